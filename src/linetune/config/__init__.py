@@ -1,0 +1,6 @@
+"""One file that describes a whole run."""
+
+from linetune.config.load import load, save
+from linetune.config.schema import Augment, Config, Data, Stage, Synth
+
+__all__ = ["Augment", "Config", "Data", "Stage", "Synth", "load", "save"]

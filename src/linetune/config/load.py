@@ -1,0 +1,154 @@
+"""Read a run's file, apply overrides, and report every mistake at once, with its line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from linetune.config.schema import Augment, Config, Data, FromShell, Stage, Synth
+from linetune.errors import LinetuneError, did_you_mean, ErrorList
+
+_SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "synth": Synth, "stages": Stage, "augment": Augment}
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The configuration in a YAML file.
+
+    Args:
+        path: the file; paths in it are relative to its folder.
+        overrides: ``key.path=value``; a stage is addressed by name or number, paths are relative
+            to the current folder.
+
+    Raises:
+        LinetuneError: the file is missing or no YAML; an ``ErrorList`` of every key that is
+            unknown, missing or wrong, each with its line.
+    """
+    tree = _parse(path)
+    for override in overrides:
+        _override(tree, override)
+    try:
+        return Config.model_validate(tree, context={"folder": path.resolve().parent})
+    except ValidationError as error:
+        raise ErrorList([_explain(path, tree, problem) for problem in error.errors()]) from None
+
+
+def save(config: Config, path: Path) -> None:
+    """Write the resolved configuration, every default spelled out; it loads to the same one."""
+    text = StringIO()
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.allow_unicode = True
+    yaml.dump(config.model_dump(mode="json"), text)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+    os.replace(partial, path)
+
+
+def _parse(path: Path) -> Any:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise LinetuneError("configuration not found", path, "linetune init DIR writes one") from None
+    except OSError as error:
+        raise LinetuneError(f"configuration cannot be read ({error.strerror})", path) from None
+    except UnicodeDecodeError as error:
+        raise LinetuneError(f"not UTF-8 at byte {error.start}", path, "save the file as UTF-8") from None
+    try:
+        tree = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        raise LinetuneError(f"not valid YAML: {error.problem or error.context}", where) from None
+    except YAMLError as error:
+        raise LinetuneError(f"not valid YAML: {str(error).splitlines()[0]}", path) from None
+    if not isinstance(tree, dict):
+        raise LinetuneError("no keys in this configuration", path, "linetune init DIR writes an example")
+    return tree
+
+
+def _override(tree: Any, override: str) -> None:
+    keys, equals, text = override.partition("=")
+    where = f"override {override!r}"
+    if not equals or not all(keys.split(".")):
+        raise LinetuneError("expected key.path=value", where)
+    try:
+        value = YAML(typ="safe").load(text)
+    except YAMLError:
+        raise LinetuneError("the value is not valid YAML", where) from None
+    *parents, last = keys.split(".")
+    node = tree
+    for key in parents:
+        node = _child(node, key, where)
+    if isinstance(node, list):
+        node[_position(node, last, where)] = _mark(value)
+    elif isinstance(node, dict):
+        node[last] = _mark(value)
+    else:
+        raise LinetuneError(f"{'.'.join(parents)} has no keys to set", where)
+
+
+def _child(node: Any, key: str, where: str) -> Any:
+    if isinstance(node, list):
+        return node[_position(node, key, where)]
+    if not isinstance(node, dict):
+        raise LinetuneError(f"there is nothing below {key!r}", where)
+    if not isinstance(node.get(key), (dict, list)):
+        node[key] = {}
+    return node[key]
+
+
+def _position(stages: list[Any], key: str, where: str) -> int:
+    names = [str(s.get("name")) if isinstance(s, dict) else "" for s in stages]
+    if key in names:
+        return names.index(key)
+    if key.isdigit() and int(key) < len(stages):
+        return int(key)
+    raise LinetuneError(f"no stage {key!r}", where, did_you_mean(key, [n for n in names if n]))
+
+
+def _mark(value: Any) -> Any:
+    if isinstance(value, str):
+        return FromShell(value)
+    if isinstance(value, list):
+        return [_mark(item) for item in value]
+    return value
+
+
+def _explain(path: Path, tree: Any, problem: Any) -> LinetuneError:
+    """A pydantic problem as one line: file, line and key."""
+    location = [part for part in problem["loc"] if isinstance(part, int) or not _is_tag(part)]
+    line = None
+    node = tree
+    for part in location:
+        lc = getattr(node, "lc", None)
+        try:
+            position = (lc.item(part) if isinstance(node, list) else lc.key(part)) if lc else None
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+        if position:
+            line = position[0] + 1
+    key = ".".join(map(str, location))
+    where = f"{path}:{line}" if line else str(path)
+    if problem["type"] == "extra_forbidden":
+        parents = [part for part in location[:-1] if isinstance(part, str)]
+        model = _SECTIONS.get(parents[-1], Config) if parents else Config
+        return LinetuneError(f"unknown key {key!r}", where, did_you_mean(str(location[-1]), model.model_fields))
+    if problem["type"] == "missing":
+        return LinetuneError(f"missing key {key!r}", where)
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return LinetuneError(f"{key}: {message}" if key else message, where)
+
+
+def _is_tag(part: str) -> bool:
+    """Whether a location part names a union's branch rather than a key."""
+    return part.startswith(("function-", "literal[", "list[", "constrained-"))

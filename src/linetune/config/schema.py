@@ -1,0 +1,168 @@
+"""What a run's file may say. Unknown keys are refused on every level."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+
+class FromShell(str):
+    """A value given on the command line, where paths are relative to the current folder."""
+
+
+def _resolve(value: Any, info: ValidationInfo) -> Any:
+    """Paths in a file are relative to that file, so that it runs from anywhere."""
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise ValueError("expected a path")
+    folder = Path.cwd() if isinstance(value, FromShell) else (info.context or {}).get("folder", Path.cwd())
+    return Path(folder, Path(value).expanduser()).resolve()
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+FilePath = Annotated[Path, BeforeValidator(_resolve)]
+FilePaths = Annotated[list[FilePath], BeforeValidator(_as_list), Field(min_length=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augment(Strict):
+    """Probability of each operation, per crop and epoch; 0 leaves it out."""
+
+    warp: Probability = Field(0, description="smooth distortion, perspective, slant and rotation")
+    crop: Probability = Field(0, description="up to 8 px off the top or the bottom")
+    blur: Probability = Field(0, description="Gaussian blur, sigma 0.3 to 1.5 px")
+    brightness: Probability = Field(0, description="brightness and contrast")
+    noise: Probability = Field(0, description="Gaussian noise, sigma up to 20 grey levels")
+    invert: Probability = Field(0, description="negative image")
+    join: Probability = Field(0, description="append another crop and its text, as far as 320 px allow")
+    half_turn: Probability = Field(0, description="turn the whole crop upside down, text unchanged")
+    heights: Annotated[list[Literal[32, 48, 64]], Field(min_length=1)] = Field(
+        [48], description="heights in px, one drawn per batch"
+    )
+
+    @property
+    def is_off(self) -> bool:
+        """Whether images pass unchanged."""
+        return self == Augment()
+
+
+STANDARD = Augment(warp=0.5, crop=0.4, blur=0.3, brightness=0.5, noise=0.3, invert=0.1, join=0.1)
+"""What ``augment: standard`` means."""
+
+
+def _augment(value: Any) -> Any:
+    if isinstance(value, str):
+        named = {"none": Augment(), "standard": STANDARD}
+        if value not in named:
+            raise ValueError("expected none, standard, or a mapping of operations")
+        return named[value]
+    return value
+
+
+class Stage(Strict):
+    """One training run of the chain; it starts from the best model of the one before."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    data: Annotated[
+        list[Literal["synth", "train"]],
+        BeforeValidator(_as_list),
+        Field(min_length=1, description="synth (rendered crops), train (real crops), or both"),
+    ]
+    freeze: Annotated[
+        list[Literal["backbone", "neck", "head"]],
+        BeforeValidator(_as_list),
+        Field(description="parts that stay bit-identical"),
+    ] = []
+    epochs: PositiveInt
+    learning_rate: Annotated[float, Field(gt=0, description="peak; warm-up before it, cosine after it")]
+    batch_size: PositiveInt = 32
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    augment: Annotated[Augment, BeforeValidator(_augment)] = Augment()
+    patience: Annotated[
+        PositiveInt | None, Field(description="stop after so many epochs without a better validation")
+    ] = None
+    nrtr_weight: Annotated[
+        float, Field(ge=0, description="weight of the NRTR guidance loss; 0 leaves it out")
+    ] = 0
+
+    @field_validator("freeze")
+    @classmethod
+    def _something_trains(cls, freeze: list[str]) -> list[str]:
+        if set(freeze) == {"backbone", "neck", "head"}:
+            raise ValueError("everything is frozen, so nothing would train")
+        return freeze
+
+
+class Data(Strict):
+    """Label files of the user's own crops."""
+
+    train: FilePaths
+    val: FilePaths
+    test: FilePaths | None = None
+
+
+class Synth(Strict):
+    """Rendered crops for the stages that use them."""
+
+    rule: Annotated[str, Field(min_length=1, description="regular expression that the target's texts follow")]
+    fonts: FilePaths = Field(description="font files, or folders searched for .ttf, .otf and .ttc")
+    backgrounds: FilePaths | None = Field(None, description="photos to cut backgrounds from; plain when absent")
+    count: PositiveInt = Field(5000, description="crops to render")
+    output: FilePath = Field(description="folder for the crops and their labels.txt")
+    half_turn: Probability = Field(0, description="share of crops rendered upside down")
+    seed: int = 0
+
+
+class Config(Strict):
+    """A run: where it starts, what it learns from, and its stages."""
+
+    output: FilePath = Field(description="the run's folder")
+    base_model: str = Field("PP-OCRv5_mobile_rec", description="an official name, or a model file")
+    charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    data: Data
+    synth: Synth | None = None
+    stages: Annotated[list[Stage], Field(min_length=1)]
+
+    @field_validator("charset", mode="before")
+    @classmethod
+    def _charset(cls, value: Any, info: ValidationInfo) -> Any:
+        return "auto" if value == "auto" else _resolve(value, info)
+
+    @field_validator("base_model", mode="before")
+    @classmethod
+    def _base_model(cls, value: Any, info: ValidationInfo) -> Any:
+        looks_like_path = isinstance(value, str) and ("/" in value or "\\" in value or Path(value).suffix in MODEL_SUFFIXES)
+        return str(_resolve(value, info)) if looks_like_path else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two stages share a name: {', '.join(names)}")
+        if self.synth is None and any("synth" in stage.data for stage in self.stages):
+            raise ValueError("a stage uses synth data, but there is no synth section")
+        return self
+
+
+MODEL_SUFFIXES = {".safetensors", ".onnx", ".pdparams"}

@@ -1,0 +1,51 @@
+"""Reading crops with any network: the torch one, or an exported file in its own runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linetune import image
+from linetune.charset import Charset
+from linetune.decode.greedy import Reading, greedy
+from linetune.image import Crop
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Network input (batch, 3, 48, width) to class probabilities (batch, frames, classes)."""
+
+
+def read_crops(
+    run: Run,
+    crops: Sequence[Crop],
+    charset: Charset,
+    batch_size: int = 32,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Reading]:
+    """Read crops with the deployment preprocessing, each at the width at which it would run alone.
+
+    Only crops of one padded width share a batch, so that no crop's text depends on its neighbours.
+
+    Args:
+        run: the network.
+        crops: BGR uint8 images of any size.
+        charset: the network's characters.
+        batch_size: most crops a call.
+        progress: called with the number of crops each call has read.
+
+    Returns:
+        one reading a crop, in the order given.
+    """
+    resized = [image.resize(crop) for crop in crops]
+    widths = np.array([image.input_width(crop.shape[1]) for crop in resized], int)
+    readings: list[Reading | None] = [None] * len(resized)
+    for width in np.unique(widths):
+        members = np.flatnonzero(widths == width)
+        for start in range(0, len(members), batch_size):
+            chosen = members[start : start + batch_size]
+            batch = image.pack([resized[i] for i in chosen], int(width))
+            for i, reading in zip(chosen, greedy(run(batch), charset), strict=True):
+                readings[i] = reading
+            progress(len(chosen))
+    return [reading for reading in readings if reading is not None]

@@ -1,0 +1,75 @@
+"""Labelled lines and the label files they come from: ``path<TAB>text``, UTF-8, one crop a line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from linetune.errors import ErrorList, LinetuneError
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One labelled crop: its image, its text, and where the label stands."""
+
+    image: Path
+    text: str
+    source: str
+    """``file:line`` of the label, for messages."""
+
+
+def read_labels(path: Path) -> list[Line]:
+    """Read a label file; images are relative to its folder.
+
+    Blank lines are passed over. Everything after the first tab is the text, spaces included.
+
+    Raises:
+        LinetuneError: the file is missing, not UTF-8 or holds no line; an ``ErrorList`` when
+            lines have no tab, no path or no text.
+    """
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise LinetuneError("label file not found", path) from None
+    except OSError as error:
+        raise LinetuneError(f"label file cannot be read ({error.strerror})", path) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
+    lines: list[Line] = []
+    errors: list[LinetuneError] = []
+    # Not splitlines(): that would split a text at U+2028, U+0085 and others.
+    for number, row in enumerate(content.split("\n"), 1):
+        row = row.removesuffix("\r")
+        if not row.strip():
+            continue
+        source = f"{path}:{number}"
+        image, tab, text = row.partition("\t")
+        if not tab:
+            errors.append(LinetuneError("no tab between path and text", source, "write path<TAB>text"))
+        elif not image:
+            errors.append(LinetuneError("no image path", source, "write path<TAB>text"))
+        elif not text:
+            errors.append(LinetuneError("empty text", source, "write path<TAB>text"))
+        else:
+            lines.append(Line(path.parent / image, text, source))
+    if errors:
+        raise first(errors, "lines that are not labels")
+    if not lines:
+        raise LinetuneError("the label file holds no lines", path, "write path<TAB>text, one crop a line")
+    return lines
+
+
+def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
+    """Write (image path relative to the file, text) pairs; the file appears whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text("".join(f"{image}\t{text}\n" for image, text in lines), encoding="utf-8", newline="\n")
+    os.replace(partial, path)
+
+
+def first(errors: list[LinetuneError], what: str, limit: int = 10, hint: str | None = None) -> LinetuneError:
+    """One error that lists the first ``limit`` and counts them all."""
+    summary = f"{len(errors)} {what}" + (f", the first {limit} above" if len(errors) > limit else "")
+    return ErrorList(errors[:limit], f"{summary}; {hint}" if hint else summary)
