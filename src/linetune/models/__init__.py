@@ -1,0 +1,1 @@
+"""The networks, in the unfolded form they were trained in and the folded form they run in."""

@@ -1,0 +1,165 @@
+"""Structural re-parameterisation: layers that train as several branches and run as one convolution.
+
+A module that has a folded form says so with a method ``folded()``; :func:`fold` swaps them all.
+Folding is exact up to rounding: every branch is linear, and so is their sum (RepVGG,
+arXiv 2101.03697; PP-LCNetV3's rep layer adds scalar affines to it).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Pair = tuple[int, int]
+M = TypeVar("M", bound=nn.Module)
+
+
+class Affine(nn.Module):
+    """A learnable scalar scale and bias, one of each for the whole tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, self.scale, x)
+
+
+class ConvBN(nn.Module):
+    """Convolution without bias, then batch norm; folds to one convolution with bias."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: Pair, stride: Pair = (1, 1), groups: int = 1
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.bn(self.conv(x))
+        return out
+
+    def folded(self) -> nn.Conv2d:
+        """The same function under the batch norm's running statistics."""
+        return _convolution(self.conv, *fold_batch_norm(self.conv.weight, self.bn))
+
+
+class RepLayer(nn.Module):
+    """Parallel conv-BN branches, an affine, hard-swish, and a second affine (PP-LCNetV3).
+
+    The branches are four k x k convolutions, a 1 x 1 convolution when k > 1, and a bare batch
+    norm when input and output have one shape.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: Pair = (1, 1), groups: int = 1, branches: int = 4
+    ) -> None:
+        super().__init__()
+        same_shape = inputs == outputs and stride == (1, 1)
+        self.identity = nn.BatchNorm2d(inputs) if same_shape else None
+        self.branches = nn.ModuleList(
+            ConvBN(inputs, outputs, (kernel, kernel), stride, groups) for _ in range(branches)
+        )
+        self.branch_1x1 = ConvBN(inputs, outputs, (1, 1), stride, groups) if kernel > 1 else None
+        self.affine = Affine()
+        self.post_affine = Affine()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.branches[0](x)
+        for branch in self.branches[1:]:
+            out = out + branch(x)
+        if self.branch_1x1 is not None:
+            out = out + self.branch_1x1(x)
+        if self.identity is not None:
+            out = out + self.identity(x)
+        out = self.post_affine(F.hardswish(self.affine(out)))
+        return out
+
+    def folded(self) -> FoldedRepLayer:
+        """All branches and the first affine as one convolution, under running statistics."""
+        first = self.branches[0]
+        assert isinstance(first, ConvBN)
+        kernel, bias = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        kernel, bias = kernel.to(first.conv.weight.device), bias.to(first.conv.weight.device)
+        for branch in self.branches:
+            assert isinstance(branch, ConvBN)
+            more, offset = fold_batch_norm(branch.conv.weight, branch.bn)
+            kernel, bias = kernel + more, bias + offset
+        if self.branch_1x1 is not None:
+            more, offset = fold_batch_norm(self.branch_1x1.conv.weight, self.branch_1x1.bn)
+            pad = first.conv.kernel_size[0] // 2
+            kernel, bias = kernel + F.pad(more, [pad] * 4), bias + offset
+        if self.identity is not None:
+            more, offset = fold_batch_norm(_identity_kernel(first.conv), self.identity)
+            kernel, bias = kernel + more, bias + offset
+        scale, shift = self.affine.scale.double(), self.affine.bias.double()
+        layer = FoldedRepLayer(_convolution(first.conv, kernel * scale, bias * scale + shift))
+        layer.post_affine = copy.deepcopy(self.post_affine)
+        return layer
+
+
+class FoldedRepLayer(nn.Module):
+    """A rep layer as it runs: one convolution, hard-swish, and the affine after it."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+        self.post_affine = Affine()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.post_affine(F.hardswish(self.conv(x)))
+        return out
+
+
+def fold(module: M) -> M:
+    """A copy of ``module`` with every foldable layer in its folded form; the original is untouched."""
+    module = copy.deepcopy(module)
+    with torch.no_grad():
+        _fold_children(module)
+    return module
+
+
+def _fold_children(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, (ConvBN, RepLayer)):
+            setattr(module, name, child.folded())
+        else:
+            _fold_children(child)
+
+
+def fold_batch_norm(weight: Tensor, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Kernel and bias, in float64, of a bias-free convolution followed by ``bn`` in evaluation mode."""
+    assert bn.running_mean is not None and bn.running_var is not None
+    scale = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
+    return weight.double() * scale[:, None, None, None], bn.bias.double() - bn.running_mean.double() * scale
+
+
+def _identity_kernel(like: nn.Conv2d) -> Tensor:
+    kernel = torch.zeros_like(like.weight)
+    centre_y, centre_x = like.kernel_size[0] // 2, like.kernel_size[1] // 2
+    channels = torch.arange(like.out_channels, device=kernel.device)
+    kernel[channels, channels % kernel.shape[1], centre_y, centre_x] = 1
+    return kernel
+
+
+def _convolution(like: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """A convolution of the geometry of ``like`` with the given kernel and bias."""
+    padding = like.padding if not isinstance(like.padding, str) else (0, 0)
+    conv = nn.Conv2d(
+        like.in_channels,
+        like.out_channels,
+        (like.kernel_size[0], like.kernel_size[1]),
+        (like.stride[0], like.stride[1]),
+        (padding[0], padding[1]),
+        groups=like.groups,
+        device="meta",
+    )
+    conv.weight = nn.Parameter(weight.to(like.weight.dtype))
+    conv.bias = nn.Parameter(bias.to(like.weight.dtype))
+    return conv

@@ -1,0 +1,134 @@
+"""Official weights from an ONNX file that paddle2onnx wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from linetune.errors import LinetuneError
+from linetune.models.backbones.pplcnetv3 import STAGES
+from linetune.models.network import Architecture, Network
+from linetune.models.reparam import fold
+
+Array = NDArray[np.float32]
+
+
+def read_onnx(path: Path) -> tuple[list[Array], dict[str, str]]:
+    """The weights of an ONNX file in the order in which the graph uses them, and its metadata.
+
+    Constants stand in initialisers or in Constant nodes, biases as they are or reshaped. What is
+    no weight (integers, scalars, the attention's scale) is left out.
+
+    Raises:
+        LinetuneError: the file is missing or no ONNX.
+    """
+    if not path.is_file():
+        raise LinetuneError("weights not found", path)
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:  # protobuf raises its own kinds
+        raise LinetuneError(f"not an ONNX file ({error})", path) from None
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    weights = []
+    for node in model.graph.node:
+        for name in node.input:
+            # Popped, since a weight used twice is one weight.
+            tensor = constants.pop(name, None)
+            if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims:
+                continue
+            if list(tensor.dims) == [1] and "affine" not in name:
+                continue
+            weights.append(np.array(numpy_helper.to_array(tensor), np.float32))
+    return weights, {entry.key: entry.value for entry in model.metadata_props}
+
+
+def network_from_onnx(weights: list[Array], architecture: Architecture, where: object) -> Network:
+    """The folded network that those weights make.
+
+    The official export has merged the rep layers' branches, but neither the batch norms of plain
+    convolutions nor the affines; both are folded here.
+
+    Raises:
+        LinetuneError: they are not this architecture's weights; names the first that differs.
+    """
+    classes = len(weights[-1])
+    with torch.device("meta"):
+        unfolded = Network(architecture, classes)
+    network = fold(unfolded).eval()
+    queue = iter(enumerate(weights))
+
+    def take(*shape: int) -> torch.Tensor:
+        number, array = next(queue, (len(weights), None))
+        if array is None or (array.shape != shape and array.size != np.prod(shape)):
+            found = "nothing" if array is None else tuple(array.shape)
+            raise LinetuneError(
+                f"not the weights of this architecture: number {number + 1} should be {shape}, found {found}", where
+            )
+        return torch.from_numpy(array.reshape(shape))
+
+    state = {}
+    for kind, name, tensor in _layers(network):
+        shape = tuple(tensor.shape)
+        if kind == "conv_bn":
+            weight, gamma, beta, mean, variance = take(*shape), *(take(shape[0]) for _ in range(4))
+            factor = gamma.double() / torch.sqrt(variance.double() + 1e-5)
+            state[f"{name}.weight"] = weight.double() * factor[:, None, None, None]
+            state[f"{name}.bias"] = beta.double() - mean.double() * factor
+        elif kind == "rep":
+            weight, bias, scale, shift = take(*shape), take(shape[0]), take(1), take(1)
+            state[f"{name}.conv.weight"] = weight.double() * scale.double()
+            state[f"{name}.conv.bias"] = bias.double() * scale.double() + shift.double()
+            state[f"{name}.post_affine.scale"], state[f"{name}.post_affine.bias"] = take(1), take(1)
+        elif kind == "linear":
+            state[f"{name}.weight"] = take(shape[1], shape[0]).T.contiguous()
+            state[f"{name}.bias"] = take(shape[0])
+        else:  # a convolution with bias, or a layer norm
+            state[f"{name}.weight"], state[f"{name}.bias"] = take(*shape), take(shape[0])
+    left = sum(1 for _ in queue)
+    if left:
+        raise LinetuneError(f"not the weights of this architecture: {left} arrays too many", where)
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+    return network.requires_grad_(True)
+
+
+def _layers(network: Network) -> Iterator[tuple[str, str, Any]]:
+    """(kind, name, weight) of the folded network's layers in the order the graph uses them."""
+    backbone, neck = network.backbone, network.neck
+
+    def weight(name: str) -> Any:
+        return network.get_parameter(name)
+
+    yield "conv_bn", "backbone.stem", weight("backbone.stem.weight")
+    for i, stage in enumerate(STAGES):
+        for j, spec in enumerate(stage):
+            block = f"backbone.stages.{i}.{j}"
+            yield "rep", f"{block}.depthwise", weight(f"{block}.depthwise.conv.weight")
+            if spec.squeeze:
+                yield "plain", f"{block}.squeeze.conv1", weight(f"{block}.squeeze.conv1.weight")
+                yield "plain", f"{block}.squeeze.conv2", weight(f"{block}.squeeze.conv2.weight")
+            yield "rep", f"{block}.pointwise", weight(f"{block}.pointwise.conv.weight")
+    assert len(backbone.stages) == len(STAGES)
+    for conv in ("neck.conv1", "neck.conv2"):
+        yield "conv_bn", conv, weight(f"{conv}.weight")
+    for i in range(len(neck.blocks)):
+        block = f"neck.blocks.{i}"
+        yield "plain", f"{block}.norm1", weight(f"{block}.norm1.weight")
+        yield "linear", f"{block}.mixer.qkv", weight(f"{block}.mixer.qkv.weight")
+        yield "linear", f"{block}.mixer.proj", weight(f"{block}.mixer.proj.weight")
+        yield "plain", f"{block}.norm2", weight(f"{block}.norm2.weight")
+        yield "linear", f"{block}.mlp.fc1", weight(f"{block}.mlp.fc1.weight")
+        yield "linear", f"{block}.mlp.fc2", weight(f"{block}.mlp.fc2.weight")
+    yield "plain", "neck.norm", weight("neck.norm.weight")
+    for conv in ("neck.conv3", "neck.conv4", "neck.conv5"):
+        yield "conv_bn", conv, weight(f"{conv}.weight")
+    yield "linear", "head.fc", weight("head.fc.weight")

@@ -1,0 +1,115 @@
+"""PaddlePaddle's ``.pdparams``, without PaddlePaddle: a pickle that may hold arrays and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from linetune.errors import LinetuneError
+
+_ADMITTED = {
+    ("collections", "OrderedDict"),
+    ("builtins", "tuple"),
+    ("_codecs", "encode"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy._core.numeric", "_frombuffer"),
+}
+
+# PaddleOCR's names for the recogniser's parts, and ours. Order matters: the first match is replaced first.
+_NAMES = [
+    (r"^backbone\.conv1\.", "backbone.stem."),
+    (r"^backbone\.blocks(\d)\.", lambda m: f"backbone.stages.{int(m[1]) - 2}."),
+    (r"\.dw_conv\.", ".depthwise."),
+    (r"\.pw_conv\.", ".pointwise."),
+    (r"\.se\.", ".squeeze."),
+    (r"\.conv_kxk\.", ".branches."),
+    (r"\.conv_1x1\.", ".branch_1x1."),
+    (r"\.act\.lab\.", ".post_affine."),
+    (r"\.lab\.", ".affine."),
+    (r"^head\.ctc_encoder\.encoder\.", "neck."),
+    (r"^neck\.conv1x1\.", "neck.conv5."),
+    (r"^neck\.svtr_block\.", "neck.blocks."),
+    (r"^(neck\.conv\d)\.norm\.", r"\1.bn."),
+    (r"^head\.ctc_head\.", "head."),
+    (r"^head\.before_gtc\.1\.fc\.", "nrtr.before."),
+    (r"^head\.gtc_head\.embedding\.embedding\.", "nrtr.embedding."),
+    (r"^head\.gtc_head\.tgt_word_prj\.", "nrtr.classifier."),
+    (r"^head\.gtc_head\.decoder\.", "nrtr.blocks."),
+    (r"^(nrtr\.blocks\.\d)\.self_attn\.out_proj\.", r"\1.self_attention.proj."),
+    (r"^(nrtr\.blocks\.\d)\.self_attn\.", r"\1.self_attention."),
+    (r"^(nrtr\.blocks\.\d)\.cross_attn\.out_proj\.", r"\1.cross_attention.proj."),
+    (r"^(nrtr\.blocks\.\d)\.cross_attn\.", r"\1.cross_attention."),
+    (r"^(nrtr\.blocks\.\d)\.mlp\.", r"\1."),
+    (r"\._mean$", ".running_mean"),
+    (r"\._variance$", ".running_var"),
+]
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Admits what arrays are made of; anything else could run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ADMITTED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The arrays of a ``.pdparams`` file by PaddlePaddle's names.
+
+    Raises:
+        LinetuneError: the file is missing, damaged, or holds anything but arrays.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _ArrayUnpickler(file, encoding="latin1").load()
+    except FileNotFoundError:
+        raise LinetuneError("weights not found", path) from None
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise LinetuneError(f"not a file of arrays alone ({error})", path) from None
+    if not isinstance(content, dict):
+        raise LinetuneError("not a file of named arrays", path)
+    arrays = {}
+    for name, value in content.items():
+        # Newer versions store (name, array); "StructuredToParameterName@@" is a table of names.
+        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            arrays[str(name)] = array.astype(np.float32)
+    if not arrays:
+        raise LinetuneError("holds no arrays", path)
+    return arrays
+
+
+def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+    """PaddleOCR's arrays under our names and in torch's layout (linear weights transposed)."""
+    state = {}
+    for theirs, array in arrays.items():
+        name = theirs
+        for pattern, ours in _NAMES:
+            name = re.sub(pattern, ours, name)
+        if name.endswith("positional_encoding.pe"):
+            continue  # a table of sines, computed here
+        linear = array.ndim == 2 and not name.startswith("nrtr.embedding.")
+        tensor = torch.from_numpy(np.ascontiguousarray(array.T if linear else array))
+        if ".self_attention.qkv." in name:
+            # One projection there, a query and a key-value projection here.
+            query, key_value = tensor.tensor_split([len(tensor) // 3])
+            state[name.replace(".qkv.", ".q.")] = query
+            state[name.replace(".qkv.", ".kv.")] = key_value
+        else:
+            state[name] = tensor
+    return state
