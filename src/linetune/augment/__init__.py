@@ -1,0 +1,1 @@
+"""Warps and photometric operations on batches, on whichever device the batch lies."""

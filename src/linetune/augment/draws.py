@@ -1,0 +1,52 @@
+"""Random numbers with an address: what a crop gets depends on (seed, stage, epoch, crop) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_COLUMNS = {
+    # gate first, then the operation's parameters
+    "join": 2,
+    "half_turn": 1,
+    "warp": 1 + 5 + 24,
+    "crop": 3,
+    "blur": 2,
+    "brightness": 4,
+    "noise": 3,
+    "invert": 1,
+}
+_STARTS = dict(zip(_COLUMNS, np.cumsum([0, *_COLUMNS.values()]).tolist(), strict=False))
+COUNT = sum(_COLUMNS.values())
+
+
+def generator(seed: int, stage: int, epoch: int, index: int) -> np.random.Generator:
+    """A generator for one address; Philox is counter-based, so addresses never overlap."""
+    key = np.array([seed % 2**64, stage], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, epoch, index], np.uint64)))
+
+
+def draw(seed: int, stage: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float32]:
+    """Uniform numbers in [0, 1) of shape (len(indices), COUNT), a row a crop."""
+    rows = [generator(seed, stage, epoch, int(i)).random(COUNT, np.float32) for i in indices]
+    return np.stack(rows) if rows else np.empty((0, COUNT), np.float32)
+
+
+class Draws:
+    """The rows of a batch by operation."""
+
+    def __init__(self, rows: NDArray[np.float32], device: torch.device) -> None:
+        self._rows = torch.from_numpy(rows).to(device)
+
+    def gate(self, operation: str, probability: float) -> Tensor:
+        """Which crops the operation is for: bool of shape (batch,)."""
+        return self._rows[:, _STARTS[operation]] < probability
+
+    def parameters(self, operation: str) -> Tensor:
+        """The operation's own numbers: (batch, n) in [0, 1)."""
+        start = _STARTS[operation]
+        return self._rows[:, start + 1 : start + _COLUMNS[operation]]

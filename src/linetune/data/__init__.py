@@ -1,0 +1,1 @@
+"""Crops in memory and the batches they are trained in."""
