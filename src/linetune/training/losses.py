@@ -1,0 +1,46 @@
+"""The CTC loss, and the NRTR loss that may guide it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from linetune.models.heads.nrtr import PAD, NRTRHead, guide_tokens
+
+LABEL_SMOOTHING = 0.1
+"""PaddleOCR's, over the other classes."""
+
+
+def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+    """Mean over the batch of the negative log-likelihood, not divided by label length (as PaddleOCR).
+
+    Args:
+        logits: (batch, frames, classes); all frames count, padding included.
+        labels: CTC classes of each text, without blanks.
+    """
+    batch, frames, _ = logits.shape
+    flat = torch.tensor([c for label in labels for c in label], dtype=torch.long)
+    lengths = torch.tensor([len(label) for label in labels])
+    losses = F.ctc_loss(
+        logits.float().log_softmax(2).transpose(0, 1),
+        flat.to(logits.device),
+        torch.full((batch,), frames, dtype=torch.long),
+        lengths,
+        reduction="none",
+    )
+    return losses.mean()
+
+
+def nrtr_loss(head: NRTRHead, features: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+    """Cross-entropy of the next token, mean over tokens that are not padding."""
+    tokens = guide_tokens(labels).to(features.device)
+    logits = head(features, tokens[:, :-1]).float()
+    classes = logits.shape[2]
+    # torch spreads the smoothing over all classes, PaddleOCR over all but the right one.
+    smoothing = LABEL_SMOOTHING * classes / (classes - 1)
+    return F.cross_entropy(
+        logits.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=PAD, label_smoothing=smoothing
+    )

@@ -1,0 +1,206 @@
+"""One stage: epochs over batches, a validation after each, and the best of them kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from linetune import image
+from linetune.augment.batch import make_batch
+from linetune.augment.draws import Draws, draw, generator
+from linetune.charset import Charset
+from linetune.config.schema import Stage
+from linetune.data.batching import plan_epoch
+from linetune.data.dataset import Dataset
+from linetune.decode.read import read_crops
+from linetune.errors import LinetuneError
+from linetune.evaluation.metrics import Score, score
+from linetune.models.heads.nrtr import NRTRHead
+from linetune.models.network import Network
+from linetune.training.freeze import set_trainable
+from linetune.training.journal import Journal
+from linetune.training.losses import ctc_loss, nrtr_loss
+from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
+from linetune.training.reporter import Reporter
+
+JOURNAL_STEPS = 10
+"""Steps between two entries of the journal."""
+ORDER, DROPOUT = 2**32, 2**33
+"""Addresses of an epoch's own draws, beyond every crop's."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage came to."""
+
+    name: str
+    score: Score
+    """On the validation set, of its best epoch."""
+    best_epoch: int
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all stages of a run share."""
+
+    charset: Charset
+    val: Dataset
+    seed: int
+    device: torch.device
+    dtype: torch.dtype
+    journal: Journal
+    reporter: Reporter
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch, ready for the network."""
+
+    images: Tensor
+    labels: list[list[int]]
+
+
+def train_stage(network: Network, stage: Stage, number: int, data: Dataset, setting: Setting) -> StageResult:
+    """Train ``network`` in place and leave it with the weights of its best epoch.
+
+    Args:
+        network: a folded network with the run's charset; the NRTR guide is added where the stage asks.
+        stage: the settings.
+        number: the stage's place in the run, from 0; part of every random draw's address.
+        data: what to train on.
+        setting: what the stages share.
+
+    Raises:
+        LinetuneError: the loss became NaN or infinite.
+    """
+    started = time.perf_counter()
+    if stage.nrtr_weight and network.nrtr is None:
+        torch.manual_seed(setting.seed)
+        network.nrtr = NRTRHead(network.backbone.channels, len(setting.charset)).to(setting.device)
+        setting.reporter.say(f"{stage.name}: the base model carries no NRTR guide; it starts untrained")
+    set_trainable(network, stage.freeze)
+    optimiser = make_optimiser(network, stage.weight_decay)
+    scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
+    autocast = torch.autocast(setting.device.type, setting.dtype, enabled=setting.dtype != torch.float32)
+    per_epoch = math.ceil(len(data) / stage.batch_size)
+    steps, warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
+    trained = [p for p in network.parameters() if p.requires_grad]
+    best: Score | None = None
+    best_epoch, best_state = 0, network.state_dict()
+    step = epoch = 0
+
+    for epoch in range(1, stage.epochs + 1):
+        set_trainable(network, stage.freeze)
+        epoch_started, losses = time.perf_counter(), []
+        for batch in epoch_batches(data, stage, number, epoch, setting):
+            rate = rate_at(step, steps, warmup, stage.learning_rate)
+            set_rate(optimiser, rate)
+            torch.manual_seed(int(generator(setting.seed, number, epoch, DROPOUT + step).integers(2**63)))
+            with autocast:
+                with torch.set_grad_enabled("backbone" not in stage.freeze):
+                    features = network.backbone(batch.images)
+                loss = ctc_loss(network.classify(features), batch.labels)
+                if stage.nrtr_weight and network.nrtr is not None:
+                    loss = loss + stage.nrtr_weight * nrtr_loss(network.nrtr, features, batch.labels)
+            optimiser.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimiser)
+            norm = torch.nn.utils.clip_grad_norm_(trained, CLIP_NORM)
+            scaler.step(optimiser)
+            scaler.update()
+
+            losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                raise LinetuneError(
+                    f"the loss became {losses[-1]} in epoch {epoch}", f"stage {stage.name}", "lower its learning_rate"
+                )
+            step += 1
+            if step % JOURNAL_STEPS == 0:
+                setting.journal.record(
+                    stage.name, step, epoch=epoch, loss=losses[-1], gradient_norm=float(norm), learning_rate=rate
+                )
+            detail = f"epoch {epoch}/{stage.epochs}  loss {np.mean(losses[-JOURNAL_STEPS:]):.3f}"
+            if best is not None:
+                detail += f"  best {best.exact_match:.1%}"
+            setting.reporter.progress(f"stage {stage.name}", step, steps, detail)
+
+        speed = len(data) / (time.perf_counter() - epoch_started)
+        now = validate(network, setting.val, setting.charset)
+        setting.journal.record(
+            f"{stage.name} validation",
+            step,
+            epoch=epoch,
+            loss=float(np.mean(losses)),
+            exact_match=now.exact_match,
+            cer=now.cer,
+            images_per_second=speed,
+        )
+        if best is None or now > best:
+            best, best_epoch, best_state = now, epoch, copy.deepcopy(network.state_dict())
+        elif stage.patience and epoch - best_epoch >= stage.patience:
+            setting.reporter.say(f"{stage.name}: no better validation for {stage.patience} epochs, stopped")
+            break
+
+    setting.reporter.progress(f"stage {stage.name}", steps, steps)
+    network.load_state_dict(best_state)
+    assert best is not None
+    return StageResult(stage.name, best, best_epoch, epoch, time.perf_counter() - started)
+
+
+def validate(network: Network, data: Dataset, charset: Charset) -> Score:
+    """Score a network with the deployment preprocessing."""
+    readings = read_crops(network.run, data.crops, charset)
+    return score([reading.text for reading in readings], data.texts)
+
+
+def epoch_batches(data: Dataset, stage: Stage, number: int, epoch: int, setting: Setting) -> Iterator[Step]:
+    """The batches of one epoch, the same whatever happened before."""
+    draws = draw(setting.seed, number, epoch, range(len(data)))
+    samples = [_sample(data, i, draws[i], stage) for i in range(len(data))]
+    widths = [max(width, 8 * image.frames_needed(label)) for _, label, width in samples]
+    rng = generator(setting.seed, number, epoch, ORDER)
+    for batch in plan_epoch(widths, stage.batch_size, rng):
+        members = [samples[i] for i in batch.indices]
+        labels = [label for _, label, _ in members]
+        height = _height(rng, stage, batch.width, labels)
+        crops = [np.concatenate([data.crops[i] for i in parts], axis=1) for parts, _, _ in members]
+        images = make_batch(
+            crops,
+            batch.width,
+            Draws(draws[batch.indices], setting.device),
+            stage.augment,
+            height,
+            setting.device,
+        )
+        yield Step(images, labels)
+
+
+def _sample(
+    data: Dataset, index: int, row: NDArray[np.float32], stage: Stage
+) -> tuple[tuple[int, ...], list[int], int]:
+    """(crops, label, width) of one sample: a crop, or two joined where the draw and the width allow."""
+    label, width = data.labels[index], data.crops[index].shape[1]
+    gate, choice = row[0], row[1]
+    if gate < stage.augment.join:
+        other = min(int(choice * len(data)), len(data) - 1)
+        joined = width + data.crops[other].shape[1]
+        if joined <= image.MIN_WIDTH:
+            return (index, other), label + data.labels[other], joined
+    return (index,), label, width
+
+
+def _height(rng: np.random.Generator, stage: Stage, width: int, labels: list[list[int]]) -> int:
+    """One of the stage's heights, if the frames at that height suffice for every label."""
+    height = int(rng.choice(stage.augment.heights))
+    need = max(map(image.frames_needed, labels))
+    return height if image.frames(round(width * height / image.HEIGHT)) >= need else image.HEIGHT
