@@ -36,9 +36,7 @@ class Charset:
     def __post_init__(self) -> None:
         if not self.characters:
             raise LinetuneError("the charset is empty", hint="it needs at least one character")
-        ordered = tuple(c for c in self.characters if c != SPACE)
-        if len(ordered) < len(self.characters):
-            ordered += (SPACE,) * (len(self.characters) - len(ordered))
+        ordered = tuple(sorted(self.characters, key=lambda c: c == SPACE))
         index = {c: i + 1 for i, c in enumerate(ordered)}
         if "" in index:
             raise LinetuneError("the charset holds an empty character")
@@ -119,9 +117,13 @@ class Charset:
         seen: dict[str, int] = {}
         for number, line in enumerate(lines, 1):
             if not line:
-                raise LinetuneError("empty line", f"{path}:{number}", "a charset file has one character a line")
+                raise LinetuneError(
+                    "empty line", f"{path}:{number}", "a charset file has one character a line"
+                )
             if line in seen:
-                raise LinetuneError(f"{show(line)} stands twice, first in line {seen[line]}", f"{path}:{number}")
+                raise LinetuneError(
+                    f"{show(line)} stands twice, first in line {seen[line]}", f"{path}:{number}"
+                )
             seen[line] = number
         if not seen:
             raise LinetuneError("the charset file is empty", path, "write one character a line")
@@ -130,7 +132,7 @@ class Charset:
     @classmethod
     def from_dictionary(cls, lines: Sequence[str]) -> Charset:
         """A PaddleOCR dictionary, to which every PP-OCR model appends the space."""
-        return cls(tuple(c for c in lines if c != SPACE) + (SPACE,))
+        return cls((*(c for c in lines if c != SPACE), SPACE))
 
     def write(self, path: Path) -> None:
         """Write the charset file that :meth:`read` reads."""

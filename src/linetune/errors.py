@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class LinetuneError(Exception):
@@ -27,7 +27,7 @@ class LinetuneError(Exception):
         return f"{place}{self.what}{way_out}"
 
 
-class ErrorList(LinetuneError):
+class ManyErrors(LinetuneError):
     """Several mistakes found together, one line each."""
 
     def __init__(self, errors: list[LinetuneError], summary: str | None = None) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linetune import atomic
 from linetune.errors import LinetuneError
 
 HEIGHT = 48
@@ -56,7 +58,8 @@ def write(path: Path, crop: Crop) -> None:
     done, data = cv2.imencode(path.suffix, crop)
     if not done:
         raise LinetuneError(f"cannot encode an image as {path.suffix!r}", path)
-    path.write_bytes(data.tobytes())
+    with atomic.written(path) as partial:
+        partial.write_bytes(data.tobytes())
 
 
 def line_width(height: int, width: int) -> int:
@@ -76,7 +79,7 @@ def frames(width: int) -> int:
 
 def frames_needed(classes: Sequence[int]) -> int:
     """Frames that CTC needs for a label: one a character, one more between two equal ones."""
-    return len(classes) + sum(a == b for a, b in zip(classes, classes[1:], strict=False))
+    return len(classes) + sum(a == b for a, b in pairwise(classes))
 
 
 def resize(crop: Crop) -> Crop:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune.errors import ErrorList, LinetuneError
+from linetune import atomic
+from linetune.errors import LinetuneError, ManyErrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def read_labels(path: Path) -> list[Line]:
     Blank lines are passed over. Everything after the first tab is the text, spaces included.
 
     Raises:
-        LinetuneError: the file is missing, not UTF-8 or holds no line; an ``ErrorList`` when
+        LinetuneError: the file is missing, not UTF-8 or holds no line; an ``ManyErrors`` when
             lines have no tab, no path or no text.
     """
     try:
@@ -64,12 +64,10 @@ def read_labels(path: Path) -> list[Line]:
 
 def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
     """Write (image path relative to the file, text) pairs; the file appears whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("".join(f"{image}\t{text}\n" for image, text in lines), encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    atomic.write_text(path, "".join(f"{image}\t{text}\n" for image, text in lines))
 
 
 def first(errors: list[LinetuneError], what: str, limit: int = 10, hint: str | None = None) -> LinetuneError:
     """One error that lists the first ``limit`` and counts them all."""
     summary = f"{len(errors)} {what}" + (f", the first {limit} above" if len(errors) > limit else "")
-    return ErrorList(errors[:limit], f"{summary}; {hint}" if hint else summary)
+    return ManyErrors(errors[:limit], f"{summary}; {hint}" if hint else summary)

@@ -16,7 +16,12 @@ from linetune.image import Crop
 
 
 def make_batch(
-    crops: Sequence[Crop], width: int, draws: Draws | None, augment: Augment, height: int, device: torch.device
+    crops: Sequence[Crop],
+    width: int,
+    draws: Draws | None,
+    augment: Augment,
+    height: int,
+    device: torch.device,
 ) -> Tensor:
     """Network input of resized crops, augmented unless ``augment`` is off.
 

@@ -23,7 +23,9 @@ CONTROL = (2, 6)
 """Control points of the smooth distortion: rows, columns."""
 
 
-def resample(images: Tensor, widths: Tensor, draws: Draws, augment: Augment, height: int) -> tuple[Tensor, Tensor]:
+def resample(
+    images: Tensor, widths: Tensor, draws: Draws, augment: Augment, height: int
+) -> tuple[Tensor, Tensor]:
     """Resample a batch once through all geometric operations.
 
     Args:

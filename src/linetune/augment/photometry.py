@@ -25,7 +25,9 @@ def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
         images = _blur(images, draws.gate("blur", augment.blur), draws.parameters("blur")[:, 0])
     if augment.brightness:
         gate = draws.gate("brightness", augment.brightness).view(-1, 1, 1, 1)
-        contrast, brightness, tint = (2 * c.view(-1, 1, 1, 1) - 1 for c in draws.parameters("brightness").unbind(1))
+        contrast, brightness, tint = (
+            2 * c.view(-1, 1, 1, 1) - 1 for c in draws.parameters("brightness").unbind(1)
+        )
         colours = torch.tensor([1.0, 0.0, -1.0], device=images.device).view(1, 3, 1, 1)
         changed = images * (1 + CONTRAST * contrast) + BRIGHTNESS * brightness + TINT * tint * colours
         images = torch.where(gate, changed, images)
@@ -44,7 +46,9 @@ def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
     low, high = BLUR_SIGMA
     sigma = (low + (high - low) * amount).view(-1, 1)
     taps = torch.exp(-(torch.arange(-3, 4, device=images.device) ** 2) / (2 * sigma**2))
-    taps = torch.where(gate.view(-1, 1), taps / taps.sum(1, keepdim=True), F.one_hot(torch.tensor(3), 7).to(taps))
+    taps = torch.where(
+        gate.view(-1, 1), taps / taps.sum(1, keepdim=True), F.one_hot(torch.tensor(3), 7).to(taps)
+    )
     batch, channels, height, width = images.shape
     kernel = taps.repeat_interleave(channels, 0)
     flat = images.reshape(1, batch * channels, height, width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -12,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from linetune import atomic
 from linetune.config.schema import Augment, Config, Data, FromShell, Stage, Synth
-from linetune.errors import LinetuneError, did_you_mean, ErrorList
+from linetune.errors import LinetuneError, ManyErrors, did_you_mean
 
 _SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "synth": Synth, "stages": Stage, "augment": Augment}
 
@@ -27,7 +27,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
             to the current folder.
 
     Raises:
-        LinetuneError: the file is missing or no YAML; an ``ErrorList`` of every key that is
+        LinetuneError: the file is missing or no YAML; an ``ManyErrors`` of every key that is
             unknown, missing or wrong, each with its line.
     """
     tree = _parse(path)
@@ -36,7 +36,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(tree, context={"folder": path.resolve().parent})
     except ValidationError as error:
-        raise ErrorList([_explain(path, tree, problem) for problem in error.errors()]) from None
+        raise ManyErrors([_explain(path, tree, problem) for problem in error.errors()]) from None
 
 
 def save(config: Config, path: Path) -> None:
@@ -47,9 +47,7 @@ def save(config: Config, path: Path) -> None:
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.allow_unicode = True
     yaml.dump(config.model_dump(mode="json"), text)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    atomic.write_text(path, text.getvalue())
 
 
 def _parse(path: Path) -> Any:
@@ -141,7 +139,9 @@ def _explain(path: Path, tree: Any, problem: Any) -> LinetuneError:
     if problem["type"] == "extra_forbidden":
         parents = [part for part in location[:-1] if isinstance(part, str)]
         model = _SECTIONS.get(parents[-1], Config) if parents else Config
-        return LinetuneError(f"unknown key {key!r}", where, did_you_mean(str(location[-1]), model.model_fields))
+        return LinetuneError(
+            f"unknown key {key!r}", where, did_you_mean(str(location[-1]), model.model_fields)
+        )
     if problem["type"] == "missing":
         return LinetuneError(f"missing key {key!r}", where)
     message = problem["msg"].removeprefix("Value error, ")

@@ -124,7 +124,9 @@ class Synth(Strict):
 
     rule: Annotated[str, Field(min_length=1, description="regular expression that the target's texts follow")]
     fonts: FilePaths = Field(description="font files, or folders searched for .ttf, .otf and .ttc")
-    backgrounds: FilePaths | None = Field(None, description="photos to cut backgrounds from; plain when absent")
+    backgrounds: FilePaths | None = Field(
+        None, description="photos to cut backgrounds from; plain when absent"
+    )
     count: PositiveInt = Field(5000, description="crops to render")
     output: FilePath = Field(description="folder for the crops and their labels.txt")
     half_turn: Probability = Field(0, description="share of crops rendered upside down")
@@ -152,7 +154,9 @@ class Config(Strict):
     @field_validator("base_model", mode="before")
     @classmethod
     def _base_model(cls, value: Any, info: ValidationInfo) -> Any:
-        looks_like_path = isinstance(value, str) and ("/" in value or "\\" in value or Path(value).suffix in MODEL_SUFFIXES)
+        looks_like_path = isinstance(value, str) and (
+            "/" in value or "\\" in value or Path(value).suffix in MODEL_SUFFIXES
+        )
         return str(_resolve(value, info)) if looks_like_path else value
 
     @model_validator(mode="after")

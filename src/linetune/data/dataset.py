@@ -55,7 +55,7 @@ def load_dataset(
         charset: the characters to train on; None for a set that is only read and scored, where a
             character the model lacks is a wrong reading rather than an unusable line.
         skip_bad: leave out lines that cannot be used instead of refusing them.
-        progress: called with the number of lines done at each call.
+        progress: called with the number of lines done so far.
 
     Raises:
         LinetuneError: listing the first ten lines that cannot be used, and their number.
@@ -66,15 +66,20 @@ def load_dataset(
             return _prepare(line, charset)
         except LinetuneError as error:
             return error
-        finally:
-            progress(1)
 
+    results = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(prepare, lines))
+        for result in pool.map(prepare, lines):
+            results.append(result)
+            progress(len(results))
     bad = [result for result in results if isinstance(result, LinetuneError)]
     good = [(line, *result) for line, result in zip(lines, results, strict=True) if isinstance(result, tuple)]
     if bad and not (skip_bad and good):
-        raise first(bad, f"of {len(lines)} lines cannot be used", hint="mend them, or pass --skip-bad to go on without them")
+        raise first(
+            bad,
+            f"of {len(lines)} lines cannot be used",
+            hint="mend them, or pass --skip-bad to go on without them",
+        )
     return Dataset([g[0] for g in good], [g[1] for g in good], [g[2] for g in good], len(bad))
 
 
@@ -86,7 +91,7 @@ def _prepare(line: Line, charset: Charset | None) -> tuple[Crop, list[int]]:
     height, width = crop.shape[:2]
     if image.line_width(height, width) > image.MAX_WIDTH:
         raise LinetuneError(
-            f"{width} x {height} px is too long for one line: over {image.MAX_WIDTH} px at height {image.HEIGHT}",
+            f"{width} x {height} px is too long: over {image.MAX_WIDTH} px at height {image.HEIGHT}",
             line.source,
         )
     crop = image.resize(crop)

@@ -32,7 +32,7 @@ def read_crops(
         crops: BGR uint8 images of any size.
         charset: the network's characters.
         batch_size: most crops a call.
-        progress: called with the number of crops each call has read.
+        progress: called with the number of crops read so far.
 
     Returns:
         one reading a crop, in the order given.
@@ -40,6 +40,7 @@ def read_crops(
     resized = [image.resize(crop) for crop in crops]
     widths = np.array([image.input_width(crop.shape[1]) for crop in resized], int)
     readings: list[Reading | None] = [None] * len(resized)
+    done = 0
     for width in np.unique(widths):
         members = np.flatnonzero(widths == width)
         for start in range(0, len(members), batch_size):
@@ -47,5 +48,6 @@ def read_crops(
             batch = image.pack([resized[i] for i in chosen], int(width))
             for i, reading in zip(chosen, greedy(run(batch), charset), strict=True):
                 readings[i] = reading
-            progress(len(chosen))
+            done += len(chosen)
+            progress(done)
     return [reading for reading in readings if reading is not None]

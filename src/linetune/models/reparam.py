@@ -58,7 +58,13 @@ class RepLayer(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: Pair = (1, 1), groups: int = 1, branches: int = 4
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: Pair = (1, 1),
+        groups: int = 1,
+        branches: int = 4,
     ) -> None:
         super().__init__()
         same_shape = inputs == outputs and stride == (1, 1)
@@ -78,8 +84,8 @@ class RepLayer(nn.Module):
             out = out + self.branch_1x1(x)
         if self.identity is not None:
             out = out + self.identity(x)
-        out = self.post_affine(F.hardswish(self.affine(out)))
-        return out
+        activated: Tensor = self.post_affine(F.hardswish(self.affine(out)))
+        return activated
 
     def folded(self) -> FoldedRepLayer:
         """All branches and the first affine as one convolution, under running statistics."""
@@ -135,7 +141,8 @@ def _fold_children(module: nn.Module) -> None:
 
 def fold_batch_norm(weight: Tensor, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Kernel and bias, in float64, of a bias-free convolution followed by ``bn`` in evaluation mode."""
-    assert bn.running_mean is not None and bn.running_var is not None
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
     scale = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
     return weight.double() * scale[:, None, None, None], bn.bias.double() - bn.running_mean.double() * scale
 

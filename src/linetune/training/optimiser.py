@@ -22,7 +22,11 @@ def make_optimiser(network: Network, weight_decay: float) -> torch.optim.AdamW:
     trained = [p for p in network.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay, "rate": 1.0},
-        {"params": [p for p in trained if p.ndim <= 1 and id(p) not in affine], "weight_decay": 0.0, "rate": 1.0},
+        {
+            "params": [p for p in trained if p.ndim <= 1 and id(p) not in affine],
+            "weight_decay": 0.0,
+            "rate": 1.0,
+        },
         {"params": [p for p in trained if id(p) in affine], "weight_decay": 0.0, "rate": AFFINE_RATE},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0)

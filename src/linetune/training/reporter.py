@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -25,12 +26,6 @@ class Silent:
         pass
 
 
-class Counter:
-    """Turns the increments of a worker into a reporter's progress."""
-
-    def __init__(self, reporter: Reporter, task: str, total: int) -> None:
-        self._reporter, self._task, self._total, self._done = reporter, task, total, 0
-
-    def __call__(self, increment: int) -> None:
-        self._done += increment
-        self._reporter.progress(self._task, self._done, self._total)
+def count(reporter: Reporter, task: str, total: int) -> Callable[[int], None]:
+    """A worker's count of what is done, told as the progress of a task."""
+    return lambda done: reporter.progress(task, done, total)

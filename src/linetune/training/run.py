@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 import torch
 
+from linetune import atomic
 from linetune.charset import Charset, show
 from linetune.config.load import save
 from linetune.config.schema import Config
@@ -22,7 +22,7 @@ from linetune.evaluation.metrics import Score
 from linetune.records import Line, read_labels
 from linetune.synth.generate import generate, is_current
 from linetune.training.journal import Journal
-from linetune.training.reporter import Counter, Reporter, Silent
+from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.stage import Setting, train_stage, validate
 from linetune.weights.official import load_base
 from linetune.weights.store import Model, save_model
@@ -111,7 +111,9 @@ def train(
     started = time.perf_counter()
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    real, val_lines, test_lines = (_read(paths) for paths in (config.data.train, config.data.val, config.data.test))
+    real, val_lines, test_lines = (
+        _read(paths) for paths in (config.data.train, config.data.val, config.data.test)
+    )
     synth_lines = _synthetic(config, reporter)
     device, dtype = _device(config), _precision(config)
 
@@ -127,7 +129,7 @@ def train(
         reporter.say(f"the base model has never seen {show(*start.unknown)}; training must teach them")
 
     def load(what: str, lines: list[Line], known: Charset | None) -> Dataset:
-        return load_dataset(lines, known, skip_bad, Counter(reporter, what, len(lines)))
+        return load_dataset(lines, known, skip_bad, count(reporter, what, len(lines)))
 
     uses = {name for stage in config.stages for name in stage.data}
     data = {
@@ -154,8 +156,8 @@ def train(
             model.network.to(device)
             on_val = val_score or validate(model.network, val, model.charset)
             on_test = validate(model.network, test, model.charset) if test else None
-            figures = {"val": on_val.as_dict(), "test": on_test.as_dict() if on_test else None}
-            journal.record("result", name=name, **figures, training_seconds=round(seconds, 1))
+            tested = on_test.as_dict() if on_test else None
+            journal.record("result", name=name, val=on_val.as_dict(), test=tested, training_seconds=seconds)
             result.rows.append(Row(name, on_val, on_test, seconds))
             return result.rows[-1]
 
@@ -182,9 +184,13 @@ def train(
                 _keep(model, stage_row, folder / "model.safetensors")
         result.best, result.seconds = best.name, time.perf_counter() - started
         journal.record("end", best=result.best)
-    _write_json(folder / "results.json", result.as_dict())
+    atomic.write_text(
+        folder / "results.json", json.dumps(result.as_dict(), indent=2, ensure_ascii=False) + "\n"
+    )
     if not result.helped:
-        reporter.say("training did not help: no stage was better on validation than the base model, which is kept")
+        reporter.say(
+            "training did not help: no stage was better on validation than the base model, which is kept"
+        )
     return result
 
 
@@ -199,7 +205,7 @@ def _synthetic(config: Config, reporter: Reporter) -> list[Line]:
     if is_current(config.synth):
         reporter.say(f"{config.synth.count} rendered crops in {config.synth.output} are up to date")
     else:
-        generate(config.synth, Counter(reporter, "rendering", config.synth.count))
+        generate(config.synth, count(reporter, "rendering", config.synth.count))
     return read_labels(config.synth.output / "labels.txt")
 
 
@@ -217,7 +223,9 @@ def _precision(config: Config) -> torch.dtype:
     if config.precision != "auto":
         return named[config.precision]
     # bf16 without AMX is slower than fp32 on CPUs; measured in the log.
-    return torch.bfloat16 if _device(config).type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    return (
+        torch.bfloat16 if _device(config).type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    )
 
 
 def _claim(folder: Path, overwrite: bool) -> Path:
@@ -229,7 +237,9 @@ def _claim(folder: Path, overwrite: bool) -> Path:
             hint = "choose another output=, or pass --overwrite to replace an earlier run"
             raise LinetuneError("the run's folder is not empty", folder, hint)
         if there and "config.yaml" not in there:
-            raise LinetuneError("the folder holds no run, so nothing in it is replaced", folder, "choose another output=")
+            raise LinetuneError(
+                "the folder holds no run, so nothing in it is replaced", folder, "choose another output="
+            )
         for name in OWN_FILES:
             (folder / name).unlink(missing_ok=True)
         for name in OWN_FOLDERS:
@@ -247,17 +257,11 @@ def _tell_unreadable(what: str, data: Dataset | None, charset: Charset, reporter
     if beyond:
         missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
         reporter.say(
-            f"{len(beyond)} {what} lines hold characters outside the charset ({show(*missing)}) and count as wrong; "
-            f"the first is {beyond[0].source}"
+            f"{len(beyond)} {what} lines hold characters outside the charset ({show(*missing)}), "
+            f"which count as wrong; the first is {beyond[0].source}"
         )
 
 
 def _keep(model: Model, row: Row, path: Path) -> None:
     figures = {"name": row.name, "val": row.val.as_dict(), "test": row.test.as_dict() if row.test else None}
     save_model(Model(model.network, model.charset, model.base_model, model.source, figures), path)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)

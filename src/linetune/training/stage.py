@@ -113,7 +113,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
                 if stage.nrtr_weight and network.nrtr is not None:
                     loss = loss + stage.nrtr_weight * nrtr_loss(network.nrtr, features, batch.labels)
             optimiser.zero_grad()
-            scaler.scale(loss).backward()
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.unscale_(optimiser)
             norm = torch.nn.utils.clip_grad_norm_(trained, CLIP_NORM)
             scaler.step(optimiser)
@@ -122,12 +122,19 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
             losses.append(loss.item())
             if not math.isfinite(losses[-1]):
                 raise LinetuneError(
-                    f"the loss became {losses[-1]} in epoch {epoch}", f"stage {stage.name}", "lower its learning_rate"
+                    f"the loss became {losses[-1]} in epoch {epoch}",
+                    f"stage {stage.name}",
+                    "lower its learning_rate",
                 )
             step += 1
             if step % JOURNAL_STEPS == 0:
                 setting.journal.record(
-                    stage.name, step, epoch=epoch, loss=losses[-1], gradient_norm=float(norm), learning_rate=rate
+                    stage.name,
+                    step,
+                    epoch=epoch,
+                    loss=losses[-1],
+                    gradient_norm=float(norm),
+                    learning_rate=rate,
                 )
             detail = f"epoch {epoch}/{stage.epochs}  loss {np.mean(losses[-JOURNAL_STEPS:]):.3f}"
             if best is not None:

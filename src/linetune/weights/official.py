@@ -77,7 +77,9 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     path = Path(reference)
     if path.suffix in MODEL_SUFFIXES or path.exists():
         return load_file(path)
-    raise LinetuneError(f"no model {reference!r}", hint=f"{did_you_mean(reference, OFFICIAL)}, or give a file")
+    raise LinetuneError(
+        f"no model {reference!r}", hint=f"{did_you_mean(reference, OFFICIAL)}, or give a file"
+    )
 
 
 def load_file(path: Path) -> Model:
@@ -89,14 +91,18 @@ def load_file(path: Path) -> Model:
     if path.is_dir():
         inside = path / "model.safetensors"
         if not inside.is_file():
-            raise LinetuneError("a folder without a model.safetensors", path, "give a run's folder or a model file")
+            raise LinetuneError(
+                "a folder without a model.safetensors", path, "give a run's folder or a model file"
+            )
         path = inside
     if path.suffix not in MODEL_SUFFIXES:
         if not path.exists():
             raise LinetuneError("model file not found", path)
         kinds = ", ".join(sorted(MODEL_SUFFIXES))
         raise LinetuneError("not a model file of a known kind", path, f"known: {kinds}")
-    return load_model(path) if path.suffix == ".safetensors" else _load_file(path, next(iter(OFFICIAL.values())))
+    return (
+        load_model(path) if path.suffix == ".safetensors" else _load_file(path, next(iter(OFFICIAL.values())))
+    )
 
 
 def _load_file(path: Path, official: Official) -> Model:
@@ -112,7 +118,9 @@ def _load_file(path: Path, official: Official) -> Model:
         raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
     classes = len(state["head.fc.weight"])
     with torch.device("meta"):
-        network = Network(official.architecture, classes, guide=any(name.startswith("nrtr.") for name in state))
+        network = Network(
+            official.architecture, classes, guide=any(name.startswith("nrtr.") for name in state)
+        )
     # Not among Paddle's tensors: torch counts batches, Paddle does not.
     state |= {n: torch.zeros(()) for n in network.state_dict() if n.endswith("num_batches_tracked")}
     fill(network, state, path)
@@ -185,6 +193,8 @@ def download(official: Official, progress: Progress) -> Path:
             raise OSError(f"{have} of {total} bytes arrived")
     except OSError as error:  # URLError among them
         reason = getattr(error, "reason", None) or error
-        raise LinetuneError(f"cannot download the weights of {official.name} ({reason})", official.url, hint) from None
-    os.replace(partial, path)
+        raise LinetuneError(
+            f"cannot download the weights of {official.name} ({reason})", official.url, hint
+        ) from None
+    partial.replace(path)
     return path

@@ -72,7 +72,8 @@ def network_from_onnx(weights: list[Array], architecture: Architecture, where: o
         if array is None or (array.shape != shape and array.size != np.prod(shape)):
             found = "nothing" if array is None else tuple(array.shape)
             raise LinetuneError(
-                f"not the weights of this architecture: number {number + 1} should be {shape}, found {found}", where
+                f"not the weights of this architecture: number {number + 1} should be {shape}, found {found}",
+                where,
             )
         return torch.from_numpy(array.reshape(shape))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ _ADMITTED = {
 }
 
 # PaddleOCR's names for the recogniser's parts, and ours. Order matters: the first match is replaced first.
-_NAMES = [
+_NAMES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"^backbone\.conv1\.", "backbone.stem."),
     (r"^backbone\.blocks(\d)\.", lambda m: f"backbone.stages.{int(m[1]) - 2}."),
     (r"\.dw_conv\.", ".depthwise."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from linetune import image
+from linetune import atomic, image
 from linetune.charset import Charset
 from linetune.errors import LinetuneError
 from linetune.models.network import Architecture, Network, empty_folded
@@ -54,9 +53,8 @@ def save_model(model: Model, path: Path) -> None:
         "base_model": model.base_model,
         "history": json.dumps(model.history),
     }
-    partial = path.with_name(path.name + ".part")
-    save_file(tensors, partial, header)
-    os.replace(partial, path)
+    with atomic.written(path) as partial:
+        save_file(tensors, partial, header)
 
 
 def load_model(path: Path) -> Model:

@@ -76,7 +76,9 @@ class PPLCNetV3(nn.Module):
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.stem = ConvBN(3, rounded(16 * scale), (3, 3), (2, 2))
-        self.stages = nn.ModuleList(nn.Sequential(*(Block(spec, scale) for spec in stage)) for stage in STAGES)
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(Block(spec, scale) for spec in stage)) for stage in STAGES
+        )
         self.channels = rounded(512 * scale)
 
     def forward(self, x: Tensor) -> Tensor:

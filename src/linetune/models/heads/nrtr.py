@@ -83,7 +83,7 @@ class NRTRHead(nn.Module):
         nn.init.normal_(self.classifier.weight, 0, channels**-0.5)
 
     def forward(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (batch, length, tokens) for features (batch, inputs, 1, frames) and (batch, length) tokens."""
+        """Logits (batch, length, tokens) for features (batch, inputs, 1, frames)."""
         memory = self.before(features.flatten(2).transpose(1, 2))
         x = self.embedding(tokens) * math.sqrt(self.channels)
         x = self.dropout(x + sinusoids(tokens.shape[1], self.channels).to(x))

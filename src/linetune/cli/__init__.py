@@ -1,0 +1,46 @@
+"""The command line: one thin file a command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from linetune.cli import evaluate, export, init, models, predict, synth, train
+from linetune.errors import LinetuneError
+
+app = typer.Typer(
+    help="Fine-tune PP-OCR text-line recognisers on a few hundred crops.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Set up": {"init": init.init, "models": models.models},
+    "Train": {"synth": synth.synth, "train": train.train},
+    "Measure and use": {"evaluate": evaluate.evaluate, "predict": predict.predict, "export": export.export},
+}
+for panel, commands in COMMANDS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except LinetuneError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,59 @@
+"""``linetune export``"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linetune.cli.options import JsonOption, ModelArgument, load_recogniser, print_json
+
+
+class Format(str, Enum):
+    """Formats a model can be exported to."""
+
+    onnx = "onnx"
+
+
+def export(
+    model: ModelArgument,
+    form: Annotated[Format, typer.Option("--format", help="The format.")] = Format.onnx,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; beside the model by default.")
+    ] = None,
+    compare_on: Annotated[
+        Path | None, typer.Option(help="Label file of real crops to compare on; drawn crops by default.")
+    ] = None,
+    charset: Annotated[
+        str | None, typer.Option(help="Limit the model to the characters in this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model for other programs; fails unless the file reads what the model reads."""
+    from linetune.data.dataset import load_dataset
+    from linetune.export.onnx_file import export_onnx
+    from linetune.records import read_labels
+    from linetune.report.terminal import terminal
+
+    with terminal() as reporter:
+        recogniser = load_recogniser(model, charset, reporter)
+        crops = load_dataset(read_labels(compare_on), None).crops if compare_on else []
+        exported = export_onnx(recogniser.model, output or _beside(model, form), crops)
+    if as_json:
+        print_json(
+            {"path": str(exported.path), "crops": exported.crops, "largest_difference": exported.difference}
+        )
+        return
+    print(
+        f"wrote {exported.path}: same texts on {exported.crops} crops, "
+        f"probabilities within {exported.difference:.1e}"
+    )
+
+
+def _beside(model: str, form: Format) -> Path:
+    path = Path(model)
+    if path.is_dir():
+        return path / f"model.{form.value}"
+    return path.with_suffix(f".{form.value}") if path.is_file() else Path(f"{path.name}.{form.value}")

@@ -1,0 +1,41 @@
+"""``linetune models``"""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from linetune.cli.options import JsonOption, print_json
+
+
+def models(as_json: JsonOption = False) -> None:
+    """List the official models and where their weights are on this machine."""
+    import torch
+
+    from linetune.models.network import Network
+    from linetune.models.reparam import fold
+    from linetune.report.terminal import console
+    from linetune.weights.official import OFFICIAL, find
+
+    rows = []
+    for official in OFFICIAL.values():
+        charset = official.charset
+        with torch.device("meta"):
+            network = fold(Network(official.architecture, charset.classes))
+        path = find(official)
+        rows.append(
+            {
+                "name": official.name,
+                "parameters": sum(p.numel() for p in network.parameters()),
+                "characters": len(charset),
+                "weights": str(path) if path else None,
+                "url": official.url,
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("model", "parameters", "characters", "weights")
+    for row in rows:
+        where = row["weights"] or "downloaded at first use"
+        table.add_row(str(row["name"]), f"{row['parameters']:,}", f"{row['characters']:,}", str(where))
+    console().print(table)

@@ -1,0 +1,62 @@
+"""Options and steps that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linetune.charset import Charset
+from linetune.errors import LinetuneError
+
+if TYPE_CHECKING:
+    from linetune.recogniser import Recogniser
+    from linetune.training.reporter import Reporter
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A run's folder, a model file, or an official name such as PP-OCRv5_mobile_rec."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without lines that cannot be used.")]
+
+
+def print_json(content: Any) -> None:
+    """JSON on standard output, readable on every console."""
+    json.dump(content, sys.stdout, indent=2, ensure_ascii=True)
+    print()
+
+
+def load_recogniser(
+    model: str, charset: str | None, reporter: Reporter, texts: Sequence[str] | None = None
+) -> Recogniser:
+    """The recogniser of a MODEL argument, limited to ``--charset``.
+
+    Args:
+        texts: what ``auto`` collects the characters from; None where a command has no labels.
+    """
+    from linetune.recogniser import Recogniser
+    from linetune.weights.transfer import with_charset
+
+    recogniser = Recogniser.load(
+        model, progress=lambda done, total: reporter.progress("downloading weights", done, total)
+    )
+    if charset is None:
+        return recogniser
+    if charset == "auto" and texts is None:
+        raise LinetuneError(
+            "there are no labels to collect characters from", "--charset auto", "give a charset file"
+        )
+    wanted = Charset.collect(texts or ()) if charset == "auto" else Charset.read(Path(charset))
+    limited = with_charset(recogniser.model, wanted)
+    if limited.unknown:
+        from linetune.charset import show
+
+        reporter.say(f"the model has never seen {show(*limited.unknown)}")
+    return Recogniser(limited.model)

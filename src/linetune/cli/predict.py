@@ -1,0 +1,50 @@
+"""``linetune predict``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linetune.cli.options import JsonOption, ModelArgument, load_recogniser, print_json
+from linetune.errors import LinetuneError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+def predict(
+    model: ModelArgument,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Crops, or folders of crops.")],
+    charset: Annotated[
+        str | None, typer.Option(help="Limit the model to the characters in this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read crops: path, text and confidence, separated by tabs."""
+    from linetune.report.terminal import terminal
+    from linetune.training.reporter import count
+
+    paths = [path for given in images for path in _expand(given)]
+    with terminal() as reporter:
+        recogniser = load_recogniser(model, charset, reporter)
+        readings = recogniser.read(list(paths), progress=count(reporter, "reading", len(paths)))
+    if as_json:
+        print_json(
+            [
+                {"image": str(path), "text": reading.text, "confidence": reading.confidence}
+                for path, reading in zip(paths, readings, strict=True)
+            ]
+        )
+        return
+    for path, reading in zip(paths, readings, strict=True):
+        print(f"{path}\t{reading.text}\t{reading.confidence:.4f}")
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not inside:
+        raise LinetuneError("no images in this folder", path, f"looked for {', '.join(sorted(SUFFIXES))}")
+    return inside

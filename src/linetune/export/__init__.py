@@ -1,0 +1,1 @@
+"""Models as other programs load them, each checked against the trained one."""

@@ -1,0 +1,74 @@
+"""Equal, or fail: an exported file must read what the trained model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from linetune import image
+from linetune.charset import Charset
+from linetune.decode.read import Run, read_crops
+from linetune.errors import LinetuneError
+from linetune.image import Crop
+
+TOLERANCE = 1e-3
+"""Largest difference of a class probability. float32 in two runtimes differs by a few 1e-4 on hard crops."""
+
+
+def sample_crops(charset: Charset, count: int = 12) -> list[Crop]:
+    """Lines of many widths to compare on when the user gives none: the charset drawn, and noise."""
+    rng = np.random.default_rng(0)
+    crops = []
+    for number in range(count):
+        width = int(40 * 1.35**number)
+        crop = np.full((image.HEIGHT, width, 3), 235, np.uint8)
+        letters = [c for c in charset.characters if c.isascii()] or ["?"]
+        text = "".join(rng.choice(letters, max(1, width // 24)))
+        cv2.putText(crop, text, (4, 36), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (30, 30, 30), 2)
+        noise = rng.integers(-12, 13, crop.shape)
+        crops.append(np.clip(crop + noise, 0, 255).astype(np.uint8))
+    return crops
+
+
+def check_parity(
+    trained: Run, exported: Run, charset: Charset, decoded_by: Charset, crops: Sequence[Crop], where: Path
+) -> float:
+    """Compare two runtimes of one model, on crops read alone and in batches.
+
+    Args:
+        trained: the model that was trained.
+        exported: the exported file in its own runtime.
+        charset: the trained model's characters.
+        decoded_by: the characters found in the exported file.
+        crops: what to read.
+        where: the exported file, for the message.
+
+    Returns:
+        the largest difference of a class probability.
+
+    Raises:
+        LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`.
+    """
+    worst = 0.0
+
+    def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        nonlocal worst
+        mine, theirs = trained(batch), exported(batch)
+        if mine.shape != theirs.shape:
+            raise LinetuneError(f"gives {theirs.shape} where the model gives {mine.shape}", where)
+        worst = max(worst, float(np.abs(mine - theirs).max()))
+        return theirs
+
+    expected = read_crops(trained, crops, charset)
+    for batch_size in (1, 8):
+        found = read_crops(watched, crops, decoded_by, batch_size)
+        for one, other in zip(expected, found, strict=True):
+            if one.text != other.text:
+                raise LinetuneError(f"reads {other.text!r} where the trained model reads {one.text!r}", where)
+    if worst > TOLERANCE:
+        raise LinetuneError(f"probabilities differ by up to {worst:.1e}, more than {TOLERANCE:.0e}", where)
+    return worst

@@ -1,0 +1,1 @@
+"""What people see: progress and tables in the terminal."""

@@ -1,0 +1,88 @@
+"""Progress bars and tables in the terminal, in whatever encoding it has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from linetune.evaluation.metrics import Score
+from linetune.training.run import RunResult
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that replaces what its encoding cannot show instead of failing."""
+    stream = sys.stderr if stderr else sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+    return Console(file=stream, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Terminal:
+    """A reporter that shows messages and one progress bar a task, on standard error."""
+
+    console: Console
+    bars: Progress
+    tasks: dict[str, TaskID]
+
+    def say(self, text: str) -> None:
+        self.bars.console.print(escape(text))
+
+    def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
+        if task not in self.tasks:
+            self.tasks[task] = self.bars.add_task(escape(task), total=total or None, detail="")
+        self.bars.update(self.tasks[task], completed=done, total=total or None)
+        if detail:
+            self.bars.update(self.tasks[task], detail=escape(detail))
+        if done == total:
+            self.bars.stop_task(self.tasks[task])
+
+
+@contextmanager
+def terminal() -> Iterator[Terminal]:
+    """Shows what a long command does while it lasts."""
+    shown = console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=shown, disable=not shown.is_terminal) as bars:
+        yield Terminal(shown, bars, {})
+
+
+def run_table(result: RunResult) -> Table:
+    """All models of a run side by side; the one that was kept is marked."""
+    table = Table(title=None, caption=_caption(result))
+    table.add_column("model", no_wrap=True)
+    tested = result.rows[0].test is not None
+    for name in ("val exact", "val CER", *(("test exact", "test CER") if tested else ()), "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in result.rows:
+        kept = row.name == result.best
+        figures = [*_figures(row.val), *(_figures(row.test) if row.test else ())]
+        seconds = f"{row.seconds:.0f}" if row.seconds else "-"
+        style = "bold" if kept else None
+        table.add_row(escape(row.name) + (" *" if kept else ""), *figures, seconds, style=style)
+    return table
+
+
+def _figures(score: Score) -> tuple[str, str]:
+    return f"{score.exact_match:.1%}", f"{score.cer:.1%}"
+
+
+def _caption(result: RunResult) -> str:
+    first = result.rows[0]
+    sizes = f"{first.val.lines} validation" + (
+        f" and {first.test.lines} test crops" if first.test else " crops"
+    )
+    return f"{sizes}; * kept, chosen on validation"
