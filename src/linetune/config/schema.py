@@ -140,7 +140,7 @@ class Config(Strict):
     base_model: str = Field("PP-OCRv5_mobile_rec", description="an official name, or a model file")
     charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
     seed: int = 0
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     data: Data
     synth: Synth | None = None

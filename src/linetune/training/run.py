@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ class Row:
     seconds: float
     """Spent training; 0 for a model that was not trained."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain figures, for JSON."""
+        return {
+            "name": self.name,
+            "val": self.val.as_dict(),
+            "test": self.test.as_dict() if self.test else None,
+            "training_seconds": round(self.seconds, 1),
+        }
+
 
 @dataclass
 class RunResult:
@@ -69,19 +79,10 @@ class RunResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain figures, for JSON."""
-        rows = [
-            {
-                "name": row.name,
-                "val": row.val.as_dict(),
-                "test": row.test.as_dict() if row.test else None,
-                "seconds": round(row.seconds, 1),
-            }
-            for row in self.rows
-        ]
         return {
             "folder": str(self.folder),
             "best": self.best,
-            "rows": rows,
+            "rows": [row.as_dict() for row in self.rows],
             "unknown_characters": self.unknown_characters,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 1),
@@ -109,70 +110,35 @@ def train(
     """
     reporter = reporter or Silent()
     started = time.perf_counter()
-    base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
-    reporter.say(f"base model {base.base_model} from {base.source}")
-    real, val_lines, test_lines = (
-        _read(paths) for paths in (config.data.train, config.data.val, config.data.test)
-    )
-    synth_lines = _synthetic(config, reporter)
+    _refuse_taken(config.output, overwrite)
     device, dtype = _device(config), _precision(config)
-
-    charset = (
-        Charset.collect(line.text for line in real + synth_lines)
-        if config.charset == "auto"
-        else Charset.read(config.charset)
-    )
-    start = with_charset(base, charset)
-    kept = len(charset) - len(start.unknown)
-    reporter.say(f"charset of {len(charset)} characters, {kept} of them known to the base model")
-    if start.unknown:
-        reporter.say(f"the base model has never seen {show(*start.unknown)}; training must teach them")
-
-    def load(what: str, lines: list[Line], known: Charset | None) -> Dataset:
-        return load_dataset(lines, known, skip_bad, count(reporter, what, len(lines)))
-
-    uses = {name for stage in config.stages for name in stage.data}
-    data = {
-        "train": load("train crops", real, charset) if "train" in uses else None,
-        "synth": load("synth crops", synth_lines, charset) if "synth" in uses else None,
-    }
-    val = load("val crops", val_lines, None)
-    test = load("test crops", test_lines, None) if test_lines else None
-    for what, held_out in (("val", val), ("test", test)):
-        _tell_unreadable(what, held_out, charset, reporter)
-
-    folder = _claim(config.output, overwrite)
+    given = _gather(config, skip_bad, reporter)
+    folder = _claim(config.output)
     save(config, folder / "config.yaml")
-    charset.write(folder / "charset.txt")
-    result = RunResult(folder, unknown_characters=start.unknown)
-    result.skipped = sum(d.skipped for d in (*data.values(), val, test) if d is not None)
-    if result.skipped:
-        reporter.say(f"going on without {result.skipped} lines that cannot be used")
+    given.start.charset.write(folder / "charset.txt")
+    result = RunResult(folder, unknown_characters=given.unknown, skipped=given.skipped)
 
     with Journal(folder) as journal:
-        setting = Setting(charset, val, config.seed, device, dtype, journal, reporter)
+        setting = Setting(given.start.charset, given.val, config.seed, device, dtype, journal, reporter)
 
-        def row(name: str, model: Model, val_score: Score | None = None, seconds: float = 0) -> Row:
+        def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
             model.network.to(device)
-            on_val = val_score or validate(model.network, val, model.charset)
-            on_test = validate(model.network, test, model.charset) if test else None
-            tested = on_test.as_dict() if on_test else None
-            journal.record("result", name=name, val=on_val.as_dict(), test=tested, training_seconds=seconds)
-            result.rows.append(Row(name, on_val, on_test, seconds))
+            val = val or validate(model.network, given.val, model.charset)
+            test = validate(model.network, given.test, model.charset) if given.test else None
+            result.rows.append(Row(name, val, test, seconds))
+            journal.record("result", **result.rows[-1].as_dict())
             return result.rows[-1]
 
         reporter.progress("base model", 0, 2)
-        row(f"{base.base_model}, untouched", base)
+        row(f"{given.base.base_model}, untouched", given.base)
         reporter.progress("base model", 1, 2)
-        model = start.model
-        best = row(f"{base.base_model}, limited to the charset", model)
+        model = given.start
+        best = row(f"{given.base.base_model}, limited to the charset", model)
         reporter.progress("base model", 2, 2)
-        (folder / "stages").mkdir(exist_ok=True)
         _keep(model, best, folder / "model.safetensors")
         for number, stage in enumerate(config.stages):
-            parts = [part for name in stage.data if (part := data[name]) is not None]
-            mixed = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-            outcome = train_stage(model.network, stage, number, mixed, setting)
+            data = reduce(Dataset.__add__, (given.data[name] for name in stage.data))
+            outcome = train_stage(model.network, stage, number, data, setting)
             stage_row = row(f"stage {stage.name}", model, outcome.score, outcome.seconds)
             reporter.say(
                 f"stage {stage.name}: {outcome.score.exact_match:.1%} exact on validation "
@@ -183,15 +149,59 @@ def train(
                 best = stage_row
                 _keep(model, stage_row, folder / "model.safetensors")
         result.best, result.seconds = best.name, time.perf_counter() - started
-        journal.record("end", best=result.best)
-    atomic.write_text(
-        folder / "results.json", json.dumps(result.as_dict(), indent=2, ensure_ascii=False) + "\n"
-    )
-    if not result.helped:
-        reporter.say(
-            "training did not help: no stage was better on validation than the base model, which is kept"
-        )
+        journal.record("end", best=result.best, total_seconds=result.seconds)
+    figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
+    atomic.write_text(folder / "results.json", figures + "\n")
     return result
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a run starts from."""
+
+    base: Model
+    start: Model
+    """The base model limited to the run's charset."""
+    unknown: list[str]
+    data: dict[str, Dataset]
+    val: Dataset
+    test: Dataset | None
+
+    @property
+    def skipped(self) -> int:
+        return sum(d.skipped for d in (*self.data.values(), self.val, self.test) if d is not None)
+
+
+def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
+    """Load the base model and all crops, and settle the charset; nothing is written yet but rendered crops."""
+    base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
+    reporter.say(f"base model {base.base_model} from {base.source}")
+    lines = {"train": _read(config.data.train), "synth": _synthetic(config, reporter)}
+    held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
+
+    charset = (
+        Charset.collect(line.text for line in lines["train"] + lines["synth"])
+        if config.charset == "auto"
+        else Charset.read(config.charset)
+    )
+    transfer = with_charset(base, charset)
+    known = len(charset) - len(transfer.unknown)
+    reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
+    if transfer.unknown:
+        reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
+
+    def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
+        return load_dataset(lines, encode_with, skip_bad, count(reporter, f"{what} crops", len(lines)))
+
+    used = {name for stage in config.stages for name in stage.data}
+    data = {name: load(name, lines[name], charset) for name in sorted(used)}
+    held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
+    for name, dataset in held.items():
+        _tell_unreadable(name, dataset, charset, reporter)
+    given = _Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"))
+    if given.skipped:
+        reporter.say(f"going on without {given.skipped} lines that cannot be used")
+    return given
 
 
 def _read(paths: Sequence[Path] | None) -> list[Line]:
@@ -210,12 +220,10 @@ def _synthetic(config: Config, reporter: Reporter) -> list[Line]:
 
 
 def _device(config: Config) -> torch.device:
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if config.device == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if available[name]))
-    if not available[config.device]:
-        raise LinetuneError(f"this machine has no {config.device} device", "device", "use device: auto")
-    return torch.device(config.device)
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    if config.device == "cuda" and found == "cpu":
+        raise LinetuneError("torch finds no GPU on this machine", "device", "use device: auto")
+    return torch.device(found if config.device == "auto" else config.device)
 
 
 def _precision(config: Config) -> torch.dtype:
@@ -228,18 +236,27 @@ def _precision(config: Config) -> torch.dtype:
     )
 
 
-def _claim(folder: Path, overwrite: bool) -> Path:
-    """The run's folder, empty of earlier runs; files that are not a run's are never touched."""
+def _refuse_taken(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds a run, unless it may be replaced, or anything else."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise LinetuneError("the run's folder is a file", folder, "choose another output=")
+    there = {path.name for path in folder.iterdir()}
+    if there and "config.yaml" not in there:
+        raise LinetuneError("the folder holds files but no run", folder, "choose another output=")
+    if there and not overwrite:
+        raise LinetuneError(
+            "the folder holds a run already",
+            folder,
+            "choose another output= or pass --overwrite",
+        )
+
+
+def _claim(folder: Path) -> Path:
+    """The run's folder, without an earlier run's files; what else lies there stays."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in folder.iterdir()}
-        if there and not overwrite:
-            hint = "choose another output=, or pass --overwrite to replace an earlier run"
-            raise LinetuneError("the run's folder is not empty", folder, hint)
-        if there and "config.yaml" not in there:
-            raise LinetuneError(
-                "the folder holds no run, so nothing in it is replaced", folder, "choose another output="
-            )
         for name in OWN_FILES:
             (folder / name).unlink(missing_ok=True)
         for name in OWN_FOLDERS:
@@ -249,10 +266,8 @@ def _claim(folder: Path, overwrite: bool) -> Path:
     return folder
 
 
-def _tell_unreadable(what: str, data: Dataset | None, charset: Charset, reporter: Reporter) -> None:
+def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
     """Say which held-out lines can never be read right; they still count."""
-    if data is None:
-        return
     beyond = [line for line in data.lines if charset.missing(line.text)]
     if beyond:
         missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
@@ -263,5 +278,5 @@ def _tell_unreadable(what: str, data: Dataset | None, charset: Charset, reporter
 
 
 def _keep(model: Model, row: Row, path: Path) -> None:
-    figures = {"name": row.name, "val": row.val.as_dict(), "test": row.test.as_dict() if row.test else None}
-    save_model(Model(model.network, model.charset, model.base_model, model.source, figures), path)
+    path.parent.mkdir(exist_ok=True)
+    save_model(Model(model.network, model.charset, model.base_model, model.source, row.as_dict()), path)

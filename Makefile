@@ -1,0 +1,40 @@
+# Everything runs in .venv, made here from nothing; `make clean` removes it.
+PYTHON ?= python3
+# One release for everybody, so that results repeat; any torch from 2.6 on will do.
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: test demo lint clean
+
+test: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+demo: $(VENV)/demo
+	$(BIN)/python examples/digits/prepare.py demo
+	$(BIN)/linetune train demo/linetune.yaml --overwrite
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo
+
+# torch first and by itself: left to a range, pip takes the build with several GB of GPU libraries.
+$(VENV)/torch: Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	touch $@
+
+$(VENV)/demo: $(VENV)/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+$(VENV)/dev: $(VENV)/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from linetune import image, records
+
+
+@pytest.fixture(scope="session")
+def make_crops() -> Callable[[Path, Sequence[str]], Path]:
+    """Draws each text as ``00.png``, ``01.png``, … in a folder; the label file's path comes back."""
+
+    def make(folder: Path, texts: Sequence[str]) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(len(texts))
+        names = [f"{i:02}.png" for i in range(len(texts))]
+        for name, text in zip(names, texts, strict=True):
+            (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1, 2)
+            crop = rng.integers(200, 236, (40, width + 12, 3), np.uint8)
+            cv2.putText(crop, text, (6, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, (30, 30, 30), 2, cv2.LINE_AA)
+            image.write(folder / name, crop)
+        labels = folder / "labels.txt"
+        records.write_labels(labels, zip(names, texts, strict=True))
+        return labels
+
+    return make
