@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -145,6 +146,11 @@ def _rendered(renderer: Renderer, settings: Synth, workers: int) -> Generator[li
     try:
         for future in [pool.submit(_render, renderer, settings.output, chunk) for chunk in chunks]:
             yield future.result()
+    except BrokenProcessPool:
+        raise LinetuneError(
+            "a rendering process ended unexpectedly",
+            hint="in a script of your own, call linetune below `if __name__ == '__main__':`",
+        ) from None
     finally:
         # After Ctrl-C or an error, no further chunk is begun.
         pool.shutdown(cancel_futures=True)

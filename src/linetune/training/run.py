@@ -173,7 +173,7 @@ class _Given:
 
 
 def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
-    """Load the base model and all crops, and settle the charset; nothing is written yet but rendered crops."""
+    """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
     lines = {"train": _read(config.data.train), "synth": _synthetic(config, reporter)}
@@ -193,8 +193,8 @@ def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
     def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
         return load_dataset(lines, encode_with, skip_bad, count(reporter, f"{what} crops", len(lines)))
 
-    used = {name for stage in config.stages for name in stage.data}
-    data = {name: load(name, lines[name], charset) for name in sorted(used)}
+    used = sorted({str(name) for stage in config.stages for name in stage.data})
+    data = {name: load(name, lines[name], charset) for name in used}
     held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
     for name, dataset in held.items():
         _tell_unreadable(name, dataset, charset, reporter)
@@ -230,10 +230,8 @@ def _precision(config: Config) -> torch.dtype:
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     if config.precision != "auto":
         return named[config.precision]
-    # bf16 without AMX is slower than fp32 on CPUs; measured in the log.
-    return (
-        torch.bfloat16 if _device(config).type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
-    )
+    on_gpu = _device(config).type == "cuda"
+    return torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32
 
 
 def _refuse_taken(folder: Path, overwrite: bool) -> None:

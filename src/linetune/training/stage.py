@@ -81,7 +81,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
         setting: what the stages share.
 
     Raises:
-        LinetuneError: the loss became NaN or infinite.
+        LinetuneError: the loss became NaN or infinite before there was a best epoch to end with.
     """
     started = time.perf_counter()
     if stage.nrtr_weight and network.nrtr is None:
@@ -112,6 +112,9 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
                 loss = ctc_loss(network.classify(features), batch.labels)
                 if stage.nrtr_weight and network.nrtr is not None:
                     loss = loss + stage.nrtr_weight * nrtr_loss(network.nrtr, features, batch.labels)
+            losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                break
             optimiser.zero_grad()
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.unscale_(optimiser)
@@ -119,13 +122,6 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
             scaler.step(optimiser)
             scaler.update()
 
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                raise LinetuneError(
-                    f"the loss became {losses[-1]} in epoch {epoch}",
-                    f"stage {stage.name}",
-                    "lower its learning_rate",
-                )
             step += 1
             if step % JOURNAL_STEPS == 0:
                 setting.journal.record(
@@ -141,6 +137,12 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
                 detail += f"  best {best.exact_match:.1%}"
             setting.reporter.progress(f"stage {stage.name}", step, steps, detail)
 
+        if not math.isfinite(losses[-1]):
+            where, hint = f"stage {stage.name}", "lower its learning_rate"
+            if best is None:
+                raise LinetuneError(f"the loss became {losses[-1]} in its first epoch", where, hint)
+            setting.reporter.say(f"{where}: the loss became {losses[-1]} in epoch {epoch}, stopped; {hint}")
+            break
         speed = len(data) / (time.perf_counter() - epoch_started)
         now = validate(network, setting.val, setting.charset)
         setting.journal.record(
