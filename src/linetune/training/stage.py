@@ -5,26 +5,21 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from linetune import image
-from linetune.augment.batch import make_batch
-from linetune.augment.draws import Draws, draw, generator
+from linetune.augment.draws import generator
 from linetune.charset import Charset
 from linetune.config.schema import Stage
-from linetune.data.batching import plan_epoch
 from linetune.data.dataset import Dataset
 from linetune.decode.read import read_crops
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.heads.nrtr import NRTRHead
 from linetune.models.network import Network
+from linetune.training.batches import epoch_batches
 from linetune.training.freeze import set_trainable
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss, nrtr_loss
@@ -33,8 +28,8 @@ from linetune.training.reporter import Reporter
 
 JOURNAL_STEPS = 10
 """Steps between two entries of the journal."""
-ORDER, DROPOUT = 2**32, 2**33
-"""Addresses of an epoch's own draws, beyond every crop's."""
+DROPOUT = 2**33
+"""Address of a step's dropout, beyond every crop's and the epoch's own."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +55,6 @@ class Setting:
     dtype: torch.dtype
     journal: Journal
     reporter: Reporter
-
-
-@dataclass(frozen=True)
-class Step:
-    """One batch, ready for the network."""
-
-    images: Tensor
-    labels: list[list[int]]
 
 
 def train_stage(network: Network, stage: Stage, number: int, data: Dataset, setting: Setting) -> StageResult:
@@ -102,7 +89,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
     for epoch in range(1, stage.epochs + 1):
         set_trainable(network, stage.freeze)
         epoch_started, losses = time.perf_counter(), []
-        for batch in epoch_batches(data, stage, number, epoch, setting):
+        for batch in epoch_batches(data, stage, setting.seed, number, epoch, setting.device):
             rate = rate_at(step, steps, warmup, stage.learning_rate)
             set_rate(optimiser, rate)
             torch.manual_seed(int(generator(setting.seed, number, epoch, DROPOUT + step).integers(2**63)))
@@ -170,46 +157,3 @@ def validate(network: Network, data: Dataset, charset: Charset) -> Score:
     """Score a network with the deployment preprocessing."""
     readings = read_crops(network.run, data.crops, charset)
     return score([reading.text for reading in readings], data.texts)
-
-
-def epoch_batches(data: Dataset, stage: Stage, number: int, epoch: int, setting: Setting) -> Iterator[Step]:
-    """The batches of one epoch, the same whatever happened before."""
-    draws = draw(setting.seed, number, epoch, range(len(data)))
-    samples = [_sample(data, i, draws[i], stage) for i in range(len(data))]
-    widths = [max(width, 8 * image.frames_needed(label)) for _, label, width in samples]
-    rng = generator(setting.seed, number, epoch, ORDER)
-    for batch in plan_epoch(widths, stage.batch_size, rng):
-        members = [samples[i] for i in batch.indices]
-        labels = [label for _, label, _ in members]
-        height = _height(rng, stage, batch.width, labels)
-        crops = [np.concatenate([data.crops[i] for i in parts], axis=1) for parts, _, _ in members]
-        images = make_batch(
-            crops,
-            batch.width,
-            Draws(draws[batch.indices], setting.device),
-            stage.augment,
-            height,
-            setting.device,
-        )
-        yield Step(images, labels)
-
-
-def _sample(
-    data: Dataset, index: int, row: NDArray[np.float32], stage: Stage
-) -> tuple[tuple[int, ...], list[int], int]:
-    """(crops, label, width) of one sample: a crop, or two joined where the draw and the width allow."""
-    label, width = data.labels[index], data.crops[index].shape[1]
-    gate, choice = row[0], row[1]
-    if gate < stage.augment.join:
-        other = min(int(choice * len(data)), len(data) - 1)
-        joined = width + data.crops[other].shape[1]
-        if joined <= image.MIN_WIDTH:
-            return (index, other), label + data.labels[other], joined
-    return (index,), label, width
-
-
-def _height(rng: np.random.Generator, stage: Stage, width: int, labels: list[list[int]]) -> int:
-    """One of the stage's heights, if the frames at that height suffice for every label."""
-    height = int(rng.choice(stage.augment.heights))
-    need = max(map(image.frames_needed, labels))
-    return height if image.frames(round(width * height / image.HEIGHT)) >= need else image.HEIGHT
