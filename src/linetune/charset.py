@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from linetune import atomic
 from linetune.errors import LinetuneError
 
 BLANK = 0
@@ -136,7 +137,7 @@ class Charset:
 
     def write(self, path: Path) -> None:
         """Write the charset file that :meth:`read` reads."""
-        path.write_text("".join(f"{c}\n" for c in self.characters), encoding="utf-8", newline="\n")
+        atomic.write_text(path, "".join(f"{c}\n" for c in self.characters))
 
 
 def show(*characters: str) -> str:
@@ -158,5 +159,6 @@ def _lines(path: Path) -> list[str]:
     except OSError as error:
         raise LinetuneError(f"charset file cannot be read ({error.strerror})", path) from None
     except UnicodeDecodeError as error:
-        raise LinetuneError(f"not UTF-8 at byte {error.start}", path, "save the file as UTF-8") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

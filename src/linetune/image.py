@@ -55,16 +55,23 @@ def read(path: Path) -> Crop:
 
 def write(path: Path, crop: Crop) -> None:
     """Encode by the file's suffix; the file appears whole or not at all."""
-    done, data = cv2.imencode(path.suffix, crop)
+    try:
+        done, data = cv2.imencode(path.suffix, crop)
+    except cv2.error:
+        done = False
     if not done:
-        raise LinetuneError(f"cannot encode an image as {path.suffix!r}", path)
+        raise LinetuneError(f"cannot encode an image as {path.suffix!r}", path, "name it .png or .jpg")
     with atomic.written(path) as partial:
         partial.write_bytes(data.tobytes())
 
 
 def line_width(height: int, width: int) -> int:
-    """Width in px of a line of the given size once its height is 48."""
-    return max(1, math.ceil(HEIGHT * width / height))
+    """Width in px of a line of the given size once its height is 48.
+
+    Rounded up as far as 320 px and down beyond, as PaddleX and RapidOCR do it.
+    """
+    ratio = width / height
+    return max(1, math.ceil(HEIGHT * ratio) if HEIGHT * ratio <= MIN_WIDTH else int(HEIGHT * ratio))
 
 
 def input_width(width: int) -> int:

@@ -53,6 +53,10 @@ def read_labels(path: Path) -> list[Line]:
             errors.append(LinetuneError("no image path", source, "write path<TAB>text"))
         elif not text:
             errors.append(LinetuneError("empty text", source, "write path<TAB>text"))
+        elif "\r" in row:
+            errors.append(
+                LinetuneError("a carriage return inside the line", source, "save with LF line ends")
+            )
         else:
             lines.append(Line(path.parent / image, text, source))
     if errors:

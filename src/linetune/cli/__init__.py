@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from linetune.cli import evaluate, export, init, models, predict, synth, train
 from linetune.errors import LinetuneError
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"linetune {version('linetune')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     help="Fine-tune PP-OCR text-line recognisers on a few hundred crops.",
@@ -22,6 +31,18 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Train": {"synth": synth.synth, "train": train.train},
     "Measure and use": {"evaluate": evaluate.evaluate, "predict": predict.predict, "export": export.export},
 }
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)

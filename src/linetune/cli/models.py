@@ -34,7 +34,8 @@ def models(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("model", "parameters", "characters", "weights")
+    table = Table("model", "parameters", "characters")
+    table.add_column("weights", overflow="fold")
     for row in rows:
         where = row["weights"] or "downloaded at first use"
         table.add_row(str(row["name"]), f"{row['parameters']:,}", f"{row['characters']:,}", str(where))

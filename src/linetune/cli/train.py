@@ -16,7 +16,7 @@ def train(
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Such as seed=1 or stages.real.epochs=5."),
+        typer.Argument(metavar="KEY=VALUE", help="Such as seed=1 or stages.real.epochs=5."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run in the same folder.")

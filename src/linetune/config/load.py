@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from linetune import atomic
 from linetune.config.schema import Augment, Config, Data, FromShell, Stage, Synth
@@ -31,12 +32,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
             unknown, missing or wrong, each with its line.
     """
     tree = _parse(path)
-    for override in overrides:
-        _override(tree, override)
+    set_by = {_override(tree, override): override for override in overrides}
     try:
         return Config.model_validate(tree, context={"folder": path.resolve().parent})
     except ValidationError as error:
-        raise ManyErrors([_explain(path, tree, problem) for problem in error.errors()]) from None
+        raise ManyErrors([_explain(path, tree, problem, set_by) for problem in error.errors()]) from None
 
 
 def save(config: Config, path: Path) -> None:
@@ -58,13 +58,19 @@ def _parse(path: Path) -> Any:
     except OSError as error:
         raise LinetuneError(f"configuration cannot be read ({error.strerror})", path) from None
     except UnicodeDecodeError as error:
-        raise LinetuneError(f"not UTF-8 at byte {error.start}", path, "save the file as UTF-8") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
     try:
         tree = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        raise LinetuneError(f"not valid YAML: {error.problem or error.context}", where) from None
+        hint = _invisible(text, mark.line) if mark else None
+        raise LinetuneError(f"not valid YAML: {error.problem or error.context}", where, hint) from None
+    except ReaderError as error:
+        before = text[: error.position].split("\n")
+        where = f"{path}:{len(before)}:{len(before[-1]) + 1}"
+        raise LinetuneError("not valid YAML: a control character", where) from None
     except YAMLError as error:
         raise LinetuneError(f"not valid YAML: {str(error).splitlines()[0]}", path) from None
     if not isinstance(tree, dict):
@@ -72,7 +78,18 @@ def _parse(path: Path) -> Any:
     return tree
 
 
-def _override(tree: Any, override: str) -> None:
+def _invisible(text: str, at: int) -> str | None:
+    """The hint for what looks like a space but is none, in line ``at`` (from 0) or the one before."""
+    for number, line in list(enumerate(text.split("\n"), 1))[max(0, at - 1) : at + 1]:
+        if "\u00a0" in line:
+            return f"line {number} holds a non-breaking space, write a plain one"
+        if line.lstrip(" ").startswith("\t"):
+            return f"line {number} is indented with a tab, write spaces"
+    return None
+
+
+def _override(tree: Any, override: str) -> tuple[str | int, ...]:
+    """Set one key; returns where it stands."""
     keys, equals, text = override.partition("=")
     where = f"override {override!r}"
     if not equals or not all(keys.split(".")):
@@ -80,17 +97,21 @@ def _override(tree: Any, override: str) -> None:
     try:
         value = YAML(typ="safe").load(text)
     except YAMLError:
-        raise LinetuneError("the value is not valid YAML", where) from None
+        raise LinetuneError("the value is not valid YAML", where, "quote it, as in 'key=\"value\"'") from None
     *parents, last = keys.split(".")
+    location: list[str | int] = []
     node = tree
     for key in parents:
+        location.append(_position(node, key, where) if isinstance(node, list) else key)
         node = _child(node, key, where)
     if isinstance(node, list):
-        node[_position(node, last, where)] = _mark(value)
+        location.append(_position(node, last, where))
     elif isinstance(node, dict):
-        node[last] = _mark(value)
+        location.append(last)
     else:
         raise LinetuneError(f"{'.'.join(parents)} has no keys to set", where)
+    node[location[-1]] = _mark(value)
+    return tuple(location)
 
 
 def _child(node: Any, key: str, where: str) -> Any:
@@ -107,7 +128,7 @@ def _position(stages: list[Any], key: str, where: str) -> int:
     names = [str(s.get("name")) if isinstance(s, dict) else "" for s in stages]
     if key in names:
         return names.index(key)
-    if key.isdigit() and int(key) < len(stages):
+    if key.isdecimal() and int(key) < len(stages):
         return int(key)
     raise LinetuneError(f"no stage {key!r}", where, did_you_mean(key, [n for n in names if n]))
 
@@ -120,8 +141,10 @@ def _mark(value: Any) -> Any:
     return value
 
 
-def _explain(path: Path, tree: Any, problem: Any) -> LinetuneError:
-    """A pydantic problem as one line: file, line and key."""
+def _explain(
+    path: Path, tree: Any, problem: Any, set_by: Mapping[tuple[str | int, ...], str]
+) -> LinetuneError:
+    """A pydantic problem as one line: the file and line, or the override, and the key."""
     location = [part for part in problem["loc"] if isinstance(part, int) or not _is_tag(part)]
     line = None
     node = tree
@@ -136,6 +159,10 @@ def _explain(path: Path, tree: Any, problem: Any) -> LinetuneError:
             line = position[0] + 1
     key = ".".join(map(str, location))
     where = f"{path}:{line}" if line else str(path)
+    for length in range(len(location), 0, -1):
+        if tuple(location[:length]) in set_by:
+            where = f"override {set_by[tuple(location[:length])]!r}"
+            break
     if problem["type"] == "extra_forbidden":
         parents = [part for part in location[:-1] if isinstance(part, str)]
         model = _SECTIONS.get(parents[-1], Config) if parents else Config

@@ -26,7 +26,11 @@ def _resolve(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError("expected a path")
     folder = Path.cwd() if isinstance(value, FromShell) else (info.context or {}).get("folder", Path.cwd())
-    return Path(folder, Path(value).expanduser()).resolve()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {value}") from None
+    return Path(folder, path).resolve()
 
 
 def _as_list(value: Any) -> Any:
@@ -91,10 +95,9 @@ class Stage(Strict):
         Field(description="parts that stay bit-identical"),
     ] = []
     epochs: PositiveInt
-    learning_rate: Annotated[float, Field(gt=0, description="peak; warm-up before it, cosine after it")]
+    learning_rate: Annotated[float, Field(gt=0, description="peak, relative to each tensor's size")]
     batch_size: PositiveInt = 32
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.5
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
     augment: Annotated[Augment, BeforeValidator(_augment)] = Augment()
     patience: Annotated[
         PositiveInt | None, Field(description="stop after so many epochs without a better validation")

@@ -78,7 +78,7 @@ def load_dataset(
         raise first(
             bad,
             f"of {len(lines)} lines cannot be used",
-            hint="mend them, or pass --skip-bad to go on without them",
+            hint="nothing is left" if skip_bad else "mend them, or pass --skip-bad to go on without them",
         )
     return Dataset([g[0] for g in good], [g[1] for g in good], [g[2] for g in good], len(bad))
 

@@ -20,7 +20,7 @@ class Score:
     @property
     def cer(self) -> float:
         """Character error rate: edit distance over reference length, both summed over all crops."""
-        return -self.negative_cer
+        return abs(self.negative_cer)  # not -x, which would be -0.0 for a perfect model
 
     def as_dict(self) -> dict[str, float]:
         """Plain figures, for JSON."""

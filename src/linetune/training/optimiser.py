@@ -1,41 +1,54 @@
-"""AdamW with the parameter groups that this network wants, and its learning rate per step."""
+"""Adam with a learning rate relative to each tensor's size, and its course over the steps.
+
+Folding multiplies batch-norm statistics and affines into the kernels, so that their sizes differ
+wildly: from a root mean square of 0.002 to one of 50 in the official weights. One rate for all moves
+some by a fifth of their size in a step, and others not at all. The rate of a tensor is therefore
+proportional to its root mean square at the start of the stage, as in Adafactor's relative steps
+(arXiv 1804.04235); docs/log.md has the comparison.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
+from torch import nn
 
 from linetune.models.network import Network
 from linetune.models.reparam import Affine
 
-AFFINE_RATE = 0.1
-"""Learning rate of the scalar affines relative to the rest (PaddleOCR's ``lab_lr``)."""
+REFERENCE = 0.1
+"""Root mean square at which a tensor gets just the configured rate: that of the official CTC layer."""
+SMALLEST = 0.01
+"""Taken for smaller tensors, so that fresh zeros move too."""
+VECTOR_RATE = 0.1
+"""Rate of biases, norms and affines relative to kernels (PaddleOCR's ``lab_lr`` for affines)."""
 CLIP_NORM = 5.0
 """Largest gradient norm. Norms of thousands are common here, and one such step undoes many."""
 
 
-def make_optimiser(network: Network, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over what trains; kernels decay, biases, norms and affines do not."""
-    affine = {id(p) for m in network.modules() if isinstance(m, Affine) for p in m.parameters()}
-    trained = [p for p in network.parameters() if p.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay, "rate": 1.0},
-        {
-            "params": [p for p in trained if p.ndim <= 1 and id(p) not in affine],
-            "weight_decay": 0.0,
-            "rate": 1.0,
-        },
-        {"params": [p for p in trained if id(p) in affine], "weight_decay": 0.0, "rate": AFFINE_RATE},
+def make_optimiser(network: Network) -> torch.optim.Adam:
+    """Adam over what trains, one group a tensor, each with the factor on its rate."""
+    groups = [
+        {"params": [parameter], "factor": _factor(module, parameter)}
+        for module in network.modules()
+        for parameter in module.parameters(recurse=False)
+        if parameter.requires_grad
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0)
+    return torch.optim.Adam(groups, lr=0.0)
+
+
+def _factor(module: nn.Module, parameter: nn.Parameter) -> float:
+    # An affine's bias is near 0 by nature; what it is added to has the size of the scale.
+    sized = module.scale if isinstance(module, Affine) else parameter
+    size = max(float(sized.detach().square().mean().sqrt()), SMALLEST)
+    return size / REFERENCE * (1.0 if parameter.ndim > 1 else VECTOR_RATE)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set every group's learning rate, each by its own factor."""
+    """Set every tensor's learning rate."""
     for group in optimiser.param_groups:
-        group["lr"] = rate * group["rate"]
+        group["lr"] = rate * group["factor"]
 
 
 def rate_at(step: int, steps: int, warmup: float, peak: float) -> float:

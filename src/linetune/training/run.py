@@ -174,10 +174,11 @@ class _Given:
 
 def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
     """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
+    lines = {"train": _read(config.data.train)}
+    held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    lines = {"train": _read(config.data.train), "synth": _synthetic(config, reporter)}
-    held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
+    lines["synth"] = _synthetic(config, reporter)
 
     charset = (
         Charset.collect(line.text for line in lines["train"] + lines["synth"])

@@ -76,7 +76,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
         network.nrtr = NRTRHead(network.backbone.channels, len(setting.charset)).to(setting.device)
         setting.reporter.say(f"{stage.name}: the base model carries no NRTR guide; it starts untrained")
     set_trainable(network, stage.freeze)
-    optimiser = make_optimiser(network, stage.weight_decay)
+    optimiser = make_optimiser(network)
     scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
     autocast = torch.autocast(setting.device.type, setting.dtype, enabled=setting.dtype != torch.float32)
     per_epoch = math.ceil(len(data) / stage.batch_size)

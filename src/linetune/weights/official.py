@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import os
 import urllib.error
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from platformdirs import user_cache_path
@@ -78,7 +80,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     if path.suffix in MODEL_SUFFIXES or path.exists():
         return load_file(path)
     raise LinetuneError(
-        f"no model {reference!r}", hint=f"{did_you_mean(reference, OFFICIAL)}, or give a file"
+        f"no model {reference!r}", hint=f"{did_you_mean(reference, OFFICIAL)} A file serves too"
     )
 
 
@@ -180,7 +182,7 @@ def download(official: Official, progress: Progress) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         have = partial.stat().st_size if partial.is_file() else 0
         request = urllib.request.Request(official.url, headers={"Range": f"bytes={have}-"} if have else {})
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with _opened(request, partial) as response:
             resumed = response.status == 206
             have = have if resumed else 0
             total = have + int(response.headers.get("Content-Length") or 0)
@@ -191,10 +193,22 @@ def download(official: Official, progress: Progress) -> Path:
                     progress(have, total)
         if total and have < total:
             raise OSError(f"{have} of {total} bytes arrived")
-    except OSError as error:  # URLError among them
+    except (OSError, http.client.HTTPException) as error:  # URLError among the first
         reason = getattr(error, "reason", None) or error
         raise LinetuneError(
             f"cannot download the weights of {official.name} ({reason})", official.url, hint
         ) from None
     partial.replace(path)
     return path
+
+
+def _opened(request: urllib.request.Request, partial: Path) -> Any:
+    """The response; asked anew for the whole file when there is nothing behind the part that is here."""
+    try:
+        return urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        error.close()
+        partial.unlink()
+        return urllib.request.urlopen(request.full_url, timeout=30)

@@ -18,6 +18,7 @@ from linetune.errors import LinetuneError
 _ADMITTED = {
     ("collections", "OrderedDict"),
     ("builtins", "tuple"),
+    ("__builtin__", "tuple"),  # its name in older pickles
     ("_codecs", "encode"),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),

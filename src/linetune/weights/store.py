@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +20,7 @@ from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import fold
 
 FORMAT = "1"
+T = TypeVar("T")
 
 
 @dataclass
@@ -73,13 +74,17 @@ def load_model(path: Path) -> Model:
         raise LinetuneError(f"not a safetensors file ({error})", path) from None
     if header.get("format") != "linetune" or header.get("version") != FORMAT:
         raise LinetuneError("not a linetune model of a known version", path)
-    charset = Charset(tuple(_json(header, "charset", path)))
+    charset = _rebuilt(header, "charset", path, lambda characters: Charset(tuple(characters)))
     if charset.sha256 != header.get("charset_sha256"):
         raise LinetuneError("the charset in the header does not have the hash that stands beside it", path)
-    architecture = Architecture(**_json(header, "architecture", path))
-    network = empty_folded(architecture, charset.classes)
+    network = _rebuilt(
+        header, "architecture", path, lambda keys: empty_folded(Architecture(**keys), charset.classes)
+    )
     fill(network, tensors, path)
-    return Model(network, charset, header["base_model"], str(path), _json(header, "history", path))
+    history = _rebuilt(header, "history", path, lambda figures: dict(figures))
+    if "base_model" not in header:
+        raise LinetuneError("the header's 'base_model' is missing or damaged", path)
+    return Model(network, charset, header["base_model"], str(path), history)
 
 
 def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -> None:
@@ -112,8 +117,11 @@ def folded_model(network: Network, charset: Charset, base_model: str, source: st
     return Model(fold(network).eval(), charset, base_model, source)
 
 
-def _json(header: Mapping[str, str], key: str, path: Path) -> Any:
+def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
+    """What ``make`` makes of the JSON under a header's key."""
     try:
-        return json.loads(header[key])
-    except (KeyError, ValueError):
+        return make(json.loads(header[key]))
+    except LinetuneError as error:
+        raise LinetuneError(error.what, path) from None
+    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):
         raise LinetuneError(f"the header's {key!r} is missing or damaged", path) from None

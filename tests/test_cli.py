@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from linetune import image, records
+from linetune.charset import Charset
+from linetune.cli import main
+from linetune.config import load
+from linetune.models.network import Architecture, Network
+from linetune.models.reparam import fold
+from linetune.weights.store import Model, save_model
+
+NAME = "PP-OCRv5_mobile_rec"
+TEXTS = ["LOT 4711", "2026-10-31", "SERIAL 88"]
+COMMANDS = ["init", "models", "synth", "train", "evaluate", "predict", "export"]
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def errors(self) -> list[str]:
+        return [line for line in self.err.splitlines() if line.startswith("error:")]
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line in this process, which spares importing torch again."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["linetune", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        code = caught.value.code
+        return Result(code if isinstance(code, int) else 0, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> Path:
+    return make_crops(tmp_path_factory.mktemp("crops"), TEXTS)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that answers every frame with a character outside ASCII."""
+    torch.manual_seed(0)
+    charset = Charset(("线", "é"))
+    network = fold(Network(Architecture(scale=0.35), charset.classes))
+    with torch.no_grad():
+        network.head.fc.bias.copy_(torch.tensor([-50.0, 50.0, -50.0]))
+    path = tmp_path_factory.mktemp("modèle 线") / "model.safetensors"
+    save_model(Model(network, charset, NAME, "here"), path)
+    return path
+
+
+# Help
+
+
+def test_help_shows_every_command_and_imports_no_torch() -> None:
+    code = (
+        "import sys; from linetune.cli import main; sys.argv = ['linetune', '--help']\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code\n"
+        "assert 'torch' not in sys.modules and 'onnx' not in sys.modules"
+    )
+    environment = os.environ | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    shown = done.stdout.decode("utf-8")
+    for panel in ("Set up", "Train", "Measure and use"):
+        assert f"─ {panel} ─" in shown
+    rows = [line.strip("│ ").split(" ")[0] for line in shown.splitlines() if line.startswith("│")]
+    assert [row for row in rows if row in COMMANDS] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(cli: Cli, command: str) -> None:
+    done = cli(command, "--help")
+    assert done.code == 0
+    assert f"Usage: linetune {command}" in done.out.replace("\x1b[0m", "")
+
+
+def test_an_unknown_option_is_a_mistake_of_the_user(cli: Cli) -> None:
+    done = cli("train", "linetune.yaml", "--overwite")
+    assert done.code == 2
+    assert "--overwrite" in done.err
+
+
+# init, models
+
+
+def test_init_writes_a_file_that_can_be_loaded(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "project"
+    done = cli("init", folder)
+    assert done.code == 0
+    assert str(folder / "linetune.yaml") in done.out
+    config = load(folder / "linetune.yaml")
+    assert [stage.name for stage in config.stages] == ["head", "full", "real"]
+    assert config.base_model == NAME
+    assert config.output.is_relative_to(folder.resolve())
+    assert config.synth is not None
+    assert config.synth.fonts == [(folder / "fonts").resolve()]
+    assert (folder / "fonts").is_dir()
+    assert config.data.train[0].parent.is_dir()
+
+
+def test_init_replaces_nothing(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "linetune.yaml").write_text("mine", encoding="utf-8")
+    done = cli("init", tmp_path)
+    assert (done.code, len(done.errors), done.out) == (2, 1, "")
+    assert (tmp_path / "linetune.yaml").read_text("utf-8") == "mine"
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    assert cli("init", tmp_path / "file").code == 2
+
+
+def test_models_lists_the_official_ones(cli: Cli) -> None:
+    (row,) = [row for row in json.loads(cli("models", "--json").out) if row["name"] == NAME]
+    assert row["characters"] == 18384
+    assert 3e6 < row["parameters"] < 6e6
+    assert row["url"].startswith("https://")
+    assert Path(row["weights"]).is_file()
+    assert NAME in cli("models").out
+
+
+# evaluate
+
+
+def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path) -> None:
+    done = cli("evaluate", NAME, labels, "--charset", "auto", "--json")
+    assert done.code == 0
+    figures = json.loads(done.out)
+    assert figures["lines"] == 3
+    assert figures["exact_match"] >= 2 / 3
+    assert figures["cer"] < 0.2
+    assert len(figures["misread"]) == 3 - round(3 * figures["exact_match"])
+    text = cli("evaluate", NAME, labels, labels, "--charset", "auto").out
+    assert "exact match" in text
+    assert "6 lines" in text
+
+
+def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) -> None:
+    done = cli("evaluate", small, labels)
+    assert done.code == 0
+    assert "exact match 0.0%" in done.out
+    assert "3 misread" in done.out
+    assert "'LOT 4711' read as '线'" in done.out
+    misread = json.loads(cli("evaluate", small.parent, labels, "--json").out)["misread"]
+    assert [row["text"] for row in misread] == TEXTS
+    assert misread[0]["read"] == "线"
+
+
+def test_evaluate_without_bad_lines(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text(f"{labels.parent / '00.png'}\tA\nnone.png\tB\n", encoding="utf-8")
+    refused = cli("evaluate", small, more)
+    assert refused.code == 2
+    assert f"{more}:2: image not found" in refused.err
+    assert "--skip-bad" in refused.err
+    figures = json.loads(cli("evaluate", small, more, "--skip-bad", "--json").out)
+    assert (figures["lines"], figures["skipped"]) == (1, 1)
+
+
+# predict
+
+
+def test_predict_reads_files_and_folders(cli: Cli, labels: Path, small: Path) -> None:
+    done = cli("predict", small, labels.parent, labels.parent / "02.png")
+    assert done.code == 0
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert [Path(row[0]).name for row in rows] == ["00.png", "01.png", "02.png", "02.png"]
+    assert {row[1] for row in rows} == {"线"}
+    assert all(0 <= float(row[2]) <= 1 for row in rows)
+    as_json = json.loads(cli("predict", small, labels.parent / "01.png", "--json").out)
+    assert as_json[0].keys() == {"image", "text", "confidence"}
+    assert as_json[0]["text"] == "线"
+
+
+def test_predict_limited_to_a_charset_file(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    digits = tmp_path / "digits.txt"
+    Charset(tuple("0123456789-\U0001d49c")).write(digits)
+    done = cli("predict", NAME, labels.parent / "01.png", "--charset", digits)
+    assert done.out.split("\t")[1] == "2026-10-31"
+    assert "never seen" in done.err
+    assert "U+1D49C" in done.err
+
+
+def named_strangely(labels: Path, folder: Path) -> Path:
+    crop = folder / "crop-é-线-\U0001f600.png"
+    crop.write_bytes((labels.parent / "00.png").read_bytes())
+    return crop
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252", "utf-8"])
+def test_any_console_can_show_what_was_read(
+    small: Path, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    crop = named_strangely(labels, tmp_path)
+    shown, told = (io.TextIOWrapper(io.BytesIO(), encoding, "strict") for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(sys, "stderr", told)
+    for path, code in ((crop, 0), (tmp_path / "线.png", 2)):
+        monkeypatch.setattr(sys, "argv", ["linetune", "predict", str(small), str(path)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert (caught.value.code or 0) == code
+    out, err = (stream.buffer for stream in (shown, told))
+    assert isinstance(out, io.BytesIO)
+    assert isinstance(err, io.BytesIO)
+    shown.flush()
+    told.flush()
+    place, text, confidence = out.getvalue().decode(encoding).rstrip("\r\n").split("\t")
+    assert place == str(crop).encode(encoding, "replace").decode(encoding)
+    assert text == "线".encode(encoding, "replace").decode(encoding)
+    assert float(confidence) > 0
+    (line,) = err.getvalue().decode(encoding).splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(".png: image not found")
+
+
+def test_the_program_itself_runs_on_a_plain_console(small: Path, labels: Path, tmp_path: Path) -> None:
+    crop = named_strangely(labels, tmp_path)
+    command = [sys.executable, "-m", "linetune", "predict", str(small), str(crop)]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, check=False, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split(b"\t")[1] == b"?"
+    assert done.stderr == b""
+
+
+# export
+
+
+def test_export_writes_beside_the_model_and_compares_on_given_crops(
+    cli: Cli, small: Path, labels: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small.read_bytes())
+    done = cli("export", tmp_path, "--compare-on", labels, "--json")
+    assert done.code == 0
+    figures = json.loads(done.out)
+    assert Path(figures["path"]) == tmp_path / "model.onnx"
+    assert figures["crops"] == 3
+    assert figures["largest_difference"] < 1e-3
+    text = cli("export", small, "--output", tmp_path / "other.onnx").out
+    assert str(tmp_path / "other.onnx") in text
+    assert (tmp_path / "other.onnx").is_file()
+
+
+# Mistakes
+
+
+def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
+    empty, noise, folder = tmp_path / "empty.txt", tmp_path / "noise.png", tmp_path / "folder"
+    empty.write_text("", encoding="utf-8")
+    noise.write_bytes(b"not an image")
+    folder.mkdir()
+    bad = tmp_path / "bad.txt"
+    records.write_labels(bad, [("noise.png", "A")])
+    flat = tmp_path / "flat.png"
+    image.write(flat, np.asarray(cv2.resize(np.zeros((2, 2, 3), np.uint8), (20, 20)), np.uint8))
+    for arguments, expected in (
+        (("evaluate", NAME, tmp_path / "none.txt"), f"{tmp_path / 'none.txt'}: label file not found"),
+        (("evaluate", NAME, empty), f"{empty}: the label file holds no lines"),
+        (("evaluate", NAME, folder), f"{folder}: label file cannot be read"),
+        (("evaluate", "PP-OCRv5_mobil_rec", labels), NAME),
+        (("evaluate", tmp_path / "none.safetensors", labels), "none.safetensors: model file not found"),
+        (("evaluate", folder, labels), f"{folder}: a folder without a model.safetensors"),
+        (("evaluate", small, labels, "--charset", tmp_path / "none.txt"), "charset file not found"),
+        (("predict", small, noise), f"{noise}: not an image that can be decoded"),
+        (("predict", small, folder), f"{folder}: no images in this folder"),
+        (("predict", small, flat, tmp_path / "none.png"), "none.png: image not found"),
+        (("predict", small, flat, "--charset", "auto"), "no labels"),
+        (("export", small, "--compare-on", empty), "holds no lines"),
+        (("export", "nothing"), "no model 'nothing'"),
+        (("train", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
+        (("synth", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
+    ):
+        done = cli(*arguments)
+        assert done.code == 2, arguments
+        assert len(done.errors) == 1, (arguments, done.err)
+        assert expected in done.errors[0]
+        assert done.out == ""
+        assert "Traceback" not in done.err
+
+
+def test_every_bad_line_is_listed(cli: Cli, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "noise.png").write_bytes(b"not an image")
+    bad = tmp_path / "bad.txt"
+    records.write_labels(bad, [("noise.png", "A"), ("none.png", "B")])
+    done = cli("evaluate", small, bad)
+    assert done.code == 2
+    assert f"{bad}:1: not an image that can be decoded" in done.err
+    assert f"{bad}:2: image not found" in done.err
+    assert "2 of 2 lines cannot be used" in done.err

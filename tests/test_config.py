@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from linetune.config import Config, load, save
+from linetune.config.schema import STANDARD, Augment
+from linetune.errors import LinetuneError, ManyErrors
+
+RUN = """\
+output: runs/first
+data:
+  train: crops/train.txt
+  val: [crops/val.txt, more/val.txt]
+synth:
+  rule: '[A-Z]{2}\\d'
+  fonts: fonts
+  output: synth
+stages:
+  - name: head
+    data: synth
+    freeze: backbone
+    epochs: 2
+    learning_rate: 1e-3
+    augment:
+      warp: 0.5
+      heights: [32, 48]
+  - name: real
+    data: train
+    epochs: 20
+    learning_rate: 3e-4
+    augment: standard
+"""
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    return written(tmp_path, RUN)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "run.yaml"
+    path.write_bytes(text.encode())
+    return path
+
+
+def refused(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(LinetuneError) as caught:
+        load(path, overrides)
+    return str(caught.value).splitlines()
+
+
+def test_a_run_file_means_what_it_says(run_file: Path) -> None:
+    config = load(run_file)
+    assert config.base_model == "PP-OCRv5_mobile_rec"
+    assert config.charset == "auto"
+    assert config.synth
+    assert config.synth.rule == r"[A-Z]{2}\d"
+    head, real = config.stages
+    assert (head.data, head.freeze, head.epochs, head.learning_rate) == (["synth"], ["backbone"], 2, 1e-3)
+    assert head.augment == Augment(warp=0.5, heights=[32, 48])
+    assert real.augment == STANDARD
+    assert (real.data, real.freeze, real.learning_rate, real.patience) == (["train"], [], 3e-4, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "key", "hint"),
+    [
+        (1, "sed: 1\n", "sed", "did you mean 'seed'?"),
+        (3, "  tran: x\n", "data.tran", "did you mean 'train'?"),
+        (6, "  font: x\n", "synth.font", "did you mean 'fonts'?"),
+        (12, "    epoch: 1\n", "stages.0.epoch", "did you mean 'epochs'?"),
+        (16, "      blurr: 1\n", "stages.0.augment.blurr", "did you mean 'blur'?"),
+        (19, "    xyz: 1\n", "stages.1.xyz", "known: augment, batch_size, data, epochs, freeze"),
+    ],
+)
+def test_unknown_keys_are_refused_on_every_level(
+    line: int, wrong: str, key: str, hint: str, tmp_path: Path
+) -> None:
+    lines = RUN.splitlines(keepends=True)
+    path = written(tmp_path, "".join([*lines[: line - 1], wrong, *lines[line - 1 :]]))
+    (message,) = refused(path)
+    assert message.startswith(f"{path}:{line}: unknown key '{key}'; {hint}")
+
+
+def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    text = RUN.replace("warp: 0.5", "warp: 1.5").replace("epochs: 20", "epochs: many")
+    text = text.replace("  fonts: fonts\n", "").replace("freeze: backbone", "freeze: back")
+    path = written(tmp_path, text + "device: gpu\nsedd: 1\n")
+    messages = refused(path)
+    assert len(messages) == 6
+    for expected in (
+        f"{path}:5: missing key 'synth.fonts'",
+        f"{path}:11: stages.0.freeze.0: input should be 'backbone', 'neck' or 'head'",
+        f"{path}:15: stages.0.augment.warp: input should be less than or equal to 1",
+        f"{path}:19: stages.1.epochs: input should be a valid integer",
+        f"{path}:22: device: input should be 'auto', 'cpu'",
+        f"{path}:23: unknown key 'sedd'; did you mean 'seed'?",
+    ):
+        assert sum(message.startswith(expected) for message in messages) == 1, expected
+    with pytest.raises(ManyErrors):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("freeze: backbone", "freeze: [backbone, neck, head]", "everything is frozen"),
+        ("name: real", "name: head", "two stages share a name: head, head"),
+        ("name: real", "name: a/b", "stages.1.name"),
+        ("augment: standard", "augment: strong", "expected none, standard, or a mapping"),
+        ("heights: [32, 48]", "heights: [47]", "input should be 32, 48 or 64"),
+        ("learning_rate: 1e-3", "learning_rate: 0", "greater than 0"),
+        ("train: crops/train.txt", "train: []", "data.train"),
+        ("train: crops/train.txt", "train: 5", "expected a path"),
+        ("train: crops/train.txt", "train: ''", "expected a path"),
+        ("train: crops/train.txt", "train: ~no-such-user/x", "no home folder for ~no-such-user/x"),
+    ],
+)
+def test_values_that_make_no_sense(old: str, new: str, message: str, tmp_path: Path) -> None:
+    (line,) = refused(written(tmp_path, RUN.replace(old, new)))
+    assert message in line
+
+
+def test_a_stage_cannot_use_crops_that_nothing_renders(tmp_path: Path) -> None:
+    start, end = RUN.index("synth:"), RUN.index("stages:")
+    (message,) = refused(written(tmp_path, RUN[:start] + RUN[end:]))
+    assert message.endswith("a stage uses synth data, but there is no synth section")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column", "message"),
+    [
+        ("  train", "\ttrain", 3, 1, "line 3 is indented with a tab, write spaces"),
+        ("    epochs: 20", "\u00a0   epochs: 20", 21, 18, "line 20 holds a non-breaking space"),
+        ("epochs: 20", "epochs:\u00a020", 21, 5, "line 20 holds a non-breaking space"),
+        ("epochs: 20", "epochs:20", 21, 5, "could not find expected ':'"),
+        ("output: runs/first", "output: runs\noutput: first", 2, 1, 'duplicate key "output"'),
+        ("epochs: 20", "epochs: 20\n    data: synth", 21, 5, 'duplicate key "data"'),
+        ("fonts: fonts", "fonts: [fonts", 8, 9, "','"),
+        ("output: runs/first", "output: runs\x07", 1, 13, "a control character"),
+        ("output: runs/first", "output: *runs", 1, 9, "undefined alias"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_one_line(
+    old: str, new: str, line: int, column: int, message: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, RUN.replace(old, new, 1))
+    (told,) = refused(path)
+    assert told.startswith(f"{path}:{line}:{column}: not valid YAML: ")
+    assert message in told
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "just text", "5"])
+def test_files_without_keys(text: str, tmp_path: Path) -> None:
+    (message,) = refused(written(tmp_path, text))
+    assert message.endswith("no keys in this configuration; linetune init DIR writes an example")
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none.yaml")[0].endswith("not found; linetune init DIR writes one")
+    assert "configuration cannot be read" in refused(tmp_path)[0]
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("output: runs\n# für\n".encode("latin-1"))
+    assert refused(path) == [f"{path}:2: not UTF-8; save the file as UTF-8"]
+
+
+@pytest.mark.parametrize("editor", ["\ufeff{}", "{}\n\n"])
+def test_files_of_every_editor_are_read(editor: str, run_file: Path) -> None:
+    expected = load(run_file)
+    run_file.write_bytes(editor.format(RUN.replace("\n", "\r\n")).encode())
+    assert load(run_file) == expected
+
+
+def test_paths_belong_to_the_file_and_overrides_to_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "project").mkdir()
+    path = written(tmp_path / "project", RUN + "charset: chars.txt\nbase_model: models/base.onnx\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    config = load(Path("../project/run.yaml"))
+    project = tmp_path.resolve() / "project"
+    assert config == load(path)
+    assert config.output == project / "runs/first"
+    assert config.data.val == [project / "crops/val.txt", project / "more/val.txt"]
+    assert config.synth
+    assert config.synth.fonts == [project / "fonts"]
+    assert config.charset == project / "chars.txt"
+    assert config.base_model == str(project / "models/base.onnx")
+
+    here = tmp_path.resolve() / "elsewhere"
+    overrides = [
+        "output=out",
+        "data.train=[a.txt, 'b c.txt']",
+        f"data.test={project}/t.txt",
+        "charset=c.txt",
+        "base_model=./m",
+    ]
+    changed = load(path, overrides)
+    assert changed.output == here / "out"
+    assert changed.data.train == [here / "a.txt", here / "b c.txt"]
+    assert changed.data.test == [project / "t.txt"]
+    assert changed.data.val == config.data.val
+    assert changed.charset == here / "c.txt"
+    assert changed.base_model == str(here / "m")
+
+
+def test_auto_is_no_path(run_file: Path) -> None:
+    assert load(run_file, ["charset=auto"]).charset == "auto"
+    assert load(run_file, ["charset=./auto"]).charset == Path.cwd() / "auto"
+    assert load(run_file, ["base_model=PP-OCRv4_mobile_rec"]).base_model == "PP-OCRv4_mobile_rec"
+
+
+def test_overrides_address_stages_by_name_and_number(run_file: Path) -> None:
+    overrides = ["stages.real.epochs=5", "stages.0.learning_rate=1e-5", "stages.head.augment.warp=0"]
+    config = load(run_file, [*overrides, "seed=7", "device=cpu", "stages.1.data=[synth, train]"])
+    head, real = config.stages
+    assert (head.epochs, head.learning_rate, head.augment) == (2, 1e-5, Augment(heights=[32, 48]))
+    assert (real.epochs, real.data, real.augment) == (5, ["synth", "train"], STANDARD)
+    assert (config.seed, config.device) == (7, "cpu")
+    assert load(run_file, ["seed=1", "seed=2"]).seed == 2
+    assert load(run_file, ["stages.real.augment=none"]).stages[1].augment.is_off
+    assert load(run_file, ["stages.real.augment.blur=1"]).stages[1].augment == Augment(blur=1)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed", "override 'seed': expected key.path=value"),
+        ("=1", "override '=1': expected key.path=value"),
+        ("data..train=x", "expected key.path=value"),
+        ("seed=[", "override 'seed=[': the value is not valid YAML"),
+        ("stages.rael.epochs=1", "override 'stages.rael.epochs=1': no stage 'rael'; did you mean 'real'?"),
+        ("stages.2.epochs=1", "no stage '2'; known: head, real"),
+        ("stages.².epochs=1", "no stage '²'; known: head, real"),
+        ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
+        ("stages.real.epoch=1", "unknown key 'stages.1.epoch'; did you mean 'epochs'?"),
+        ("stages.real.epochs=many", "stages.1.epochs: input should be a valid integer"),
+        ("seed.x=1", "seed: input should be a valid integer"),
+        ("output=", "output: expected a path"),
+    ],
+)
+def test_overrides_that_make_no_sense(override: str, message: str, run_file: Path) -> None:
+    (told,) = refused(run_file, override)
+    assert message in told
+
+
+RULES = [
+    "AB",
+    "0123",
+    "1e5",
+    "yes",
+    "~",
+    "- a",
+    "a: b",
+    " #x",
+    "'\"",
+    "é電😀",
+    "A  B " * 40,
+    r"\d{2}[A-C]?",
+    "{",
+    "*",
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_saved_configuration_loads_to_the_same_one(rule: str, run_file: Path, tmp_path: Path) -> None:
+    config = load(run_file, ["charset=c s.txt", "output=a b/電", "seed=-1", "stages.head.learning_rate=1e-7"])
+    assert config.synth
+    config = config.model_copy(update={"synth": config.synth.model_copy(update={"rule": rule})})
+    copy = tmp_path / "elsewhere/copy.yaml"
+    copy.parent.mkdir()
+    save(config, copy)
+    assert load(copy) == config
+    assert "warmup_epochs: 0.5" in copy.read_text(encoding="utf-8"), "defaults are spelled out"
+    assert list(copy.parent.iterdir()) == [copy]
+
+
+def test_the_shipped_preset_loads(tmp_path: Path) -> None:
+    preset = resources.files("linetune") / "config/presets/default.yaml"
+    config = load(written(tmp_path, preset.read_text(encoding="utf-8")))
+    assert [stage.name for stage in config.stages] == ["head", "full", "real"]
+    assert [stage.data for stage in config.stages] == [["synth"], ["synth"], ["train"]]
+    assert config.stages[0].freeze == ["backbone"]
+    assert config.charset == "auto"
+    assert config.output == tmp_path.resolve() / "runs/first"
+    save(config, tmp_path / "saved.yaml")
+    assert load(tmp_path / "saved.yaml") == config
+
+
+def test_a_configuration_cannot_be_changed_by_accident(run_file: Path) -> None:
+    config: Config = load(run_file)
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3  # type: ignore[misc]

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from linetune import image
+from linetune.charset import Charset
+from linetune.data.dataset import load_dataset
+from linetune.decode.read import Run, read_crops
+from linetune.errors import LinetuneError
+from linetune.export import onnx_file
+from linetune.export.onnx_file import export_onnx, open_onnx
+from linetune.export.parity import check_parity, sample_crops
+from linetune.image import Crop
+from linetune.models.network import Architecture, Network
+from linetune.models.reparam import fold
+from linetune.records import read_labels
+from linetune.weights.official import load_base
+from linetune.weights.store import Model
+from linetune.weights.transfer import with_charset
+
+NAME = "PP-OCRv5_mobile_rec"
+TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return with_charset(
+        load_base(NAME), Charset(tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-\u3000é "))
+    ).model
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> list[Crop]:
+    return load_dataset(read_labels(make_crops(tmp_path_factory.mktemp("crops"), TEXTS)), None).crops
+
+
+@pytest.fixture(scope="module")
+def exported(model: Model, tmp_path_factory: pytest.TempPathFactory, crops: list[Crop]) -> Path:
+    path = tmp_path_factory.mktemp("export") / "new folder" / "modèle.onnx"
+    done = export_onnx(model, path, crops)
+    assert (done.path, done.crops) == (path, len(crops))
+    assert done.difference < 1e-3
+    assert list(path.parent.iterdir()) == [path]
+    return path
+
+
+def tiny(charset: Charset) -> Model:
+    torch.manual_seed(0)
+    return Model(fold(Network(Architecture(scale=0.35), charset.classes)).eval(), charset, NAME, "here")
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def test_the_file_reads_what_the_model_reads(exported: Path, model: Model, crops: list[Crop]) -> None:
+    run, charset = open_onnx(exported)
+    theirs = [reading.text for reading in read_crops(run, crops, charset)]
+    assert theirs == [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    assert theirs == TEXTS
+
+
+def test_the_dictionary_is_inside_as_readers_expect_it(exported: Path, model: Model) -> None:
+    metadata = session(exported).get_modelmeta().custom_metadata_map
+    # Readers split lines, put the blank first and append a space.
+    characters = metadata["character"].splitlines()
+    assert "blank" not in characters
+    assert " " not in characters
+    assert (*characters, " ") == model.charset.characters
+    assert "\u3000" in characters
+    assert metadata["charset_sha256"] == model.charset.sha256
+    assert metadata["height"] == "48"
+
+
+@pytest.mark.parametrize(("batch", "width"), [(1, 320), (3, 320), (2, 333), (1, 64), (1, 1000)])
+def test_batch_and_width_are_free(exported: Path, model: Model, batch: int, width: int) -> None:
+    images = np.random.default_rng(0).uniform(-1, 1, (batch, 3, 48, width)).astype(np.float32)
+    (out,) = session(exported).run(None, {"x": images})
+    assert out.shape == (batch, image.frames(width), model.charset.classes)
+    assert np.abs(out - model.network.run(images)).max() < 1e-3
+
+
+def test_old_runtimes_can_open_it(exported: Path) -> None:
+    file = onnx.load(str(exported))
+    onnx.checker.check_model(file)
+    assert [entry.version for entry in file.opset_import if entry.domain == ""] == [17]
+
+
+def test_the_model_is_left_as_it_was(model: Model, exported: Path) -> None:
+    assert not model.network.training
+    assert all(parameter.requires_grad for parameter in model.network.parameters())
+
+
+@pytest.mark.parametrize("characters", ["ABC", "A", "ab "])
+def test_a_small_charset_and_drawn_crops(tmp_path: Path, characters: str) -> None:
+    model = tiny(Charset(tuple(characters)))
+    done = export_onnx(model, tmp_path / "model.onnx")
+    assert done.crops >= 8
+    _, charset = open_onnx(done.path)
+    # A reader always appends the space; a class that the network lacks is never read.
+    assert charset.characters[: len(model.charset)] == model.charset.characters
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\x85", "\n", "\x0c"])
+def test_a_character_that_readers_split_on_is_refused(tmp_path: Path, character: str) -> None:
+    model = tiny(Charset(("A", character, "B")))
+    with pytest.raises(LinetuneError, match=rf"U\+{ord(character):04X}.* split its dictionary"):
+        export_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: np.roll(p, 1, 2), "reads .* where the trained model reads"),
+        (lambda p: p * np.float32(0.99), "probabilities differ by up to"),
+        (lambda p: p[:, :-1], "where the model gives"),
+        (lambda p: p * np.float32(np.nan), "reads|differ"),
+    ],
+)
+def test_a_file_that_differs_never_appears(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exported: Path,
+    model: Model,
+    change: Change,
+    message: str,
+) -> None:
+    monkeypatch.setattr(onnx_file, "_graph", lambda network: exported.read_bytes())
+
+    def differing(path: Path) -> tuple[Run, Charset]:
+        run, charset = open_onnx(path)
+        return lambda batch: change(run(batch)), charset
+
+    monkeypatch.setattr(onnx_file, "open_onnx", differing)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"an older one")
+    with pytest.raises(LinetuneError, match=message):
+        export_onnx(model, path)
+    assert path.read_bytes() == b"an older one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_dictionary_in_the_file_is_noticed(model: Model, crops: list[Crop]) -> None:
+    shifted = Charset((*model.charset.characters[1:-1], model.charset.characters[0], " "))
+    run = model.network.run
+    with pytest.raises(LinetuneError, match=r"where\.onnx: reads '.*' where the trained model reads '.*'"):
+        check_parity(run, run, model.charset, shifted, crops, Path("where.onnx"))
+
+
+def test_models_that_answer_nan_are_not_equal(model: Model, crops: list[Crop]) -> None:
+    def broken(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return model.network.run(batch) * np.float32(np.nan)
+
+    with pytest.raises(LinetuneError, match="differ"):
+        check_parity(broken, broken, model.charset, model.charset, crops, Path("where.onnx"))
+
+
+def test_drawn_crops_have_many_widths_and_repeat() -> None:
+    charset = Charset(tuple("ABC"))
+    one, other = sample_crops(charset), sample_crops(charset)
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    widths = [crop.shape[1] for crop in one]
+    assert min(widths) < 64
+    assert max(widths) > 640
+    assert len(set(widths)) == len(widths)
+
+
+def test_a_place_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(LinetuneError, match=r"model\.onnx: cannot write \("):
+        export_onnx(tiny(Charset(("A",))), tmp_path / "file" / "model.onnx")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import linetune
+from linetune import image
+from linetune.charset import Charset
+from linetune.errors import LinetuneError
+from linetune.recogniser import Recogniser
+from linetune.records import Line, read_labels
+from linetune.weights.store import save_model
+
+TEXTS = ["LOT 4711", "2026-10-31", "X", "SERIAL 0123456789 ABCDEF", "90.5", "BATCH 12"]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> list[Line]:
+    return read_labels(make_crops(tmp_path_factory.mktemp("crops"), TEXTS))
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return Recogniser.load("PP-OCRv5_mobile_rec", Charset.collect([*TEXTS, "OIS"]))
+
+
+def test_paths_and_arrays_are_read_in_the_order_given(recogniser: Recogniser, lines: list[Line]) -> None:
+    images: list[Any] = [line.image for line in lines]
+    images[1] = str(images[1])
+    images[2:4] = [image.read(path) for path in images[2:4]]
+    seen: list[int] = []
+    readings = recogniser.read(images, batch_size=2, progress=seen.append)
+    assert [reading.text for reading in readings] == TEXTS
+    assert all(0.5 < reading.confidence <= 1 for reading in readings)
+    assert seen == sorted(seen)
+    assert seen[-1] == len(TEXTS)
+    assert [reading.text for reading in recogniser.read(images[::-1])] == TEXTS[::-1]
+    assert recogniser.read([]) == []
+
+
+def test_a_run_folder_and_its_file_load_alike(
+    recogniser: Recogniser, lines: list[Line], tmp_path: Path
+) -> None:
+    save_model(recogniser.model, tmp_path / "model.safetensors")
+    for place in (tmp_path, str(tmp_path), tmp_path / "model.safetensors"):
+        loaded = linetune.Recogniser.load(place)
+        assert loaded.charset == recogniser.charset
+        assert loaded.read([lines[0].image]) == recogniser.read([lines[0].image])
+    limited = linetune.Recogniser.load(tmp_path, Charset(tuple("0123456789")))
+    assert limited.read([lines[0].image])[0].text.endswith("4711")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((48, 100), np.uint8),
+        np.zeros((48, 100, 4), np.uint8),
+        np.zeros((48, 100, 3), np.float32),
+        np.zeros((0, 100, 3), np.uint8),
+        np.zeros((48, 0, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_crops_are_refused(recogniser: Recogniser, bad: Any) -> None:
+    with pytest.raises(LinetuneError, match=r"expected a BGR uint8 image .* got") as caught:
+        recogniser.read([bad])
+    assert str(bad.shape) in str(caught.value)
+
+
+def test_an_image_that_is_not_there_is_named(recogniser: Recogniser, tmp_path: Path) -> None:
+    with pytest.raises(LinetuneError, match=r"none\.png: image not found"):
+        recogniser.read([tmp_path / "none.png"])
+
+
+def test_arrays_are_left_as_they_were_and_may_be_views(recogniser: Recogniser, lines: list[Line]) -> None:
+    crop = image.read(lines[0].image)
+    turned = crop[::-1, ::-1]
+    before = turned.copy()
+    recogniser.read([turned])
+    assert np.array_equal(turned, before)
+    assert recogniser.read([turned[::-1, ::-1]])[0].text == TEXTS[0]
+
+
+def test_importing_linetune_is_quick_and_its_names_work() -> None:
+    code = (
+        "import sys, linetune; assert 'torch' not in sys.modules\n"
+        "assert callable(linetune.load_config) and 'torch' not in sys.modules\n"
+        "assert callable(linetune.train) and callable(linetune.Recogniser.load)\n"
+        "assert issubclass(linetune.LinetuneError, Exception)\n"
+        "from linetune import *\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(AttributeError, match="'Recognizer'"):
+        _ = linetune.Recognizer

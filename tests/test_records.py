@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from linetune import atomic
+from linetune.errors import LinetuneError
+from linetune.records import Line, read_labels, write_labels
+
+
+def labels(folder: Path, content: str | bytes) -> Path:
+    path = folder / "labels.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.png", "A"),
+        ("my crops/line 1.png", "AB 12"),
+        ("a.png", " spaces around "),
+        ("a.png", " "),
+        ("a.png", "tab\tinside\t"),
+        ("a.png", "one\u2028two\u0085three\x0cfour"),
+        ("größe/電.png", "\u3000電😀"),
+    ],
+)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", ""])
+def test_path_and_text_are_kept_as_they_stand(name: str, text: str, line_end: str, tmp_path: Path) -> None:
+    path = labels(tmp_path, f"{name}\t{text}{line_end}")
+    assert read_labels(path) == [Line(tmp_path / name, text, f"{path}:1")]
+
+
+def test_byte_order_mark_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    path = labels(tmp_path, "\ufeff\r\na.png\tA\r\n\r\n \t \r\nb.png\tB\r\n\n")
+    lines = read_labels(path)
+    assert [(line.image.name, line.text) for line in lines] == [("a.png", "A"), ("b.png", "B")]
+    assert [line.source for line in lines] == [f"{path}:2", f"{path}:5"]
+
+
+def test_an_absolute_image_path_stays(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.png"
+    assert read_labels(labels(tmp_path, f"{elsewhere}\tA\n"))[0].image == elsewhere
+
+
+def test_all_lines_that_are_no_labels_are_told_together(tmp_path: Path) -> None:
+    path = labels(tmp_path, "a.png A\nb.png\tB\nc.png\t\n\tD\n")
+    with pytest.raises(LinetuneError) as caught:
+        read_labels(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}:1: no tab between path and text; write path<TAB>text",
+        f"{path}:3: empty text; write path<TAB>text",
+        f"{path}:4: no image path; write path<TAB>text",
+        "3 lines that are not labels",
+    ]
+
+
+def test_of_many_only_the_first_ten_are_listed(tmp_path: Path) -> None:
+    path = labels(tmp_path, "a.png A\n" * 25)
+    with pytest.raises(LinetuneError) as caught:
+        read_labels(path)
+    message = str(caught.value).splitlines()
+    assert len(message) == 11
+    assert message[9].startswith(f"{path}:10: ")
+    assert message[10] == "25 lines that are not labels, the first 10 above"
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "message"),
+    [
+        (b"a.png\tA\nb.png\tB\nc.png\t\xe9\n", ":3", "not UTF-8; save the file as UTF-8"),
+        (b"\xef\xbb\xbfa.png\tA\nc.png\t\xe9\n", ":2", "not UTF-8"),
+        ("a.png\tA\n".encode("utf-16"), ":1", "not UTF-8"),
+        (b"", "", "the label file holds no lines"),
+        (b"\n \r\n\n", "", "the label file holds no lines"),
+    ],
+)
+def test_files_that_hold_no_labels(content: bytes, place: str, message: str, tmp_path: Path) -> None:
+    path = labels(tmp_path, content)
+    with pytest.raises(LinetuneError, match=message) as caught:
+        read_labels(path)
+    assert str(caught.value).startswith(f"{path}{place}: ")
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(LinetuneError, match=r"none\.txt: label file not found"):
+        read_labels(tmp_path / "none.txt")
+    with pytest.raises(LinetuneError, match="label file cannot be read"):
+        read_labels(tmp_path)
+
+
+def test_written_labels_are_read_back(tmp_path: Path) -> None:
+    pairs = [("a b.png", " A\t1 "), ("行/c.png", "\u3000😀\u2028")]
+    path = tmp_path / "labels.txt"
+    write_labels(path, pairs)
+    assert [(line.image.relative_to(tmp_path).as_posix(), line.text) for line in read_labels(path)] == pairs
+    assert b"\r" not in path.read_bytes()
+
+
+def test_an_interruption_leaves_the_old_labels_and_nothing_else(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[tuple[str, str]]:
+        yield "b.png", "B"
+        raise KeyboardInterrupt
+
+    path = labels(tmp_path, "a.png\tA\n")
+    with pytest.raises(KeyboardInterrupt):
+        write_labels(path, interrupted())
+
+    def half_written() -> None:
+        with atomic.written(path) as partial:
+            partial.write_bytes(b"b.png")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_written()
+    assert [file.name for file in tmp_path.iterdir()] == ["labels.txt"]
+    assert [line.text for line in read_labels(path)] == ["A"]

@@ -1,0 +1,433 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from linetune.charset import Charset
+from linetune.cli import main
+from linetune.cli.train import train as train_command
+from linetune.config import Config, Stage, load, save
+from linetune.data.dataset import Dataset, load_dataset
+from linetune.errors import LinetuneError
+from linetune.evaluation.metrics import Score
+from linetune.models.network import Architecture, Network
+from linetune.models.reparam import fold
+from linetune.records import read_labels
+from linetune.training import stage as stages
+from linetune.training.journal import Journal
+from linetune.training.losses import ctc_loss
+from linetune.training.optimiser import rate_at
+from linetune.training.reporter import Silent
+from linetune.training.run import train
+from linetune.training.stage import Setting, train_stage
+from linetune.weights.official import load_base
+from linetune.weights.store import load_model
+
+ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
+NAME = "PP-OCRv5_mobile_rec"
+CODES = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
+NAMES = [f"AB{code}" if i % 2 else f"C-{code}" for i, code in enumerate(CODES)]
+
+
+class Heard(Silent):
+    """Remembers what a run said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+# One stage on a small network
+
+
+@pytest.fixture(scope="module")
+def charset() -> Charset:
+    return Charset.collect(NAMES)
+
+
+@pytest.fixture(scope="module")
+def data(
+    tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path], charset: Charset
+) -> Dataset:
+    labels = make_crops(tmp_path_factory.mktemp("crops"), NAMES[:8])
+    return load_dataset(read_labels(labels), charset)
+
+
+@pytest.fixture
+def setting(tmp_path: Path, charset: Charset, data: Dataset) -> Iterator[Setting]:
+    with Journal(tmp_path) as journal:
+        yield Setting(charset, data, 0, torch.device("cpu"), torch.float32, journal, Heard())
+
+
+def network(charset: Charset, folded: bool = True) -> Network:
+    torch.manual_seed(0)
+    net = Network(Architecture(scale=0.35), charset.classes)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and module.running_var is not None:
+            module.running_var.uniform_(0.3, 1)
+    return fold(net) if folded else net
+
+
+def stage(**changes: Any) -> Stage:
+    values = {"name": "one", "data": "train", "epochs": 2, "learning_rate": 1e-3, "batch_size": 4}
+    return Stage.model_validate(values | changes)
+
+
+def state(net: Network) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in net.state_dict().items()}
+
+
+def differing(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("frozen", [["backbone"], ["backbone", "neck"]])
+def test_frozen_parts_stay_bit_identical(
+    data: Dataset, setting: Setting, charset: Charset, folded: bool, frozen: list[str]
+) -> None:
+    net = network(charset, folded)
+    before = state(net)
+    train_stage(net, stage(freeze=frozen, augment="standard"), 0, data, setting)
+    changed = differing(before, state(net))
+    assert not {name for name in changed if name.startswith(tuple(frozen))}
+    assert {"head.fc.weight", "head.fc.bias"} <= changed
+    assert any(name.startswith("neck.") for name in changed) == ("neck" not in frozen)
+
+
+def test_what_is_not_frozen_trains(data: Dataset, setting: Setting, charset: Charset) -> None:
+    net = network(charset, folded=False)
+    before = state(net)
+    train_stage(net, stage(epochs=1), 0, data, setting)
+    changed = differing(before, state(net))
+    assert {"backbone.stem.conv.weight", "backbone.stem.bn.running_mean", "head.fc.weight"} <= changed
+    # Every parameter; the affine that stands last in the folded form too.
+    still = {name for name, _ in net.named_parameters()} - changed
+    assert not still
+
+
+def test_a_frozen_head_thaws_in_the_next_stage(data: Dataset, setting: Setting, charset: Charset) -> None:
+    net = network(charset)
+    train_stage(net, stage(freeze="backbone", epochs=1), 0, data, setting)
+    before = state(net)
+    train_stage(net, stage(epochs=1), 1, data, setting)
+    assert "backbone.stem.weight" in differing(before, state(net))
+
+
+def test_the_guide_is_added_where_a_stage_asks_for_it(
+    data: Dataset, setting: Setting, charset: Charset
+) -> None:
+    net = network(charset)
+    train_stage(net, stage(epochs=1, nrtr_weight=1), 0, data, setting)
+    assert net.nrtr is not None
+    assert isinstance(setting.reporter, Heard)
+    assert any("NRTR" in line for line in setting.reporter.lines)
+
+
+def test_the_same_seed_gives_the_same_weights(data: Dataset, setting: Setting, charset: Charset) -> None:
+    one, other, third = (network(charset) for _ in range(3))
+    settings = stage(epochs=1, augment="standard")
+    train_stage(one, settings, 0, data, setting)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    train_stage(other, settings, 0, data, setting)
+    assert not differing(state(one), state(other))
+    train_stage(third, settings, 1, data, setting)
+    assert differing(state(one), state(third)), "another stage draws anew"
+
+
+def test_training_learns(data: Dataset, setting: Setting, charset: Charset, tmp_path: Path) -> None:
+    train_stage(network(charset), stage(epochs=8, learning_rate=3e-3), 0, data, setting)
+    rows = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text("utf-8").splitlines()]
+    losses = [row["loss"] for row in rows if row["event"] == "one validation"]
+    assert len(losses) == 8
+    assert losses[-1] < losses[0] / 2
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[str, Tensor]]:
+    """Validation says these exact matches, one an epoch; the weights it was asked about."""
+    asked: list[dict[str, Tensor]] = []
+
+    def validate(net: Network, data: Dataset, charset: Charset) -> Score:
+        asked.append(state(net))
+        return Score(scores[len(asked) - 1], -1.0, len(data))
+
+    monkeypatch.setattr(stages, "validate", validate)
+    return asked
+
+
+def test_early_stopping_stops_and_the_best_epoch_is_kept(
+    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = scripted(monkeypatch, [0.1, 0.5, 0.4, 0.5, 0.3, 0.9])
+    net = network(charset)
+    outcome = train_stage(net, stage(epochs=9, patience=3, freeze="backbone"), 0, data, setting)
+    assert (outcome.epochs, outcome.best_epoch, outcome.score.exact_match) == (5, 2, 0.5)
+    assert not differing(asked[1], state(net))
+    assert differing(asked[4], state(net))
+    assert isinstance(setting.reporter, Heard)
+    assert setting.reporter.lines == ["one: no better validation for 3 epochs, stopped"]
+
+
+def test_without_patience_every_epoch_runs(
+    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = scripted(monkeypatch, [0.5, 0.4, 0.3, 0.2])
+    outcome = train_stage(network(charset), stage(epochs=4, freeze="backbone"), 0, data, setting)
+    assert (len(asked), outcome.best_epoch) == (4, 1)
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(
+    data: Dataset, setting: Setting, charset: Charset
+) -> None:
+    net = network(charset)
+    with torch.no_grad():
+        net.head.fc.bias[0] = float("nan")
+    with pytest.raises(LinetuneError, match=r"stage one: the loss became nan .*lower its learning_rate"):
+        train_stage(net, stage(), 0, data, setting)
+
+
+def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
+    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def diverging(logits: Tensor, labels: list[list[int]]) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return ctc_loss(logits, labels) * (float("inf") if calls > 3 else 1)
+
+    monkeypatch.setattr(stages, "ctc_loss", diverging)
+    net = network(charset)
+    outcome = train_stage(net, stage(epochs=5), 0, data, setting)
+    assert outcome.best_epoch == 1
+    assert all(tensor.isfinite().all() for tensor in net.state_dict().values())
+    assert isinstance(setting.reporter, Heard)
+    assert "in epoch 2, stopped; lower its learning_rate" in setting.reporter.lines[0]
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 10), (100, 0), (5, 2.5), (1, 0.5), (3, 3), (2, 8)])
+def test_the_learning_rate_rises_and_falls_within_its_peak(steps: int, warmup: float) -> None:
+    rates = [rate_at(step, steps, warmup, 1e-3) for step in range(steps)]
+    assert all(0 < rate <= 1e-3 for rate in rates)
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    if steps == 100:
+        assert max(rates) == pytest.approx(1e-3)
+        assert rates[-1] < 1e-5
+
+
+# A whole run
+
+RUN = """
+output: run
+data: {{train: real/labels.txt, val: val/labels.txt, test: test/labels.txt}}
+synth: {{rule: '(AB|C-)[0-9]{{3}}', fonts: {font}, count: 20, output: synth}}
+stages:
+  - {{name: head, data: synth, freeze: backbone, epochs: 1, learning_rate: 1e-4, batch_size: 2}}
+  - {{name: full, data: [synth, train], epochs: 1, learning_rate: 1e-5, batch_size: 16, nrtr_weight: 0.5}}
+  - {{name: real, data: train, epochs: 1, learning_rate: 1e-5, batch_size: 8, augment: standard, patience: 1}}
+"""
+
+
+def linetune(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error::UserWarning", "-m", "linetune", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, encoding="utf-8", env=environment
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    for name, texts in (("real", NAMES[:12]), ("val", NAMES[:8]), ("test", ["AB123", "C-987", "Z-1"])):
+        make_crops(folder / name, texts)
+    (folder / "linetune.yaml").write_text(RUN.format(font=ROBOTO.as_posix()), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_run(project: Path) -> subprocess.CompletedProcess[str]:
+    return linetune("train", project / "linetune.yaml")
+
+
+@pytest.fixture
+def run(project: Path, first_run: subprocess.CompletedProcess[str]) -> Path:
+    assert first_run.returncode == 0, first_run.stderr
+    return project / "run"
+
+
+def test_a_run_leaves_everything_in_its_folder(run: Path) -> None:
+    names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    boards = {name for name in names if name.startswith("tensorboard/")}
+    assert len(boards) == 1
+    assert names - boards == {
+        "config.yaml",
+        "charset.txt",
+        "journal.jsonl",
+        "results.json",
+        "model.safetensors",
+        "model.onnx",
+        "stages/1-head.safetensors",
+        "stages/2-full.safetensors",
+        "stages/3-real.safetensors",
+    }
+    assert load(run / "config.yaml").stages[2].augment.warp > 0
+    assert Charset.read(run / "charset.txt") == load_model(run / "model.safetensors").charset
+    assert "".join(Charset.read(run / "charset.txt").characters) == "-0123456789ABC"
+
+
+def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProcess[str]) -> None:
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    names = [row["name"] for row in results["rows"]]
+    assert names == [
+        f"{NAME}, untouched",
+        f"{NAME}, limited to the charset",
+        "stage head",
+        "stage full",
+        "stage real",
+    ]
+    out = first_run.stdout
+    assert all(name in out for name in names)
+    assert f"{results['best']} *" in out
+    assert "val exact" in out
+    assert "test CER" in out
+    assert str(run / "model.onnx") in out
+    assert "charset of 14 characters, 14 of them known" in first_run.stderr
+    assert "1 test lines hold characters outside the charset ('Z')" in first_run.stderr
+    assert "Traceback" not in first_run.stderr
+
+
+def test_a_run_keeps_the_best_on_validation(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    rows = {row["name"]: (row["val"]["exact_match"], -row["val"]["cer"]) for row in results["rows"]}
+    del rows[f"{NAME}, untouched"]
+    assert rows[results["best"]] == max(rows.values())
+    kept = load_model(run / "model.safetensors")
+    assert kept.history["name"] == results["best"]
+    assert kept.base_model == NAME
+
+
+def test_the_journal_is_json_lines_with_every_kind_of_event(run: Path) -> None:
+    rows = [json.loads(line) for line in (run / "journal.jsonl").read_text("utf-8").splitlines()]
+    events = [row["event"] for row in rows]
+    assert {f"{name} validation" for name in ("head", "full", "real")} <= set(events)
+    assert events.count("result") == 5
+    assert events[-1] == "end"
+    (step,) = [row for row in rows if row["event"] == "head"]
+    assert step["step"] == 10
+    assert {"loss", "learning_rate", "gradient_norm", "epoch", "seconds"} <= step.keys()
+
+
+def test_the_frozen_stage_left_the_official_backbone_as_it_was(run: Path) -> None:
+    official = load_base(NAME).network.backbone.state_dict()
+    head = load_model(run / "stages/1-head.safetensors").network.backbone.state_dict()
+    full = load_model(run / "stages/2-full.safetensors").network.backbone.state_dict()
+    assert official.keys() == head.keys()
+    assert all(torch.equal(official[name], head[name]) for name in official)
+    assert not all(torch.equal(official[name], full[name]) for name in official)
+
+
+def test_a_second_run_is_refused(
+    project: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in run.glob("*.*")}
+    monkeypatch.setattr(sys, "argv", ["linetune", "train", str(project / "linetune.yaml")])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {run}: ")
+    assert "--overwrite" in line
+    assert before == {path.name: path.read_bytes() for path in run.glob("*.*")}
+
+
+def short(project: Path, output: str, **changes: Any) -> Config:
+    only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-4}
+    config = {
+        "output": project / output,
+        "data": {"train": project / "real/labels.txt", "val": project / "val/labels.txt"},
+        "stages": [only],
+    }
+    return Config.model_validate(config | changes)
+
+
+def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "out" / "config.yaml"
+    path.parent.mkdir()
+    save(short(project, str(path.parent)), path)
+    (tmp_path / "out/notes.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "out/stages").mkdir()
+    (tmp_path / "out/stages/9-old.safetensors").write_bytes(b"old")
+    # A learning rate that ruins the model: the base model is kept, which is no failure.
+    train_command(path, ["stages.head.learning_rate=0.5"], overwrite=True)
+    out = capsys.readouterr().out
+    assert f"{NAME}, limited to the charset *" in out
+    assert "did not help" in out
+    assert (tmp_path / "out/notes.txt").read_text("utf-8") == "mine"
+    assert [p.name for p in (tmp_path / "out/stages").iterdir()] == ["1-head.safetensors"]
+    kept, base = load_model(tmp_path / "out/model.safetensors").network.neck, load_base(NAME).network.neck
+    assert not differing(dict(kept.state_dict()), dict(base.state_dict()))
+
+
+def test_figures_come_as_json_when_asked(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "linetune.yaml"
+    save(short(project, str(tmp_path / "out")), path)
+    train_command(path, ["seed=1"], as_json=True)
+    result = json.loads(capsys.readouterr().out)
+    assert {"best", "rows", "model", "onnx", "unknown_characters", "skipped", "seconds"} <= result.keys()
+    assert Path(result["onnx"]).is_file()
+    assert result["rows"][2]["training_seconds"] > 0
+    assert result["rows"][0]["test"] is None
+    assert load(tmp_path / "out/config.yaml").seed == 1
+
+
+def test_lines_that_cannot_be_used_stop_a_run_or_are_skipped_when_asked(
+    project: Path, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    labels = make_crops(tmp_path / "crops", NAMES[:3])
+    (tmp_path / "crops/01.png").unlink()
+    config = short(project, str(tmp_path / "out"), data={"train": labels, "val": project / "val/labels.txt"})
+    with pytest.raises(LinetuneError) as caught:
+        train(config)
+    message = str(caught.value)
+    assert "labels.txt:2" in message
+    assert "01.png" in message
+    assert "--skip-bad" in message
+    assert not (tmp_path / "out").exists(), "nothing is left behind"
+    heard = Heard()
+    assert train(config, skip_bad=True, reporter=heard).skipped == 1
+    assert any("without 1 line" in line for line in heard.lines)
+
+
+def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").write_text("mine", encoding="utf-8")
+    for overwrite in (False, True):
+        with pytest.raises(LinetuneError, match=r"choose another output="):
+            train(short(project, str(tmp_path)), overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
+
+
+def test_a_run_goes_on_from_another_ones_model(project: Path, run: Path, tmp_path: Path) -> None:
+    result = train(short(project, str(tmp_path / "out"), base_model=str(run)))
+    assert result.rows[0].name == f"{NAME}, untouched"
+    assert json.loads((tmp_path / "out/results.json").read_text("utf-8")) == result.as_dict()
