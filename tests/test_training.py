@@ -236,10 +236,10 @@ def test_the_learning_rate_rises_and_falls_within_its_peak(steps: int, warmup: f
 RUN = """
 output: run
 data: {{train: real/labels.txt, val: val/labels.txt, test: test/labels.txt}}
-synth: {{rule: '(AB|C-)[0-9]{{3}}', fonts: {font}, count: 20, output: synth}}
+synth: {{rule: '(AB|C-)[0-9]{{3}}', fonts: {font}, count: 12, output: synth}}
 stages:
-  - {{name: head, data: synth, freeze: backbone, epochs: 1, learning_rate: 1e-4, batch_size: 2}}
-  - {{name: full, data: [synth, train], epochs: 1, learning_rate: 1e-5, batch_size: 16, nrtr_weight: 0.5}}
+  - {{name: head, data: [synth, train], freeze: backbone, epochs: 1, learning_rate: 1e-4, batch_size: 2}}
+  - {{name: full, data: train, epochs: 1, learning_rate: 1e-5, batch_size: 16, nrtr_weight: 0.5}}
   - {{name: real, data: train, epochs: 1, learning_rate: 1e-5, batch_size: 8, augment: standard, patience: 1}}
 """
 
@@ -255,7 +255,7 @@ def linetune(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> Path:
     folder = tmp_path_factory.mktemp("project")
-    for name, texts in (("real", NAMES[:12]), ("val", NAMES[:8]), ("test", ["AB123", "C-987", "Z-1"])):
+    for name, texts in (("real", NAMES[:8]), ("val", NAMES[8:14]), ("test", ["AB123", "C-987", "Z-1"])):
         make_crops(folder / name, texts)
     (folder / "linetune.yaml").write_text(RUN.format(font=ROBOTO.as_posix()), encoding="utf-8")
     return folder
