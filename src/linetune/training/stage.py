@@ -19,6 +19,7 @@ from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.heads.nrtr import NRTRHead
 from linetune.models.network import Network
+from linetune.training.averaging import WeightAverage
 from linetune.training.batches import epoch_batches
 from linetune.training.freeze import set_trainable
 from linetune.training.journal import Journal
@@ -58,7 +59,7 @@ class Setting:
 
 
 def train_stage(network: Network, stage: Stage, number: int, data: Dataset, setting: Setting) -> StageResult:
-    """Train ``network`` in place and leave it with the weights of its best epoch.
+    """Train ``network`` in place and leave it with the averaged weights of its best epoch.
 
     Args:
         network: a folded network with the run's charset; the NRTR guide is added where the stage asks.
@@ -82,6 +83,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
     per_epoch = math.ceil(len(data) / stage.batch_size)
     steps, warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
     trained = [p for p in network.parameters() if p.requires_grad]
+    average = WeightAverage(network)
     best: Score | None = None
     best_epoch, best_state = 0, network.state_dict()
     step = epoch = 0
@@ -108,6 +110,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
             norm = torch.nn.utils.clip_grad_norm_(trained, CLIP_NORM)
             scaler.step(optimiser)
             scaler.update()
+            average.update(network)
 
             step += 1
             if step % JOURNAL_STEPS == 0:
@@ -131,7 +134,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
             setting.reporter.say(f"{where}: the loss became {losses[-1]} in epoch {epoch}, stopped; {hint}")
             break
         speed = len(data) / (time.perf_counter() - epoch_started)
-        now = validate(network, setting.val, setting.charset)
+        now = validate(average.network, setting.val, setting.charset)
         setting.journal.record(
             f"{stage.name} validation",
             step,
@@ -142,7 +145,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
             images_per_second=speed,
         )
         if best is None or now > best:
-            best, best_epoch, best_state = now, epoch, copy.deepcopy(network.state_dict())
+            best, best_epoch, best_state = now, epoch, copy.deepcopy(average.network.state_dict())
         elif stage.patience and epoch - best_epoch >= stage.patience:
             setting.reporter.say(f"{stage.name}: no better validation for {stage.patience} epochs, stopped")
             break

@@ -1,0 +1,41 @@
+"""A moving average of the weights: what is validated, kept and exported."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from linetune.models.network import Network
+
+DECAY = 0.995
+"""Share of the old average in a step: a memory of some 200 steps."""
+
+
+class WeightAverage:
+    """Exponential moving average of a network's weights (Polyak averaging, arXiv 1407.0202).
+
+    Single epochs of a small run differ by points from noise alone, and the best of them is partly
+    luck; their average has less of it. The decay warms up, so that a short run does not lag behind
+    its start.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = copy.deepcopy(network)
+        self._steps = 0
+
+    @torch.no_grad()
+    def update(self, network: Network) -> None:
+        """Take in the weights after one more step; frozen ones stay bit-identical."""
+        self._steps += 1
+        decay = min(DECAY, (1 + self._steps) / (10 + self._steps))
+        averaged: list[Tensor] = []
+        current: list[Tensor] = []
+        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
+            if theirs.requires_grad:
+                averaged.append(mine)
+                current.append(theirs)
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+        for kept, now in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(now)
