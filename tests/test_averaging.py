@@ -17,12 +17,14 @@ def test_the_average_follows_what_trains_and_leaves_what_is_frozen() -> None:
     start = copy.deepcopy(network.state_dict())
     average = WeightAverage(network)
     with torch.no_grad():
-        network.head.fc.bias += 1
-        network.backbone.stem.bias += 1  # cannot happen in training; the average must not follow it
+        network.head.fc.bias.add_(1)
+        network.get_parameter("backbone.stem.bias").add_(
+            1
+        )  # cannot happen in training; the average must not follow it
     moved = []
     for _ in range(400):
         average.update(network)
-        moved.append(float((average.network.head.fc.bias - start["head.fc.bias"]).mean()))
+        moved.append((average.network.head.fc.bias - start["head.fc.bias"]).mean().item())
     assert 0 < moved[0] < 1, "one step moves the average part of the way"
     assert moved == sorted(moved)
     assert abs(moved[-1] - 1) < 1e-3, "and in the end it is there"
