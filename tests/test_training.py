@@ -179,7 +179,7 @@ def test_early_stopping_stops_and_the_best_epoch_is_kept(
     assert not differing(asked[1], state(net))
     assert differing(asked[4], state(net))
     assert isinstance(setting.reporter, Heard)
-    assert setting.reporter.lines == ["one: no better validation for 3 epochs, stopped"]
+    assert setting.reporter.lines == ["stage one: no better validation for 3 epochs, stopped"]
 
 
 def test_without_patience_every_epoch_runs(
@@ -309,7 +309,7 @@ def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProces
     assert "test CER" in out
     assert str(run / "model.onnx") in out
     assert "charset of 14 characters, 14 of them known" in first_run.stderr
-    assert "1 test lines hold characters outside the charset ('Z')" in first_run.stderr
+    assert "1 of 3 test lines hold characters outside the charset ('Z')" in first_run.stderr
     assert "Traceback" not in first_run.stderr
 
 

@@ -90,8 +90,15 @@ def frames_needed(classes: Sequence[int]) -> int:
 
 
 def resize(crop: Crop) -> Crop:
-    """A crop at height 48 and its own width."""
+    """A crop at height 48 and its own width.
+
+    Raises:
+        LinetuneError: it would be wider than :data:`MAX_WIDTH`.
+    """
     width = line_width(*crop.shape[:2])
+    if width > MAX_WIDTH:
+        size = f"{crop.shape[1]} x {crop.shape[0]} px"
+        raise LinetuneError(f"{size} is too long: over {MAX_WIDTH} px at height {HEIGHT}")
     if crop.shape[:2] == (HEIGHT, width):
         return crop
     return np.asarray(cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8)

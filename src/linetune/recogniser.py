@@ -68,17 +68,23 @@ class Recogniser:
         """Texts and confidences, in the order given; no text depends on what else is read.
 
         Raises:
-            LinetuneError: an image cannot be read.
+            LinetuneError: an image cannot be read, or is no single line.
         """
+        if isinstance(images, (str, Path, np.ndarray)):
+            raise LinetuneError("expected a list of images, got one", hint="read([image]) reads one")
         crops = [_crop(each) for each in images]
         return read_crops(self.model.network.run, crops, self.charset, batch_size, progress)
 
 
 def _crop(source: Image) -> NDArray[np.uint8]:
+    """An image at the network's height."""
     if isinstance(source, (str, Path)):
-        return image.read(Path(source))
+        try:
+            return image.resize(image.read(Path(source)))
+        except LinetuneError as error:
+            raise LinetuneError(error.what, source) from None
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
         raise LinetuneError(
             f"expected a BGR uint8 image of shape (height, width, 3), got {source.dtype} {source.shape}"
         )
-    return source
+    return image.resize(source)

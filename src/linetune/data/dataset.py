@@ -85,16 +85,9 @@ def load_dataset(
 
 def _prepare(line: Line, charset: Charset | None) -> tuple[Crop, list[int]]:
     try:
-        crop = image.read(line.image)
+        crop = image.resize(image.read(line.image))
     except LinetuneError as error:
         raise LinetuneError(f"{error.what}: {line.image}", line.source) from None
-    height, width = crop.shape[:2]
-    if image.line_width(height, width) > image.MAX_WIDTH:
-        raise LinetuneError(
-            f"{width} x {height} px is too long: over {image.MAX_WIDTH} px at height {image.HEIGHT}",
-            line.source,
-        )
-    crop = image.resize(crop)
     if charset is None:
         return crop, []
     try:

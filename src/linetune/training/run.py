@@ -82,6 +82,7 @@ class RunResult:
         return {
             "folder": str(self.folder),
             "best": self.best,
+            "helped": self.helped,
             "rows": [row.as_dict() for row in self.rows],
             "unknown_characters": self.unknown_characters,
             "skipped": self.skipped,
@@ -271,8 +272,8 @@ def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Repor
     if beyond:
         missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
         reporter.say(
-            f"{len(beyond)} {what} lines hold characters outside the charset ({show(*missing)}), "
-            f"which count as wrong; the first is {beyond[0].source}"
+            f"{len(beyond)} of {len(data)} {what} lines hold characters outside the charset "
+            f"({show(*missing)}), which count as wrong; the first is {beyond[0].source}"
         )
 
 

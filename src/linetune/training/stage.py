@@ -75,7 +75,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
     if stage.nrtr_weight and network.nrtr is None:
         torch.manual_seed(setting.seed)
         network.nrtr = NRTRHead(network.backbone.channels, len(setting.charset)).to(setting.device)
-        setting.reporter.say(f"{stage.name}: the base model carries no NRTR guide; it starts untrained")
+        setting.reporter.say(f"stage {stage.name}: the base model carries no NRTR guide; it starts untrained")
     set_trainable(network, stage.freeze)
     optimiser = make_optimiser(network)
     scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
@@ -147,7 +147,9 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
         if best is None or now > best:
             best, best_epoch, best_state = now, epoch, copy.deepcopy(average.network.state_dict())
         elif stage.patience and epoch - best_epoch >= stage.patience:
-            setting.reporter.say(f"{stage.name}: no better validation for {stage.patience} epochs, stopped")
+            setting.reporter.say(
+                f"stage {stage.name}: no better validation for {stage.patience} epochs, stopped"
+            )
             break
 
     setting.reporter.progress(f"stage {stage.name}", steps, steps)
