@@ -21,7 +21,9 @@ def console(stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")
-    return Console(file=stream, highlight=False, soft_wrap=True)
+    # A pipe has no width of its own; a table in a file should not be cut to a screen's.
+    width = None if stream.isatty() else 120
+    return Console(file=stream, highlight=False, soft_wrap=True, width=width)
 
 
 @dataclass
