@@ -9,18 +9,14 @@ from linetune.cli.options import JsonOption, print_json
 
 def models(as_json: JsonOption = False) -> None:
     """List the official models and where their weights are on this machine."""
-    import torch
-
-    from linetune.models.network import Network
-    from linetune.models.reparam import fold
+    from linetune.models.network import empty_folded
     from linetune.report.terminal import console
     from linetune.weights.official import OFFICIAL, find
 
     rows = []
     for official in OFFICIAL.values():
         charset = official.charset
-        with torch.device("meta"):
-            network = fold(Network(official.architecture, charset.classes))
+        network = empty_folded(official.architecture, charset.classes)
         path = find(official)
         rows.append(
             {

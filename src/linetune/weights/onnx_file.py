@@ -14,8 +14,7 @@ from onnx import numpy_helper
 
 from linetune.errors import LinetuneError
 from linetune.models.backbones.pplcnetv3 import STAGES
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.models.network import Architecture, Network, empty_folded
 
 Array = NDArray[np.float32]
 
@@ -62,9 +61,7 @@ def network_from_onnx(weights: list[Array], architecture: Architecture, where: o
         LinetuneError: they are not this architecture's weights; names the first that differs.
     """
     classes = len(weights[-1])
-    with torch.device("meta"):
-        unfolded = Network(architecture, classes)
-    network = fold(unfolded).eval()
+    network = empty_folded(architecture, classes)
     queue = iter(enumerate(weights))
 
     def take(*shape: int) -> torch.Tensor:
