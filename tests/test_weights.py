@@ -346,6 +346,12 @@ def small() -> Model:
     return Model(network, charset, NAME, "here", {"val": {"cer": 0.25}})
 
 
+def test_a_model_file_is_as_readable_as_any_other(tmp_path: Path, small: Model) -> None:
+    (tmp_path / "other").touch()
+    save_model(small, tmp_path / "small.safetensors")
+    assert (tmp_path / "small.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_model_file_gives_back_the_same_bits(tmp_path: Path, small: Model) -> None:
     path = tmp_path / "model.safetensors"
     save_model(small, path)
@@ -564,3 +570,12 @@ def test_the_cache_comes_before_the_package(cache: Path) -> None:
     assert find(OFFICIAL[NAME]) == packaged
     cached.write_bytes(b"whole")
     assert find(OFFICIAL[NAME]) == cached
+
+
+def test_a_damaged_file_in_the_cache_says_how_to_be_rid_of_it(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    cached = cache / f"{NAME}_pretrained.pdparams"
+    cached.write_text("<html>log in to the guest network</html>")
+    with pytest.raises(LinetuneError, match="delete it, and it is downloaded anew") as caught:
+        load_base(NAME)
+    assert str(cached) in str(caught.value)

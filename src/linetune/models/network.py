@@ -75,6 +75,6 @@ class Network(nn.Module):
 
 
 def empty_folded(architecture: Architecture, classes: int) -> Network:
-    """A folded network without values, for ``load_state_dict(..., assign=True)``."""
-    with torch.device("meta"):
-        return fold(Network(architecture, classes)).eval()
+    """A folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
+    # Not on the meta device: arithmetic there imports torch's compiler, two seconds of every command.
+    return fold(Network(architecture, classes)).eval()

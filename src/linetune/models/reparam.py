@@ -17,6 +17,9 @@ from torch import Tensor, nn
 Pair = tuple[int, int]
 M = TypeVar("M", bound=nn.Module)
 
+BN_EPS = 1e-5
+"""What a batch norm adds to the variance, in Paddle as in torch."""
+
 
 class Affine(nn.Module):
     """A learnable scalar scale and bias, one of each for the whole tensor."""
@@ -47,7 +50,7 @@ class ConvBN(nn.Module):
 
     def folded(self) -> nn.Conv2d:
         """The same function under the batch norm's running statistics."""
-        return _convolution(self.conv, *fold_batch_norm(self.conv.weight, self.bn))
+        return _convolution(self.conv, *_fold_bn(self.conv.weight, self.bn))
 
 
 class RepLayer(nn.Module):
@@ -95,14 +98,14 @@ class RepLayer(nn.Module):
         kernel, bias = kernel.to(first.conv.weight.device), bias.to(first.conv.weight.device)
         for branch in self.branches:
             assert isinstance(branch, ConvBN)
-            more, offset = fold_batch_norm(branch.conv.weight, branch.bn)
+            more, offset = _fold_bn(branch.conv.weight, branch.bn)
             kernel, bias = kernel + more, bias + offset
         if self.branch_1x1 is not None:
-            more, offset = fold_batch_norm(self.branch_1x1.conv.weight, self.branch_1x1.bn)
+            more, offset = _fold_bn(self.branch_1x1.conv.weight, self.branch_1x1.bn)
             pad = first.conv.kernel_size[0] // 2
             kernel, bias = kernel + F.pad(more, [pad] * 4), bias + offset
         if self.identity is not None:
-            more, offset = fold_batch_norm(_identity_kernel(first.conv), self.identity)
+            more, offset = _fold_bn(_identity_kernel(first.conv), self.identity)
             kernel, bias = kernel + more, bias + offset
         scale, shift = self.affine.scale.double(), self.affine.bias.double()
         layer = FoldedRepLayer(_convolution(first.conv, kernel * scale, bias * scale + shift))
@@ -139,12 +142,24 @@ def _fold_children(module: nn.Module) -> None:
             _fold_children(child)
 
 
-def fold_batch_norm(weight: Tensor, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Kernel and bias, in float64, of a bias-free convolution followed by ``bn`` in evaluation mode."""
+def fold_batch_norm(
+    weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, eps: float = BN_EPS
+) -> tuple[Tensor, Tensor]:
+    """Kernel and bias, in float64, of a bias-free convolution followed by a batch norm in evaluation mode.
+
+    Args:
+        weight: the kernel (outputs, inputs, height, width).
+        gamma: the norm's scale, and ``beta`` its bias, ``mean`` and ``variance`` its statistics (outputs,).
+        eps: what the norm adds to the variance.
+    """
+    scale = gamma.double() / torch.sqrt(variance.double() + eps)
+    return weight.double() * scale[:, None, None, None], beta.double() - mean.double() * scale
+
+
+def _fold_bn(weight: Tensor, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     assert bn.running_mean is not None
     assert bn.running_var is not None
-    scale = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
-    return weight.double() * scale[:, None, None, None], bn.bias.double() - bn.running_mean.double() * scale
+    return fold_batch_norm(weight, bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.eps)
 
 
 def _identity_kernel(like: nn.Conv2d) -> Tensor:

