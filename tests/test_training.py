@@ -387,6 +387,30 @@ def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(
     assert not differing(dict(kept.state_dict()), dict(base.state_dict()))
 
 
+def test_an_interrupted_stage_leaves_its_best_epoch(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 3, "learning_rate": 1e-4}
+    save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
+    asked: list[dict[str, Tensor]] = []
+
+    def validate(net: Network, data: Dataset, charset: Charset) -> Score:
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(state(net))
+        return Score(1.0 + len(asked), 0.0, len(data))  # beyond the base model, which may be perfect here
+
+    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 130
+    assert "holds the best model so far" in capsys.readouterr().err
+    kept = load_model(tmp_path / "out/model.safetensors")
+    assert kept.history["name"] == "stage head"
+    assert not differing(asked[1], kept.network.state_dict())
+
+
 def test_figures_come_as_json_when_asked(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,8 +6,8 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import reduce
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from linetune.config.schema import Config
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
+from linetune.models.network import Network
 from linetune.records import Line, read_labels
 from linetune.synth.generate import generate, is_current
 from linetune.training.journal import Journal
@@ -139,10 +140,12 @@ def train(
         _keep(model, best, folder / "model.safetensors")
         for number, stage in enumerate(config.stages):
             data = reduce(Dataset.__add__, (given.data[name] for name in stage.data))
-            outcome = train_stage(model.network, stage, number, data, setting)
-            stage_row = row(f"stage {stage.name}", model, outcome.score, outcome.seconds)
+            name = f"stage {stage.name}"
+            keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
+            outcome = train_stage(model.network, stage, number, data, setting, keep)
+            stage_row = row(name, model, outcome.score, outcome.seconds)
             reporter.say(
-                f"stage {stage.name}: {outcome.score.exact_match:.1%} exact on validation "
+                f"{name}: {outcome.score.exact_match:.1%} exact on validation "
                 f"in epoch {outcome.best_epoch} of {outcome.epochs}, {outcome.seconds:.0f} s"
             )
             _keep(model, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
@@ -280,3 +283,9 @@ def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Repor
 def _keep(model: Model, row: Row, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     save_model(Model(model.network, model.charset, model.base_model, model.source, row.as_dict()), path)
+
+
+def _keep_better(beaten: Score, model: Model, name: str, path: Path, network: Network, val: Score) -> None:
+    """Keep an epoch that beats the stages before it at once, so that a run cut short loses nothing."""
+    if val > beaten:
+        _keep(replace(model, network=network), Row(name, val, None, 0), path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,14 @@ class Setting:
     reporter: Reporter
 
 
-def train_stage(network: Network, stage: Stage, number: int, data: Dataset, setting: Setting) -> StageResult:
+def train_stage(
+    network: Network,
+    stage: Stage,
+    number: int,
+    data: Dataset,
+    setting: Setting,
+    on_best: Callable[[Network, Score], None] = lambda network, score: None,
+) -> StageResult:
     """Train ``network`` in place and leave it with the averaged weights of its best epoch.
 
     Args:
@@ -67,6 +75,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
         number: the stage's place in the run, from 0; part of every random draw's address.
         data: what to train on.
         setting: what the stages share.
+        on_best: given the averaged network and its score after every epoch better than those before.
 
     Raises:
         LinetuneError: the loss became NaN or infinite before there was a best epoch to end with.
@@ -146,6 +155,7 @@ def train_stage(network: Network, stage: Stage, number: int, data: Dataset, sett
         )
         if best is None or now > best:
             best, best_epoch, best_state = now, epoch, copy.deepcopy(average.network.state_dict())
+            on_best(average.network, now)
         elif stage.patience and epoch - best_epoch >= stage.patience:
             setting.reporter.say(
                 f"stage {stage.name}: no better validation for {stage.patience} epochs, stopped"
