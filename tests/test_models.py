@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from linetune import image
 from linetune.models.heads.nrtr import BEGIN, END, FIRST_CHARACTER, PAD, NRTRHead, guide_tokens
 from linetune.models.network import Architecture, Network
-from linetune.models.reparam import Affine, FoldedRepLayer, RepLayer, fold
+from linetune.models.reparam import Affine, FoldedRepLayer, MergedRepLayer, RepLayer, fold, merge
 
 CLASSES = 37
 
@@ -58,12 +60,33 @@ def test_folding_keeps_the_function(unfolded: Network, folded: Network, width: i
     assert (before - after).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("width", [33, 160])
+def test_merging_alone_keeps_the_function_too(unfolded: Network, width: int) -> None:
+    merged = merge(unfolded)
+    assert MergedRepLayer in {type(module) for module in merged.modules()}
+    with torch.inference_mode():
+        before, after = (net(images(width)).softmax(2) for net in (unfolded, merged))
+    assert (before - after).abs().max() < 1e-5
+
+
+def test_moving_the_affines_keeps_the_gradient(unfolded: Network) -> None:
+    exact = merge(copy.deepcopy(unfolded).double())
+    gradients = []
+    for net in (exact, fold(exact)):
+        x = images(97).double().requires_grad_(True)
+        net(x).square().sum().backward()
+        assert x.grad is not None
+        gradients.append(x.grad)
+    assert (gradients[0] - gradients[1]).abs().max() < 1e-9 * gradients[0].abs().max()
+
+
 def test_folding_leaves_one_convolution_a_layer_and_the_original_untouched(unfolded: Network) -> None:
     before = {name: tensor.clone() for name, tensor in unfolded.state_dict().items()}
     folded = fold(unfolded)
     kinds = {type(module) for module in folded.modules()}
     assert FoldedRepLayer in kinds
-    assert not kinds & {RepLayer, nn.BatchNorm2d}
+    assert not kinds & {RepLayer, MergedRepLayer, nn.BatchNorm2d}
+    assert sum(isinstance(module, Affine) for module in folded.modules()) == 1
     with torch.no_grad():
         for parameter in folded.parameters():
             parameter.zero_()

@@ -1,14 +1,14 @@
 """Structural re-parameterisation: layers that train as several branches and run as one convolution.
 
-A module that has a folded form says so with a method ``folded()``; :func:`fold` swaps them all.
-Folding is exact up to rounding: every branch is linear, and so is their sum (RepVGG,
-arXiv 2101.03697; PP-LCNetV3's rep layer adds scalar affines to it).
+:func:`merge` makes one convolution of every layer's branches; :func:`fold` also moves the scalar
+affines behind the activations into the next convolution. Both are exact up to rounding: every branch
+is linear, and so is their sum (RepVGG, arXiv 2101.03697; PP-LCNetV3's rep layer adds the affines).
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -48,7 +48,7 @@ class ConvBN(nn.Module):
         out: Tensor = self.bn(self.conv(x))
         return out
 
-    def folded(self) -> nn.Conv2d:
+    def merged(self) -> nn.Conv2d:
         """The same function under the batch norm's running statistics."""
         return _convolution(self.conv, *_fold_bn(self.conv.weight, self.bn))
 
@@ -90,7 +90,7 @@ class RepLayer(nn.Module):
         activated: Tensor = self.post_affine(F.hardswish(self.affine(out)))
         return activated
 
-    def folded(self) -> FoldedRepLayer:
+    def merged(self) -> MergedRepLayer:
         """All branches and the first affine as one convolution, under running statistics."""
         first = self.branches[0]
         assert isinstance(first, ConvBN)
@@ -108,13 +108,13 @@ class RepLayer(nn.Module):
             more, offset = _fold_bn(_identity_kernel(first.conv), self.identity)
             kernel, bias = kernel + more, bias + offset
         scale, shift = self.affine.scale.double(), self.affine.bias.double()
-        layer = FoldedRepLayer(_convolution(first.conv, kernel * scale, bias * scale + shift))
+        layer = MergedRepLayer(_convolution(first.conv, kernel * scale, bias * scale + shift))
         layer.post_affine = copy.deepcopy(self.post_affine)
         return layer
 
 
-class FoldedRepLayer(nn.Module):
-    """A rep layer as it runs: one convolution, hard-swish, and the affine after it."""
+class MergedRepLayer(nn.Module):
+    """A rep layer of one branch: a convolution, hard-swish, and the affine after it."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
@@ -125,21 +125,75 @@ class FoldedRepLayer(nn.Module):
         out: Tensor = self.post_affine(F.hardswish(self.conv(x)))
         return out
 
+    def absorbed_by(self, following: nn.Conv2d, *, shift: bool) -> FoldedRepLayer:
+        """This layer without its affine, whose scale moves into the convolution that follows.
 
-def fold(module: M) -> M:
-    """A copy of ``module`` with every foldable layer in its folded form; the original is untouched."""
+        Args:
+            following: what the output goes into, possibly through operations that are linear; changed
+                in place.
+            shift: keep the affine's bias as a constant behind the activation, where zero padding or a
+                gate stands between; otherwise it moves into the following bias.
+        """
+        scale, bias = self.post_affine.scale.double(), self.post_affine.bias.double()
+        if not shift:
+            assert following.bias is not None
+            following.bias.add_((following.weight.double() * bias).sum((1, 2, 3)))
+        following.weight.mul_(scale)
+        return FoldedRepLayer(self.conv, (bias / scale).to(self.conv.weight.dtype) if shift else None)
+
+
+class FoldedRepLayer(nn.Module):
+    """A rep layer as it trains and runs here: one convolution, hard-swish, at most a constant added.
+
+    The constant is a buffer: learnable scalars cost a third of a training step, and the kernels beside
+    them learn the same.
+    """
+
+    shift: Tensor | None
+
+    def __init__(self, conv: nn.Conv2d, shift: Tensor | None = None) -> None:
+        super().__init__()
+        self.conv = conv
+        self.register_buffer("shift", shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.hardswish(self.conv(x))
+        # In place, which hard-swish's backward allows: a pass over the memory less.
+        return out if self.shift is None else out.add_(self.shift)
+
+
+def merge(module: M) -> M:
+    """A copy of ``module`` whose every layer has one branch; the original is untouched."""
     module = copy.deepcopy(module)
     with torch.no_grad():
-        _fold_children(module)
+        _merge_children(module)
     return module
 
 
-def _fold_children(module: nn.Module) -> None:
+def fold(module: M) -> M:
+    """A copy of ``module``, merged and without affines; the original is untouched."""
+    module = merge(module)
+    with torch.no_grad():
+        for part in list(module.modules()):
+            if isinstance(part, HasAffines):
+                part.absorb_affines()
+    return module
+
+
+@runtime_checkable
+class HasAffines(Protocol):
+    """A chain of merged rep layers, which knows what follows what."""
+
+    def absorb_affines(self) -> None:
+        """Move every affine into the convolution behind it, in place."""
+
+
+def _merge_children(module: nn.Module) -> None:
     for name, child in module.named_children():
         if isinstance(child, (ConvBN, RepLayer)):
-            setattr(module, name, child.folded())
+            setattr(module, name, child.merged())
         else:
-            _fold_children(child)
+            _merge_children(child)
 
 
 def fold_batch_norm(

@@ -14,8 +14,8 @@ from onnx import numpy_helper
 
 from linetune.errors import LinetuneError
 from linetune.models.backbones.pplcnetv3 import STAGES
-from linetune.models.network import Architecture, Network, empty_folded
-from linetune.models.reparam import fold_batch_norm
+from linetune.models.network import Architecture, Network
+from linetune.models.reparam import fold, fold_batch_norm, merge
 
 Array = NDArray[np.float32]
 
@@ -56,13 +56,13 @@ def network_from_onnx(weights: list[Array], architecture: Architecture, where: o
     """The folded network that those weights make.
 
     The official export has merged the rep layers' branches, but neither the batch norms of plain
-    convolutions nor the affines; both are folded here.
+    convolutions nor the affines before the activations; both are folded here.
 
     Raises:
         LinetuneError: they are not this architecture's weights; names the first that differs.
     """
     classes = len(weights[-1])
-    network = empty_folded(architecture, classes)
+    network = merge(Network(architecture, classes)).eval()
     queue = iter(enumerate(weights))
 
     def take(*shape: int) -> torch.Tensor:
@@ -96,11 +96,11 @@ def network_from_onnx(weights: list[Array], architecture: Architecture, where: o
     if left:
         raise LinetuneError(f"not the weights of this architecture: {left} arrays too many", where)
     network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
-    return network.requires_grad_(True)
+    return fold(network).requires_grad_(True)
 
 
 def _layers(network: Network) -> Iterator[tuple[str, str, Any]]:
-    """(kind, name, weight) of the folded network's layers in the order the graph uses them."""
+    """(kind, name, weight) of the merged network's layers in the order the graph uses them."""
     backbone, neck = network.backbone, network.neck
 
     def weight(name: str) -> Any:

@@ -19,7 +19,7 @@ from linetune.errors import LinetuneError
 from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import fold
 
-FORMAT = "1"
+FORMAT = "2"
 T = TypeVar("T")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.reparam import ConvBN, Pair, RepLayer
+from linetune.models.reparam import ConvBN, FoldedRepLayer, Pair, RepLayer
 
 
 class BlockSpec(NamedTuple):
@@ -79,6 +79,7 @@ class PPLCNetV3(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(*(Block(spec, scale) for spec in stage)) for stage in STAGES
         )
+        self.affine: nn.Module = nn.Identity()
         self.channels = rounded(512 * scale)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +87,23 @@ class PPLCNetV3(nn.Module):
         for stage in self.stages:
             x = stage(x)
         # At height 48 this is PaddleOCR's 3x2 average pooling; the mean also serves other heights.
-        return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
+        out: Tensor = self.affine(F.avg_pool2d(x.mean(2, keepdim=True), (1, 2)))
+        return out
+
+    def absorb_affines(self) -> None:
+        """Move every affine of the merged layers into the convolution behind it, in place."""
+        blocks = [block for stage in self.stages for block in stage]
+        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            if block.squeeze is not None:
+                # The gate sees the affine's output too; it averages first, so that the scale moves on.
+                block.squeeze.conv1.weight.mul_(block.depthwise.post_affine.scale)
+            pointwise = block.pointwise.conv
+            block.depthwise = block.depthwise.absorbed_by(pointwise, shift=block.squeeze is not None)
+            if following is not None:
+                block.pointwise = block.pointwise.absorbed_by(following.depthwise.conv, shift=True)
+            else:  # behind the pooling, where it costs next to nothing
+                self.affine = block.pointwise.post_affine
+                block.pointwise = FoldedRepLayer(block.pointwise.conv)
 
 
 def rounded(channels: float, divisor: int = 16) -> int:
