@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from linetune import image
+from linetune.models.depthwise import DepthwiseConv
 from linetune.models.heads.nrtr import BEGIN, END, FIRST_CHARACTER, PAD, NRTRHead, guide_tokens
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import Affine, FoldedRepLayer, MergedRepLayer, RepLayer, fold, merge
@@ -168,3 +169,24 @@ def test_the_guide_looks_at_the_image_and_the_order() -> None:
 def test_guide_tokens_are_the_texts_between_begin_and_end() -> None:
     # CTC class 1 and NRTR token 4 are the first character.
     assert guide_tokens([[1, 5], [2]]).tolist() == [[BEGIN, 4, 8, END], [BEGIN, 5, END, PAD]]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride"), [(3, (1, 1)), (3, (1, 2)), (5, (1, 1)), (5, (2, 1)), (7, (1, 1))]
+)
+def test_depthwise_gradients_in_bf16_are_those_of_fp32(kernel: int, stride: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    layer = DepthwiseConv(24, 24, kernel, stride, kernel // 2, groups=24)
+    x = torch.randn(3, 24, 12, 40)
+    gradients = []
+    for enabled in (False, True):
+        image = x.clone().requires_grad_(True)
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = layer(image)
+        assert out.dtype == (torch.bfloat16 if enabled else torch.float32)
+        (out.float() * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+        found = (image.grad, layer.weight.grad, layer.bias.grad if layer.bias is not None else None)
+        gradients.append([g.clone() for g in found if g is not None])
+    for exact, rounded in zip(*gradients, strict=True):
+        assert (exact - rounded).abs().max() < 0.02 * exact.abs().max()

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from linetune.models.depthwise import DepthwiseConv
+
 Pair = tuple[int, int]
 M = TypeVar("M", bound=nn.Module)
 
@@ -159,7 +161,7 @@ class FoldedRepLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = F.hardswish(self.conv(x))
         # In place, which hard-swish's backward allows: a pass over the memory less.
-        return out if self.shift is None else out.add_(self.shift)
+        return out if self.shift is None else out.add_(self.shift.to(out.dtype))
 
 
 def merge(module: M) -> M:
@@ -227,7 +229,8 @@ def _identity_kernel(like: nn.Conv2d) -> Tensor:
 def _convolution(like: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
     """A convolution of the geometry of ``like`` with the given kernel and bias."""
     padding = like.padding if not isinstance(like.padding, str) else (0, 0)
-    conv = nn.Conv2d(
+    kind = DepthwiseConv if like.groups == like.in_channels == like.out_channels else nn.Conv2d
+    conv = kind(
         like.in_channels,
         like.out_channels,
         (like.kernel_size[0], like.kernel_size[1]),

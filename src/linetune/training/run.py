@@ -235,8 +235,11 @@ def _precision(config: Config) -> torch.dtype:
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     if config.precision != "auto":
         return named[config.precision]
-    on_gpu = _device(config).type == "cuda"
-    return torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32
+    if _device(config).type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    # Without the instructions, oneDNN emulates bf16 at a loss; benchmarks/depthwise.py tells.
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.bfloat16 if native else torch.float32
 
 
 def _refuse_taken(folder: Path, overwrite: bool) -> None:

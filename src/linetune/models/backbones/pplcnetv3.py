@@ -92,7 +92,7 @@ class PPLCNetV3(nn.Module):
 
     def absorb_affines(self) -> None:
         """Move every affine of the merged layers into the convolution behind it, in place."""
-        blocks = [block for stage in self.stages for block in stage]
+        blocks = [module for module in self.modules() if isinstance(module, Block)]
         for block, following in zip(blocks, [*blocks[1:], None], strict=True):
             if block.squeeze is not None:
                 # The gate sees the affine's output too; it averages first, so that the scale moves on.
