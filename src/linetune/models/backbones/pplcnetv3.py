@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.reparam import ConvBN, FoldedRepLayer, Pair, RepLayer
+from linetune.models.reparam import ConvBN, FoldedRepLayer, MergedRepLayer, Pair, RepLayer
 
 
 class BlockSpec(NamedTuple):
@@ -54,9 +54,9 @@ class Block(nn.Module):
     def __init__(self, spec: BlockSpec, scale: float) -> None:
         super().__init__()
         inputs, outputs = rounded(spec.inputs * scale), rounded(spec.outputs * scale)
-        self.depthwise = RepLayer(inputs, inputs, spec.kernel, spec.stride, groups=inputs)
+        self.depthwise: nn.Module = RepLayer(inputs, inputs, spec.kernel, spec.stride, groups=inputs)
         self.squeeze = SqueezeExcite(inputs) if spec.squeeze else None
-        self.pointwise = RepLayer(inputs, outputs, 1)
+        self.pointwise: nn.Module = RepLayer(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(x)
@@ -94,16 +94,19 @@ class PPLCNetV3(nn.Module):
         """Move every affine of the merged layers into the convolution behind it, in place."""
         blocks = [module for module in self.modules() if isinstance(module, Block)]
         for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            depthwise, pointwise = block.depthwise, block.pointwise
+            assert isinstance(depthwise, MergedRepLayer)
+            assert isinstance(pointwise, MergedRepLayer)
             if block.squeeze is not None:
                 # The gate sees the affine's output too; it averages first, so that the scale moves on.
-                block.squeeze.conv1.weight.mul_(block.depthwise.post_affine.scale)
-            pointwise = block.pointwise.conv
-            block.depthwise = block.depthwise.absorbed_by(pointwise, shift=block.squeeze is not None)
+                block.squeeze.conv1.weight.mul_(depthwise.post_affine.scale)
+            block.depthwise = depthwise.absorbed_by(pointwise.conv, shift=block.squeeze is not None)
             if following is not None:
-                block.pointwise = block.pointwise.absorbed_by(following.depthwise.conv, shift=True)
+                assert isinstance(following.depthwise, MergedRepLayer)
+                block.pointwise = pointwise.absorbed_by(following.depthwise.conv, shift=True)
             else:  # behind the pooling, where it costs next to nothing
-                self.affine = block.pointwise.post_affine
-                block.pointwise = FoldedRepLayer(block.pointwise.conv)
+                self.affine = pointwise.post_affine
+                block.pointwise = FoldedRepLayer(pointwise.conv)
 
 
 def rounded(channels: float, divisor: int = 16) -> int:
