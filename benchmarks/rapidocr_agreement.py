@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from linetune import Recogniser, image
 from linetune.evaluation.metrics import score
@@ -27,7 +28,7 @@ def main(run: Path, labels: Path) -> None:
         "Global.use_preprocess_img": False,
         "Global.log_level": "error",
     }
-    engine = RapidOCR(params=params)
+    engine: Any = RapidOCR(params=params)
     lines = read_labels(labels)
     crops = [image.read(line.image) for line in lines]
     started = time.perf_counter()

@@ -10,7 +10,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
-    {"errors", "atomic"},
+    {"errors", "atomic", "cache"},
     {"config", "charset", "image", "records"},
     {"data", "augment", "models", "decode"},
     {"weights", "evaluation", "synth"},

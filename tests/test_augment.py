@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -38,8 +39,17 @@ def batch(
     augment: Augment, height: int = 48, seed: int = 0, epoch: int = 0, order: tuple[int, ...] = (0, 1, 2, 3)
 ) -> torch.Tensor:
     given = crops()
-    rows = draws.draw(seed, 1, epoch, order)
-    return make_batch([given[i] for i in order], WIDTH, Draws(rows, CPU), augment, height, CPU)
+    rows = Draws(draws.draw(seed, 1, epoch, order), CPU)
+    return made([given[i] for i in order], WIDTH, rows, augment, height)
+
+
+def made(
+    crops: Sequence[Crop], width: int, rows: Draws | None, augment: Augment, height: int = 48
+) -> torch.Tensor:
+    columns = torch.zeros(len(crops), width, 48, 3, dtype=torch.uint8)
+    for row, crop in zip(columns, crops, strict=True):
+        row[: crop.shape[1]] = torch.from_numpy(crop.transpose(1, 0, 2).copy())
+    return make_batch(columns, torch.tensor([crop.shape[1] for crop in crops]), rows, augment, height)
 
 
 def packed() -> torch.Tensor:
@@ -97,7 +107,7 @@ def test_a_crop_gets_the_same_in_any_company() -> None:
 
 @pytest.mark.parametrize("rows", [None, Draws(draws.draw(0, 0, 0, range(4)), CPU)])
 def test_with_nothing_on_the_network_sees_the_deployment_input(rows: Draws | None) -> None:
-    images = make_batch(crops(), WIDTH, rows, Augment(), 48, CPU)
+    images = made(crops(), WIDTH, rows, Augment())
     assert torch.equal(images, packed())
     assert images.is_contiguous(memory_format=torch.channels_last)
 
@@ -149,7 +159,7 @@ def test_a_half_turn_turns_each_crop_within_its_own_width() -> None:
 def test_padding_never_enters_a_crop() -> None:
     white = [np.full((48, width, 3), 255, np.uint8) for width in OWN_WIDTHS * 4]
     rows = Draws(draws.draw(0, 0, 0, range(len(white))), CPU)
-    images = make_batch(white, WIDTH, rows, Augment(warp=1, crop=1, blur=1, half_turn=1), 48, CPU)
+    images = made(white, WIDTH, rows, Augment(warp=1, crop=1, blur=1, half_turn=1))
     assert torch.allclose(images, torch.from_numpy(image.pack(white, WIDTH)), atol=1e-5)
 
 
@@ -168,7 +178,7 @@ def test_blur_smooths_and_noise_roughens() -> None:
 def test_a_crop_takes_at_most_8_px_off_one_side() -> None:
     rows = np.tile(np.arange(48, dtype=np.uint8)[:, None, None] * 5, (1, 64, 3))
     given = Draws(draws.draw(0, 0, 0, range(64)), CPU)
-    images = make_batch([rows] * 64, 64, given, only("crop"), 48, CPU)
+    images = made([rows] * 64, 64, given, only("crop"))
     seen = (images[:, 0, :, 0] + 1) * 127.5 / 5
     top, bottom = seen[:, 0], 47 - seen[:, -1]
     assert ((top < 0.1) | (bottom < 0.1)).all()
@@ -181,7 +191,7 @@ def test_warped_text_stays_in_the_crop() -> None:
     marked = np.full((48, 200, 3), 255, np.uint8)
     marked[16:32, 80:120] = 0
     given = Draws(draws.draw(0, 0, 0, range(64)), CPU)
-    images = make_batch([marked] * 64, 256, given, only("warp"), 48, CPU)
+    images = made([marked] * 64, 256, given, only("warp"))
     ink = (images[:, 0, :, :200] < 0).sum((1, 2))
     assert (ink > 0.5 * 16 * 40).all()
     assert (ink < 2 * 16 * 40).all()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def crops(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> list[Crop]:
+def crops(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> Sequence[Crop]:
     return load_dataset(read_labels(make_crops(tmp_path_factory.mktemp("crops"), TEXTS)), None).crops
 
 

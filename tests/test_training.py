@@ -161,7 +161,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[
     """Validation says these exact matches, one an epoch; the weights it was asked about."""
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, data: Dataset, charset: Charset) -> Score:
+    def validate(net: Network, data: Dataset, charset: Charset, features: object = None) -> Score:
         asked.append(state(net))
         return Score(scores[len(asked) - 1], -1.0, len(data))
 
@@ -394,7 +394,7 @@ def test_an_interrupted_stage_leaves_its_best_epoch(
     save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, data: Dataset, charset: Charset) -> Score:
+    def validate(net: Network, data: Dataset, charset: Charset, features: object = None) -> Score:
         if len(asked) == 2:
             raise KeyboardInterrupt
         asked.append(state(net))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 _COLUMNS = {
     # gate first, then the operation's parameters
+    "wide": 1,
     "join": 2,
     "half_turn": 1,
     "warp": 1 + 5 + 24,
@@ -32,8 +33,9 @@ def generator(seed: int, stage: int, epoch: int, index: int) -> np.random.Genera
 
 def draw(seed: int, stage: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float32]:
     """Uniform numbers in [0, 1) of shape (len(indices), COUNT), a row a crop."""
-    rows = [generator(seed, stage, epoch, int(i)).random(COUNT, np.float32) for i in indices]
-    return np.stack(rows) if rows else np.empty((0, COUNT), np.float32)
+    # A crop's row has its fixed place in the epoch's stream: one generator instead of one a crop.
+    rows = generator(seed, stage, epoch, 0).random((max(indices, default=-1) + 1, COUNT), np.float32)
+    return np.asarray(rows[np.asarray(indices, int)])
 
 
 class Draws:

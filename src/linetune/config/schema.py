@@ -99,6 +99,10 @@ class Stage(Strict):
     batch_size: PositiveInt = 32
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.5
     augment: Annotated[Augment, BeforeValidator(_augment)] = Augment()
+    views: Annotated[
+        PositiveInt,
+        Field(description="augmented views stored of each crop where the backbone is frozen"),
+    ] = 4
     patience: Annotated[
         PositiveInt | None, Field(description="stop after so many epochs without a better validation")
     ] = None

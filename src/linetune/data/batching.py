@@ -12,10 +12,8 @@ from linetune.image import MAX_WIDTH, MIN_WIDTH
 
 WIDTHS = np.array((64, 96, 128, 160, 192, 256, MIN_WIDTH, 480, 640, 960, 1280, 1920, 2560, MAX_WIDTH))
 """Padded widths of training batches, px: a few, since every further one costs memory."""
-POOL = 16
-"""Batches sorted by width together: more pad less, fewer mix better."""
 WIDE_SHARE = 0.1
-"""Share of batches padded to the deployment width, so that the network knows the padding it will meet."""
+"""Share of samples padded to the deployment width, so that the network knows the padding it will meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +24,31 @@ class Batch:
     width: int
 
 
-def plan_epoch(widths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[Batch]:
+def plan_epoch(
+    widths: Sequence[int] | NDArray[np.int64], batch_size: int, rng: np.random.Generator, mixed: bool = True
+) -> list[Batch]:
     """Every sample once, in batches of like widths and random order.
 
     Args:
-        widths: least width of each sample, px.
-        batch_size: samples a batch; the last of an epoch may have fewer.
-        rng: draws the order and which batches are padded wide.
+        widths: padded width of each sample, px.
+        batch_size: samples a batch.
+        rng: draws the order.
+        mixed: fill a width's last batch with wider samples, so that only one of an epoch is smaller;
+            otherwise every batch has samples of one width alone, and the last of each width may be smaller.
     """
     needed = np.asarray(widths)
     order = rng.permutation(len(needed))
-    batches = []
-    for start in range(0, len(order), batch_size * POOL):
-        pool = order[start : start + batch_size * POOL]
-        pool = pool[np.argsort(needed[pool], kind="stable")]
-        batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
-    wide = rng.random(len(batches)) < WIDE_SHARE
-    planned = [
-        Batch(indices, max(bucket(int(needed[indices].max())), MIN_WIDTH if is_wide else 0))
-        for indices, is_wide in zip(batches, wide, strict=True)
-    ]
-    return [planned[i] for i in rng.permutation(len(planned))]
+    batches, rest = [], order[:0]
+    for width in np.unique(needed):
+        members = np.concatenate((rest, order[needed[order] == width]))
+        whole = len(members) if not mixed else len(members) // batch_size * batch_size
+        batches += [Batch(members[i : i + batch_size], int(width)) for i in range(0, whole, batch_size)]
+        rest = members[whole:]
+    if len(rest):
+        batches.append(Batch(rest, int(needed.max())))
+    return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def bucket(width: int) -> int:
-    """The padded width for a sample that needs ``width`` px."""
-    return int(WIDTHS[np.searchsorted(WIDTHS, width)])
+def bucket(width: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """The padded width for samples that need ``width`` px."""
+    return np.asarray(WIDTHS[np.searchsorted(WIDTHS, width)])

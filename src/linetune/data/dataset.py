@@ -1,17 +1,25 @@
-"""Labelled crops, decoded once and kept at the network's height."""
+"""Labelled crops, decoded once and kept in a file at the network's height."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from linetune import image
 from linetune.charset import Charset
+from linetune.data.packed import Packed
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.records import Line, first
+
+ROW = (image.HEIGHT, 3)
+"""A pixel column of a crop: crops are packed along the line, so that they join and gather by columns."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,8 @@ class Dataset:
     """Crops at height 48 with their labels, in the order of the label files."""
 
     lines: list[Line]
-    crops: list[Crop]
+    columns: Packed
+    """Each crop as (width, 48, 3) uint8, BGR."""
     labels: list[list[int]]
     """CTC classes; empty lists when the dataset was loaded without a charset."""
     skipped: int = 0
@@ -33,13 +42,39 @@ class Dataset:
         """The labels as text."""
         return [line.text for line in self.lines]
 
+    @property
+    def crops(self) -> Sequence[Crop]:
+        """The crops as images."""
+        return _Crops(self.columns)
+
     def __add__(self, other: Dataset) -> Dataset:
+        parts = (self, other)
+        columns = (part.columns[i] for part in parts for i in range(len(part)))
         return Dataset(
             self.lines + other.lines,
-            self.crops + other.crops,
+            Packed.write(columns, ROW, np.uint8),
             self.labels + other.labels,
             self.skipped + other.skipped,
         )
+
+
+class _Crops(Sequence[Crop]):
+    """Packed columns as images (48, width, 3)."""
+
+    def __init__(self, columns: Packed) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @overload
+    def __getitem__(self, index: int) -> Crop: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Crop]: ...
+    def __getitem__(self, index: int | slice) -> Crop | list[Crop]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return np.ascontiguousarray(self._columns[index].transpose(1, 0, 2), np.uint8)
 
 
 def load_dataset(
@@ -67,20 +102,27 @@ def load_dataset(
         except LinetuneError as error:
             return error
 
-    results = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(prepare, lines):
-            results.append(result)
-            progress(len(results))
-    bad = [result for result in results if isinstance(result, LinetuneError)]
-    good = [(line, *result) for line, result in zip(lines, results, strict=True) if isinstance(result, tuple)]
+    good: list[tuple[Line, list[int]]] = []
+    bad: list[LinetuneError] = []
+
+    def columns() -> Iterator[NDArray[np.uint8]]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for line, result in zip(lines, pool.map(prepare, lines), strict=True):
+                if isinstance(result, LinetuneError):
+                    bad.append(result)
+                else:
+                    good.append((line, result[1]))
+                    yield result[0].transpose(1, 0, 2)
+                progress(len(good) + len(bad))
+
+    packed = Packed.write(columns(), ROW, np.uint8)
     if bad and not (skip_bad and good):
         raise first(
             bad,
             f"of {len(lines)} lines cannot be used",
             hint="nothing is left" if skip_bad else "mend them, or pass --skip-bad to go on without them",
         )
-    return Dataset([g[0] for g in good], [g[1] for g in good], [g[2] for g in good], len(bad))
+    return Dataset([line for line, _ in good], packed, [label for _, label in good], len(bad))
 
 
 def _prepare(line: Line, charset: Charset | None) -> tuple[Crop, list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,17 +37,41 @@ def read_crops(
     Returns:
         one reading a crop, in the order given.
     """
-    resized = [image.resize(crop) for crop in crops]
-    widths = np.array([image.input_width(crop.shape[1]) for crop in resized], int)
-    readings: list[Reading | None] = [None] * len(resized)
+    return read_batches(
+        ((members, run(batch)) for members, batch in deployed_batches(crops, batch_size)),
+        charset,
+        len(crops),
+        progress,
+    )
+
+
+def read_batches(
+    batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    charset: Charset,
+    count: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Reading]:
+    """Decode (crop numbers, class probabilities) of all ``count`` crops, in the order of the numbers."""
+    readings: list[Reading | None] = [None] * count
     done = 0
+    for members, probabilities in batches:
+        for i, reading in zip(members, greedy(probabilities, charset), strict=True):
+            readings[i] = reading
+        done += len(members)
+        progress(done)
+    return [reading for reading in readings if reading is not None]
+
+
+def deployed_batches(
+    crops: Sequence[Crop], batch_size: int = 32
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """(crop numbers, network input) of crops of any size, each padded as if it were alone."""
+    shapes = (crop.shape for crop in crops)
+    widths = np.array(
+        [image.input_width(image.line_width(height, width)) for height, width, _ in shapes], int
+    )
     for width in np.unique(widths):
         members = np.flatnonzero(widths == width)
         for start in range(0, len(members), batch_size):
             chosen = members[start : start + batch_size]
-            batch = image.pack([resized[i] for i in chosen], int(width))
-            for i, reading in zip(chosen, greedy(run(batch), charset), strict=True):
-                readings[i] = reading
-            done += len(chosen)
-            progress(done)
-    return [reading for reading in readings if reading is not None]
+            yield chosen, image.pack([image.resize(crops[i]) for i in chosen], int(width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,11 +66,18 @@ class Network(nn.Module):
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities (batch, frames, classes) of packed images, in evaluation mode."""
+        images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
+        return self._probabilities(self, images)
+
+    def run_features(self, features: Tensor) -> NDArray[np.float32]:
+        """Class probabilities of the backbone's features (batch, channels, 1, frames), in evaluation mode."""
+        return self._probabilities(self.classify, features.to(self.device, torch.float32))
+
+    def _probabilities(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
         training = self.training
         self.eval()
         with torch.inference_mode():
-            images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
-            probabilities = self(images).softmax(2).float().cpu().numpy()
+            probabilities = function(inputs).softmax(2).float().cpu().numpy()
         self.train(training)
         return np.asarray(probabilities, np.float32)
 

@@ -1,4 +1,4 @@
-"""An epoch's batches: crops joined, packed and augmented by addressed draws."""
+"""An epoch's batches of images: crops joined, gathered and augmented by addressed draws."""
 
 from __future__ import annotations
 
@@ -14,70 +14,111 @@ from linetune import image
 from linetune.augment.batch import make_batch
 from linetune.augment.draws import Draws, draw, generator
 from linetune.config.schema import Stage
-from linetune.data.batching import plan_epoch
+from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
 
 EPOCH = 2**32
 """Address of an epoch's own draws, beyond every crop's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One batch, ready for the network."""
 
-    images: Tensor
+    inputs: Tensor
+    """Images (batch, 3, height, width), or the backbone's features of them (batch, channels, 1, frames)."""
     labels: list[list[int]]
 
 
-def epoch_batches(
-    data: Dataset, stage: Stage, seed: int, number: int, epoch: int, device: torch.device
-) -> Iterator[Step]:
-    """The batches of one epoch, the same whatever happened before.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a crop becomes in one epoch."""
+
+    parts: tuple[int, ...]
+    """The crop, and what is joined to it."""
+    label: list[int]
+    own: int
+    """Width at height 48, px."""
+    padded: int
+    """The bucket it is padded to, px."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A batch before it is made."""
+
+    members: list[int]
+    samples: list[Sample]
+    draws: NDArray[np.float32]
+    width: int
+    height: int
+
+    @property
+    def frames(self) -> int:
+        """CTC frames that the network gives for it."""
+        return image.frames(round(self.width * self.height / image.HEIGHT))
+
+
+class ImageBatches:
+    """A stage's batches, the same whatever happened before.
 
     Args:
         data: crops and labels.
         stage: the batch size and the augmentation.
-        seed: the run's seed; with ``number`` and ``epoch`` the address of every draw.
+        seed: the run's seed; with ``number`` and the epoch the address of every draw.
         number: the stage's place in the run.
-        epoch: from 1.
-        device: where the batches are made.
+        device: where the batches are made; the crops move there too if there is room.
     """
-    draws = draw(seed, number, epoch, range(len(data)))
-    samples = [_sample(data, i, draws[i], stage) for i in range(len(data))]
-    widths = [max(width, 8 * image.frames_needed(label)) for _, label, width in samples]
-    rng = generator(seed, number, epoch, EPOCH)
-    for batch in plan_epoch(widths, stage.batch_size, rng):
-        members = [samples[i] for i in batch.indices]
-        labels = [label for _, label, _ in members]
-        height = _height(rng, stage, batch.width, labels)
-        crops = [np.concatenate([data.crops[i] for i in parts], axis=1) for parts, _, _ in members]
-        images = make_batch(
-            crops,
-            batch.width,
-            Draws(draws[batch.indices], device),
-            stage.augment,
-            height,
-            device,
-        )
-        yield Step(images, labels)
 
+    def __init__(self, data: Dataset, stage: Stage, seed: int, number: int, device: torch.device) -> None:
+        self.data, self.stage, self.seed, self.number, self.device = data, stage, seed, number, device
+        data.columns.settle(device)
 
-def _sample(
-    data: Dataset, index: int, row: NDArray[np.float32], stage: Stage
-) -> tuple[tuple[int, ...], list[int], int]:
-    """(crops, label, width) of one sample: a crop, or two joined where the draw and the width allow."""
-    label, width = data.labels[index], data.crops[index].shape[1]
-    gate, choice = row[0], row[1]
-    if gate < stage.augment.join:
-        other = min(int(choice * len(data)), len(data) - 1)
-        joined = width + data.crops[other].shape[1]
-        if joined <= image.MIN_WIDTH:
-            return (index, other), label + data.labels[other], joined
-    return (index,), label, width
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        """All batches of an epoch, from 1."""
+        for planned in self.plan(epoch):
+            yield self.make(planned)
 
+    def plan(self, epoch: int) -> list[Planned]:
+        """The epoch's batches, not yet made."""
+        rng = generator(self.seed, self.number, epoch, EPOCH)
+        draws = draw(self.seed, self.number, epoch, range(len(self.data)))
+        samples = self.samples(draws)
+        plan = []
+        for batch in plan_epoch([sample.padded for sample in samples], self.stage.batch_size, rng):
+            chosen = [samples[i] for i in batch.indices]
+            height = self._height(rng, batch.width, chosen)
+            plan.append(Planned(batch.indices.tolist(), chosen, draws[batch.indices], batch.width, height))
+        return plan
 
-def _height(rng: np.random.Generator, stage: Stage, width: int, labels: list[list[int]]) -> int:
-    """One of the stage's heights, if the frames at that height suffice for every label."""
-    height = int(rng.choice(stage.augment.heights))
-    need = max(map(image.frames_needed, labels))
-    return height if image.frames(round(width * height / image.HEIGHT)) >= need else image.HEIGHT
+    def make(self, planned: Planned) -> Step:
+        """The images of a planned batch."""
+        parts = [sample.parts for sample in planned.samples]
+        columns = self.data.columns.gather(parts, planned.width, self.device)
+        widths = torch.tensor([sample.own for sample in planned.samples], device=self.device)
+        draws = Draws(planned.draws, self.device)
+        images = make_batch(columns, widths, draws, self.stage.augment, planned.height)
+        return Step(images, [sample.label for sample in planned.samples])
+
+    def samples(self, draws: NDArray[np.float32]) -> list[Sample]:
+        """Every crop as its draws make it: joined to another where the width allows, padded wide or not."""
+        own, labels = self.data.columns.lengths, self.data.labels
+        rows = Draws(draws, torch.device("cpu"))
+        join = rows.gate("join", self.stage.augment.join).numpy()
+        others = (rows.parameters("join")[:, 0].double().numpy() * len(self.data)).astype(int)
+        others = np.where(join & (own + own[others] <= image.MIN_WIDTH), others, -1)
+        widths = own + np.where(others >= 0, own[others], 0)
+        texts = [labels[i] if j < 0 else labels[i] + labels[j] for i, j in enumerate(others)]
+        wide = np.where(rows.gate("wide", WIDE_SHARE).numpy(), image.MIN_WIDTH, 0)
+        needed = 8 * np.array([image.frames_needed(text) for text in texts])
+        padded = bucket(np.max((widths, wide, needed), axis=0))
+        return [
+            Sample((i,) if j < 0 else (i, int(j)), text, int(width), int(bucketed))
+            for i, (j, text, width, bucketed) in enumerate(zip(others, texts, widths, padded, strict=True))
+        ]
+
+    def _height(self, rng: np.random.Generator, width: int, samples: list[Sample]) -> int:
+        """One of the stage's heights, if the frames at that height suffice for every label."""
+        height = int(rng.choice(self.stage.augment.heights))
+        need = max(image.frames_needed(sample.label) for sample in samples)
+        return height if image.frames(round(width * height / image.HEIGHT)) >= need else image.HEIGHT

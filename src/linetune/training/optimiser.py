@@ -51,7 +51,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["factor"]
 
 
-def rate_at(step: int, steps: int, warmup: float, peak: float) -> float:
+def rate_at(step: float, steps: int, warmup: float, peak: float) -> float:
     """Linear warm-up over ``warmup`` steps, then a cosine that ends at 0 with the last of ``steps``."""
     if step < warmup:
         return peak * (step + 1) / (math.ceil(warmup) + 1)

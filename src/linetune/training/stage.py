@@ -8,25 +8,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from linetune.augment.draws import generator
 from linetune.charset import Charset
 from linetune.config.schema import Stage
 from linetune.data.dataset import Dataset
-from linetune.decode.read import read_crops
+from linetune.decode.read import read_batches, read_crops
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.heads.nrtr import NRTRHead
 from linetune.models.network import Network
 from linetune.training.averaging import WeightAverage
-from linetune.training.batches import epoch_batches
+from linetune.training.batches import ImageBatches
+from linetune.training.features import FeatureBatches, HeldOutFeatures
 from linetune.training.freeze import set_trainable
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss, nrtr_loss
 from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
-from linetune.training.reporter import Reporter
+from linetune.training.reporter import Reporter, count
 
 JOURNAL_STEPS = 10
 """Steps between two entries of the journal."""
@@ -93,26 +94,30 @@ def train_stage(
     steps, warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
     trained = [p for p in network.parameters() if p.requires_grad]
     average = WeightAverage(network)
+    images = ImageBatches(data, stage, setting.seed, number, setting.device)
+    batches: ImageBatches | FeatureBatches = images
+    held_out: HeldOutFeatures | None = None
+    if "backbone" in stage.freeze:
+        views = 1 if stage.augment.is_off else min(stage.views, stage.epochs)
+        told = count(setting.reporter, f"stage {stage.name}: features", views * len(data))
+        batches = FeatureBatches(network, images, views, setting.dtype, told)
+        held_out = HeldOutFeatures(network, setting.val.crops)
     best: Score | None = None
     best_epoch, best_state = 0, network.state_dict()
-    step = epoch = 0
+    step = step_before = epoch = seen = 0
 
     for epoch in range(1, stage.epochs + 1):
         set_trainable(network, stage.freeze)
-        epoch_started, losses = time.perf_counter(), []
-        for batch in epoch_batches(data, stage, setting.seed, number, epoch, setting.device):
-            rate = rate_at(step, steps, warmup, stage.learning_rate)
+        epoch_started, loss_sum, recent = time.perf_counter(), 0.0, list[Tensor]()
+        for batch in batches.epoch(epoch):
+            rate = rate_at(seen / stage.batch_size, steps, warmup, stage.learning_rate)
             set_rate(optimiser, rate)
             torch.manual_seed(int(generator(setting.seed, number, epoch, DROPOUT + step).integers(2**63)))
             with autocast:
-                with torch.set_grad_enabled("backbone" not in stage.freeze):
-                    features = network.backbone(batch.images)
+                features = batch.inputs if held_out else network.backbone(batch.inputs)
                 loss = ctc_loss(network.classify(features), batch.labels)
                 if stage.nrtr_weight and network.nrtr is not None:
                     loss = loss + stage.nrtr_weight * nrtr_loss(network.nrtr, features, batch.labels)
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                break
             optimiser.zero_grad()
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.unscale_(optimiser)
@@ -122,33 +127,42 @@ def train_stage(
             average.update(network)
 
             step += 1
-            if step % JOURNAL_STEPS == 0:
-                setting.journal.record(
-                    stage.name,
-                    step,
-                    epoch=epoch,
-                    loss=losses[-1],
-                    gradient_norm=float(norm),
-                    learning_rate=rate,
-                )
-            detail = f"epoch {epoch}/{stage.epochs}  loss {np.mean(losses[-JOURNAL_STEPS:]):.3f}"
+            seen += len(batch.labels)
+            recent.append(loss.detach())
+            if len(recent) < JOURNAL_STEPS and seen < epoch * len(data):
+                continue
+            # Only here are figures fetched: on a GPU each one waits until everything before it is done.
+            losses = torch.stack(recent).tolist()
+            loss_sum, recent = loss_sum + sum(losses), []
+            setting.journal.record(
+                stage.name,
+                step,
+                epoch=epoch,
+                loss=sum(losses) / len(losses),
+                gradient_norm=float(norm),
+                learning_rate=rate,
+            )
+            if not math.isfinite(loss_sum):
+                break
+            detail = f"epoch {epoch}/{stage.epochs}  loss {sum(losses) / len(losses):.3f}"
             if best is not None:
                 detail += f"  best {best.exact_match:.1%}"
-            setting.reporter.progress(f"stage {stage.name}", step, steps, detail)
+            setting.reporter.progress(f"stage {stage.name}", seen // stage.batch_size, steps, detail)
+        epoch_steps, step_before = step - step_before, step
 
-        if not math.isfinite(losses[-1]):
+        if not math.isfinite(loss_sum):
             where, hint = f"stage {stage.name}", "lower its learning_rate"
             if best is None:
-                raise LinetuneError(f"the loss became {losses[-1]} in its first epoch", where, hint)
-            setting.reporter.say(f"{where}: the loss became {losses[-1]} in epoch {epoch}, stopped; {hint}")
+                raise LinetuneError(f"the loss became {loss_sum} in its first epoch", where, hint)
+            setting.reporter.say(f"{where}: the loss became {loss_sum} in epoch {epoch}, stopped; {hint}")
             break
         speed = len(data) / (time.perf_counter() - epoch_started)
-        now = validate(average.network, setting.val, setting.charset)
+        now = validate(average.network, setting.val, setting.charset, held_out)
         setting.journal.record(
             f"{stage.name} validation",
             step,
             epoch=epoch,
-            loss=float(np.mean(losses)),
+            loss=loss_sum / epoch_steps,
             exact_match=now.exact_match,
             cer=now.cer,
             images_per_second=speed,
@@ -168,7 +182,13 @@ def train_stage(
     return StageResult(stage.name, best, best_epoch, epoch, time.perf_counter() - started)
 
 
-def validate(network: Network, data: Dataset, charset: Charset) -> Score:
-    """Score a network with the deployment preprocessing."""
-    readings = read_crops(network.run, data.crops, charset)
+def validate(
+    network: Network, data: Dataset, charset: Charset, features: HeldOutFeatures | None = None
+) -> Score:
+    """Score a network with the deployment preprocessing, or from its frozen backbone's features."""
+    if features is None:
+        readings = read_crops(network.run, data.crops, charset)
+    else:
+        batches = ((members, network.run_features(batch)) for members, batch in features.batches())
+        readings = read_batches(batches, charset, len(data))
     return score([reading.text for reading in readings], data.texts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from platformdirs import user_cache_path
 
+from linetune import cache
 from linetune.charset import Charset
 from linetune.config.schema import MODEL_SUFFIXES
 from linetune.errors import LinetuneError, did_you_mean
@@ -154,13 +153,8 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
     return charset
 
 
-def cache_folder() -> Path:
-    """Where downloaded weights are kept: ``LINETUNE_CACHE``, or the platform's cache folder."""
-    return Path(os.environ.get("LINETUNE_CACHE") or user_cache_path("linetune"))
-
-
 def _cached(official: Official) -> Path:
-    return cache_folder() / f"{official.name}_pretrained.pdparams"
+    return cache.folder() / f"{official.name}_pretrained.pdparams"
 
 
 def find(official: Official) -> Path | None:

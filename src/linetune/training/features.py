@@ -1,0 +1,194 @@
+"""A frozen backbone runs once: its features are stored, and every epoch trains from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor, nn
+
+from linetune import atomic, cache, image
+from linetune.augment.draws import generator
+from linetune.data.batching import plan_epoch
+from linetune.data.packed import Packed
+from linetune.decode.read import deployed_batches
+from linetune.errors import LinetuneError
+from linetune.image import Crop
+from linetune.models.network import Network
+from linetune.training.batches import ImageBatches, Step
+
+SUFFIX = ".features"
+KEEP = 8 * 2**30
+"""Most bytes of stored features that stay in the cache."""
+VIEW = 2**34
+"""Address of an epoch's choice of views, beyond every other draw's."""
+STORED: dict[torch.dtype, DTypeLike] = {
+    torch.float32: np.float32,
+    torch.float16: np.float16,
+    torch.bfloat16: np.int16,  # numpy has no bfloat16; its bits are kept
+}
+FORMAT = 1
+"""Changes when the same key would stand for other features."""
+
+
+class FeatureBatches:
+    """A stage's batches of stored features, as if :class:`ImageBatches` had gone through the backbone.
+
+    Each of ``views`` epochs of image batches is stored, in the precision the stage computes in, in a file
+    of the cache whose name and first bytes are a hash of all that the features depend on; a file with
+    another hash is never read.
+    An epoch takes one view of every crop, drawn at random.
+
+    Args:
+        network: whose backbone is frozen.
+        images: the batches to store.
+        views: how many augmented views of each crop.
+        dtype: what the backbone computes in.
+        progress: told of the crops that are through.
+
+    Raises:
+        LinetuneError: the cache cannot be written.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        images: ImageBatches,
+        views: int,
+        dtype: torch.dtype,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._images = images
+        plans = [images.plan(view) for view in range(1, views + 1)]
+        channels = network.backbone.channels
+        lengths = [batch.frames for plan in plans for batch in plan for _ in batch.members]
+        key = _key(network.backbone, images, views, dtype)
+        path = cache.folder() / f"{key[:32]}{SUFFIX}"
+        size = len(key) + sum(lengths) * channels * dtype.itemsize
+        if not _holds(path, key, size):
+            made = (images.make(batch).inputs for plan in plans for batch in plan)
+            batches = (_features(network, inputs, dtype).to(dtype) for inputs in made)
+            _write(path, key, batches, progress)
+        path.touch()
+        self._features = Packed(path.open("rb"), lengths, (channels,), STORED[dtype], offset=len(key))
+        self._dtype = dtype
+        self._features.settle(images.device)
+        # Where each view of each crop lies in the file, and its label, which a view may have joined.
+        self._record = np.empty((views, len(images.data)), np.int64)
+        self._labels: list[list[list[int]]] = [[[]] * len(images.data) for _ in plans]
+        record = 0
+        for view, plan in enumerate(plans):
+            for batch in plan:
+                for member, sample in zip(batch.members, batch.samples, strict=True):
+                    self._record[view, member] = record
+                    self._labels[view][member] = sample.label
+                    record += 1
+
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        """All batches of an epoch, from 1."""
+        images, (views, count) = self._images, self._record.shape
+        rng = generator(images.seed, images.number, epoch, VIEW)
+        view = rng.integers(views, size=count)
+        record = self._record[view, np.arange(count)]
+        frames = self._features.lengths[record]
+        for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False):
+            features = self._features.gather(
+                [(record[i],) for i in batch.indices], batch.width, images.device
+            )
+            labels = [self._labels[view[i]][i] for i in batch.indices]
+            yield Step(_restored(features, self._dtype), labels)
+
+
+class HeldOutFeatures:
+    """The features of crops that a stage with a frozen backbone is validated on, epoch after epoch."""
+
+    def __init__(self, network: Network, crops: Sequence[Crop]) -> None:
+        self._members = list[NDArray[np.int64]]()
+        self._device = network.device
+
+        def batches() -> Iterator[NDArray[np.generic]]:
+            for members, batch in deployed_batches(crops):
+                self._members.append(members)
+                yield from _packed(
+                    _features(network, torch.from_numpy(batch).to(self._device), torch.float32)
+                )
+
+        self._features = Packed.write(batches(), (network.backbone.channels,), np.float32)
+
+    def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """(crop numbers, features) of all crops, batched as in deployment."""
+        start = 0
+        for members in self._members:
+            records = [(start + i,) for i in range(len(members))]
+            start += len(members)
+            frames = int(self._features.lengths[records[0][0]])
+            features = self._features.gather(records, frames, self._device)
+            yield members, _restored(features, torch.float32)
+
+
+def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:
+    """(batch, channels, 1, frames) of the backbone in evaluation mode, without gradients."""
+    images = images.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad(), torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+        out: Tensor = network.backbone.eval()(images)
+    return out
+
+
+def _packed(features: Tensor) -> NDArray[np.generic]:
+    """Features (batch, channels, 1, frames) as they are stored: (batch, frames, channels)."""
+    frames = features.squeeze(2).transpose(1, 2).contiguous().cpu()
+    return np.asarray((frames.view(torch.int16) if frames.dtype == torch.bfloat16 else frames).numpy())
+
+
+def _restored(frames: Tensor, dtype: torch.dtype) -> Tensor:
+    """The inverse of :func:`_packed`, in float32."""
+    return frames.view(dtype).float().transpose(1, 2).unsqueeze(2)
+
+
+def _key(backbone: nn.Module, images: ImageBatches, views: int, dtype: torch.dtype) -> str:
+    """A hash of the weights, the crops and labels, and everything that makes batches of them."""
+    digest = hashlib.blake2b(digest_size=32)
+    settings = {
+        "format": FORMAT,
+        "preprocessing": (image.HEIGHT, image.MIN_WIDTH),
+        "augment": images.stage.augment.model_dump(),
+        "batch_size": images.stage.batch_size,
+        "address": (images.seed, images.number, views),
+        "dtype": str(dtype),
+        "labels": images.data.labels,
+    }
+    digest.update(json.dumps(settings).encode())
+    for name, tensor in backbone.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    images.data.columns.feed(digest.update)
+    return digest.hexdigest()
+
+
+def _holds(path: Path, key: str, size: int) -> bool:
+    """Whether a file is whole and was written for that key."""
+    if not path.is_file() or path.stat().st_size != size:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(key)) == key.encode()
+
+
+def _write(path: Path, key: str, batches: Iterator[Tensor], progress: Callable[[int], None]) -> None:
+    done = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.written(path) as partial, partial.open("wb") as file:
+            file.write(key.encode())
+            for features in batches:
+                file.write(_packed(features).data)
+                done += len(features)
+                progress(done)
+    except OSError as error:
+        hint = "free some space, or name another folder in the environment variable LINETUNE_CACHE"
+        raise LinetuneError(f"cannot store features ({error.strerror})", path, hint) from None
+    cache.prune(SUFFIX, KEEP)
