@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -16,13 +17,15 @@ import torch
 from linetune import atomic
 from linetune.charset import Charset, show
 from linetune.config.load import save
-from linetune.config.schema import Config
+from linetune.config.schema import Config, Stage
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
 from linetune.records import Line, read_labels
 from linetune.synth.generate import generate, is_current
+from linetune.training.batches import ImageBatches
+from linetune.training.estimate import estimate
 from linetune.training.journal import Journal
 from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.stage import Setting, train_stage, validate
@@ -113,7 +116,8 @@ def train(
     reporter = reporter or Silent()
     started = time.perf_counter()
     _refuse_taken(config.output, overwrite)
-    device, dtype = _device(config), _precision(config)
+    device = _device(config)
+    dtype = _precision(config, device)
     given = _gather(config, skip_bad, reporter)
     folder = _claim(config.output)
     save(config, folder / "config.yaml")
@@ -138,8 +142,8 @@ def train(
         best = row(f"{given.base.base_model}, limited to the charset", model)
         reporter.progress("base model", 2, 2)
         _keep(model, best, folder / "model.safetensors")
-        for number, stage in enumerate(config.stages):
-            data = reduce(Dataset.__add__, (given.data[name] for name in stage.data))
+        stages = _planned(config, given, setting)
+        for number, (stage, data) in enumerate(stages):
             name = f"stage {stage.name}"
             keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
             outcome = train_stage(model.network, stage, number, data, setting, keep)
@@ -209,6 +213,33 @@ def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
     return given
 
 
+def _planned(config: Config, given: _Given, setting: Setting) -> list[tuple[Stage, Dataset]]:
+    """Every stage with its data; says what it will take, and makes batches smaller that would not fit."""
+    planned, total = [], 0.0
+    for number, stage in enumerate(config.stages):
+        data = reduce(Dataset.__add__, (given.data[name] for name in stage.data))
+        images = ImageBatches(data, stage, setting.seed, number, setting.device)
+        cost = estimate(given.start.network, stage, images, setting.dtype)
+        if cost.batch_size < stage.batch_size:
+            setting.reporter.say(
+                f"stage {stage.name}: batches of {stage.batch_size} do not fit into the free memory; "
+                f"it goes on with {cost.batch_size}"
+            )
+            stage = stage.model_copy(update={"batch_size": cost.batch_size})
+        setting.reporter.say(
+            f"stage {stage.name}: {stage.epochs} epochs of {len(data)} crops, "
+            f"about {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
+        )
+        planned.append((stage, data))
+        total += cost.seconds
+    setting.reporter.say(f"about {_duration(total)} of training in all, validation not counted")
+    return planned
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
+
+
 def _read(paths: Sequence[Path] | None) -> list[Line]:
     return [line for path in paths or () for line in read_labels(path)]
 
@@ -225,20 +256,29 @@ def _synthetic(config: Config, reporter: Reporter) -> list[Line]:
 
 
 def _device(config: Config) -> torch.device:
-    found = "cuda" if torch.cuda.is_available() else "cpu"
-    if config.device == "cuda" and found == "cpu":
+    best = best_device()
+    if config.device == "cuda" and best.type == "cpu":
         raise LinetuneError("torch finds no GPU on this machine", "device", "use device: auto")
-    return torch.device(found if config.device == "auto" else config.device)
+    return best if config.device == "auto" else torch.device(config.device)
 
 
-def _precision(config: Config) -> torch.dtype:
+def _precision(config: Config, device: torch.device) -> torch.dtype:
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if config.precision != "auto":
-        return named[config.precision]
-    if _device(config).type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # Without the instructions, oneDNN emulates bf16 at a loss; benchmarks/depthwise.py tells.
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return named[config.precision] if config.precision != "auto" else best_precision(device)
+
+
+def best_device() -> torch.device:
+    """What ``device: auto`` means here."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def best_precision(device: torch.device) -> torch.dtype:
+    """What ``precision: auto`` means on a device."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported()
+    else:
+        # Without the instructions, oneDNN emulates bf16 at a loss; benchmarks/depthwise.py tells.
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return torch.bfloat16 if native else torch.float32
 
 

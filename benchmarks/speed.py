@@ -1,0 +1,261 @@
+"""Plain training against linetune's, on this machine, on the same crops, in one run.
+
+    python benchmarks/speed.py LABELS [--crops 1000] [--batch 32]
+
+Plain training is plain.py's: all branches, padded to 320 px, a data loader. Every figure comes from a
+process of its own, so that peak memory is that of the one kind of training. The second table says how
+near the parts of a step come to what the machine could do at best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from plain import PlainDataset, collate, train_plain, unfolded
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from linetune.augment.batch import make_batch
+from linetune.augment.draws import Draws, draw
+from linetune.charset import Charset
+from linetune.config.schema import STANDARD, Augment, Stage
+from linetune.data.dataset import load_dataset
+from linetune.models.network import Network
+from linetune.records import Line, read_labels
+from linetune.training.averaging import WeightAverage
+from linetune.training.journal import Journal
+from linetune.training.losses import ctc_loss
+from linetune.training.optimiser import make_optimiser, set_rate
+from linetune.training.reporter import Silent
+from linetune.training.run import best_device, best_precision
+from linetune.training.stage import Setting, train_stage
+from linetune.weights.official import load_base
+from linetune.weights.transfer import with_charset
+
+EPOCHS = 20
+"""Of stage 1, over which storing the features pays; the others are measured on one."""
+PLAIN_STEPS = 12
+WIDTH = 160
+"""Padded width of the second table's batch, px: near the median of short codes."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one kind of training came to."""
+
+    rate: float
+    """Images a second."""
+    memory: int
+    """Peak resident memory, bytes."""
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--crops", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=32)
+    options = parser.parse_args()
+    lines = read_labels(options.labels)[: options.crops]
+
+    def measured(kind: Callable[..., float], **settings: Any) -> Measured:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(_measured, partial(kind, lines, options.batch, **settings)).result()
+
+    stages = {
+        "stage 1: backbone frozen": {
+            "plain, freeze ignored": measured(plain, freeze=False, augment=False),
+            "plain, frozen": measured(plain, freeze=True, augment=False),
+            "linetune": measured(ours, freeze=True, augment=False),
+        },
+        "stages 2, 3: everything": {
+            "plain": measured(plain, freeze=False, augment=True),
+            "linetune, fp32": measured(ours, freeze=False, augment=True, precision="fp32"),
+            "linetune": measured(ours, freeze=False, augment=True),
+        },
+    }
+    title = (
+        f"{len(lines)} crops, batches of {options.batch}, {torch.get_num_threads()} threads, {best_device()}"
+    )
+    table = Table("stage", "training", "images/s", "ratio", f"s, {EPOCHS} epochs", "peak GB", title=title)
+    for stage, results in stages.items():
+        # What PaddleOCR does: it trains everything, whatever `freeze` says.
+        base = next(iter(results.values())).rate
+        for kind, result in results.items():
+            table.add_row(
+                stage,
+                kind,
+                f"{result.rate:.1f}",
+                f"{result.rate / base:.1f}",
+                f"{EPOCHS * len(lines) / result.rate:.0f}",
+                f"{result.memory / 1e9:.1f}",
+            )
+    Console().print(table)
+    Console().print(parts(options.batch, lines))
+
+
+def _measured(kind: Callable[[], float]) -> Measured:
+    rate = kind()
+    return Measured(rate, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def plain(lines: list[Line], batch_size: int, freeze: bool, augment: bool) -> float:
+    """Images a second of plain training."""
+    network, charset = _start(lines)
+    images, _ = collate([PlainDataset(lines, charset, augment=False)[i] for i in range(batch_size)])
+    return train_plain(
+        unfolded(network, [images]),
+        lines,
+        charset,
+        epochs=max(1, (PLAIN_STEPS + 2) * batch_size // len(lines)),
+        batch_size=batch_size,
+        learning_rate=1e-4,
+        augment=augment,
+        freeze_backbone=freeze,
+        max_steps=PLAIN_STEPS,
+    )
+
+
+def ours(lines: list[Line], batch_size: int, freeze: bool, augment: bool, precision: str = "auto") -> float:
+    """Images a second of linetune's training, everything counted but the reading of the image files."""
+    network, charset = _start(lines)
+    data, few = load_dataset(lines, charset), load_dataset(lines[:8], None)
+    stage = Stage(
+        name="one",
+        data=["train"],
+        freeze=["backbone"] if freeze else [],
+        epochs=EPOCHS if freeze else 1,
+        learning_rate=1e-4,
+        batch_size=batch_size,
+        augment=STANDARD if augment else Augment(),
+    )
+    device = best_device()
+    dtype = torch.float32 if precision == "fp32" else best_precision(device)
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
+        setting = Setting(charset, few, 0, device, dtype, journal, Silent())
+        result = train_stage(network.to(device), stage, 0, data, setting)
+    return stage.epochs * len(data) / result.seconds
+
+
+def _start(lines: list[Line]) -> tuple[Network, Charset]:
+    charset = Charset.collect(line.text for line in lines)
+    return with_charset(load_base("PP-OCRv5_mobile_rec"), charset).model.network, charset
+
+
+def parts(batch_size: int, lines: list[Line]) -> Table:
+    """Each part of a step beside the least that its arithmetic and its memory traffic could take."""
+    network, charset = _start(lines)
+    device = best_device()
+    dtype = best_precision(device)
+    network = network.to(device).train()
+    data = load_dataset(lines[:batch_size], charset)
+    members = [(i,) for i in range(len(data))]
+    widths = torch.from_numpy(data.columns.lengths.clip(max=WIDTH)).to(device)
+    columns = data.columns.gather(members, int(max(WIDTH, data.columns.lengths.max())), device)[:, :WIDTH]
+    draws = Draws(draw(0, 0, 1, range(len(data))), device)
+    labels = [[1, 2, 3, 4]] * len(data)
+    images = make_batch(columns, widths, draws, STANDARD, 48)
+    autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+    with autocast:
+        features = network.backbone(images).detach()
+    optimiser, average = make_optimiser(network), WeightAverage(network)
+    set_rate(optimiser, 0.0)
+
+    def backbone() -> None:
+        with autocast:
+            out = network.backbone(images)
+        out.backward(torch.ones_like(out))
+
+    def heads() -> None:
+        with autocast:
+            loss = ctc_loss(network.classify(features), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def update() -> None:
+        optimiser.step()
+        average.update(network)
+
+    rate, bandwidth = _best(device, dtype)
+    best = f"{rate / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.0f} GB/s"
+    title = f"a step of {len(data)} crops at {WIDTH} px, {dtype}; measured at best: {best}"
+    table = Table("part", "ms", "GFLOP", "GB moved", "least ms", "share of it", title=title)
+    work = {
+        "augmentation": lambda: make_batch(columns, widths, draws, STANDARD, 48),
+        "backbone, both ways": backbone,
+        "neck and head, both ways": heads,
+        "optimiser and average": update,
+    }
+    for name, part in work.items():
+        seconds = _seconds(part, device)
+        with FlopCounterMode(display=False) as flops, Traffic() as traffic:
+            part()
+        least = max(flops.get_total_flops() / rate, traffic.bytes / bandwidth)
+        table.add_row(
+            name,
+            f"{1e3 * seconds:.1f}",
+            f"{flops.get_total_flops() / 1e9:.1f}",
+            f"{traffic.bytes / 1e9:.2f}",
+            f"{1e3 * least:.1f}",
+            f"{least / seconds:.0%}",
+        )
+    return table
+
+
+class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes that operations read and write, each tensor once an operation."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
+            self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        return out
+
+
+def _best(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
+    """(FLOP/s of a large matrix product, bytes/s of a large copy), as measured."""
+    size = 8192 if device.type == "cuda" else 2048
+    matrix = torch.randn(size, size, device=device, dtype=dtype)
+    block = torch.empty(2**26, device=device)
+    product = _seconds(lambda: matrix @ matrix, device)
+    copy = _seconds(lambda: block.clone(), device)
+    return 2 * size**3 / product, 2 * block.numel() * 4 / copy
+
+
+def _seconds(work: Callable[[], object], device: torch.device, repeats: int = 7) -> float:
+    times = []
+    for _ in range(repeats):
+        _wait(device)
+        started = time.perf_counter()
+        work()
+        _wait(device)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    main()
