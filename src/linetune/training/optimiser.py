@@ -28,14 +28,19 @@ CLIP_NORM = 5.0
 
 
 def make_optimiser(network: Network) -> torch.optim.Adam:
-    """Adam over what trains, one group a tensor, each with the factor on its rate."""
-    groups = [
-        {"params": [parameter], "factor": _factor(module, parameter)}
-        for module in network.modules()
-        for parameter in module.parameters(recurse=False)
-        if parameter.requires_grad
-    ]
-    return torch.optim.Adam(groups, lr=0.0)
+    """Adam over what trains, each tensor with its factor on the rate.
+
+    Factors are rounded to a power of the square root of 2, so that tensors share groups: a group is a
+    few launches on a GPU, and there would be one for every tensor.
+    """
+    groups = dict[float, list[nn.Parameter]]()
+    for module in network.modules():
+        for parameter in module.parameters(recurse=False):
+            if parameter.requires_grad:
+                exponent = round(2 * math.log2(_factor(module, parameter)))
+                groups.setdefault(2 ** (exponent / 2), []).append(parameter)
+    settings = [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
+    return torch.optim.Adam(settings, lr=0.0, fused=True)
 
 
 def _factor(module: nn.Module, parameter: nn.Parameter) -> float:

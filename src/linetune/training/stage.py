@@ -156,7 +156,7 @@ def train_stage(
                 raise LinetuneError(f"the loss became {loss_sum} in its first epoch", where, hint)
             setting.reporter.say(f"{where}: the loss became {loss_sum} in epoch {epoch}, stopped; {hint}")
             break
-        speed = len(data) / (time.perf_counter() - epoch_started)
+        epoch_ended = time.perf_counter()
         now = validate(average.network, setting.val, setting.charset, held_out)
         setting.journal.record(
             f"{stage.name} validation",
@@ -165,7 +165,8 @@ def train_stage(
             loss=loss_sum / epoch_steps,
             exact_match=now.exact_match,
             cer=now.cer,
-            images_per_second=speed,
+            images_per_second=len(data) / (epoch_ended - epoch_started),
+            validation_seconds=time.perf_counter() - epoch_ended,
         )
         if best is None or now > best:
             best, best_epoch, best_state = now, epoch, copy.deepcopy(average.network.state_dict())
