@@ -24,7 +24,9 @@ from linetune.evaluation.metrics import Score
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.records import read_labels
+from linetune.training import estimate as estimates
 from linetune.training import stage as stages
+from linetune.training.batches import ImageBatches
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
 from linetune.training.optimiser import rate_at
@@ -455,3 +457,31 @@ def test_a_run_goes_on_from_another_ones_model(project: Path, run: Path, tmp_pat
     result = train(short(project, str(tmp_path / "out"), base_model=str(run)))
     assert result.rows[0].name == f"{NAME}, untouched"
     assert json.loads((tmp_path / "out/results.json").read_text("utf-8")) == result.as_dict()
+
+
+def test_a_stage_is_estimated_and_a_batch_that_does_not_fit_is_made_smaller(
+    data: Dataset, charset: Charset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, settings = network(charset), stage(batch_size=8)
+    before = state(net)
+    images = ImageBatches(data, settings, 0, 0, torch.device("cpu"))
+    cost = estimates.estimate(net, settings, images, torch.float32)
+    assert cost.seconds > 0
+    assert cost.batch_size == 8
+    assert not differing(before, state(net))
+    monkeypatch.setattr(estimates, "_free", lambda device: cost.bytes)
+    tight = estimates.estimate(net, settings, images, torch.float32)
+    assert 1 <= tight.batch_size < 8
+    assert tight.bytes < cost.bytes
+
+
+def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimates, "_free", lambda device: 0)
+    heard = Heard()
+    train(short(project, str(tmp_path / "out")), reporter=heard)
+    said = "\n".join(heard.lines)
+    assert "stage head: batches of 32 do not fit into the free memory; it goes on with 1" in said
+    assert "stage head: 1 x 8 crops, about " in said
+    assert "of training in all" in said
+    journal = (tmp_path / "out/journal.jsonl").read_text("utf-8").splitlines()
+    assert max(json.loads(line).get("step", 0) for line in journal) == 8

@@ -227,7 +227,7 @@ def _planned(config: Config, given: _Given, setting: Setting) -> list[tuple[Stag
             )
             stage = stage.model_copy(update={"batch_size": cost.batch_size})
         setting.reporter.say(
-            f"stage {stage.name}: {stage.epochs} epochs of {len(data)} crops, "
+            f"stage {stage.name}: {stage.epochs} x {len(data)} crops, "
             f"about {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
         )
         planned.append((stage, data))
