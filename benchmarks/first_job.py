@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import secrets
 import time
 from collections import defaultdict
 from importlib import resources
@@ -21,10 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from linetune.config.schema import STANDARD, Config, Data, Stage, Synth
+from linetune.device import best_device
 from linetune.export.onnx_file import export_onnx
 from linetune.synth.generate import generate
 from linetune.training.reporter import Silent
-from linetune.training.run import best_device, train
+from linetune.training.run import train
 from linetune.weights.store import load_model
 
 RULE = "[A-Z]{2}[0-9]{6}|[A-Z][0-9]{3}-[0-9]{2}|LOT [0-9]{5}|[0-9]{4}:[0-9]{2}"
@@ -59,6 +61,7 @@ def main() -> None:
     labels = {name: one.output / "labels.txt" for name, one in (("real", real), ("val", val), ("test", test))}
     config = Config(
         output=folder / "run",
+        seed=secrets.randbits(32),  # of its own, so that no features stored by an earlier run are read
         data=Data(train=[labels["real"]], val=[labels["val"]], test=[labels["test"]]),
         synth=synthetic,
         stages=[

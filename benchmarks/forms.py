@@ -33,13 +33,13 @@ from torch import Tensor, nn
 from linetune.charset import Charset
 from linetune.config.schema import STANDARD, Stage
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.device import best_device, best_precision
 from linetune.models.backbones.pplcnetv3 import SqueezeExcite
 from linetune.models.network import Network
 from linetune.models.reparam import ConvBN, RepLayer
 from linetune.records import Line, read_labels
 from linetune.training.journal import Journal
 from linetune.training.reporter import Silent
-from linetune.training.run import best_device, best_precision
 from linetune.training.stage import Setting, train_stage, validate
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
@@ -102,7 +102,7 @@ def main() -> None:
 
 def plain(trial: Trial, seed: int) -> tuple[float, float]:
     """(exact match of the best epoch, images a second) of plain training."""
-    network = unfolded(trial.start, [trial.calibration], seed)
+    network = unfolded(trial.start, [trial.calibration], seed).to(best_device())
     scores = list[float]()
     rate = train_plain(
         network,

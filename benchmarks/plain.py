@@ -1,7 +1,7 @@
 """The baseline of the speed benchmark: a PP-OCR recogniser trained as PaddleOCR does, in plain PyTorch.
 
 The network keeps all its branches and batch norms, every crop is read, augmented and padded to 320 px anew
-in each epoch by a data loader's workers, and one learning rate serves all tensors in fp32 on the CPU.
+in each epoch by a data loader's workers, and one learning rate serves all tensors in fp32.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def train_plain(
     """Train an unfolded network in place, with CTC alone, and return the images trained on per second.
 
     Args:
-        network: unfolded, on the CPU.
+        network: unfolded, on the device to train on.
         lines: the crops to train on.
         charset: the network's characters.
         epochs: passes over the crops; the learning rate falls to 0 with the last.
@@ -276,7 +276,7 @@ def train_plain(
         network.backbone.train(not freeze_backbone)
         started = time.perf_counter()
         for images, labels in loader:
-            loss = ctc_loss(network(images), labels)
+            loss = ctc_loss(network(images.to(network.device)), labels)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

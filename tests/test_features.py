@@ -202,7 +202,7 @@ def test_old_features_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for age, name in enumerate(("new.features", "old.features", "weights.pdparams", "older.features")):
         (tmp_path / name).write_bytes(bytes(100))
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    cache.prune(".features", 250)
+    cache.prune(".features", 250, spare=tmp_path / "new.features")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "new.features",
         "old.features",

@@ -25,6 +25,7 @@ from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.records import read_labels
 from linetune.training import estimate as estimates
+from linetune.training import losses
 from linetune.training import stage as stages
 from linetune.training.batches import ImageBatches
 from linetune.training.journal import Journal
@@ -212,7 +213,7 @@ def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
         calls += 1
         return ctc_loss(logits, labels) * (float("inf") if calls > 3 else 1)
 
-    monkeypatch.setattr(stages, "ctc_loss", diverging)
+    monkeypatch.setattr(losses, "ctc_loss", diverging)
     net = network(charset)
     outcome = train_stage(net, stage(epochs=5), 0, data, setting)
     assert outcome.best_epoch == 1
@@ -469,18 +470,18 @@ def test_a_stage_is_estimated_and_a_batch_that_does_not_fit_is_made_smaller(
     assert cost.seconds > 0
     assert cost.batch_size == 8
     assert not differing(before, state(net))
-    monkeypatch.setattr(estimates, "_free", lambda device: cost.bytes)
+    monkeypatch.setattr(estimates, "free_memory", lambda device: cost.bytes)
     tight = estimates.estimate(net, settings, images, torch.float32)
     assert 1 <= tight.batch_size < 8
     assert tight.bytes < cost.bytes
 
 
 def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates, "_free", lambda device: 0)
+    monkeypatch.setattr(estimates, "free_memory", lambda device: 0)
     heard = Heard()
     train(short(project, str(tmp_path / "out")), reporter=heard)
     said = "\n".join(heard.lines)
-    assert "stage head: batches of 32 do not fit into the free memory; it goes on with 1" in said
+    assert "stage head: batches of 32 do not fit into the free memory; it goes on with 1, whose" in said
     assert "stage head: 1 x 8 crops, about " in said
     assert "of training in all" in said
     journal = (tmp_path / "out/journal.jsonl").read_text("utf-8").splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place when the block ends well, and goes otherwise."""
-    partial = path.with_name(path.name + ".part")
+    """A temporary file beside ``path`` that takes its place when the block ends well, and goes otherwise.
+
+    Its name is its own, so that two programs may write the same file: the last one to end wins.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield partial
         partial.replace(path)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
 from platformdirs import user_cache_path
+
+HINT = "free some space, or name another folder in the environment variable LINETUNE_CACHE"
+"""The way out when the cache is full or cannot be written."""
+ABANDONED = 24 * 3600
+"""Seconds without a change after which a half-written file belongs to nobody."""
 
 
 def folder() -> Path:
@@ -28,11 +35,26 @@ def scratch() -> IO[bytes]:
         return tempfile.TemporaryFile()
 
 
-def prune(suffix: str, limit: int) -> None:
-    """Delete the least recently used files with that suffix until the others take at most ``limit`` bytes."""
+def prune(suffix: str, limit: int, spare: Path) -> None:
+    """Delete the least recently used files with that suffix until the rest take at most ``limit`` bytes.
+
+    Args:
+        suffix: of the files' names; what an interrupted program left half-written has ``.part`` after it.
+        limit: bytes.
+        spare: never deleted, however large.
+    """
     kept = 0
-    files = [path for path in folder().glob(f"*{suffix}") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
-        kept += path.stat().st_size
-        if kept > limit:
-            path.unlink(missing_ok=True)
+    for path in sorted(folder().glob(f"*{suffix}*"), key=_last_used, reverse=True):
+        # Another program may take a file away at any moment, or hold it open.
+        with contextlib.suppress(OSError):
+            kept += path.stat().st_size
+            stale = path.suffix == ".part" and time.time() - _last_used(path) > ABANDONED
+            if path != spare and (kept > limit or stale):
+                path.unlink()
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

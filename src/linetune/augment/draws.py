@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from linetune.device import to_device
+
 _COLUMNS = {
     # gate first, then the operation's parameters
     "wide": 1,
@@ -42,7 +44,7 @@ class Draws:
     """The rows of a batch by operation."""
 
     def __init__(self, rows: NDArray[np.float32], device: torch.device) -> None:
-        self._rows = torch.from_numpy(rows).to(device)
+        self._rows = to_device(torch.from_numpy(rows), device)
 
     def gate(self, operation: str, probability: float) -> Tensor:
         """Which crops the operation is for: bool of shape (batch,)."""

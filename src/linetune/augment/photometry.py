@@ -64,8 +64,9 @@ def _noise(like: Tensor, offset: Tensor) -> Tensor:
     """
     size = like[0].numel()
     strip = _strip(str(like.device))
-    starts = (offset.double() * (len(strip) - size)).long().tolist()
-    return torch.stack([strip[start : start + size] for start in starts]).view_as(like)
+    starts = (offset.double() * (len(strip) - size)).long()
+    # Every stretch of the strip as a row, of which only the chosen ones are copied.
+    return strip.unfold(0, size, 1)[starts].view_as(like)
 
 
 @lru_cache(maxsize=2)

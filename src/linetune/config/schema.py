@@ -110,6 +110,11 @@ class Stage(Strict):
         float, Field(ge=0, description="weight of the NRTR guidance loss; 0 leaves it out")
     ] = 0
 
+    @property
+    def stored_views(self) -> int:
+        """Views of each crop that a frozen backbone sees; without augmentation they would all be one."""
+        return 1 if self.augment.is_off else min(self.views, self.epochs)
+
     @field_validator("freeze")
     @classmethod
     def _something_trains(cls, freeze: list[str]) -> list[str]:

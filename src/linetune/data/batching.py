@@ -18,7 +18,7 @@ WIDE_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples of one step and their padded width in px."""
+    """Samples of one step and their padded width, in the unit of the widths that were planned."""
 
     indices: NDArray[np.int64]
     width: int
@@ -30,7 +30,7 @@ def plan_epoch(
     """Every sample once, in batches of like widths and random order.
 
     Args:
-        widths: padded width of each sample, px.
+        widths: padded width of each sample: px, or frames of features.
         batch_size: samples a batch.
         rng: draws the order.
         mixed: fill a width's last batch with wider samples, so that only one of an epoch is smaller;

@@ -18,6 +18,8 @@ from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.records import Line, first
 
+WINDOW = 256
+"""Crops that are decoded at a time."""
 ROW = (image.HEIGHT, 3)
 """A pixel column of a crop: crops are packed along the line, so that they join and gather by columns."""
 
@@ -107,7 +109,10 @@ def load_dataset(
 
     def columns() -> Iterator[NDArray[np.uint8]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for line, result in zip(lines, pool.map(prepare, lines), strict=True):
+            # A window at a time: decoded crops must not pile up before they are packed.
+            windows = (lines[start : start + WINDOW] for start in range(0, len(lines), WINDOW))
+            results = (result for window in windows for result in pool.map(prepare, window))
+            for line, result in zip(lines, results, strict=True):
                 if isinstance(result, LinetuneError):
                     bad.append(result)
                 else:

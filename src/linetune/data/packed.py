@@ -12,9 +12,11 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from linetune import cache
+from linetune.device import free_memory, to_device
+from linetune.errors import LinetuneError
 
 PIECE = 2**16
-"""Rows that are hashed at a time."""
+"""Rows that are read at a time where all are needed."""
 
 
 class Packed:
@@ -38,18 +40,29 @@ class Packed:
         self.starts = np.concatenate(([0], self.lengths.cumsum()))
         self.row, self.dtype = row, np.dtype(dtype)
         self._file, self._offset = file, offset
+        self._ones = (1,) * len(row)
         self._resident: Tensor | None = None
         weakref.finalize(self, file.close)
 
     @classmethod
     def write(cls, arrays: Iterable[NDArray[np.generic]], row: tuple[int, ...], dtype: DTypeLike) -> Packed:
-        """Pack arrays of one kind into a file that is gone with the last use of it."""
+        """Pack arrays of one kind into a file that is gone with the last use of it.
+
+        Raises:
+            LinetuneError: the disk is full.
+        """
         file, lengths = cache.scratch(), []
-        for array in arrays:
-            assert array.shape[1:] == row
-            file.write(np.ascontiguousarray(array, dtype).data)
-            lengths.append(len(array))
-        file.flush()
+        try:
+            for array in arrays:
+                assert array.shape[1:] == row
+                file.write(np.ascontiguousarray(array, dtype).data)
+                lengths.append(len(array))
+            file.flush()
+        except OSError as error:
+            file.close()
+            raise LinetuneError(
+                f"cannot store crops ({error.strerror})", cache.folder(), cache.HINT
+            ) from None
         return cls(file, lengths, row, dtype)
 
     def __len__(self) -> int:
@@ -75,26 +88,28 @@ class Packed:
     def gather(self, items: Sequence[Sequence[int]], length: int, device: torch.device) -> Tensor:
         """A batch: each item's arrays joined and padded with zeros to ``length``, (batch, length, *row)."""
         index = np.full((len(items), length), -1)
-        for places, parts in zip(index, items, strict=True):
+        for line, parts in zip(index, items, strict=True):
             rows = np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in parts])
-            places[: len(rows)] = rows
-        wanted = torch.from_numpy(index)
+            line[: len(rows)] = rows
+        places = index.clip(min=0).ravel()
         if self._resident is None:
-            batch = torch.from_numpy(self._map()).index_select(0, wanted.clamp(min=0).flatten()).to(device)
-            wanted = wanted.to(device)
+            batch = to_device(torch.from_numpy(self._map().take(places, axis=0)), device)
         else:
-            wanted = wanted.to(device)
-            batch = self._resident.index_select(0, wanted.clamp(min=0).flatten())
-        batch = batch.view(*wanted.shape, *self.row)
-        padding = (wanted < 0).view(*wanted.shape, *(1 for _ in self.row))
-        return batch.masked_fill_(padding, 0)
+            batch = self._resident.index_select(0, to_device(torch.from_numpy(places), device))
+        padding = to_device(torch.from_numpy(index < 0), device)
+        return batch.view(*index.shape, *self.row).masked_fill_(padding.view(*index.shape, *self._ones), 0)
 
     def settle(self, device: torch.device) -> None:
         """Keep everything on a GPU if it takes no more than a quarter of the memory that is free there."""
-        if device.type == "cuda" and self.bytes < torch.cuda.mem_get_info(device)[0] / 4:
-            self._resident = torch.from_numpy(self._map()).to(device)
+        if self._resident is not None or device.type != "cuda":
+            return
+        if self.bytes < free_memory(device) / 4:
+            resident = [
+                torch.from_numpy(np.array(self._map()[start : start + PIECE])).to(device)
+                for start in range(0, int(self.starts[-1]), PIECE)
+            ]
+            self._resident = torch.cat(resident)
 
     def _map(self) -> NDArray[np.generic]:
-        # Copy-on-write, since torch warns of arrays that cannot be written.
         shape = (int(self.starts[-1]), *self.row)
-        return np.asarray(np.memmap(self._file, self.dtype, "c", self._offset, shape))
+        return np.asarray(np.memmap(self._file, self.dtype, "r", self._offset, shape))

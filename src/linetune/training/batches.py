@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from linetune.augment.draws import Draws, draw, generator
 from linetune.config.schema import Stage
 from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
+from linetune.device import to_device
 
 EPOCH = 2**32
 """Address of an epoch's own draws, beyond every crop's."""
@@ -52,6 +53,17 @@ class Planned:
     draws: NDArray[np.float32]
     width: int
     height: int
+
+    @property
+    def pixels(self) -> int:
+        """Size of the whole batch, px."""
+        return len(self.samples) * self.width * self.height
+
+    def first(self, count: int) -> Planned:
+        """The same batch with only its first crops."""
+        return replace(
+            self, members=self.members[:count], samples=self.samples[:count], draws=self.draws[:count]
+        )
 
     @property
     def frames(self) -> int:
@@ -95,7 +107,7 @@ class ImageBatches:
         """The images of a planned batch."""
         parts = [sample.parts for sample in planned.samples]
         columns = self.data.columns.gather(parts, planned.width, self.device)
-        widths = torch.tensor([sample.own for sample in planned.samples], device=self.device)
+        widths = to_device(torch.tensor([sample.own for sample in planned.samples]), self.device)
         draws = Draws(planned.draws, self.device)
         images = make_batch(columns, widths, draws, self.stage.augment, planned.height)
         return Step(images, [sample.label for sample in planned.samples])

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import copy
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import psutil
 import torch
 from torch import Tensor
 
 from linetune.config.schema import Stage
+from linetune.device import autocast, free_memory, now
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned
 from linetune.training.freeze import set_trainable
-from linetune.training.losses import ctc_loss, nrtr_loss
+from linetune.training.losses import stage_loss
 
 TRIED = 8
-"""Crops in the measured step; figures grow in proportion."""
+"""Crops in the measured step on a CPU, where time grows in proportion; a GPU is given the whole batch."""
 COPIES = 5
 """A trained parameter, its gradient, Adam's two moments and the average."""
 TRANSIENT = 1.5
@@ -46,28 +45,24 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
     plan = images.plan(1)
     # The commonest kind of batch stands for the others.
     typical = sorted(plan, key=lambda batch: batch.width)[len(plan) // 2]
-    tried = replace(
-        typical,
-        members=typical.members[:TRIED],
-        samples=typical.samples[:TRIED],
-        draws=typical.draws[:TRIED],
-    )
-    frozen = "backbone" in stage.freeze
+    tried = typical if images.device.type == "cuda" else typical.first(TRIED)
     forward, step, kept = _measure(network, stage, images, tried, dtype)
-    size = len(tried.samples) * tried.width * tried.height
+    total = sum(batch.pixels for batch in plan) / tried.pixels
+    if "backbone" in stage.freeze:
+        seconds = (stage.stored_views * forward + stage.epochs * step) * total
+    else:
+        seconds = stage.epochs * (forward + step) * total
 
-    total = sum(len(batch.samples) * batch.width * batch.height for batch in plan) / size
-    views = 1 if stage.augment.is_off else min(stage.views, stage.epochs)
-    passes = views * forward + stage.epochs * step if frozen else stage.epochs * (forward + step)
     widest = max(batch.width * batch.height for batch in plan)
-    trained = sum(p.numel() * p.element_size() for p in network.parameters())
-    batch_size = stage.batch_size
-    while batch_size > 1 and _needed(kept, batch_size * widest / size, trained) > SHARE * _free(
-        images.device
-    ):
+    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
+    free, batch_size = SHARE * free_memory(images.device), stage.batch_size
+
+    def needed() -> int:
+        return int(TRANSIENT * kept * batch_size * widest / tried.pixels + COPIES * parameters)
+
+    while batch_size > 1 and needed() > free:
         batch_size //= 2
-    needed = _needed(kept, batch_size * widest / size, trained)
-    return Estimate(passes * total, needed, batch_size)
+    return Estimate(seconds, needed(), batch_size)
 
 
 def _measure(
@@ -76,43 +71,26 @@ def _measure(
     """(seconds up to the backbone's features, seconds of the rest of a step, bytes kept for its gradient)."""
     network = copy.deepcopy(network)
     set_trainable(network, stage.freeze)
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept = dict[int, int]()
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     for _ in range(2):  # the first one allocates and chooses kernels
         kept.clear()
-        started = _now(images.device)
+        started = now(images.device)
         batch = images.make(planned)
         with (
-            torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32),
+            autocast(images.device, dtype),
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         ):
             features = network.backbone(batch.inputs)
-            between = _now(images.device)
-            loss = ctc_loss(network.classify(features), batch.labels)
-            if stage.nrtr_weight and network.nrtr is not None:
-                loss = loss + stage.nrtr_weight * nrtr_loss(network.nrtr, features, batch.labels)
+            between = now(images.device)
+            loss = stage_loss(network, features, batch.labels, stage.nrtr_weight)
         loss.backward()  # type: ignore[no-untyped-call]
-        ended = _now(images.device)
+        ended = now(images.device)
     return between - started, ended - between, sum(kept.values())
-
-
-def _needed(kept: int, times: float, trained: int) -> int:
-    return int(TRANSIENT * kept * times + COPIES * trained)
-
-
-def _free(device: torch.device) -> int:
-    """Bytes of memory free on a device."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -14,9 +18,10 @@ from torch import Tensor, nn
 
 from linetune import atomic, cache, image
 from linetune.augment.draws import generator
-from linetune.data.batching import plan_epoch
+from linetune.data.batching import WIDE_SHARE, WIDTHS, plan_epoch
 from linetune.data.packed import Packed
 from linetune.decode.read import deployed_batches
+from linetune.device import autocast, to_device
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.models.network import Network
@@ -33,16 +38,16 @@ STORED: dict[torch.dtype, DTypeLike] = {
     torch.bfloat16: np.int16,  # numpy has no bfloat16; its bits are kept
 }
 FORMAT = 1
-"""Changes when the same key would stand for other features."""
+"""To be raised whenever augmentation or batching changes what the same settings give."""
 
 
 class FeatureBatches:
-    """A stage's batches of stored features, as if :class:`ImageBatches` had gone through the backbone.
+    """A stage's batches of stored features, which :class:`ImageBatches` once gave to the backbone.
 
     Each of ``views`` epochs of image batches is stored, in the precision the stage computes in, in a file
     of the cache whose name and first bytes are a hash of all that the features depend on; a file with
     another hash is never read.
-    An epoch takes one view of every crop, drawn at random.
+    An epoch takes one view of every crop, drawn at random. Features of different lengths share no batch.
 
     Args:
         network: whose backbone is frozen.
@@ -70,12 +75,13 @@ class FeatureBatches:
         key = _key(network.backbone, images, views, dtype)
         path = cache.folder() / f"{key[:32]}{SUFFIX}"
         size = len(key) + sum(lengths) * channels * dtype.itemsize
-        if not _holds(path, key, size):
+        file = _opened(path, key, size)
+        if file is None:
             made = (images.make(batch).inputs for plan in plans for batch in plan)
-            batches = (_features(network, inputs, dtype).to(dtype) for inputs in made)
-            _write(path, key, batches, progress)
-        path.touch()
-        self._features = Packed(path.open("rb"), lengths, (channels,), STORED[dtype], offset=len(key))
+            _write(path, key, (_features(network, inputs, dtype).to(dtype) for inputs in made), progress)
+            file = path.open("rb")
+            cache.prune(SUFFIX, KEEP, spare=path)
+        self._features = Packed(file, lengths, (channels,), STORED[dtype], offset=len(key))
         self._dtype = dtype
         self._features.settle(images.device)
         # Where each view of each crop lies in the file, and its label, which a view may have joined.
@@ -115,10 +121,11 @@ class HeldOutFeatures:
             for members, batch in deployed_batches(crops):
                 self._members.append(members)
                 yield from _packed(
-                    _features(network, torch.from_numpy(batch).to(self._device), torch.float32)
+                    _features(network, to_device(torch.from_numpy(batch), self._device), torch.float32)
                 )
 
         self._features = Packed.write(batches(), (network.backbone.channels,), np.float32)
+        self._features.settle(self._device)
 
     def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """(crop numbers, features) of all crops, batched as in deployment."""
@@ -134,7 +141,7 @@ class HeldOutFeatures:
 def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:
     """(batch, channels, 1, frames) of the backbone in evaluation mode, without gradients."""
     images = images.contiguous(memory_format=torch.channels_last)
-    with torch.no_grad(), torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+    with torch.no_grad(), autocast(images.device, dtype):
         out: Tensor = network.backbone.eval()(images)
     return out
 
@@ -154,8 +161,9 @@ def _key(backbone: nn.Module, images: ImageBatches, views: int, dtype: torch.dty
     """A hash of the weights, the crops and labels, and everything that makes batches of them."""
     digest = hashlib.blake2b(digest_size=32)
     settings = {
-        "format": FORMAT,
-        "preprocessing": (image.HEIGHT, image.MIN_WIDTH),
+        "format": (FORMAT, version("linetune")),
+        "preprocessing": (image.HEIGHT, image.MIN_WIDTH, WIDTHS.tolist(), WIDE_SHARE),
+        "device": images.device.type,
         "augment": images.stage.augment.model_dump(),
         "batch_size": images.stage.batch_size,
         "address": (images.seed, images.number, views),
@@ -170,12 +178,18 @@ def _key(backbone: nn.Module, images: ImageBatches, views: int, dtype: torch.dty
     return digest.hexdigest()
 
 
-def _holds(path: Path, key: str, size: int) -> bool:
-    """Whether a file is whole and was written for that key."""
-    if not path.is_file() or path.stat().st_size != size:
-        return False
-    with path.open("rb") as file:
-        return file.read(len(key)) == key.encode()
+def _opened(path: Path, key: str, size: int) -> IO[bytes] | None:
+    """The file, if it is whole and was written for that key."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return None
+    if os.fstat(file.fileno()).st_size != size or file.read(len(key)) != key.encode():
+        file.close()
+        return None
+    with contextlib.suppress(OSError):  # it may be another user's
+        path.touch()
+    return file
 
 
 def _write(path: Path, key: str, batches: Iterator[Tensor], progress: Callable[[int], None]) -> None:
@@ -189,6 +203,4 @@ def _write(path: Path, key: str, batches: Iterator[Tensor], progress: Callable[[
                 done += len(features)
                 progress(done)
     except OSError as error:
-        hint = "free some space, or name another folder in the environment variable LINETUNE_CACHE"
-        raise LinetuneError(f"cannot store features ({error.strerror})", path, hint) from None
-    cache.prune(SUFFIX, KEEP)
+        raise LinetuneError(f"cannot store features ({error.strerror})", path, cache.HINT) from None

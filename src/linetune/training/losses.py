@@ -8,10 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from linetune.device import to_device
 from linetune.models.heads.nrtr import PAD, NRTRHead, guide_tokens
+from linetune.models.network import Network
 
 LABEL_SMOOTHING = 0.1
 """PaddleOCR's, over the other classes."""
+
+
+def stage_loss(
+    network: Network, features: Tensor, labels: Sequence[Sequence[int]], nrtr_weight: float
+) -> Tensor:
+    """What a stage minimises: CTC, and NRTR with its weight where the network carries the guide."""
+    loss = ctc_loss(network.classify(features), labels)
+    if nrtr_weight and network.nrtr is not None:
+        loss = loss + nrtr_weight * nrtr_loss(network.nrtr, features, labels)
+    return loss
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
@@ -26,7 +38,7 @@ def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
     lengths = torch.tensor([len(label) for label in labels])
     losses = F.ctc_loss(
         logits.float().log_softmax(2).transpose(0, 1),
-        flat.to(logits.device),
+        to_device(flat, logits.device),
         torch.full((batch,), frames, dtype=torch.long),
         lengths,
         reduction="none",
@@ -36,7 +48,7 @@ def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
 
 def nrtr_loss(head: NRTRHead, features: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
     """Cross-entropy of the next token, mean over tokens that are not padding."""
-    tokens = guide_tokens(labels).to(features.device)
+    tokens = to_device(guide_tokens(labels), features.device)
     logits = head(features, tokens[:, :-1]).float()
     classes = logits.shape[2]
     # torch spreads the smoothing over all classes, PaddleOCR over all but the right one.

@@ -19,6 +19,7 @@ from linetune.charset import Charset, show
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.device import best_device, best_precision
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
@@ -135,6 +136,8 @@ def train(
             journal.record("result", **result.rows[-1].as_dict())
             return result.rows[-1]
 
+        given.start.network.to(device)
+        stages = _planned(config, given, setting)
         reporter.progress("base model", 0, 2)
         row(f"{given.base.base_model}, untouched", given.base)
         reporter.progress("base model", 1, 2)
@@ -142,7 +145,6 @@ def train(
         best = row(f"{given.base.base_model}, limited to the charset", model)
         reporter.progress("base model", 2, 2)
         _keep(model, best, folder / "model.safetensors")
-        stages = _planned(config, given, setting)
         for number, (stage, data) in enumerate(stages):
             name = f"stage {stage.name}"
             keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
@@ -223,8 +225,9 @@ def _planned(config: Config, given: _Given, setting: Setting) -> list[tuple[Stag
         if cost.batch_size < stage.batch_size:
             setting.reporter.say(
                 f"stage {stage.name}: batches of {stage.batch_size} do not fit into the free memory; "
-                f"it goes on with {cost.batch_size}"
+                f"it goes on with {cost.batch_size}, whose results differ"
             )
+            setting.journal.record("smaller batches", stage=stage.name, batch_size=cost.batch_size)
             stage = stage.model_copy(update={"batch_size": cost.batch_size})
         setting.reporter.say(
             f"stage {stage.name}: {stage.epochs} x {len(data)} crops, "
@@ -265,21 +268,6 @@ def _device(config: Config) -> torch.device:
 def _precision(config: Config, device: torch.device) -> torch.dtype:
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     return named[config.precision] if config.precision != "auto" else best_precision(device)
-
-
-def best_device() -> torch.device:
-    """What ``device: auto`` means here."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def best_precision(device: torch.device) -> torch.dtype:
-    """What ``precision: auto`` means on a device."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported()
-    else:
-        # Without the instructions, oneDNN emulates bf16 at a loss; benchmarks/depthwise.py tells.
-        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.bfloat16 if native else torch.float32
 
 
 def _refuse_taken(folder: Path, overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from linetune.charset import Charset
 from linetune.config.schema import Stage
 from linetune.data.dataset import Dataset
 from linetune.decode.read import read_batches, read_crops
+from linetune.device import autocast
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.heads.nrtr import NRTRHead
@@ -25,7 +26,7 @@ from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches, HeldOutFeatures
 from linetune.training.freeze import set_trainable
 from linetune.training.journal import Journal
-from linetune.training.losses import ctc_loss, nrtr_loss
+from linetune.training.losses import stage_loss
 from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
 from linetune.training.reporter import Reporter, count
 
@@ -89,7 +90,6 @@ def train_stage(
     set_trainable(network, stage.freeze)
     optimiser = make_optimiser(network)
     scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
-    autocast = torch.autocast(setting.device.type, setting.dtype, enabled=setting.dtype != torch.float32)
     per_epoch = math.ceil(len(data) / stage.batch_size)
     steps, warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
     trained = [p for p in network.parameters() if p.requires_grad]
@@ -98,7 +98,7 @@ def train_stage(
     batches: ImageBatches | FeatureBatches = images
     held_out: HeldOutFeatures | None = None
     if "backbone" in stage.freeze:
-        views = 1 if stage.augment.is_off else min(stage.views, stage.epochs)
+        views = stage.stored_views
         told = count(setting.reporter, f"stage {stage.name}: features", views * len(data))
         batches = FeatureBatches(network, images, views, setting.dtype, told)
         held_out = HeldOutFeatures(network, setting.val.crops)
@@ -113,11 +113,9 @@ def train_stage(
             rate = rate_at(seen / stage.batch_size, steps, warmup, stage.learning_rate)
             set_rate(optimiser, rate)
             torch.manual_seed(int(generator(setting.seed, number, epoch, DROPOUT + step).integers(2**63)))
-            with autocast:
+            with autocast(setting.device, setting.dtype):
                 features = batch.inputs if held_out else network.backbone(batch.inputs)
-                loss = ctc_loss(network.classify(features), batch.labels)
-                if stage.nrtr_weight and network.nrtr is not None:
-                    loss = loss + stage.nrtr_weight * nrtr_loss(network.nrtr, features, batch.labels)
+                loss = stage_loss(network, features, batch.labels, stage.nrtr_weight)
             optimiser.zero_grad()
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.unscale_(optimiser)
