@@ -1,6 +1,6 @@
 """Plain training against linetune's, on this machine, on the same crops, in one run.
 
-    python benchmarks/speed.py LABELS [--crops 1000] [--batch 32]
+    python benchmarks/speed.py LABELS [--crops 1000] [--batch 32] [--compile]
 
 Plain training is plain.py's: all branches, padded to 320 px, a data loader. Every figure comes from a
 process of its own, so that peak memory is that of the one kind of training. The second table says how
@@ -14,6 +14,7 @@ import math
 import resource
 import secrets
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--crops", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--compile", action="store_true", help="also try torch.compile on the backbone")
     options = parser.parse_args()
     lines = read_labels(options.labels)[: options.crops]
 
@@ -107,7 +109,7 @@ def main() -> None:
                 f"{result.memory / 1e9:.1f}",
             )
     Console().print(table)
-    Console().print(parts(options.batch, lines))
+    Console().print(parts(options.batch, lines, options.compile))
 
 
 def _measured(kind: Callable[[], float]) -> Measured:
@@ -162,7 +164,7 @@ def _start(lines: list[Line]) -> tuple[Network, Charset]:
     return with_charset(load_base("PP-OCRv5_mobile_rec"), charset).model.network, charset
 
 
-def parts(batch_size: int, lines: list[Line]) -> Table:
+def parts(batch_size: int, lines: list[Line], try_compile: bool) -> Table:
     """Each part of a step beside the least that its arithmetic and its memory traffic could take."""
     network, charset = _start(lines)
     device = best_device()
@@ -180,9 +182,9 @@ def parts(batch_size: int, lines: list[Line]) -> Table:
     optimiser, average = make_optimiser(network), WeightAverage(network)
     set_rate(optimiser, 0.0)
 
-    def backbone() -> None:
+    def both_ways(module: Callable[[Tensor], Tensor]) -> None:
         with autocast(device, dtype):
-            out = network.backbone(images)
+            out = module(images)
         out.backward(torch.ones_like(out))
 
     def heads() -> None:
@@ -198,9 +200,9 @@ def parts(batch_size: int, lines: list[Line]) -> Table:
     best = f"{rate / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.0f} GB/s"
     title = f"a step of {len(data)} crops at {WIDTH} px, {dtype}; measured at best: {best}"
     table = Table("part", "ms", "GFLOP", "GB moved", "least ms", "share of it", title=title)
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "augmentation": lambda: make_batch(columns, widths, draws, STANDARD, 48),
-        "backbone, both ways": backbone,
+        "backbone, both ways": lambda: both_ways(network.backbone),
         "neck and head, both ways": heads,
         "optimiser and average": update,
     }
@@ -218,6 +220,12 @@ def parts(batch_size: int, lines: list[Line]) -> Table:
             f"{1e3 * least:.1f}",
             f"{least / seconds:.0%}",
         )
+    if try_compile:
+        compiled = torch.compile(network.backbone)
+        started = time.perf_counter()
+        both_ways(compiled)
+        name = f"backbone, compiled in {time.perf_counter() - started:.0f} s"
+        table.add_row(name, f"{1e3 * _seconds(lambda: both_ways(compiled), device):.1f}", "", "", "", "")
     return table
 
 
