@@ -185,7 +185,7 @@ def parts(batch_size: int, lines: list[Line], try_compile: bool) -> Table:
     def both_ways(module: Callable[[Tensor], Tensor]) -> None:
         with autocast(device, dtype):
             out = module(images)
-        out.backward(torch.ones_like(out))
+        out.backward(torch.ones_like(out))  # type: ignore[no-untyped-call]
 
     def heads() -> None:
         with autocast(device, dtype):
