@@ -172,6 +172,11 @@ def test_what_is_no_yaml_is_told_in_one_line(
     assert message in told
 
 
+def test_a_value_that_does_not_fit_its_tag(tmp_path: Path) -> None:
+    (message,) = refused(written(tmp_path, "seed: !!int x\n"))
+    assert message.endswith("run.yaml: not valid YAML: a value that does not fit its tag")
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "just text", "5"])
 def test_files_without_keys(text: str, tmp_path: Path) -> None:
     (message,) = refused(written(tmp_path, text))

@@ -57,6 +57,8 @@ def parse(text: str, path: Path, hint: str | None = None) -> Any:
         raise LinetuneError("not valid YAML: a control character", where) from None
     except YAMLError as error:
         raise LinetuneError(f"not valid YAML: {str(error).splitlines()[0]}", path) from None
+    except ValueError:  # ruamel's own, of a tag such as !!int, without its place
+        raise LinetuneError("not valid YAML: a value that does not fit its tag", path) from None
     if not isinstance(tree, dict):
         raise LinetuneError("no keys in this configuration", path, hint)
     return tree
