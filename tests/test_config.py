@@ -124,6 +124,25 @@ def test_values_that_make_no_sense(old: str, new: str, message: str, tmp_path: P
     assert message in line
 
 
+def test_a_stage_may_name_label_files(tmp_path: Path) -> None:
+    path = written(tmp_path, RUN.replace("data: synth", "data: [synth, more/extra.txt, ./train]"))
+    (tmp_path / "here").mkdir()
+    config = load(path, ["stages.real.data=extra.txt", "charset_space=true"])
+    folder = tmp_path.resolve()
+    assert config.stages[0].data == ["synth", folder / "more/extra.txt", folder / "train"]
+    assert config.stages[1].data == [Path.cwd() / "extra.txt"]
+    assert config.charset_space
+    save(config, tmp_path / "here/copy.yaml")
+    assert load(tmp_path / "here/copy.yaml") == config
+
+
+@pytest.mark.parametrize("wrong", ["trian", "5", "''", "[train, ~]"])
+def test_a_mistyped_source_is_no_label_file(wrong: str, tmp_path: Path) -> None:
+    (message,) = refused(written(tmp_path, RUN.replace("data: train", f"data: {wrong}")))
+    assert message.startswith(f"{tmp_path / 'run.yaml'}:19: stages.1.data.")
+    assert message.endswith("synth, train, or a label file such as crops/more.txt")
+
+
 def test_a_stage_cannot_use_crops_that_nothing_renders(tmp_path: Path) -> None:
     start, end = RUN.index("synth:"), RUN.index("stages:")
     (message,) = refused(written(tmp_path, RUN[:start] + RUN[end:]))
@@ -151,6 +170,11 @@ def test_what_is_no_yaml_is_told_in_one_line(
     (told,) = refused(path)
     assert told.startswith(f"{path}:{line}:{column}: not valid YAML: ")
     assert message in told
+
+
+def test_a_value_that_does_not_fit_its_tag(tmp_path: Path) -> None:
+    (message,) = refused(written(tmp_path, "seed: !!int x\n"))
+    assert message.endswith("run.yaml: not valid YAML: a value that does not fit its tag")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "just text", "5"])

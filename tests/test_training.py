@@ -446,6 +446,22 @@ def test_lines_that_cannot_be_used_stop_a_run_or_are_skipped_when_asked(
     assert any("without 1 line" in line for line in heard.lines)
 
 
+def test_a_stage_trains_on_the_label_files_it_names(
+    project: Path, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    extra = make_crops(tmp_path / "extra", ["XY7", "7YX"])
+    one = {"epochs": 1, "learning_rate": 1e-4, "freeze": "backbone"}
+    stages = [{"name": "a", "data": [str(extra), "train"], **one}, {"name": "b", "data": str(extra), **one}]
+    heard = Heard()
+    result = train(short(project, str(tmp_path / "out"), stages=stages, charset_space=True), reporter=heard)
+    said = "\n".join(heard.lines)
+    assert "stage a: 1 x 10 crops" in said
+    assert "stage b: 1 x 2 crops" in said
+    characters = "".join(Charset.read(result.folder / "charset.txt").characters)
+    assert {"X", "Y"} <= set(characters)
+    assert characters.endswith(" ")
+
+
 def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("mine", encoding="utf-8")
     for overwrite in (False, True):

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.error import YAMLError
 
 from linetune import atomic
 from linetune.config.schema import Augment, Config, Data, FromShell, Stage, Synth
+from linetune.config.yaml_file import parse, read_text
 from linetune.errors import LinetuneError, ManyErrors, did_you_mean
 
 _SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "synth": Synth, "stages": Stage, "augment": Augment}
@@ -51,41 +51,8 @@ def save(config: Config, path: Path) -> None:
 
 
 def _parse(path: Path) -> Any:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise LinetuneError("configuration not found", path, "linetune init DIR writes one") from None
-    except OSError as error:
-        raise LinetuneError(f"configuration cannot be read ({error.strerror})", path) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
-    try:
-        tree = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        hint = _invisible(text, mark.line) if mark else None
-        raise LinetuneError(f"not valid YAML: {error.problem or error.context}", where, hint) from None
-    except ReaderError as error:
-        before = text[: error.position].split("\n")
-        where = f"{path}:{len(before)}:{len(before[-1]) + 1}"
-        raise LinetuneError("not valid YAML: a control character", where) from None
-    except YAMLError as error:
-        raise LinetuneError(f"not valid YAML: {str(error).splitlines()[0]}", path) from None
-    if not isinstance(tree, dict):
-        raise LinetuneError("no keys in this configuration", path, "linetune init DIR writes an example")
-    return tree
-
-
-def _invisible(text: str, at: int) -> str | None:
-    """The hint for what looks like a space but is none, in line ``at`` (from 0) or the one before."""
-    for number, line in list(enumerate(text.split("\n"), 1))[max(0, at - 1) : at + 1]:
-        if "\u00a0" in line:
-            return f"line {number} holds a non-breaking space, write a plain one"
-        if line.lstrip(" ").startswith("\t"):
-            return f"line {number} is indented with a tab, write spaces"
-    return None
+    text = read_text(path, "linetune init DIR writes one")
+    return parse(text, path, "linetune init DIR writes an example")
 
 
 def _override(tree: Any, override: str) -> tuple[str | int, ...]:

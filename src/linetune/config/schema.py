@@ -37,6 +37,18 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _source(value: Any, info: ValidationInfo) -> Any:
+    """A stage's data: one of the names, or what looks like a label file, so that a mistyped name is none."""
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise ValueError(f"expected {SOURCES}")
+    if str(value) in ("synth", "train"):
+        return str(value)
+    if isinstance(value, str) and not ("/" in value or "\\" in value or Path(value).suffix):
+        raise ValueError(f"{str(value)!r} is not {SOURCES}")
+    return _resolve(value, info)
+
+
+SOURCES = "synth, train, or a label file such as crops/more.txt"
 FilePath = Annotated[Path, BeforeValidator(_resolve)]
 FilePaths = Annotated[list[FilePath], BeforeValidator(_as_list), Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -85,9 +97,9 @@ class Stage(Strict):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     data: Annotated[
-        list[Literal["synth", "train"]],
+        list[Annotated[Literal["synth", "train"] | Path, BeforeValidator(_source)]],
         BeforeValidator(_as_list),
-        Field(min_length=1, description="synth (rendered crops), train (real crops), or both"),
+        Field(min_length=1, description="synth (rendered crops), train (real crops), label files"),
     ]
     freeze: Annotated[
         list[Literal["backbone", "neck", "head"]],
@@ -151,6 +163,7 @@ class Config(Strict):
     output: FilePath = Field(description="the run's folder")
     base_model: str = Field("PP-OCRv5_mobile_rec", description="an official name, or a model file")
     charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
+    charset_space: bool = Field(False, description="add the space, as PaddleOCR's use_space_char does")
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

@@ -185,16 +185,19 @@ class _Given:
 def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
     """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
     lines = {"train": _read(config.data.train)}
+    lines |= {str(path): read_labels(path) for path in _label_files(config.stages)}
     held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
     lines["synth"] = _synthetic(config, reporter)
 
     charset = (
-        Charset.collect(line.text for line in lines["train"] + lines["synth"])
+        Charset.collect(line.text for some in lines.values() for line in some)
         if config.charset == "auto"
         else Charset.read(config.charset)
     )
+    if config.charset_space:
+        charset = Charset.from_dictionary(charset.characters)
     transfer = with_charset(base, charset)
     known = len(charset) - len(transfer.unknown)
     reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
@@ -202,9 +205,10 @@ def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
         reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
 
     def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
-        return load_dataset(lines, encode_with, skip_bad, count(reporter, f"{what} crops", len(lines)))
+        told = count(reporter, f"{Path(what).name} crops", len(lines))
+        return load_dataset(lines, encode_with, skip_bad, told)
 
-    used = sorted({str(name) for stage in config.stages for name in stage.data})
+    used = sorted({str(source) for stage in config.stages for source in stage.data})
     data = {name: load(name, lines[name], charset) for name in used}
     held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
     for name, dataset in held.items():
@@ -219,7 +223,7 @@ def _planned(config: Config, given: _Given, setting: Setting) -> list[tuple[Stag
     """Every stage with its data; says what it will take, and makes batches smaller that would not fit."""
     planned, total = [], 0.0
     for number, stage in enumerate(config.stages):
-        data = reduce(Dataset.__add__, (given.data[name] for name in stage.data))
+        data = reduce(Dataset.__add__, (given.data[str(source)] for source in stage.data))
         images = ImageBatches(data, stage, setting.seed, number, setting.device)
         cost = estimate(given.start.network, stage, images, setting.dtype)
         if cost.batch_size < stage.batch_size:
@@ -245,6 +249,11 @@ def _duration(seconds: float) -> str:
 
 def _read(paths: Sequence[Path] | None) -> list[Line]:
     return [line for path in paths or () for line in read_labels(path)]
+
+
+def _label_files(stages: Sequence[Stage]) -> list[Path]:
+    """The label files that stages name by path, each once."""
+    return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
 
 
 def _synthetic(config: Config, reporter: Reporter) -> list[Line]:

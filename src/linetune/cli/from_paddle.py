@@ -1,0 +1,50 @@
+"""``linetune from-paddle``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linetune.errors import LinetuneError
+
+
+def from_paddle(
+    configs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CONFIGS...", help="PaddleOCR recognition configurations, one a stage, in order."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
+        "linetune.yaml"
+    ),
+    root: Annotated[
+        Path, typer.Option(help="Folder that PaddleOCR ran in, which its paths are relative to.")
+    ] = Path(),
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take non-breaking and other odd spaces for plain ones.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file to write.")] = False,
+) -> None:
+    """Turn PaddleOCR configurations into one linetune.yaml, and tell what changes meaning."""
+    from linetune import atomic
+    from linetune.config.paddle import convert
+
+    if output.exists() and not overwrite:
+        raise LinetuneError("there is a file already", output, "--overwrite replaces it")
+    if any(output.resolve() == path.resolve() for path in configs):
+        raise LinetuneError("this is a file to read, it is not replaced", output, "choose another -o")
+    conversion = convert(configs, output, root, repair)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(output, conversion.text)
+    except OSError as error:
+        raise LinetuneError(f"cannot write ({error.strerror})", output) from None
+    for note in conversion.notes:
+        print(f"note: {note}")
+    for path in conversion.missing:
+        print(f"not there yet: {path}")
+    print(f"wrote {output}, {len(configs)} {'stage' if len(configs) == 1 else 'stages'}")
+    print(f"next: linetune train {output}")
