@@ -61,7 +61,7 @@ def test_the_network_input_is_what_deployment_computes() -> None:
 
 
 def test_frames_are_those_of_the_network() -> None:
-    network = empty_folded(Architecture(), 3)
+    network = empty_folded(Architecture(), 3).to("meta")
     for width in (*range(32, 41), 320, 321, 1441):
         # On the meta device only shapes are computed.
         logits = network(torch.empty(1, 3, 48, width, device="meta"))
