@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,7 +25,9 @@ from linetune.weights.store import Model, save_model
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SERIAL 88"]
-COMMANDS = ["init", "from-paddle", "models", "synth", "train", "evaluate", "predict", "export"]
+COMMANDS = [
+    "init", "from-paddle", "models", "check", "split", "synth", "train", "evaluate", "predict", "export",
+]  # fmt: skip
 
 
 class Result(NamedTuple):
@@ -86,7 +89,7 @@ def test_help_shows_every_command_and_imports_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
     assert done.returncode == 0, done.stderr.decode()
     shown = done.stdout.decode("utf-8")
-    for panel in ("Set up", "Train", "Measure and use"):
+    for panel in ("Set up", "Data", "Train", "Measure and use"):
         assert f"─ {panel} ─" in shown
     rows = [line.strip("│ ").split(" ")[0] for line in shown.splitlines() if line.startswith("│")]
     assert [row for row in rows if row in COMMANDS] == COMMANDS
@@ -139,6 +142,109 @@ def test_models_lists_the_official_ones(cli: Cli) -> None:
     assert row["url"].startswith("https://")
     assert Path(row["weights"]).is_file()
     assert NAME in cli("models").out
+
+
+# check, split
+
+
+def test_check_counts_by_kind_and_fails_on_errors_only(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    clean = cli("check", labels)
+    assert clean.code == 0
+    assert clean.out == "0 errors, 0 warnings in 3 labels lines\n"
+    train = tmp_path / "train.txt"
+    crop = labels.parent / "00.png"
+    train.write_text(f"{crop}\tL:x:4711 \n{labels.parent / '01.png'}\tОK 线\n", encoding="utf-8")
+    warned = cli("check", train)
+    assert warned.code == 0
+    assert "warning: labels with a space at an end: 1 (edge-space)" in warned.out
+    assert f"  {train}:1: 'L:x:4711 ' begins or ends with a space" in warned.out
+    records.write_labels(tmp_path / "test.txt", [(str(crop), "LOT 4711")])
+    failed = cli("check", train, tmp_path / "test.txt", "--json")
+    assert failed.code == 1
+    told = json.loads(failed.out)
+    assert (told["lines"], told["errors"]) == (3, 1)
+    (leak,) = [finding for finding in told["findings"] if finding["severity"] == "error"]
+    assert (leak["kind"], leak["source"]) == ("leak", f"{train}:1")
+    assert leak["other"] == f"{tmp_path / 'test.txt'}:1"
+    assert told["kinds"]["lookalike"] == 1
+
+
+def charset_file(folder: Path, characters: str) -> Path:
+    path = folder / "charset.txt"
+    Charset(tuple(dict.fromkeys(characters))).write(path)
+    return path
+
+
+def test_check_of_a_configuration_knows_its_splits_charset_and_rule(
+    cli: Cli, labels: Path, tmp_path: Path
+) -> None:
+    for name, number in (("train", 0), ("val", 1), ("test", 2)):
+        records.write_labels(tmp_path / f"{name}.txt", [(str(labels.parent / f"{number:02}.png"), "LOT-1")])
+    config = tmp_path / "linetune.yaml"
+    config.write_text(
+        "output: run\ncharset: charset.txt\ndata: {train: train.txt, val: val.txt, test: test.txt}\n"
+        "synth: {rule: 'LOT-[1-5]', fonts: fonts, output: synth}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    charset_file(tmp_path, "LOT-1")
+    assert cli("check", config).out == "0 errors, 0 warnings in 1 train, 1 val, 1 test lines\n"
+    told = json.loads(cli("check", config, "synth.rule=LOT-[2-5]", "--json").out)
+    assert told["kinds"] == {"rule": 3}
+    charset_file(tmp_path, "LOT1")
+    strict = cli("check", config)
+    assert strict.code == 1
+    assert "charset: 1 (charset)\n  '-' in 3\n" in strict.out
+    assert f"{tmp_path / 'train.txt'}:1: '-' not in the charset: 'LOT-1'" in strict.out
+
+
+def test_check_writes_a_cleaned_copy(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    train = tmp_path / "train.txt"
+    train.write_text(f"{labels.parent / '00.png'}\t LOT 4711\nnone.png\tA\n", encoding="utf-8")
+    done = cli("check", train, "--fix", tmp_path / "clean")
+    assert done.code == 1
+    assert "left out 1:" in done.out
+    assert f"{train}:1: ' LOT 4711' became 'LOT 4711'" in done.out
+    assert f"wrote {tmp_path / 'clean'} with 1 train lines" in done.out
+    assert cli("check", tmp_path / "clean" / "train.txt").code == 0
+    assert json.loads(cli("check", train, "--fix", tmp_path / "two", "--json").out)["fixed"]["kept"] == {
+        "train": 1
+    }
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk"])
+def test_check_and_split_on_a_plain_console(labels: Path, tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / "my crops 线é"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copyfile(labels.parent / f"{number:02}.png", folder / f"{number} 线\U0001f600.png")
+    file = folder / "labels 线.txt"
+    records.write_labels(file, [(f"{number} 线\U0001f600.png", f"线é {number}") for number in range(3)])
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    for command in (["check", str(file)], ["split", str(file), "--to", str(folder / "new")]):
+        done = subprocess.run(
+            [sys.executable, "-m", "linetune", *command], check=False, capture_output=True, env=environment
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(records.read_labels(folder / "new" / "train.txt")) == 1
+
+
+def test_split_writes_three_files_and_says_what_it_could_not_balance(
+    cli: Cli, labels: Path, tmp_path: Path
+) -> None:
+    done = cli("split", labels, "--to", tmp_path / "new", "--val", "0.3", "--test", "0.3")
+    assert done.code == 0
+    assert f"wrote {tmp_path / 'new' / 'val.txt'}: 1 lines in 1 groups" in done.out
+    assert "not balanced: 'O' is in one group alone" in done.out
+    again = cli("split", labels, "--to", tmp_path / "new")
+    assert again.code == 2
+    assert "there is a label file already" in again.errors[0]
+    told = json.loads(cli("split", labels, "--to", tmp_path / "new", "--overwrite", "--json").out)
+    assert {name: split["lines"] for name, split in told["splits"].items()} == {
+        "train": 1,
+        "val": 1,
+        "test": 1,
+    }
 
 
 # evaluate
@@ -292,6 +398,14 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("export", "nothing"), "no model 'nothing'"),
         (("train", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
         (("synth", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
+        (("check", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
+        (("check", tmp_path / "none.txt"), "none.txt: label file not found"),
+        (("check", labels, "--rule", "("), "rule (: missing )"),
+        (("check", labels, tmp_path / "none.yaml"), "a run's file among label files"),
+        (("check", labels, "--fix", folder), f"{folder}: there is something already"),
+        (("split", labels, "--to", folder, "--val", "0.9"), "leave something to train on"),
+        (("split", labels, "--to", folder, "--group-by", "("), "pattern (: missing )"),
+        (("split", labels, "--to", folder, "--group-by", "x"), "has no group"),
     ):
         done = cli(*arguments)
         assert done.code == 2, arguments

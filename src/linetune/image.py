@@ -42,6 +42,8 @@ def read(path: Path) -> Crop:
         raise LinetuneError("image not found", path) from None
     except OSError as error:
         raise LinetuneError(f"image cannot be read ({error.strerror})", path) from None
+    except ValueError:
+        raise LinetuneError("image cannot be read (a null character in its path)", str(path)) from None
     if data.size == 0:
         raise LinetuneError("image file is empty", path)
     try:

@@ -9,6 +9,11 @@ from pathlib import Path
 from linetune import atomic
 from linetune.errors import LinetuneError, ManyErrors
 
+NO_TAB = "no tab between path and text"
+NO_PATH = "no image path"
+NO_TEXT = "empty text"
+CARRIAGE_RETURN = "a carriage return inside the line"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -29,6 +34,21 @@ def read_labels(path: Path) -> list[Line]:
         LinetuneError: the file is missing, not UTF-8 or holds no line; an ``ManyErrors`` when
             lines have no tab, no path or no text.
     """
+    lines, errors = scan_labels(path)
+    if errors:
+        raise first(list(errors.values()), "lines that are not labels")
+    return lines
+
+
+def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
+    """Read a label file as :func:`read_labels` does, without stopping at lines that are no labels.
+
+    Returns:
+        The labels, and by ``file:line`` what is wrong with the other lines.
+
+    Raises:
+        LinetuneError: the file is missing, not UTF-8 or holds no line.
+    """
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -39,7 +59,7 @@ def read_labels(path: Path) -> list[Line]:
         line = error.object[: error.start].count(b"\n") + 1
         raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
     lines: list[Line] = []
-    errors: list[LinetuneError] = []
+    errors: dict[str, LinetuneError] = {}
     # Not splitlines(): that would split a text at U+2028, U+0085 and others.
     for number, row in enumerate(content.split("\n"), 1):
         row = row.removesuffix("\r")
@@ -48,22 +68,18 @@ def read_labels(path: Path) -> list[Line]:
         source = f"{path}:{number}"
         image, tab, text = row.partition("\t")
         if not tab:
-            errors.append(LinetuneError("no tab between path and text", source, "write path<TAB>text"))
+            errors[source] = LinetuneError(NO_TAB, source, "write path<TAB>text")
         elif not image:
-            errors.append(LinetuneError("no image path", source, "write path<TAB>text"))
+            errors[source] = LinetuneError(NO_PATH, source, "write path<TAB>text")
         elif not text:
-            errors.append(LinetuneError("empty text", source, "write path<TAB>text"))
+            errors[source] = LinetuneError(NO_TEXT, source, "write path<TAB>text")
         elif "\r" in row:
-            errors.append(
-                LinetuneError("a carriage return inside the line", source, "save with LF line ends")
-            )
+            errors[source] = LinetuneError(CARRIAGE_RETURN, source, "save with LF line ends")
         else:
             lines.append(Line(path.parent / image, text, source))
-    if errors:
-        raise first(errors, "lines that are not labels")
-    if not lines:
+    if not lines and not errors:
         raise LinetuneError("the label file holds no lines", path, "write path<TAB>text, one crop a line")
-    return lines
+    return lines, errors
 
 
 def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:

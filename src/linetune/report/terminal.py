@@ -6,14 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from linetune.evaluation.metrics import Score
-from linetune.training.run import RunResult
+if TYPE_CHECKING:
+    # A progress bar needs no torch.
+    from linetune.evaluation.metrics import Score
+    from linetune.training.run import RunResult
 
 
 def console(stderr: bool = False) -> Console:

@@ -76,6 +76,10 @@ class Rule:
     def _where(self) -> str:
         return f"rule {self.pattern}"
 
+    def matches(self, text: str) -> bool:
+        """Whether the whole text is one that the rule describes."""
+        return re.fullmatch(self.pattern, text) is not None
+
     def sample(self, rng: random.Random) -> str:
         """One text; it matches the whole pattern."""
         return str(Rstr(rng).xeger(self.pattern))

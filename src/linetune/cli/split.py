@@ -1,0 +1,53 @@
+"""``linetune split``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linetune.cli.options import JsonOption, print_json
+
+
+def split(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="The label file: path<TAB>text.")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for train.txt, val.txt and test.txt.")],
+    val: Annotated[float, typer.Option(help="Share of the lines to choose the best model on.")] = 0.15,
+    test: Annotated[float, typer.Option(help="Share of the lines to report on; 0 for none.")] = 0.15,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Regular expression; what its first group finds in a file's name names the photo.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides between equals.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier split in the same folder.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Divide labels into train, val and test; crops of one photo and near-duplicates stay together."""
+    from linetune.data.groups import group
+    from linetune.data.split import divide, write
+    from linetune.records import read_labels
+    from linetune.report.terminal import terminal
+    from linetune.training.reporter import count
+
+    lines = read_labels(labels)
+    with terminal() as reporter:
+        groups = group(lines, group_by, count(reporter, "comparing", len(lines)))
+    division = divide(lines, groups, {"val": val, "test": test}, seed)
+    files = write(division, to, overwrite)
+    if as_json:
+        sizes = {
+            name: {"file": str(path), "lines": len(split), "groups": division.groups[name]}
+            for path, (name, split) in zip(files, division.splits.items(), strict=True)
+        }
+        print_json({"splits": sizes, "unbalanced": division.unbalanced})
+        return
+    for path, (name, split) in zip(files, division.splits.items(), strict=True):
+        print(f"wrote {path}: {len(split)} lines in {division.groups[name]} groups")
+    for told in division.unbalanced:
+        print(f"not balanced: {told}")

@@ -1,0 +1,83 @@
+"""The same image twice: within a split, between splits, or with different labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from linetune.data.check.findings import Finding, Severity
+from linetune.data.check.images import Look
+from linetune.data.check.labels import Split
+from linetune.data.check.near import Pair, near_pairs
+from linetune.records import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A label, its split, and its image unless that is unusable."""
+
+    split: Split
+    line: Line
+    look: Look | None
+
+
+def same_content(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Groups with the very same pixels, single images included.
+
+    The one to keep comes first: a held-out split's before a training split's, then the first in its file.
+    """
+    groups: dict[bytes, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.split.rank):
+        if entry.look:
+            groups.setdefault(entry.look.digest, []).append(entry)
+    return list(groups.values())
+
+
+def nearly_same(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
+    """Pairs of images that are nearly equal, the most alike first, the one to keep in front.
+
+    Of images with the same pixels, one takes part; what shows nothing is like everything and takes none.
+    """
+    seen = [(group[0], group[0].look) for group in same_content(entries)]
+    kept = [(entry, look) for entry, look in seen if look and not look.is_flat]
+    if not kept:
+        return []
+    pairs: list[Pair] = near_pairs(
+        np.array([look.bits for _, look in kept], np.uint64),
+        np.stack([look.thumbnail for _, look in kept]),
+        np.array([look.width / look.height for _, look in kept]),
+    )
+    return [(kept[pair.first][0], kept[pair.second][0]) for pair in pairs]
+
+
+def findings(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """A finding for every image that stands, or nearly stands, a second time."""
+    for first, *others in same_content(entries):
+        for other in others:
+            yield from _told(first, other, "")
+    told: set[tuple[str, str]] = set()
+    for first, other in nearly_same(entries):
+        for finding in _told(first, other, "near-"):
+            # Of a dozen alike, every one is told once, with its nearest.
+            if (finding.kind, finding.source) not in told:
+                told.add((finding.kind, finding.source))
+                yield finding
+
+
+def _told(first: Entry, second: Entry, near: str) -> Iterator[Finding]:
+    a, b = first.line, second.line
+    like = "nearly the image" if near else "the image"
+    across = first.split is not second.split
+    found = []
+    if across:
+        severity = Severity.warning if near else Severity.error
+        found.append((f"{near}leak", severity, f"{like} of {a.source}", "leave one of them out"))
+    if a.text != b.text:
+        message = f"{b.text!r} on {like} of {a.source}, which has {a.text!r}"
+        found.append((f"{near}conflict", Severity.warning, message, "one of the labels is wrong"))
+    elif not across:
+        found.append((f"{near}duplicate", Severity.warning, f"{like} of {a.source}", ""))
+    for kind, severity, message, hint in found:
+        yield Finding(kind, severity, b.source, message, hint or None, a.source)

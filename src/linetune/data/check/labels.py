@@ -1,0 +1,117 @@
+"""What is wrong with the labels alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from linetune import records
+from linetune.charset import SPACE, Charset, show
+from linetune.data.check.characters import Suspects
+from linetune.data.check.findings import Finding, Severity, error, warning
+from linetune.image import frames_needed
+from linetune.records import Line
+
+HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
+"""Words in a split's name that say that nothing is trained on it."""
+_KINDS = {
+    records.NO_TAB: "no-tab",
+    records.NO_PATH: "no-path",
+    records.NO_TEXT: "empty-label",
+    records.CARRIAGE_RETURN: "carriage-return",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """The lines of one purpose."""
+
+    name: str
+    lines: list[Line]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the lines are only scored."""
+        return bool(HELD_OUT & self._words)
+
+    @property
+    def rank(self) -> int:
+        """Whose copy of an image stays, the lowest first: what is measured on should change least."""
+        return 0 if "test" in self._words else 1 if self.held_out else 2
+
+    @property
+    def _words(self) -> set[str]:
+        return set(re.split(r"[^a-z]+", self.name.lower()))
+
+
+def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[Finding]]:
+    """The splits' lines, and a finding for every line that is no label.
+
+    Raises:
+        LinetuneError: a label file is missing, not UTF-8 or empty.
+    """
+    splits, findings = [], []
+    for name, paths in files.items():
+        lines: list[Line] = []
+        for path in dict.fromkeys(paths):
+            good, bad = records.scan_labels(path)
+            lines += good
+            findings += [error(_KINDS[e.what], source, e.what, e.hint) for source, e in bad.items()]
+        splits.append(Split(name, lines))
+    return splits, findings
+
+
+@dataclass(frozen=True)
+class LabelChecks:
+    """What the labels of a data set have to keep to.
+
+    Args:
+        suspects: which characters are not what they look like.
+        charset: characters a model may output; ``None`` where they are collected from the labels.
+        matches: whether a text follows the sequence rule.
+    """
+
+    suspects: Suspects
+    charset: Charset | None = None
+    matches: Callable[[str], bool] | None = None
+
+    def findings(self, line: Line, held_out: bool) -> Iterator[Finding]:
+        """Everything wrong with one label."""
+        text, source = line.text, line.source
+        if not self.suspects.repaired(text):
+            yield error("empty-label", source, f"nothing to see in the label {text!a}")
+            return
+        yield from self._characters(text, source)
+        if text != text.strip(SPACE):
+            yield warning("edge-space", source, f"{text!r} begins or ends with a space")
+        if SPACE * 2 in text.strip(SPACE):
+            yield warning("double-space", source, f"{text!r} has two spaces in a row")
+        missing = self.charset.missing(text) if self.charset else []
+        if missing:
+            # As in training: a held-out line counts as a wrong reading.
+            severity = Severity.warning if held_out else Severity.error
+            yield Finding("charset", severity, source, f"{show(*missing)} not in the charset: {text!r}")
+        if self.matches and not self.matches(text):
+            yield warning("rule", source, f"{text!r} does not follow the rule")
+
+    def frames_needed(self, text: str) -> int:
+        """Frames that CTC needs for the text."""
+        if self.charset and not self.charset.missing(text):
+            return frames_needed(self.charset.encode(text))
+        return frames_needed([ord(c) for c in text])
+
+    def _characters(self, text: str, source: str) -> Iterator[Finding]:
+        if invisible := self.suspects.invisible(text):
+            yield warning("invisible", source, f"{show(*invisible)} in {text!a}")
+        if garbled := self.suspects.garbled(text):
+            hint = "the file was once read in the wrong encoding"
+            yield warning("garbled", source, f"{show(*garbled)} in {text!r}", hint)
+        for character, plain in self.suspects.lookalikes(text).items():
+            message = f"{show(character)} looks like {show(plain)}: {text!r}"
+            yield warning("lookalike", source, message)
+        composed = unicodedata.normalize("NFC", text)
+        if len(composed) < len(text):
+            yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {composed!r}")

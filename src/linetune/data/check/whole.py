@@ -1,0 +1,120 @@
+"""A data set checked as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linetune.charset import Charset
+from linetune.data.check import duplicates, images, statistics
+from linetune.data.check.characters import Suspects
+from linetune.data.check.duplicates import Entry
+from linetune.data.check.findings import KINDS, Finding, Severity, error, warning
+from linetune.data.check.images import Look
+from linetune.data.check.labels import LabelChecks, read_splits
+from linetune.errors import LinetuneError
+from linetune.records import first
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    entries: list[Entry]
+    """Every line that is a label, with its split and its image."""
+    findings: list[Finding]
+    """By kind, then as they stand in the files."""
+    figures: dict[str, dict[str, Any]]
+    """Of every split: lines, labels, lengths, characters, sizes."""
+    labels: LabelChecks
+
+    def of(self, severity: Severity) -> list[Finding]:
+        """The errors, or the warnings."""
+        return [finding for finding in self.findings if finding.severity is severity]
+
+    @property
+    def outside(self) -> dict[str, int]:
+        """Characters outside the charset and the labels that hold them, the most frequent first."""
+        charset = self.labels.charset
+        if charset is None:
+            return {}
+        counts = Counter(c for entry in self.entries for c in charset.missing(entry.line.text))
+        return dict(counts.most_common())
+
+    @property
+    def refusal(self) -> LinetuneError | None:
+        """What to raise before training on it: the first errors and their number; ``None`` without any."""
+        errors = [finding.as_error() for finding in self.of(Severity.error)]
+        what = f"error{'s' if len(errors) > 1 else ''} in the data"
+        return first(errors, what, hint="linetune check tells all") if errors else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "lines": sum(split["lines"] for split in self.figures.values()),
+            "errors": len(self.of(Severity.error)),
+            "warnings": len(self.of(Severity.warning)),
+            "kinds": dict(Counter(finding.kind for finding in self.findings)),
+            "findings": [finding.as_dict() for finding in self.findings],
+            "outside_charset": self.outside,
+            "splits": self.figures,
+        }
+
+
+def check(
+    files: Mapping[str, Sequence[Path]],
+    charset: Charset | None = None,
+    matches: Callable[[str], bool] | None = None,
+    taught: Collection[str] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Checked:
+    """Look at every label and every image of a data set.
+
+    Args:
+        files: the label files of each split; a split whose name says val or test is only scored.
+        charset: characters a model may output; ``None`` where they are collected from the labels.
+        matches: whether a text follows the sequence rule.
+        taught: characters that rendered crops teach.
+        progress: called with the number of images looked at so far, and of all.
+
+    Raises:
+        LinetuneError: a label file is missing, not UTF-8 or empty.
+    """
+    splits, found = read_splits(files)
+    lines = [(split, line) for split in splits for line in split.lines]
+    suspects = Suspects.among((line.text for _, line in lines), charset.characters if charset else ())
+    labels = LabelChecks(suspects, charset, matches)
+    entries = []
+    looks = images.look_at_all([line.image for _, line in lines], lambda done: progress(done, len(lines)))
+    for (split, line), crop in zip(lines, looks, strict=True):
+        found += labels.findings(line, split.held_out)
+        if isinstance(crop, Look):
+            entry = Entry(split, line, crop)
+            found += images.findings(crop, line.image, line.source)
+            found += room(entry, line.text, labels)
+        else:
+            entry = Entry(split, line, None)
+            found.append(images.unusable(line.image, line.source, crop))
+        entries.append(entry)
+    found += duplicates.findings(entries)
+    found += statistics.findings(splits, taught)
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    found.sort(key=lambda finding: order[finding.kind])
+    return Checked(entries, found, statistics.figures(splits, entries), labels)
+
+
+def room(entry: Entry, text: str, labels: LabelChecks) -> Iterator[Finding]:
+    """Whether the crop has the frames that the text needs."""
+    if entry.look is None:
+        return
+    need, source = labels.frames_needed(text), entry.line.source
+    if need > entry.look.frames:
+        message = f"{text!r} needs {need} frames, the crop has {entry.look.frames}"
+        # Held-out lines are only read, for which frames always suffice.
+        yield (warning if entry.split.held_out else error)("frames", source, message)
+    elif need > entry.look.own_frames:
+        message = f"{text!r} on {entry.look.width} x {entry.look.height} px: {entry.line.image}"
+        yield warning("crowded", source, message)

@@ -1,0 +1,506 @@
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from linetune import image
+from linetune.charset import Charset
+from linetune.data.check import Checked, Severity, check
+from linetune.data.check.characters import Suspects
+from linetune.data.check.clean import CHANGES, write_clean
+from linetune.data.check.findings import KINDS
+from linetune.errors import LinetuneError
+from linetune.image import Crop
+from linetune.records import read_labels
+
+CHARSET = Charset(tuple("ABCDEFGH0123456789 -"))
+RULE = re.compile(r"[A-H]{2}[ -]?[0-9]{4}")
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "wire_codes"
+
+
+def draw(text: str, seed: int) -> Crop:
+    """A crop like no other: its own place, slope, light and noise."""
+    rng = np.random.default_rng(seed)
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1, 2)
+    crop = np.full((48, width + 24, 3), 255, np.uint8)
+    place = (int(rng.integers(2, 22)), int(rng.integers(28, 44)))
+    cv2.putText(crop, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1, (30, 30, 30), 2, cv2.LINE_AA)
+    left, right = rng.uniform(0.4, 1, 2)
+    light = np.linspace(left, right, crop.shape[1])[None, :, None]
+    return np.asarray((crop * light * rng.uniform(0.9, 1, crop.shape)).round(), np.uint8)
+
+
+def text_of(number: int) -> str:
+    letters = "ABCDEFGH"
+    return f"{letters[number % 8]}{letters[number // 3 % 8]}{' -'[number % 2]}{number * 7919 % 10000:04}"
+
+
+@pytest.fixture(scope="session")
+def clean_crops(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("clean")
+    for number in range(130):
+        image.write(folder / f"{number:03}.png", draw(text_of(number), number))
+    return sorted(folder.iterdir())
+
+
+@dataclass
+class Project:
+    """A clean data set in which faults can be planted."""
+
+    folder: Path
+    rows: dict[str, list[str]]
+    expected: set[tuple[str, str]] = field(default_factory=set)
+    charset: Charset | None = CHARSET
+    seed: int = 1000
+
+    def add(self, split: str, path: Path | str, text: str, *kinds: str) -> str:
+        """Add a line in which findings of these kinds are expected; where it stands comes back."""
+        return self.row(split, f"{path}\t{text}", *kinds)
+
+    def row(self, split: str, row: str, *kinds: str) -> str:
+        self.rows[split].append(row)
+        source = f"{self.folder / split}.txt:{len(self.rows[split])}"
+        self.expected |= {(kind, source) for kind in kinds}
+        return source
+
+    def crop(self, text: str = "AB 1234", name: str | None = None) -> Path:
+        self.seed += 1
+        path = self.folder / (name or f"{self.seed}.png")
+        image.write(path, draw(text, self.seed))
+        return path
+
+    def save(self, crop: Crop, suffix: str = ".png") -> Path:
+        self.seed += 1
+        path = self.folder / f"{self.seed}{suffix}"
+        image.write(path, crop)
+        return path
+
+    def label(self, text: str, *kinds: str, split: str = "train") -> str:
+        return self.add(split, self.crop(), text, *kinds)
+
+    def files(self) -> dict[str, list[Path]]:
+        for split, rows in self.rows.items():
+            (self.folder / f"{split}.txt").write_bytes("".join(f"{row}\n" for row in rows).encode())
+        return {split: [self.folder / f"{split}.txt"] for split in self.rows}
+
+    def check(self) -> Checked:
+        return check(self.files(), self.charset, lambda text: RULE.fullmatch(text) is not None)
+
+
+@pytest.fixture
+def project(tmp_path: Path, clean_crops: list[Path]) -> Project:
+    rows = [f"{path}\t{text_of(number)}" for number, path in enumerate(clean_crops)]
+    return Project(tmp_path, {"train": rows[:110], "val": rows[110:120], "test": rows[120:]})
+
+
+def test_a_clean_set_has_no_findings(project: Project) -> None:
+    checked = project.check()
+    assert checked.findings == []
+    assert checked.refusal is None
+    assert [figures["lines"] for figures in checked.figures.values()] == [110, 10, 10]
+
+
+FAULTS: dict[str, Callable[[Project], object]] = {}
+Fault = Callable[[Project], object]
+
+
+def fault(plant: Fault) -> Fault:
+    FAULTS[getattr(plant, "__name__", "").replace("_", " ")] = plant
+    return plant
+
+
+@fault
+def no_tab(project: Project) -> None:
+    project.row("train", f"{project.crop()} AB 1234", "no-tab")
+
+
+@fault
+def no_path(project: Project) -> None:
+    project.row("val", "\tAB 1234", "no-path")
+
+
+@fault
+def empty_label(project: Project) -> None:
+    project.label("", "empty-label")
+
+
+@fault
+def label_of_spaces(project: Project) -> None:
+    project.label("   ", "empty-label", split="test")
+
+
+@fault
+def label_of_what_nobody_sees(project: Project) -> None:
+    project.label("\u200b\u200b", "empty-label", "rare-character", "rare-length")
+
+
+@fault
+def carriage_return(project: Project) -> None:
+    project.label("AB\r1234", "carriage-return")
+
+
+@fault
+def missing_image(project: Project) -> None:
+    project.add("train", "gone.png", "AB 1234", "missing-image")
+
+
+@fault
+def path_of_windows(project: Project) -> None:
+    (project.folder / "crops").mkdir()
+    project.crop(name="crops/a.png")
+    project.add("train", "crops\\a.png", "AB 1234", "missing-image")
+
+
+@fault
+def empty_image(project: Project) -> None:
+    (project.folder / "empty.png").touch()
+    project.add("train", "empty.png", "AB 1234", "empty-image")
+
+
+@fault
+def not_an_image(project: Project) -> None:
+    (project.folder / "text.png").write_text("text", encoding="utf-8")
+    project.add("test", "text.png", "AB 1234", "unreadable-image")
+
+
+@fault
+def a_folder_for_an_image(project: Project) -> None:
+    (project.folder / "folder.png").mkdir()
+    project.add("test", "folder.png", "AB 1234", "unreadable-image")
+
+
+@fault
+def null_character_in_the_path(project: Project) -> None:
+    project.add("train", "a\0.png", "AB 1234", "missing-image")
+
+
+@fault
+def path_without_end(project: Project) -> None:
+    project.add("train", "a" * 5000 + ".png", "AB 1234", "missing-image")
+
+
+@fault
+def too_long(project: Project) -> None:
+    crop = np.tile(draw("AB 1234", 5)[:10], (1, 5, 1))
+    project.add("train", project.save(crop), "AB 1234", "too-long", "tiny")
+
+
+@fault
+def outside_the_charset(project: Project) -> None:
+    project.label("XX 1234", "charset", "rule", "rare-character")
+
+
+@fault
+def outside_the_charset_but_only_scored(project: Project) -> None:
+    project.label("XX 1234", "charset", "rule", "unseen-character", split="test")
+
+
+@fault
+def too_few_frames(project: Project) -> None:
+    project.label("1" * 21, "frames", "rule", "rare-length")
+
+
+@fault
+def more_characters_than_the_crop_is_wide(project: Project) -> None:
+    crop = np.ascontiguousarray(draw("AB 1234", 77)[:, 40:70])
+    project.add("train", project.save(crop), "AB 1234", "crowded")
+
+
+@fault
+def leak_from_training_into_the_test(project: Project) -> None:
+    copy = project.folder / "copy.png"
+    shutil.copyfile(project.rows["test"][3].split("\t")[0], copy)
+    project.add("train", copy, text_of(123), "leak")
+
+
+@fault
+def leak_in_another_format(project: Project) -> None:
+    copy = project.folder / "copy.bmp"
+    image.write(copy, image.read(Path(project.rows["train"][7].split("\t")[0])))
+    project.rows["val"].append(f"{copy}\t{text_of(7)}")
+    project.expected.add(("leak", f"{project.folder / 'train'}.txt:8"))
+
+
+@fault
+def leak_from_validation_into_the_test(project: Project) -> None:
+    project.add("val", project.rows["test"][3].split("\t")[0], text_of(123), "leak")
+
+
+@fault
+def twice_in_a_split(project: Project) -> None:
+    project.row("train", project.rows["train"][4], "duplicate")
+
+
+@fault
+def one_image_with_two_labels(project: Project) -> None:
+    project.add("train", project.rows["train"][4].split("\t")[0], "AB 1234", "conflict")
+
+
+@fault
+def nearly_the_same_in_two_splits(project: Project) -> None:
+    crop = image.read(Path(project.rows["test"][3].split("\t")[0]))
+    project.add("train", project.save(crop, ".jpg"), text_of(123), "near-leak")
+
+
+@fault
+def nearly_the_same_and_smaller(project: Project) -> None:
+    crop = image.read(Path(project.rows["train"][3].split("\t")[0]))
+    smaller = np.asarray(cv2.resize(crop, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA), np.uint8)
+    project.add("train", project.save(smaller), text_of(3), "near-duplicate")
+
+
+@fault
+def nearly_the_same_with_another_label(project: Project) -> None:
+    crop = image.read(Path(project.rows["train"][3].split("\t")[0]))
+    brighter = np.asarray((crop * 0.8 + 30).round(), np.uint8)
+    project.add("train", project.save(brighter), "AB 1234", "near-conflict")
+
+
+@fault
+def space_at_an_end(project: Project) -> None:
+    project.label("AB 1234 ", "edge-space", "rule", "rare-length")
+
+
+@fault
+def two_spaces(project: Project) -> None:
+    project.label("AB  1234", "double-space", "rule", "rare-length")
+
+
+def unusual(project: Project, text: str, *kinds: str) -> None:
+    """A label whose characters are outside of every other check."""
+    project.charset = None
+    project.label(text, "rule", "rare-character", *kinds)
+
+
+@fault
+def zero_width_space(project: Project) -> None:
+    unusual(project, "AB\u200b1234", "invisible")
+
+
+@fault
+def tab_in_the_text(project: Project) -> None:
+    unusual(project, "AB\t1234", "invisible")
+
+
+@fault
+def full_width_digit(project: Project) -> None:
+    unusual(project, "AB 123４", "lookalike")
+
+
+@fault
+def cyrillic_letter(project: Project) -> None:
+    unusual(project, "АB 1234", "lookalike")
+
+
+@fault
+def non_breaking_space(project: Project) -> None:
+    unusual(project, "AB\u00a01234", "lookalike")
+
+
+@fault
+def dash_for_a_hyphen(project: Project) -> None:
+    unusual(project, "AB–1234", "lookalike")
+
+
+@fault
+def accent_apart(project: Project) -> None:
+    project.charset = None
+    source = project.label("AE\u03011234", "rule", "decomposed")
+    project.expected.add(("rare-character", source))
+
+
+@fault
+def replacement_character(project: Project) -> None:
+    unusual(project, "AB\ufffd1234", "garbled")
+
+
+@fault
+def label_beside_the_rule(project: Project) -> None:
+    project.label("A12345B", "rule")
+
+
+@fault
+def turned_by_exif(project: Project) -> None:
+    exif = Image.Exif()
+    exif[274] = 8
+    path = project.folder / "turned.jpg"
+    crop = np.rot90(draw("AB 1234", 42), -1)
+    Image.fromarray(np.ascontiguousarray(crop[:, :, ::-1])).save(path, exif=exif)
+    project.add("train", path, "AB 1234", "rotated")
+
+
+@fault
+def truncated_file(project: Project) -> None:
+    path = project.save(draw("AB 1234", 43), ".jpg")
+    path.write_bytes(path.read_bytes()[:-300])
+    project.add("train", path, "AB 1234", "truncated")
+
+
+@fault
+def nothing_to_see(project: Project) -> None:
+    project.add("train", project.save(np.full((48, 150, 3), 128, np.uint8)), "AB 1234", "blank")
+
+
+@fault
+def tiny_crop(project: Project) -> None:
+    small = np.asarray(cv2.resize(draw("AB 1234", 44), (40, 9), interpolation=cv2.INTER_AREA), np.uint8)
+    project.add("val", project.save(small), "AB 1234", "tiny")
+
+
+@fault
+def standing_text(project: Project) -> None:
+    standing = np.ascontiguousarray(np.rot90(draw("AB 1234", 45)))
+    project.add("train", project.save(standing), "AB 1234", "aspect", "crowded")
+
+
+@fault
+def endless_line(project: Project) -> None:
+    long = np.tile(draw("AB 1234", 46), (1, 10, 1))
+    project.add("train", project.save(long), "AB 1234", "aspect")
+
+
+@fault
+def character_that_is_only_tested(project: Project) -> None:
+    project.charset = None
+    project.label("ABZ1234", "rule", "unseen-character", split="test")
+
+
+@fault
+def rare_character(project: Project) -> None:
+    project.charset = None
+    project.label("ABZ1234", "rule", "rare-character")
+
+
+@fault
+def length_that_is_only_tested(project: Project) -> None:
+    project.label("AB 1234567", "rule", "unseen-length", split="val")
+
+
+@fault
+def rare_length(project: Project) -> None:
+    project.label("AB1234", "rare-length")
+
+
+@fault
+def one_label_everywhere(project: Project) -> None:
+    sources = [project.label("AB 1234") for _ in range(20)]
+    project.expected.add(("frequent-label", sources[0]))
+
+
+@pytest.mark.parametrize("plant", FAULTS.values(), ids=FAULTS.keys())
+def test_a_planted_fault_is_found_where_it_stands(plant: Fault, project: Project) -> None:
+    plant(project)
+    checked = project.check()
+    assert {(finding.kind, finding.source) for finding in checked.findings} == project.expected
+
+
+def test_characters_at_home_are_no_lookalikes() -> None:
+    russian = Suspects.among(["Жар", "АВ 12", "СОН"])
+    assert russian.lookalikes("АВ 12") == {}
+    assert russian.lookalikes("АB 12") == {"А": "A"}
+    assert Suspects.among(["АВ 12", "AB 12"]).repaired("АВ 12") == "AB 12"
+    chinese = Suspects.among(["中文（1）", "АВ"], wanted="４")
+    assert chinese.lookalikes("中文（1）、４") == {}
+    assert chinese.lookalikes("(1）") == {"）": ")"}
+    assert chinese.lookalikes("中５") == {"５": "5"}
+
+
+def test_every_kind_is_planted(project: Project) -> None:
+    for plant in FAULTS.values():
+        plant(project)
+    assert {kind for kind, _ in project.expected} == set(KINDS)
+
+
+def test_what_is_refused_before_training(project: Project) -> None:
+    missing = project.add("train", "gone.png", "AB 1234")
+    project.label(" AB 1234")
+    refusal = project.check().refusal
+    assert str(refusal).splitlines() == [
+        f"{missing}: image not found: {project.folder / 'gone.png'}",
+        "1 error in the data; linetune check tells all",
+    ]
+
+
+def test_characters_outside_the_charset_are_counted(project: Project) -> None:
+    for text in ("XX 1234", "XB 12#4", "AB 1234"):
+        project.label(text)
+    assert project.check().as_dict()["outside_charset"] == {"X": 2, "#": 1}
+
+
+def test_two_files_of_one_split_and_none_to_train_on(project: Project) -> None:
+    files = project.files()
+    both = check({"test": [*files["val"], *files["test"], *files["test"]]})
+    assert both.findings == []
+    assert both.figures["test"]["lines"] == 20
+    with pytest.raises(LinetuneError, match="label file not found"):
+        check({"train": [project.folder / "none.txt"]})
+
+
+# A cleaned copy
+
+
+def test_a_cleaned_copy_has_no_errors_and_leaves_the_original(project: Project) -> None:
+    for plant in FAULTS.values():
+        plant(project)
+    project.charset = CHARSET
+    checked = project.check()
+    before = {path: path.read_bytes() for path in project.folder.rglob("*") if path.is_file()}
+    cleaned = write_clean(checked, project.folder / "new" / "clean")
+    assert {path: path.read_bytes() for path in before} == before
+    again = check(
+        {split: [cleaned.folder / f"{split}.txt"] for split in cleaned.kept}, CHARSET, checked.labels.matches
+    )
+    gone = {"duplicate", "conflict", "edge-space", "invisible", "lookalike", "decomposed", "rotated"}
+    assert again.of(Severity.error) == []
+    assert not gone & {finding.kind for finding in again.findings}
+    told = (cleaned.folder / CHANGES).read_text("utf-8").splitlines()
+    assert len(told) == len(cleaned.left_out) + len(cleaned.changed)
+    rows = sum(len(rows) for rows in project.rows.values())
+    assert sum(cleaned.kept.values()) + len({change.source for change in cleaned.left_out}) == rows
+
+
+def test_what_a_cleaned_copy_keeps_and_mends(project: Project) -> None:
+    shown = project.crop()
+    mended = project.add("train", shown, " АB\u200b 123４ ")
+    leak = project.add("train", project.rows["test"][0].split("\t")[0], text_of(120))
+    conflict = project.add("train", project.rows["train"][0].split("\t")[0], "AB 1234")
+    cleaned = write_clean(project.check(), project.folder / "clean")
+    assert cleaned.kept == {"train": 110, "val": 10, "test": 10}
+    assert [change.source for change in cleaned.changed] == [mended]
+    first = f"{project.folder / 'train'}.txt:1"
+    assert {change.source for change in cleaned.left_out} == {leak, conflict, first}
+    last = read_labels(cleaned.folder / "train.txt")[-1]
+    assert last.text == "AB 1234"
+    assert last.image.read_bytes() == shown.read_bytes()
+
+
+def test_a_cleaned_copy_is_whole_or_not_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = project.check()
+    taken = project.folder / "taken"
+    taken.mkdir()
+    with pytest.raises(LinetuneError, match="there is something already"):
+        write_clean(checked, taken)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = sorted(project.folder.iterdir())
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(LinetuneError, match="No space left"):
+        write_clean(checked, project.folder / "clean")
+    assert sorted(project.folder.iterdir()) == before
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the photographed wire codes are not part of the repository")
+def test_photos_of_one_code_are_not_near_duplicates() -> None:
+    checked = check({"test": [SHARED / "test.txt"], "val": [SHARED / "val.txt"]})
+    assert not [finding for finding in checked.findings if finding.kind.startswith("near")]
+    assert checked.of(Severity.error) == []
