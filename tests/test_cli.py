@@ -24,7 +24,7 @@ from linetune.weights.store import Model, save_model
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SERIAL 88"]
-COMMANDS = ["init", "models", "synth", "train", "evaluate", "predict", "export"]
+COMMANDS = ["init", "import", "models", "synth", "train", "evaluate", "predict", "export"]
 
 
 class Result(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli import evaluate, export, init, models, predict, synth, train
+from linetune.cli import evaluate, export, import_, init, models, predict, synth, train
 from linetune.errors import LinetuneError
 
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "Set up": {"init": init.init, "models": models.models},
+    "Set up": {"init": init.init, "import": import_.import_, "models": models.models},
     "Train": {"synth": synth.synth, "train": train.train},
     "Measure and use": {"evaluate": evaluate.evaluate, "predict": predict.predict, "export": export.export},
 }
