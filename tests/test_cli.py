@@ -26,8 +26,18 @@ from linetune.weights.store import Model, save_model
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SERIAL 88"]
 COMMANDS = [
-    "init", "from-paddle", "models", "check", "split", "synth", "train", "evaluate", "predict", "export",
-]  # fmt: skip
+    "init",
+    "from-paddle",
+    "models",
+    "import",
+    "check",
+    "split",
+    "synth",
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+]
 
 
 class Result(NamedTuple):

@@ -25,6 +25,9 @@ MIN_WIDTH = 320
 MAX_WIDTH = 3200
 """Widest line that PaddleX reads without squashing it, px."""
 
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""How the names of images end, in lower case; what is in a file is told by its content."""
+
 Crop = NDArray[np.uint8]
 """One text line: BGR, shape (height, width, 3)."""
 
@@ -44,14 +47,23 @@ def read(path: Path) -> Crop:
         raise LinetuneError(f"image cannot be read ({error.strerror})", path) from None
     except ValueError:
         raise LinetuneError("image cannot be read (a null character in its path)", str(path)) from None
+    return decode(data, path)
+
+
+def decode(data: NDArray[np.uint8], where: object) -> Crop:
+    """Decode an image file's content as :func:`read` does.
+
+    Raises:
+        LinetuneError: it is empty or no image; ``where`` says which one.
+    """
     if data.size == 0:
-        raise LinetuneError("image file is empty", path)
+        raise LinetuneError("image file is empty", where)
     try:
         crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
         crop = None
     if crop is None:
-        raise LinetuneError("not an image that can be decoded", path)
+        raise LinetuneError("not an image that can be decoded", where)
     return np.asarray(crop, np.uint8)
 
 

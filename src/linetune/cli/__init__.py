@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli import check, evaluate, export, from_paddle, init, models, predict, split, synth, train
+from linetune.cli import (
+    check,
+    evaluate,
+    export,
+    from_paddle,
+    import_,
+    init,
+    models,
+    predict,
+    split,
+    synth,
+    train,
+)
 from linetune.errors import LinetuneError
 
 
@@ -28,7 +40,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {"init": init.init, "from-paddle": from_paddle.from_paddle, "models": models.models},
-    "Data": {"check": check.check, "split": split.split},
+    "Data": {"import": import_.import_, "check": check.check, "split": split.split},
     "Train": {"synth": synth.synth, "train": train.train},
     "Measure and use": {"evaluate": evaluate.evaluate, "predict": predict.predict, "export": export.export},
 }

@@ -10,8 +10,6 @@ import typer
 from linetune.cli.options import JsonOption, ModelArgument, load_recogniser, print_json
 from linetune.errors import LinetuneError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
-
 
 def predict(
     model: ModelArgument,
@@ -42,6 +40,8 @@ def predict(
 
 
 def _expand(path: Path) -> list[Path]:
+    from linetune.image import SUFFIXES
+
     if not path.is_dir():
         return [path]
     inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)

@@ -21,7 +21,6 @@ CONTRAST = 60.0
 _SPREAD = 90.0
 """Largest difference of luminance on a paper; CONTRAST then fits above or below it."""
 _PHOTO_SIDE = 2000
-_PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
 
 _PLASTICS: tuple[tuple[float, tuple[int, int, int]], ...] = (
@@ -44,7 +43,7 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     Raises:
         LinetuneError: a path does not exist, or a folder holds no photo.
     """
-    return files.find(paths, _PHOTO_SUFFIXES, "name photos or a folder of them, or leave backgrounds out")
+    return files.find(paths, image.SUFFIXES, "name photos or a folder of them, or leave backgrounds out")
 
 
 def paper(rng: np.random.Generator, height: int, width: int, photo: Path | None) -> Paper:

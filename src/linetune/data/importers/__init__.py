@@ -1,0 +1,21 @@
+"""Labelled crops from other tools' formats, as a label file and a folder of images.
+
+One file a family of formats; :mod:`registry` tells them apart, :mod:`run` writes what they give.
+"""
+
+from __future__ import annotations
+
+FORMATS = {
+    "ppocrlabel": "PPOCRLabel's Label.txt: boxes in photos",
+    "rec_gt": "PPOCRLabel's rec_gt.txt with crop_img/",
+    "paddleocr": "label file: path<TAB>text",
+    "icdar": 'gt.txt: img.png, "text"',
+    "csv": "table with a header",
+    "gt_txt": "a .gt.txt beside each image",
+    "names": "file names as labels",
+    "folders": "subfolders named for their labels",
+    "lmdb": "LMDB: image-%09d, label-%09d",
+    "mmocr": "MMOCR's JSON: data_list",
+    "jsonl": "a JSON object a line: filename, text",
+}
+"""Every format by its name. Nothing is imported here, so that the command line's help is quick."""

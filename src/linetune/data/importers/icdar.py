@@ -1,0 +1,39 @@
+"""ICDAR's word recognition labels: ``img.png, "text"``, quotes in the text escaped by a backslash."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from linetune.data.importers import texts
+from linetune.data.importers.source import Format, Item, Source
+from linetune.errors import LinetuneError
+
+_ROW = re.compile(r'(?P<path>[^\t]+?\.\w+),\s*"(?P<text>.*)"\s*')
+_START = re.compile(r'[^\t]+?\.\w+,\s*"')
+_TABLES = (".csv", ".tsv")
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+def find(path: Path) -> list[Path]:
+    """Text files of which most lines begin with an image's name, a comma and a quote."""
+    candidates = texts.files(path, ".txt") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() not in _TABLES and texts.mostly(p, _START)]
+
+
+def read(source: Source) -> list[Item]:
+    """A crop a line."""
+    found: list[Item] = []
+    for number, row in texts.rows(source.read_text(source.path)):
+        place = f"{source.path}:{number}"
+        parts = _ROW.fullmatch(row)
+        if parts is None:
+            found.append(
+                LinetuneError("not a path, a comma and a quoted text", place, 'write img.png, "text"')
+            )
+        else:
+            found.append(source.label(parts["path"], _ESCAPED.sub(r"\1", parts["text"]), place))
+    return found
+
+
+FORMAT = Format(find, read)

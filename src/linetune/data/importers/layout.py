@@ -1,0 +1,97 @@
+"""Labels that are the names of files or of folders."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from linetune import image
+from linetune.data.importers.source import Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+PATTERN = r"(?P<text>.+?)(?:_\d+)?"
+"""The stem, up to a last underscore that only digits follow."""
+_NO_LABELS = {
+    "train",
+    "val",
+    "valid",
+    "validation",
+    "test",
+    "images",
+    "image",
+    "img",
+    "imgs",
+    "crops",
+    "crop_img",
+}
+"""Names of folders that say what lies in them, but not what is written there."""
+
+
+def find_names(path: Path) -> list[Path]:
+    """The folder itself, where it holds images of which not all would get the same label."""
+    if not path.is_dir():
+        return []
+    stems = [p.stem for p in path.iterdir() if _is_image(p)]
+    labels = {match["text"] for stem in stems if (match := re.fullmatch(PATTERN, stem))}
+    # A camera's IMG_0001, IMG_0002, … say nothing.
+    return [path] if labels and (len(labels) > 1 or len(stems) == 1) else []
+
+
+def read_names(source: Source) -> list[Item]:
+    """A crop an image; its label is a part of its name.
+
+    Raises:
+        LinetuneError: the pattern is no regular expression, or has no group ``text``.
+    """
+    try:
+        pattern = re.compile(source.pattern or PATTERN)
+    except re.error as error:
+        raise LinetuneError(f"not a regular expression ({error})", "--pattern") from None
+    if "text" not in pattern.groupindex:
+        raise LinetuneError("no group named text", "--pattern", "write (?P<text>…) around the label")
+    found: list[Item] = []
+    for path in source.scan():
+        match = pattern.fullmatch(path.stem)
+        text = match["text"] if match else None
+        if text is None:
+            found.append(LinetuneError(f"the name does not fit {pattern.pattern}", path))
+        else:
+            found.append(Found(path, text, str(path), path.stem))
+    _note_example(source, found)
+    return found
+
+
+def find_folders(path: Path) -> list[Path]:
+    """The folder itself, where its images all lie in subfolders that may be named for a label."""
+    if not path.is_dir():
+        return []
+    inside = [p for p in path.iterdir() if not p.name.startswith(".")]
+    folders = [p for p in inside if p.is_dir() and any(map(_is_image, p.iterdir()))]
+    named = [p for p in folders if p.name.lower() not in _NO_LABELS]
+    return [path] if named and len(named) == len(folders) and not any(map(_is_image, inside)) else []
+
+
+def read_folders(source: Source) -> list[Item]:
+    """A crop an image; its label is the name of the folder it lies in."""
+    found: list[Item] = []
+    for path in source.scan():
+        if path.parent.parent != source.path:
+            found.append(LinetuneError("not directly in a folder that is named for a label", path))
+        else:
+            found.append(Found(path, path.parent.name, str(path), path.stem))
+    _note_example(source, found)
+    return found
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in image.SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _note_example(source: Source, found: list[Item]) -> None:
+    first = next((item for item in found if isinstance(item, Found)), None)
+    if first is not None:
+        source.notes.append(f"labels are names, such as {first.text!r} of {first.place}")
+
+
+NAMES = Format(find_names, read_names, folder=True, guess=True)
+FOLDERS = Format(find_folders, read_folders, folder=True, guess=True)

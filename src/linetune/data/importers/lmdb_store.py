@@ -1,0 +1,92 @@
+"""LMDB stores of crops, as the text recognition benchmarks have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from linetune.data.importers import texts
+from linetune.data.importers.source import Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+_FILE = "data.mdb"
+
+
+def find(path: Path) -> list[Path]:
+    """A folder with a data.mdb in it, or an ``.mdb`` file itself."""
+    if path.is_dir():
+        return [path] if (path / _FILE).is_file() else []
+    return [path] if path.suffix.lower() in (".mdb", ".lmdb") else []
+
+
+class _Store(Sequence[Item]):
+    """Crops fetched one by one: a store may be larger than memory."""
+
+    def __init__(self, source: Source, store: Any, failures: type[Exception], count: int) -> None:
+        self._source = source
+        self._store = store
+        self._failures = failures
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        number = f"{index + 1:09}"
+        place = f"{self._source.path}: {number}"
+        try:
+            with self._store.begin() as view:
+                image, label = (view.get(f"{kind}-{number}".encode()) for kind in ("image", "label"))
+        except self._failures as error:
+            return LinetuneError(f"cannot be read ({error})", place)
+        if image is None or label is None:
+            return LinetuneError(f"no {'image' if image is None else 'label'}-{number} in the store", place)
+        try:
+            text, gbk = texts.decode_bytes(bytes(label))
+        except UnicodeDecodeError:
+            return LinetuneError("the label is neither UTF-8 nor GBK", place)
+        if gbk and self._source.path not in self._source.gbk:
+            self._source.gbk.append(self._source.path)
+        return Found(bytes(image), text, place, f"crop_{number}")
+
+
+def read(source: Source) -> Sequence[Item]:
+    """A crop a number from 1 to ``num-samples``.
+
+    Raises:
+        LinetuneError: the package lmdb is missing, or the file is no such store.
+    """
+    try:
+        import lmdb
+    except ImportError:
+        raise LinetuneError(
+            "reading LMDB needs the package lmdb", source.path, "pip install 'linetune[lmdb]'"
+        ) from None
+    try:
+        store = lmdb.open(
+            str(source.path), subdir=source.path.is_dir(), readonly=True, lock=False, readahead=False
+        )
+        with store.begin() as view:
+            number = view.get(b"num-samples")
+        stored = store.stat()["entries"]
+    except lmdb.Error as error:
+        raise LinetuneError(f"not an LMDB store ({error})", source.path) from None
+    try:
+        count = int(bytes(number or b""))
+    except ValueError:
+        raise LinetuneError("no num-samples in the store", source.path) from None
+    if count > stored:
+        source.notes.append(f"num-samples says {count}, but the store has only {stored} entries")
+    return _Store(source, store, lmdb.Error, max(0, min(count, stored)))
+
+
+FORMAT = Format(find, read)

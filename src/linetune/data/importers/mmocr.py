@@ -1,0 +1,88 @@
+"""MMOCR's annotations: one JSON file with a ``data_list``, or a JSON object a line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from linetune.data.importers import texts
+from linetune.data.importers.source import Format, Item, Source
+from linetune.errors import LinetuneError
+
+_LIST = re.compile(r'.*"data_list"\s*:', re.DOTALL)
+_IMAGE = ("filename", "file_name", "img_path", "image")
+
+
+def find(path: Path) -> list[Path]:
+    """JSON files; in a folder only those with a ``data_list`` near their beginning."""
+    if path.is_file():
+        return [path] if path.suffix.lower() == ".json" else []
+    return [p for p in texts.files(path, ".json") if _has_list(p)]
+
+
+def _has_list(path: Path) -> bool:
+    try:
+        return bool(_LIST.match(texts.decode(path)[0]))
+    except LinetuneError:
+        return False
+
+
+def read(source: Source) -> list[Item]:
+    """A crop an entry.
+
+    Raises:
+        LinetuneError: the file is not JSON or has no ``data_list``.
+    """
+    found = []
+    listed = texts.entries(source.read_text(source.path), "data_list", source.path)
+    for number, (line, entry) in enumerate(listed, 1):
+        # MMOCR writes all on one line, so that the line alone would not lead there.
+        name, place = f"entry {number}", f"{source.path}:{line}"
+        found.append(_entry(source, entry, name, place))
+    return found
+
+
+def _entry(source: Source, entry: Any, name: str, place: str) -> Item:
+    path = entry.get("img_path") if isinstance(entry, dict) else None
+    instances = entry.get("instances") if isinstance(entry, dict) else None
+    if not isinstance(path, str) or not isinstance(instances, list):
+        return LinetuneError(f"{name} has no img_path and instances", place)
+    if len(instances) != 1:
+        return LinetuneError(f"{name} has {len(instances)} instances where a crop has one", place)
+    text = instances[0].get("text") if isinstance(instances[0], dict) else None
+    if not isinstance(text, str):
+        return LinetuneError(f"{name} has no text", place)
+    item = source.label(path, text, place)
+    return LinetuneError(f"{name}: {item.what}", place) if isinstance(item, LinetuneError) else item
+
+
+def find_lines(path: Path) -> list[Path]:
+    """Files named ``.jsonl``."""
+    if path.is_dir():
+        return texts.files(path, ".jsonl")
+    return [path] if path.suffix.lower() == ".jsonl" else []
+
+
+def read_lines(source: Source) -> list[Item]:
+    """A crop a line."""
+    found: list[Item] = []
+    for number, row in texts.rows(source.read_text(source.path)):
+        place = f"{source.path}:{number}"
+        try:
+            entry = texts.parse_json(row, source.path, number)
+        except LinetuneError as error:
+            found.append(error)
+            continue
+        fields = entry if isinstance(entry, dict) else {}
+        path = next((fields[name] for name in _IMAGE if isinstance(fields.get(name), str)), None)
+        text = fields.get("text")
+        if path is None or not isinstance(text, str):
+            found.append(LinetuneError("no filename and text", place, 'write {"filename": …, "text": …}'))
+        else:
+            found.append(source.label(path, text, place))
+    return found
+
+
+JSON = Format(find, read)
+LINES = Format(find_lines, read_lines)

@@ -1,0 +1,38 @@
+"""File names that are unique and safe on every system."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows a full stop."""
+_LONGEST = 80
+
+
+class Names:
+    """Gives names out, each once, though the system take capitals for small letters.
+
+    Args:
+        taken: names that are in use already.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in taken}
+        self._next: dict[str, int] = {}
+
+    def take(self, stem: str, suffix: str) -> str:
+        """A name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores."""
+        safe = _UNSAFE.sub("_", stem).strip("._-")[:_LONGEST].rstrip("._-") or "crop"
+        if _RESERVED.fullmatch(safe):
+            safe = f"crop_{safe}"
+        name, key = f"{safe}{suffix}", f"{safe}{suffix}".lower()
+        # Where the last of the same name left off: a folder a label may bring thousands of 1.png.
+        number = self._next.get(key, 2)
+        while name.lower() in self._taken:
+            name = f"{safe}-{number}{suffix}"
+            number += 1
+        self._next[key] = number
+        self._taken.add(name.lower())
+        return name

@@ -1,0 +1,101 @@
+"""PPOCRLabel projects, and PaddleOCR's detection labels, which are the same: boxes in photos."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from linetune.data.importers import paddleocr, texts
+from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+_ROW = re.compile(r"[^\t]+\t\s*\[\s*(\{|\])")
+_NO_TEXT = {
+    "###": "marked as illegible",
+    "*": "marked as illegible",
+    "待识别": "not labelled yet",  # what PPOCRLabel writes into a new box
+}
+
+
+def find(path: Path) -> list[Path]:
+    """Label.txt, or other files whose lines hold lists of boxes."""
+    if path.is_dir():
+        project = path / "Label.txt"
+        return [project] if project.is_file() else [p for p in texts.files(path, ".txt") if _is_boxes(p)]
+    return [path] if path.name == "Label.txt" or _is_boxes(path) else []
+
+
+def _is_boxes(path: Path) -> bool:
+    return texts.mostly(path, _ROW)
+
+
+def read(source: Source) -> list[Item]:
+    """A crop a box."""
+    found: list[Item] = []
+    for number, row in texts.rows(source.read_text(source.path)):
+        place = f"{source.path}:{number}"
+        try:
+            written, boxes = _photo(source, row, number)
+        except LinetuneError as error:
+            found.append(error)
+            continue
+        photo = source.locate(written, place) if boxes else None
+        if photo is not None:
+            found += [_crop(photo, box, index, place) for index, box in enumerate(boxes)]
+        elif boxes:
+            found.append(LinetuneError(f"photo not found: {written} (boxes: {len(boxes)})", place))
+    return found
+
+
+def _photo(source: Source, row: str, number: int) -> tuple[str, list[Any]]:
+    place = f"{source.path}:{number}"
+    written, tab, content = row.partition("\t")
+    if not tab:
+        raise LinetuneError("no tab between photo and boxes", place)
+    boxes = texts.parse_json(content, source.path, number)
+    if not isinstance(boxes, list):
+        raise LinetuneError("no list of boxes after the tab", place)
+    return written, boxes
+
+
+def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
+    name = f"box {index + 1}"
+    text = box.get("transcription") if isinstance(box, dict) else None
+    if not isinstance(text, str):
+        return LinetuneError(f"{name} has no transcription", place)
+    if box.get("difficult") is True:
+        return LinetuneError(f"{name} {text!r}: marked as difficult", place)
+    if text in _NO_TEXT:
+        return LinetuneError(f"{name} {text!r}: {_NO_TEXT[text]}", place)
+    corners = _corners(box.get("points"))
+    if corners is None:
+        return LinetuneError(f"{name} {text!r}: points are not four pairs of numbers", place)
+    # The name that PPOCRLabel itself gives the crop.
+    return Found(Box(photo, corners), text, place, f"{photo.stem}_crop_{index}")
+
+
+def _corners(points: Any) -> tuple[tuple[float, float], ...] | None:
+    try:
+        corners = tuple((float(x), float(y)) for x, y in points)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return corners if len(corners) == 4 else None
+
+
+def find_crops(path: Path) -> list[Path]:
+    """rec_gt.txt, in a folder only where there is no Label.txt."""
+    if path.is_dir():
+        crops = path / "rec_gt.txt"
+        return [crops] if crops.is_file() and not (path / "Label.txt").is_file() else []
+    return [path] if path.name == "rec_gt.txt" else []
+
+
+def find_crops_asked_for(path: Path) -> list[Path]:
+    """rec_gt.txt, whatever else there is."""
+    crops = path / "rec_gt.txt"
+    return [crops] if crops.is_file() else []
+
+
+PHOTOS = Format(find, read)
+CROPS = Format(find_crops, paddleocr.read, asked=find_crops_asked_for)

@@ -1,0 +1,126 @@
+"""A whole import: from any source to a label file and a folder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linetune import records
+from linetune.data.importers import target as folders
+from linetune.data.importers.naming import Names
+from linetune.data.importers.registry import READERS, choose
+from linetune.data.importers.source import Source
+from linetune.data.importers.writing import Writer
+from linetune.errors import LinetuneError
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came in, and what did not."""
+
+    labels: Path
+    source: Path
+    format: str
+    count: int
+    refused: list[LinetuneError]
+    """Why something is left out, with its place."""
+    notes: list[str]
+    """What a person should know of how the source was read."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "labels": str(self.labels),
+            "source": str(self.source),
+            "format": self.format,
+            "imported": self.count,
+            "refused": [{"place": str(error.where), "reason": error.what} for error in self.refused],
+            "notes": self.notes,
+        }
+
+
+def import_crops(
+    source: Path,
+    target: Path,
+    form: str | None = None,
+    images: Path | None = None,
+    pattern: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Imported:
+    """Write a source's crops to ``target/images`` and their labels to ``target/labels.txt``.
+
+    Crop files are copied byte for byte; boxes are cut out and written as PNG.
+
+    Args:
+        source: label file, folder or store.
+        target: folder that is new, empty, or holds an import to overwrite.
+        form: the source's format, a key of FORMATS; recognised by itself when None.
+        images: folder that image paths are relative to; the label file's own when None.
+        pattern: regular expression with a group ``text``, for labels in file names.
+        overwrite: replace what an earlier import wrote into ``target``, and nothing else.
+        progress: called with the number of crops done and of all.
+
+    Raises:
+        LinetuneError: the format is unknown or ambiguous, the source unusable as a whole, the target in
+            use, or no crop is left. The target is as it was.
+    """
+    if pattern is not None and form not in (None, "names"):
+        raise LinetuneError(f"a pattern is of no use for {form}", "--pattern", "it is for --format names")
+    if images is not None and not images.is_dir():
+        raise LinetuneError("no such folder", images, "--images names the folder that paths start from")
+    name, entry = choose(source, "names" if pattern is not None else form)
+    if images is not None and READERS[name].folder:
+        raise LinetuneError(f"{name} has no image paths", "--images", "leave it out")
+    own = target.resolve()
+    if entry.resolve().is_relative_to(own):
+        raise LinetuneError("the source lies in the target", entry, "choose another --to")
+    old = folders.earlier(own, overwrite)
+    given = Source(entry, images, own, pattern)
+    try:
+        items = READERS[name].read(given)
+    except OSError as error:
+        raise LinetuneError(f"cannot be read ({error.strerror})", entry) from None
+    with folders.replacing(own, old) as part:
+        kept = {path.name.lower() for path in old}
+        others = (own / folders.IMAGES).glob("*")
+        writer = Writer(part / folders.IMAGES, Names(p.name for p in others if p.name.lower() not in kept))
+        pairs: list[tuple[str, str]] = []
+        refused: list[LinetuneError] = []
+        for number, item in enumerate(items, 1):
+            try:
+                if isinstance(item, LinetuneError):
+                    raise item
+                pairs.append((writer.add(item), item.text))
+            except LinetuneError as error:
+                refused.append(error)
+            progress(number, len(items))
+        if not pairs:
+            raise _nothing(entry, refused)
+        records.write_labels(part / folders.LABELS, ((f"{folders.IMAGES}/{n}", text) for n, text in pairs))
+        result = Imported(target / folders.LABELS, entry, name, len(pairs), refused, _notes(given))
+        folders.write_record(part, [n for n, _ in pairs], result.as_dict())
+    return result
+
+
+def _nothing(entry: Path, refused: list[LinetuneError]) -> LinetuneError:
+    if not refused:
+        return LinetuneError("holds no labelled crops", entry)
+    first = refused[0]
+    what = f"nothing can be imported, {len(refused)} left out, the first: {first.what}"
+    return LinetuneError(what, first.where, first.hint)
+
+
+def _notes(source: Source) -> list[str]:
+    notes = list(source.notes)
+    if source.gbk:
+        more = f" and {len(source.gbk) - 1} more files" if len(source.gbk) > 1 else ""
+        notes.append(f"not UTF-8 and read as GBK, look at the texts: {source.gbk[0]}{more}")
+    if source.moved:
+        written, found = source.moved[0]
+        notes.append(
+            f"images found by the end of their path: {len(source.moved)}, such as {found} for {written}"
+        )
+    return notes

@@ -1,0 +1,112 @@
+"""The folder an import fills: whole or not at all, and nothing in it replaced that is not an import's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from linetune import atomic
+from linetune.errors import LinetuneError
+
+LABELS = "labels.txt"
+IMAGES = "images"
+RECORD = "import.json"
+"""What was imported, what was left out, and the files that are the import's own."""
+
+
+def earlier(target: Path, overwrite: bool) -> list[Path]:
+    """The files of an earlier import that may go; none where the target is new or empty.
+
+    Raises:
+        LinetuneError: the target is in use, and not to be overwritten or not (only) by an import.
+    """
+    try:
+        if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+            return []
+    except OSError as error:
+        raise LinetuneError(f"cannot be read ({error.strerror})", target) from None
+    if not target.is_dir():
+        raise LinetuneError("not a folder", target, "choose another --to")
+    record = _read_record(target)
+    if record is None:
+        raise LinetuneError("not empty, and no import wrote it", target, "choose another --to")
+    if not overwrite:
+        raise LinetuneError(
+            "holds an earlier import", target, "pass --overwrite to replace it, or choose another --to"
+        )
+    labels = target / LABELS
+    if labels.is_file() and _hash(labels) != record["labels_sha256"]:
+        raise LinetuneError("changed since it was imported", labels, "move it away, or choose another --to")
+    files = [labels, target / RECORD, *(target / IMAGES / name for name in record["images"])]
+    return [path for path in files if path.is_file()]
+
+
+def _read_record(target: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((target / RECORD).read_bytes())
+        images, digest = record["images"], record["labels_sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    # Names alone: a damaged record must not lead out of the folder.
+    plain = isinstance(images, list) and all(isinstance(n, str) and Path(n).name == n for n in images)
+    return record if plain and isinstance(digest, str) else None
+
+
+def write_record(folder: Path, images: Sequence[str], told: dict[str, Any]) -> None:
+    """Note in ``folder`` what is the import's own, beside what it tells of itself."""
+    record = {**told, "labels_sha256": _hash(folder / LABELS), "images": list(images)}
+    # ASCII, since a file name that is not UTF-8 could not be written otherwise.
+    atomic.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def replacing(target: Path, old: Sequence[Path]) -> Iterator[Path]:
+    """A folder beside ``target`` to fill, whose files take the place of ``old`` when the block ends well.
+
+    When it does not, everything is as before.
+
+    Raises:
+        LinetuneError: something cannot be written.
+    """
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        (part / IMAGES).mkdir(parents=True)
+        yield part
+        if target.exists():
+            _exchange(part, target, old)
+        else:
+            part.rename(target)
+    except OSError as error:
+        raise LinetuneError(f"cannot write ({error.strerror})", target) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _exchange(part: Path, target: Path, old: Sequence[Path]) -> None:
+    images = sorted((part / IMAGES).iterdir())
+    moves = [(path, part / "old" / path.relative_to(target)) for path in old]
+    # The labels come last: while they are not there, nobody takes the folder for an import.
+    moves += [(p, target / p.relative_to(part)) for p in (*images, part / RECORD, part / LABELS)]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for here, there in moves:
+            there.parent.mkdir(parents=True, exist_ok=True)
+            done.append((here, there))
+            here.rename(there)
+    except BaseException:
+        for here, there in reversed(done):
+            if not here.exists():
+                there.rename(here)
+        with suppress(OSError):
+            (target / IMAGES).rmdir()
+        raise

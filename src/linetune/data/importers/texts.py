@@ -1,0 +1,132 @@
+"""Text files as people have them: encodings, line ends, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from linetune.errors import LinetuneError
+
+_SNIFFED_BYTES = 1 << 16
+_SNIFFED_ROWS = 20
+_BETWEEN = re.compile(r"[\s,:]*")
+
+
+def decode(path: Path) -> tuple[str, bool]:
+    """A file's content, and whether it was GBK instead of UTF-8.
+
+    Raises:
+        LinetuneError: it cannot be read, or is neither; with the first line that is not UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
+    try:
+        return decode_bytes(data)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LinetuneError("neither UTF-8 nor GBK", f"{path}:{line}", "save the file as UTF-8") from None
+
+
+def decode_bytes(data: bytes) -> tuple[str, bool]:
+    """A text, and whether it was GBK instead of UTF-8.
+
+    Raises:
+        UnicodeDecodeError: it is neither; with the place where it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig"), False
+    except UnicodeDecodeError as error:
+        if not _is_damaged_utf8(data):
+            with suppress(UnicodeDecodeError):
+                return data.decode("gbk"), True
+        raise error from None
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
+    # A few broken bytes among many good characters: GBK often decodes that too, to nonsense.
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    return sum(character > "\x7f" for character in text) - broken > broken
+
+
+def rows(text: str) -> Iterator[tuple[int, str]]:
+    """Numbered lines without their ends, blank ones left out."""
+    # Not splitlines(): that would split a text at U+2028, U+0085 and others.
+    for number, row in enumerate(text.split("\n"), 1):
+        if row.strip():
+            yield number, row.removesuffix("\r")
+
+
+def mostly(path: Path, pattern: re.Pattern[str]) -> bool:
+    """Whether most of a file's first lines begin as the pattern says."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SNIFFED_BYTES).decode("utf-8-sig", "replace")
+    except OSError:
+        return False
+    shown = [row for _, row in rows(start)][:_SNIFFED_ROWS]
+    return sum(bool(pattern.match(row)) for row in shown) * 2 > len(shown)
+
+
+def files(folder: Path, *suffixes: str) -> list[Path]:
+    """Files directly in a folder by their suffix, hidden ones left out."""
+    inside = sorted(folder.iterdir())
+    return [p for p in inside if p.suffix.lower() in suffixes and p.name[0] != "." and p.is_file()]
+
+
+def parse_json(text: str, path: Path, line: int = 1) -> Any:
+    """JSON that starts in that line of a file.
+
+    Raises:
+        LinetuneError: with the line it breaks in.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"not valid JSON ({error.msg} at character {error.colno})"
+        raise LinetuneError(what, f"{path}:{line + error.lineno - 1}") from None
+    except RecursionError:
+        raise LinetuneError("not valid JSON (nested too deep)", f"{path}:{line}") from None
+    except ValueError as error:
+        # A number of thousands of digits.
+        raise LinetuneError(f"not valid JSON ({error})", f"{path}:{line}") from None
+
+
+def entries(text: str, key: str, path: Path) -> list[tuple[int, Any]]:
+    """The entries of a list that stands under ``key`` in a JSON object, each with its line.
+
+    Raises:
+        LinetuneError: the text is not JSON, or there is no such list.
+    """
+    whole = parse_json(text, path)
+    if not isinstance(whole, dict) or not isinstance(whole.get(key), list):
+        raise LinetuneError(f'no list "{key}"', path)
+    # json tells no places, so the valid text is walked again, value by value.
+    decoder = json.JSONDecoder()
+    at = text.index("{") + 1
+    name = None
+    while name != key or text[at] != "[":
+        name, at = decoder.raw_decode(text, _skip(text, at))
+        at = _skip(text, at)
+        if name != key or text[at] != "[":
+            _, at = decoder.raw_decode(text, at)
+    found = []
+    line, counted = 1, 0
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        line, counted = line + text.count("\n", counted, at), at
+        value, at = decoder.raw_decode(text, at)
+        found.append((line, value))
+        at = _skip(text, at)
+    return found
+
+
+def _skip(text: str, at: int) -> int:
+    gap = _BETWEEN.match(text, at)
+    return gap.end() if gap else at

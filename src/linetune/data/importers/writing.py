@@ -1,0 +1,96 @@
+"""Crops into image files: copied as they are, or cut out of their photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from linetune import image
+from linetune.data.importers.cut import cut
+from linetune.data.importers.naming import Names
+from linetune.data.importers.source import Box, Found
+from linetune.errors import LinetuneError
+from linetune.image import Crop
+
+_SIGNATURES = {
+    b"\x89PNG": ".png",
+    b"\xff\xd8": ".jpg",
+    b"BM": ".bmp",
+    b"RIFF": ".webp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
+
+
+@dataclass
+class Writer:
+    """Puts crops into a folder, each under a name of its own."""
+
+    folder: Path
+    names: Names
+    _photo: tuple[Path | None, Crop | LinetuneError | None] = field(default=(None, None))
+
+    def add(self, found: Found) -> str:
+        """Write one crop; its file's name comes back.
+
+        Raises:
+            LinetuneError: its text or its image cannot be used; at the label's place.
+        """
+        _check_text(found.text, found.place)
+        try:
+            if isinstance(found.pixels, Box):
+                crop = cut(self._decoded(found.pixels.photo), found.pixels.corners)
+                name = self.names.take(found.stem, ".png")
+                image.write(self.folder / name, crop)
+                return name
+            data, suffix = _content(found.pixels)
+            where = None if isinstance(found.pixels, bytes) else found.pixels
+            image.decode(np.frombuffer(data, np.uint8), where)
+        except LinetuneError as error:
+            elsewhere = error.where is not None and str(error.where) != found.place
+            what = f"{error.what}: {error.where}" if elsewhere else error.what
+            of_box = f"{found.text!r}: {what}" if isinstance(found.pixels, Box) else what
+            raise LinetuneError(of_box, found.place) from None
+        name = self.names.take(found.stem, suffix or _suffix(data))
+        (self.folder / name).write_bytes(data)
+        return name
+
+    def _decoded(self, photo: Path) -> Crop:
+        # The boxes of one photo follow each other.
+        if self._photo[0] != photo:
+            try:
+                self._photo = (photo, image.read(photo))
+            except LinetuneError as error:
+                self._photo = (photo, error)
+        decoded = self._photo[1]
+        if decoded is None or isinstance(decoded, LinetuneError):
+            raise decoded or LinetuneError("no photo", photo)
+        return decoded
+
+
+def _content(pixels: Path | bytes) -> tuple[bytes, str]:
+    """An image file's content, and its suffix where it has a usual one."""
+    if isinstance(pixels, bytes):
+        return pixels, ""
+    try:
+        suffix = pixels.suffix.lower()
+        return pixels.read_bytes(), suffix if suffix in image.SUFFIXES else ""
+    except OSError as error:
+        raise LinetuneError(f"image cannot be read ({error.strerror})", pixels) from None
+
+
+def _suffix(data: bytes) -> str:
+    return next((suffix for start, suffix in _SIGNATURES.items() if data.startswith(start)), ".img")
+
+
+def _check_text(text: str, place: str) -> None:
+    if not text:
+        raise LinetuneError("empty text", place)
+    if "\n" in text or "\r" in text:
+        raise LinetuneError(f"a line break inside the text {text!r:.60}", place)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise LinetuneError(f"not Unicode, the text {text!r:.60}", place) from None
