@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -502,3 +503,23 @@ def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch
     assert "of training in all" in said
     journal = (tmp_path / "out/journal.jsonl").read_text("utf-8").splitlines()
     assert max(json.loads(line).get("step", 0) for line in journal) == 8
+
+
+def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
+    project: Path, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    train_labels = make_crops(tmp_path / "crops", NAMES[:4])
+    shutil.copy(tmp_path / "crops/02.png", tmp_path / "same.png")
+    val_labels = tmp_path / "val.txt"
+    val_labels.write_text(f"same.png\t{NAMES[2]}\n", encoding="utf-8")
+    config = short(project, str(tmp_path / "out"), data={"train": train_labels, "val": val_labels})
+    with pytest.raises(LinetuneError) as caught:
+        train(config)
+    message = str(caught.value)
+    assert f"{train_labels}:3: the image of {val_labels}:1" in message
+    assert "1 crop stands in two of train, val and test" in message
+    assert not (tmp_path / "out").exists()
+    heard = Heard()
+    train(config, skip_bad=True, reporter=heard)
+    assert "going on without what stands in another split too: 1 crops" in heard.lines
+    assert any("1 x 3 crops" in line for line in heard.lines)

@@ -6,7 +6,6 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from pathlib import Path
@@ -15,24 +14,20 @@ from typing import Any
 import torch
 
 from linetune import atomic
-from linetune.charset import Charset, show
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
-from linetune.data.dataset import Dataset, load_dataset
+from linetune.data.dataset import Dataset
 from linetune.device import best_device, best_precision
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
-from linetune.records import Line, read_labels
-from linetune.synth.generate import generate, is_current
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import estimate
+from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
-from linetune.training.reporter import Reporter, Silent, count
+from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, train_stage, validate
-from linetune.weights.official import load_base
 from linetune.weights.store import Model, save_model
-from linetune.weights.transfer import with_charset
 
 OWN_FILES = ("config.yaml", "charset.txt", "journal.jsonl", "results.json", "model.safetensors", "model.onnx")
 OWN_FOLDERS = ("tensorboard", "stages")
@@ -119,7 +114,7 @@ def train(
     _refuse_taken(config.output, overwrite)
     device = _device(config)
     dtype = _precision(config, device)
-    given = _gather(config, skip_bad, reporter)
+    given = gather(config, skip_bad, reporter)
     folder = _claim(config.output)
     save(config, folder / "config.yaml")
     given.start.charset.write(folder / "charset.txt")
@@ -165,61 +160,7 @@ def train(
     return result
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What a run starts from."""
-
-    base: Model
-    start: Model
-    """The base model limited to the run's charset."""
-    unknown: list[str]
-    data: dict[str, Dataset]
-    val: Dataset
-    test: Dataset | None
-
-    @property
-    def skipped(self) -> int:
-        return sum(d.skipped for d in (*self.data.values(), self.val, self.test) if d is not None)
-
-
-def _gather(config: Config, skip_bad: bool, reporter: Reporter) -> _Given:
-    """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
-    lines = {"train": _read(config.data.train)}
-    lines |= {str(path): read_labels(path) for path in _label_files(config.stages)}
-    held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
-    base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
-    reporter.say(f"base model {base.base_model} from {base.source}")
-    lines["synth"] = _synthetic(config, reporter)
-
-    charset = (
-        Charset.collect(line.text for some in lines.values() for line in some)
-        if config.charset == "auto"
-        else Charset.read(config.charset)
-    )
-    if config.charset_space:
-        charset = Charset.from_dictionary(charset.characters)
-    transfer = with_charset(base, charset)
-    known = len(charset) - len(transfer.unknown)
-    reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
-    if transfer.unknown:
-        reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
-
-    def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
-        told = count(reporter, f"{Path(what).name} crops", len(lines))
-        return load_dataset(lines, encode_with, skip_bad, told)
-
-    used = sorted({str(source) for stage in config.stages for source in stage.data})
-    data = {name: load(name, lines[name], charset) for name in used}
-    held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
-    for name, dataset in held.items():
-        _tell_unreadable(name, dataset, charset, reporter)
-    given = _Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"))
-    if given.skipped:
-        reporter.say(f"going on without {given.skipped} lines that cannot be used")
-    return given
-
-
-def _planned(config: Config, given: _Given, setting: Setting) -> list[tuple[Stage, Dataset]]:
+def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage, Dataset]]:
     """Every stage with its data; says what it will take, and makes batches smaller that would not fit."""
     planned, total = [], 0.0
     for number, stage in enumerate(config.stages):
@@ -245,26 +186,6 @@ def _planned(config: Config, given: _Given, setting: Setting) -> list[tuple[Stag
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
-
-
-def _read(paths: Sequence[Path] | None) -> list[Line]:
-    return [line for path in paths or () for line in read_labels(path)]
-
-
-def _label_files(stages: Sequence[Stage]) -> list[Path]:
-    """The label files that stages name by path, each once."""
-    return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
-
-
-def _synthetic(config: Config, reporter: Reporter) -> list[Line]:
-    """The rendered crops, rendered now unless an earlier run left the same."""
-    if config.synth is None or not any("synth" in stage.data for stage in config.stages):
-        return []
-    if is_current(config.synth):
-        reporter.say(f"{config.synth.count} rendered crops in {config.synth.output} are up to date")
-    else:
-        generate(config.synth, count(reporter, "rendering", config.synth.count))
-    return read_labels(config.synth.output / "labels.txt")
 
 
 def _device(config: Config) -> torch.device:
@@ -307,17 +228,6 @@ def _claim(folder: Path) -> Path:
     except OSError as error:
         raise LinetuneError(f"cannot use the run's folder ({error.strerror})", folder) from None
     return folder
-
-
-def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
-    """Say which held-out lines can never be read right; they still count."""
-    beyond = [line for line in data.lines if charset.missing(line.text)]
-    if beyond:
-        missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
-        reporter.say(
-            f"{len(beyond)} of {len(data)} {what} lines hold characters outside the charset "
-            f"({show(*missing)}), which count as wrong; the first is {beyond[0].source}"
-        )
 
 
 def _keep(model: Model, row: Row, path: Path) -> None:

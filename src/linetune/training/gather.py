@@ -1,0 +1,128 @@
+"""What a run starts from: the base model with the run's charset, and all crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from linetune.charset import Charset, show
+from linetune.config.schema import Config, Stage
+from linetune.data.check import check
+from linetune.data.dataset import Dataset, load_dataset
+from linetune.records import Line, first, read_labels
+from linetune.synth.generate import generate, is_current
+from linetune.training.reporter import Reporter, count
+from linetune.weights.official import load_base
+from linetune.weights.store import Model
+from linetune.weights.transfer import with_charset
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a run starts from."""
+
+    base: Model
+    start: Model
+    """The base model limited to the run's charset."""
+    unknown: list[str]
+    data: dict[str, Dataset]
+    val: Dataset
+    test: Dataset | None
+
+    @property
+    def skipped(self) -> int:
+        return sum(d.skipped for d in (*self.data.values(), self.val, self.test) if d is not None)
+
+
+def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
+    """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
+    lines = {"train": _read(config.data.train)}
+    lines |= {str(path): read_labels(path) for path in _label_files(config.stages)}
+    held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
+    leaks = _leaks(config, skip_bad, reporter)
+    for lines_of in (lines, held_out):
+        lines_of |= {
+            name: [line for line in some if line.source not in leaks] for name, some in lines_of.items()
+        }
+    base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
+    reporter.say(f"base model {base.base_model} from {base.source}")
+    lines["synth"] = _synthetic(config, reporter)
+
+    charset = (
+        Charset.collect(line.text for some in lines.values() for line in some)
+        if config.charset == "auto"
+        else Charset.read(config.charset)
+    )
+    if config.charset_space:
+        charset = Charset.from_dictionary(charset.characters)
+    transfer = with_charset(base, charset)
+    known = len(charset) - len(transfer.unknown)
+    reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
+    if transfer.unknown:
+        reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
+
+    def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
+        told = count(reporter, f"{Path(what).name} crops", len(lines))
+        return load_dataset(lines, encode_with, skip_bad, told)
+
+    used = sorted({str(source) for stage in config.stages for source in stage.data})
+    data = {name: load(name, lines[name], charset) for name in used}
+    held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
+    for name, dataset in held.items():
+        _tell_unreadable(name, dataset, charset, reporter)
+    given = Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"))
+    if given.skipped:
+        reporter.say(f"going on without {given.skipped} lines that cannot be used")
+    return given
+
+
+def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
+    """``file:line`` of crops that stand in another split too; refused unless they may be left out."""
+    train = [*config.data.train, *_label_files(config.stages)]
+    splits = {"train": train, "val": config.data.val, "test": config.data.test or []}
+    checked = check(
+        {name: paths for name, paths in splits.items() if paths},
+        progress=lambda done, total: reporter.progress("checking", done, total),
+    )
+    leaks = [finding for finding in checked.findings if finding.kind == "leak"]
+    if leaks and not skip_bad:
+        raise first(
+            [finding.as_error() for finding in leaks],
+            f"crop{'s stand' if len(leaks) > 1 else ' stands'} in two of train, val and test",
+            hint="linetune check --fix DIR writes clean label files; or leave them out with --skip-bad",
+        )
+    if leaks:
+        reporter.say(f"going on without what stands in another split too: {len(leaks)} crops")
+    return {finding.source for finding in leaks}
+
+
+def _read(paths: Sequence[Path] | None) -> list[Line]:
+    return [line for path in paths or () for line in read_labels(path)]
+
+
+def _label_files(stages: Sequence[Stage]) -> list[Path]:
+    """The label files that stages name by path, each once."""
+    return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
+
+
+def _synthetic(config: Config, reporter: Reporter) -> list[Line]:
+    """The rendered crops, rendered now unless an earlier run left the same."""
+    if config.synth is None or not any("synth" in stage.data for stage in config.stages):
+        return []
+    if is_current(config.synth):
+        reporter.say(f"{config.synth.count} rendered crops in {config.synth.output} are up to date")
+    else:
+        generate(config.synth, count(reporter, "rendering", config.synth.count))
+    return read_labels(config.synth.output / "labels.txt")
+
+
+def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
+    """Say which held-out lines can never be read right; they still count."""
+    beyond = [line for line in data.lines if charset.missing(line.text)]
+    if beyond:
+        missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
+        reporter.say(
+            f"{len(beyond)} of {len(data)} {what} lines hold characters outside the charset "
+            f"({show(*missing)}), which count as wrong; the first is {beyond[0].source}"
+        )
