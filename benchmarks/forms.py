@@ -1,6 +1,6 @@
 """In which form a network is best trained: accuracy and speed at equal epochs, several seeds.
 
-    python benchmarks/forms.py TRAIN_LABELS VAL_LABELS [--crops 1000] [--epochs 3] [--forms plain,folded]
+    python benchmarks/forms.py TRAIN_LABELS VAL_LABELS [--epochs 3] [--rate 3e-4] [--forms plain,folded]
 
 plain    all branches and batch norms in training mode, padded to 320 px, a data loader (plain.py)
 folded   one convolution a layer: what linetune does, in fp32
@@ -47,7 +47,7 @@ from linetune.weights.transfer import with_charset
 PLAIN_RATE = 3e-4
 """Of plain training: what the engineer in the README's story used."""
 RATE = 1.5e-4
-"""Of ours, relative to each tensor's size: the default of stage 3."""
+"""Of ours unless --rate says another, relative to each tensor's size: the default of stage 3."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Trial:
     val: Dataset
     epochs: int
     batch_size: int
+    rate: float
+    """Learning rate of all forms but the plain one."""
     calibration: Tensor
     """Images (batch, 3, 48, 320) for the statistics of batch norms."""
 
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--forms", default=",".join(FORMS))
     options = parser.parse_args()
     lines = read_labels(options.train)
@@ -82,7 +85,7 @@ def main() -> None:
     shown = PlainDataset(lines, charset, augment=False)
     calibration, _ = collate([shown[i] for i in range(0, len(lines), len(lines) // 64 + 1)])
     val = load_dataset(read_labels(options.val), None)
-    trial = Trial(start, lines, charset, val, options.epochs, options.batch, calibration)
+    trial = Trial(start, lines, charset, val, options.epochs, options.batch, options.rate, calibration)
     before = validate(start, val, charset).exact_match
     title = (
         f"{len(lines)} crops, {options.epochs} epochs, batches of {options.batch}, {options.seeds} seeds; "
@@ -127,7 +130,7 @@ def ours(
         name="one",
         data=["train"],
         epochs=trial.epochs,
-        learning_rate=RATE,
+        learning_rate=trial.rate,
         batch_size=trial.batch_size,
         augment=STANDARD,
     )
@@ -181,7 +184,7 @@ def merged(trial: Trial) -> Network:
     network = unfolded(trial.start, [trial.calibration])
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, (ConvBN, RepLayer)) and not isinstance(module, (RepLayer, OnTheFly)):
+            if isinstance(child, (ConvBN, RepLayer)) and not isinstance(module, (RepLayer, nn.ModuleList)):
                 setattr(module, name, OnTheFly(child))
     return network
 
