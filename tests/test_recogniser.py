@@ -51,7 +51,10 @@ def test_a_run_folder_and_its_file_load_alike(
     for place in (tmp_path, str(tmp_path), tmp_path / "model.safetensors"):
         loaded = linetune.Recogniser.load(place)
         assert loaded.charset == recogniser.charset
-        assert loaded.read([lines[0].image]) == recogniser.read([lines[0].image])
+        (found,), (expected,) = (each.read([lines[0].image]) for each in (loaded, recogniser))
+        assert found.text == expected.text
+        # Memory aligned otherwise may choose another kernel, which rounds otherwise.
+        assert found.confidence == pytest.approx(expected.confidence, abs=1e-5)
     limited = linetune.Recogniser.load(tmp_path, Charset(tuple("0123456789")))
     assert limited.read([lines[0].image])[0].text.endswith("4711")
 

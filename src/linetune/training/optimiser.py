@@ -46,7 +46,9 @@ def make_optimiser(network: Network) -> torch.optim.Adam:
 def _factor(module: nn.Module, parameter: nn.Parameter) -> float:
     # An affine's bias is near 0 by nature; what it is added to has the size of the scale.
     sized = module.scale if isinstance(module, Affine) else parameter
-    size = max(float(sized.detach().square().mean().sqrt()), SMALLEST)
+    size = float(sized.detach().square().mean().sqrt())
+    # Damaged weights show in the loss, whose error tells the way out.
+    size = max(size, SMALLEST) if math.isfinite(size) else SMALLEST
     return size / REFERENCE * (1.0 if parameter.ndim > 1 else VECTOR_RATE)
 
 
