@@ -236,6 +236,11 @@ def _backward_flops(
     return int(2 * math.prod(gradient) * math.prod(kernel[1:]) * sum(settings[-1][:2]))
 
 
+def _size(tensor: Tensor) -> int:
+    """Bytes of a tensor; a view of overlapping windows is no larger than what it looks at."""
+    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
+
+
 class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes that operations read and write, each tensor once an operation."""
 
@@ -247,7 +252,7 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **(kwargs or {}))
         if not func.is_view:
             tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
-            self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+            self.bytes += sum(map(_size, tensors))
         return out
 
 
@@ -255,9 +260,9 @@ def _best(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
     """(FLOP/s of a large matrix product, bytes/s of a large copy), as measured."""
     size = 8192 if device.type == "cuda" else 2048
     matrix = torch.randn(size, size, device=device, dtype=dtype)
-    block = torch.empty(2**26, device=device)
+    block, target = torch.ones(2**26, device=device), torch.zeros(2**26, device=device)
     product = _seconds(lambda: matrix @ matrix, device)
-    copy = _seconds(lambda: block.clone(), device)
+    copy = _seconds(lambda: target.copy_(block), device)
     return 2 * size**3 / product, 2 * block.numel() * 4 / copy
 
 
