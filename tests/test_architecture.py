@@ -10,7 +10,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
-    {"errors", "atomic", "cache"},
+    {"errors", "atomic"},
+    {"cache"},
     {"config", "charset", "device", "image", "records"},
     {"data", "augment", "models", "decode"},
     {"weights", "evaluation", "synth"},

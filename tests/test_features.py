@@ -166,14 +166,20 @@ def test_whatever_changes_the_features_makes_another_file(
     assert len(set(written)) == len(written) == 7
 
 
-@pytest.mark.parametrize("damage", ["another key", "cut", "empty"])
+@pytest.mark.parametrize("damage", ["another key", "cut", "empty", "one bit"])
 def test_a_file_that_is_not_what_its_name_says_is_never_read(
     network: Network, data: Dataset, empty_cache: Path, damage: str
 ) -> None:
     before = by_text(stored(network, batches(data)), 1, network)
     (path,) = empty_cache.glob("*.features")
     content = path.read_bytes()
-    path.write_bytes({"another key": b"0" * 64 + content[64:], "cut": content[:-1], "empty": b""}[damage])
+    damaged = {
+        "another key": b"0" * 64 + content[64:],
+        "cut": content[:-1],
+        "empty": b"",
+        "one bit": content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    }
+    path.write_bytes(damaged[damage])
     after = by_text(stored(network, batches(data)), 1, network)
     assert all(torch.equal(before[text], after[text]) for text in before)
     assert path.read_bytes() == content

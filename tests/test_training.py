@@ -183,7 +183,7 @@ def test_early_stopping_stops_and_the_best_epoch_is_kept(
     assert not differing(asked[1], state(net))
     assert differing(asked[4], state(net))
     assert isinstance(setting.reporter, Heard)
-    assert setting.reporter.lines == ["stage one: no better validation for 3 epochs, stopped"]
+    assert setting.reporter.lines[-1] == "stage one: no better validation for 3 epochs, stopped"
 
 
 def test_without_patience_every_epoch_runs(
@@ -523,3 +523,19 @@ def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
     train(config, skip_bad=True, reporter=heard)
     assert "going on without what stands in another split too: 1 crops" in heard.lines
     assert any("1 x 3 crops" in line for line in heard.lines)
+    config = short(project, str(tmp_path / "out"), data={"train": val_labels, "val": train_labels})
+    with pytest.raises(LinetuneError, match=r"data.train: every crop stands in another split too"):
+        train(config, overwrite=True, skip_bad=True)
+
+
+def test_a_cache_that_cannot_be_written_stops_a_run_before_it_touches_an_earlier_one(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/config.yaml").write_text("", encoding="utf-8")
+    (tmp_path / "out/model.onnx").write_bytes(b"good")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("LINETUNE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(LinetuneError, match=r"the cache folder cannot be written .*LINETUNE_CACHE"):
+        train(short(project, str(tmp_path / "out")), overwrite=True)
+    assert (tmp_path / "out/model.onnx").read_bytes() == b"good"

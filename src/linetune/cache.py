@@ -11,6 +11,8 @@ from typing import IO
 
 from platformdirs import user_cache_path
 
+from linetune.errors import LinetuneError
+
 HINT = "free some space, or name another folder in the environment variable LINETUNE_CACHE"
 """The way out when the cache is full or cannot be written."""
 ABANDONED = 24 * 3600
@@ -19,7 +21,23 @@ ABANDONED = 24 * 3600
 
 def folder() -> Path:
     """The cache folder: ``LINETUNE_CACHE``, or the platform's."""
-    return Path(os.environ.get("LINETUNE_CACHE") or user_cache_path("linetune"))
+    return Path(os.environ.get("LINETUNE_CACHE") or user_cache_path("linetune")).expanduser()
+
+
+def check_writable() -> None:
+    """Refuse a cache folder that cannot be written, before anything depends on it.
+
+    Raises:
+        LinetuneError: with the system's reason.
+    """
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder()).close()
+    except OSError as error:
+        hint = "name another folder in the environment variable LINETUNE_CACHE"
+        raise LinetuneError(
+            f"the cache folder cannot be written ({error.strerror})", folder(), hint
+        ) from None
 
 
 def scratch() -> IO[bytes]:

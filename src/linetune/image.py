@@ -68,15 +68,22 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
 
 
 def write(path: Path, crop: Crop) -> None:
-    """Encode by the file's suffix; the file appears whole or not at all."""
+    """Encode by the file's suffix; the file appears whole or not at all.
+
+    Raises:
+        LinetuneError: the suffix is no image's, or the file cannot be written.
+    """
     try:
         done, data = cv2.imencode(path.suffix, crop)
     except cv2.error:
         done = False
     if not done:
         raise LinetuneError(f"cannot encode an image as {path.suffix!r}", path, "name it .png or .jpg")
-    with atomic.written(path) as partial:
-        partial.write_bytes(data.tobytes())
+    try:
+        with atomic.written(path) as partial:
+            partial.write_bytes(data.tobytes())
+    except OSError as error:
+        raise LinetuneError(f"cannot write the image ({error.strerror})", path) from None
 
 
 def line_width(height: int, width: int) -> int:

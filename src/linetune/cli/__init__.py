@@ -74,7 +74,17 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # Ctrl-C, which typer has seen first
+            print("interrupted", file=sys.stderr)
+        raise
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # A standard output that cannot be written has no name.
+        print(f"error: cannot write the output ({error.strerror})", file=sys.stderr)
+        sys.exit(2)

@@ -32,12 +32,16 @@ KEEP = 8 * 2**30
 """Most bytes of stored features that stay in the cache."""
 VIEW = 2**34
 """Address of an epoch's choice of views, beyond every other draw's."""
+PIECE = 16
+"""Images that go through the backbone together on a CPU."""
 STORED: dict[torch.dtype, DTypeLike] = {
     torch.float32: np.float32,
     torch.float16: np.float16,
     torch.bfloat16: np.int16,  # numpy has no bfloat16; its bits are kept
 }
-FORMAT = 1
+HASH = 64
+"""Hexadecimal digits of a hash."""
+FORMAT = 2
 """To be raised whenever augmentation or batching changes what the same settings give."""
 
 
@@ -45,8 +49,8 @@ class FeatureBatches:
     """A stage's batches of stored features, which :class:`ImageBatches` once gave to the backbone.
 
     Each of ``views`` epochs of image batches is stored, in the precision the stage computes in, in a file
-    of the cache whose name and first bytes are a hash of all that the features depend on; a file with
-    another hash is never read.
+    of the cache whose name and first bytes are a hash of all that the features depend on, followed by one
+    of its content; a file with another hash is never read.
     An epoch takes one view of every crop, drawn at random. Features of different lengths share no batch.
 
     Args:
@@ -58,6 +62,9 @@ class FeatureBatches:
 
     Raises:
         LinetuneError: the cache cannot be written.
+
+    Attributes:
+        reused: whether an earlier run had stored them.
     """
 
     def __init__(
@@ -74,14 +81,16 @@ class FeatureBatches:
         lengths = [batch.frames for plan in plans for batch in plan for _ in batch.members]
         key = _key(network.backbone, images, views, dtype)
         path = cache.folder() / f"{key[:32]}{SUFFIX}"
-        size = len(key) + sum(lengths) * channels * dtype.itemsize
+        header = len(key) + HASH
+        size = header + sum(lengths) * channels * dtype.itemsize
         file = _opened(path, key, size)
+        self.reused = file is not None
         if file is None:
             made = (images.make(batch).inputs for plan in plans for batch in plan)
             _write(path, key, (_features(network, inputs, dtype).to(dtype) for inputs in made), progress)
             file = path.open("rb")
             cache.prune(SUFFIX, KEEP, spare=path)
-        self._features = Packed(file, lengths, (channels,), STORED[dtype], offset=len(key))
+        self._features = Packed(file, lengths, (channels,), STORED[dtype], offset=header)
         self._dtype = dtype
         self._features.settle(images.device)
         # Where each view of each crop lies in the file, and its label, which a view may have joined.
@@ -141,8 +150,11 @@ class HeldOutFeatures:
 def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:
     """(batch, channels, 1, frames) of the backbone in evaluation mode, without gradients."""
     images = images.contiguous(memory_format=torch.channels_last)
+    backbone = network.backbone.eval()
+    # Large batches of wide lines would take most of the memory of the whole stage, and gain nothing here.
+    pieces = torch.split(images, PIECE if images.device.type == "cpu" else len(images))
     with torch.no_grad(), autocast(images.device, dtype):
-        out: Tensor = network.backbone.eval()(images)
+        out: Tensor = torch.cat([backbone(piece) for piece in pieces])
     return out
 
 
@@ -159,7 +171,7 @@ def _restored(frames: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _key(backbone: nn.Module, images: ImageBatches, views: int, dtype: torch.dtype) -> str:
     """A hash of the weights, the crops and labels, and everything that makes batches of them."""
-    digest = hashlib.blake2b(digest_size=32)
+    digest = hashlib.blake2b(digest_size=HASH // 2)
     settings = {
         "format": (FORMAT, version("linetune")),
         "preprocessing": (image.HEIGHT, image.MIN_WIDTH, WIDTHS.tolist(), WIDE_SHARE),
@@ -184,7 +196,8 @@ def _opened(path: Path, key: str, size: int) -> IO[bytes] | None:
         file = path.open("rb")
     except OSError:
         return None
-    if os.fstat(file.fileno()).st_size != size or file.read(len(key)) != key.encode():
+    whole = os.fstat(file.fileno()).st_size == size and file.read(len(key)) == key.encode()
+    if not whole or file.read(HASH) != _content(file).encode():
         file.close()
         return None
     with contextlib.suppress(OSError):  # it may be another user's
@@ -192,15 +205,28 @@ def _opened(path: Path, key: str, size: int) -> IO[bytes] | None:
     return file
 
 
+def _content(file: IO[bytes]) -> str:
+    """The hash of what is left of a file."""
+    digest = hashlib.blake2b(digest_size=HASH // 2)
+    while piece := file.read(2**22):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def _write(path: Path, key: str, batches: Iterator[Tensor], progress: Callable[[int], None]) -> None:
     done = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial, partial.open("wb") as file:
-            file.write(key.encode())
+            file.write(key.encode() + bytes(HASH))
+            digest = hashlib.blake2b(digest_size=HASH // 2)
             for features in batches:
-                file.write(_packed(features).data)
+                packed = _packed(features).data
+                digest.update(packed)
+                file.write(packed)
                 done += len(features)
                 progress(done)
+            file.seek(len(key))
+            file.write(digest.hexdigest().encode())
     except OSError as error:
         raise LinetuneError(f"cannot store features ({error.strerror})", path, cache.HINT) from None

@@ -10,6 +10,7 @@ from linetune.charset import Charset, show
 from linetune.config.schema import Config, Stage
 from linetune.data.check import check
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.errors import LinetuneError
 from linetune.records import Line, first, read_labels
 from linetune.synth.generate import generate, is_current
 from linetune.training.reporter import Reporter, count
@@ -42,9 +43,14 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
     leaks = _leaks(config, skip_bad, reporter)
     for lines_of in (lines, held_out):
-        lines_of |= {
-            name: [line for line in some if line.source not in leaks] for name, some in lines_of.items()
-        }
+        for name, some in lines_of.items():
+            lines_of[name] = [line for line in some if line.source not in leaks]
+            if some and not lines_of[name]:
+                raise LinetuneError(
+                    "every crop stands in another split too",
+                    f"data.{name}",
+                    "linetune split divides one file",
+                )
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
     lines["synth"] = _synthetic(config, reporter)

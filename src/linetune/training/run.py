@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from linetune import atomic
+from linetune import atomic, cache
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
 from linetune.data.dataset import Dataset
@@ -114,6 +114,8 @@ def train(
     _refuse_taken(config.output, overwrite)
     device = _device(config)
     dtype = _precision(config, device)
+    if any("backbone" in stage.freeze for stage in config.stages):
+        cache.check_writable()
     given = gather(config, skip_bad, reporter)
     folder = _claim(config.output)
     save(config, folder / "config.yaml")

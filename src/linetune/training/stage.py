@@ -101,6 +101,8 @@ def train_stage(
         views = stage.stored_views
         told = count(setting.reporter, f"stage {stage.name}: features", views * len(data))
         batches = FeatureBatches(network, images, views, setting.dtype, told)
+        if batches.reused:
+            setting.reporter.say(f"stage {stage.name}: trains on the features that an earlier run stored")
         held_out = HeldOutFeatures(network, setting.val.crops)
     best: Score | None = None
     best_epoch, best_state = 0, network.state_dict()
