@@ -105,7 +105,7 @@ def main() -> None:
     whole = ended - started
     title = f"{best_device()}, scale {options.scale}: {whole:.0f} s from files on disk to a tested model"
     table = Table("part", "s", "share", title=title)
-    parts = {task: seconds - validation[task] for task, seconds in clock.seconds.items()}
+    parts = {task: seconds - validation.get(task, 0.0) for task, seconds in clock.seconds.items()}
     parts |= {f"{stage}: validation": seconds for stage, seconds in validation.items()}
     parts["export"] = ended - trained
     parts["everything else"] = whole - sum(parts.values())
