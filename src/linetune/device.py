@@ -11,6 +11,9 @@ from torch import Tensor
 
 CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells a container its limits (cgroup v2)."""
+CPU_PIECE = 16
+"""Crops that go through a network together on a CPU. The tensors of more are too large for the heap, so that
+memory is mapped and cleared anew for each of them; fewer gain nothing."""
 
 
 def best_device() -> torch.device:
@@ -31,6 +34,11 @@ def best_precision(device: torch.device) -> torch.dtype:
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Mixed precision, or none for fp32."""
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def piece_size(device: torch.device, batch_size: int) -> int:
+    """Crops of a batch that go through a network together."""
+    return min(batch_size, CPU_PIECE) if device.type == "cpu" else batch_size
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -30,6 +30,11 @@ class Step:
     """Images (batch, 3, height, width), or the backbone's features of them (batch, channels, 1, frames)."""
     labels: list[list[int]]
 
+    def pieces(self, size: int) -> Iterator[Step]:
+        """The same batch, at most ``size`` crops at a time."""
+        for start in range(0, len(self.labels), size):
+            yield Step(self.inputs[start : start + size], self.labels[start : start + size])
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

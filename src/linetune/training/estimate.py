@@ -9,20 +9,18 @@ import torch
 from torch import Tensor
 
 from linetune.config.schema import Stage
-from linetune.device import autocast, free_memory, now
+from linetune.device import autocast, free_memory, now, piece_size
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned
 from linetune.training.freeze import set_trainable
 from linetune.training.losses import stage_loss
 
-TRIED = 8
-"""Crops in the measured step on a CPU, where time grows in proportion; a GPU is given the whole batch."""
 COPIES = 5
 """A trained parameter, its gradient, Adam's two moments and the average."""
 TRANSIENT = 1.5
 """Most that a step was seen to hold at once, relative to what it keeps for its backward pass."""
 SHARE = 0.8
-"""Share of the free memory that a batch may take."""
+"""Share of the free memory that a step may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +30,23 @@ class Estimate:
     seconds: float
     """Of all its epochs, validation excluded."""
     bytes: int
-    """Memory for its largest batch, on the device."""
-    batch_size: int
-    """The stage's, or the largest smaller one that fits."""
+    """Memory for its largest step, on the device."""
+    piece: int
+    """Crops of a batch that fit through the network together."""
+    fits: bool
+    """Whether there is memory for a step at all."""
 
 
 def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.dtype) -> Estimate:
     """Measure one step of a stage on a copy of the network.
 
-    The batch size is halved until the largest batch takes no more than :data:`SHARE` of what is free.
+    The pieces of a batch are halved until the largest takes no more than :data:`SHARE` of what is free.
     """
     plan = images.plan(1)
     # The commonest kind of batch stands for the others.
     typical = sorted(plan, key=lambda batch: batch.width)[len(plan) // 2]
-    tried = typical if images.device.type == "cuda" else typical.first(TRIED)
+    piece = piece_size(images.device, stage.batch_size)
+    tried = typical.first(piece)
     forward, step, kept = _measure(network, stage, images, tried, dtype)
     total = sum(batch.pixels for batch in plan) / tried.pixels
     if "backbone" in stage.freeze:
@@ -55,14 +56,14 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
 
     widest = max(batch.width * batch.height for batch in plan)
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
-    free, batch_size = SHARE * free_memory(images.device), stage.batch_size
+    free = SHARE * free_memory(images.device)
 
-    def needed() -> int:
-        return int(TRANSIENT * kept * batch_size * widest / tried.pixels + COPIES * parameters)
+    def needed(piece: int) -> int:
+        return int(TRANSIENT * kept * piece * widest / tried.pixels + COPIES * parameters)
 
-    while batch_size > 1 and needed() > free:
-        batch_size //= 2
-    return Estimate(seconds, needed(), batch_size)
+    while piece > 1 and needed(piece) > free:
+        piece //= 2
+    return Estimate(seconds, needed(piece), piece, needed(piece) <= free)
 
 
 def _measure(

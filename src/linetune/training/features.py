@@ -21,7 +21,7 @@ from linetune.augment.draws import generator
 from linetune.data.batching import WIDE_SHARE, WIDTHS, plan_epoch
 from linetune.data.packed import Packed
 from linetune.decode.read import deployed_batches
-from linetune.device import autocast, to_device
+from linetune.device import autocast, piece_size, to_device
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.models.network import Network
@@ -32,8 +32,6 @@ KEEP = 8 * 2**30
 """Most bytes of stored features that stay in the cache."""
 VIEW = 2**34
 """Address of an epoch's choice of views, beyond every other draw's."""
-PIECE = 16
-"""Images that go through the backbone together on a CPU."""
 STORED: dict[torch.dtype, DTypeLike] = {
     torch.float32: np.float32,
     torch.float16: np.float16,
@@ -151,8 +149,7 @@ def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:
     """(batch, channels, 1, frames) of the backbone in evaluation mode, without gradients."""
     images = images.contiguous(memory_format=torch.channels_last)
     backbone = network.backbone.eval()
-    # Large batches of wide lines would take most of the memory of the whole stage, and gain nothing here.
-    pieces = torch.split(images, PIECE if images.device.type == "cpu" else len(images))
+    pieces = torch.split(images, piece_size(images.device, len(images)))
     with torch.no_grad(), autocast(images.device, dtype):
         out: Tensor = torch.cat([backbone(piece) for piece in pieces])
     return out

@@ -17,7 +17,7 @@ from linetune import atomic, cache
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
 from linetune.data.dataset import Dataset
-from linetune.device import best_device, best_precision
+from linetune.device import best_device, best_precision, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
@@ -142,10 +142,10 @@ def train(
         best = row(f"{given.base.base_model}, limited to the charset", model)
         reporter.progress("base model", 2, 2)
         _keep(model, best, folder / "model.safetensors")
-        for number, (stage, data) in enumerate(stages):
+        for number, (stage, data, piece) in enumerate(stages):
             name = f"stage {stage.name}"
             keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
-            outcome = train_stage(model.network, stage, number, data, setting, keep)
+            outcome = train_stage(model.network, stage, number, data, setting, piece, keep)
             stage_row = row(name, model, outcome.score, outcome.seconds)
             reporter.say(
                 f"{name}: {outcome.score.exact_match:.1%} exact on validation "
@@ -162,25 +162,27 @@ def train(
     return result
 
 
-def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage, Dataset]]:
-    """Every stage with its data; says what it will take, and makes batches smaller that would not fit."""
+def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage, Dataset, int]]:
+    """Every stage with its data and the size of its batches' pieces; says what it will take."""
     planned, total = [], 0.0
     for number, stage in enumerate(config.stages):
         data = reduce(Dataset.__add__, (given.data[str(source)] for source in stage.data))
         images = ImageBatches(data, stage, setting.seed, number, setting.device)
         cost = estimate(given.start.network, stage, images, setting.dtype)
-        if cost.batch_size < stage.batch_size:
-            setting.reporter.say(
-                f"stage {stage.name}: batches of {stage.batch_size} do not fit into the free memory; "
-                f"it goes on with {cost.batch_size}, whose results differ"
-            )
-            setting.journal.record("smaller batches", stage=stage.name, batch_size=cost.batch_size)
-            stage = stage.model_copy(update={"batch_size": cost.batch_size})
         setting.reporter.say(
             f"stage {stage.name}: {stage.epochs} x {len(data)} crops, "
             f"about {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
         )
-        planned.append((stage, data))
+        if cost.piece < piece_size(setting.device, stage.batch_size):
+            setting.reporter.say(
+                f"stage {stage.name}: free memory is short, so a batch goes through the network in pieces "
+                f"of {cost.piece}, to the same gradient"
+            )
+        if not cost.fits:
+            setting.reporter.say(
+                f"stage {stage.name}: even that may not fit; close other programs, or use a smaller charset"
+            )
+        planned.append((stage, data, cost.piece))
         total += cost.seconds
     setting.reporter.say(f"about {_duration(total)} of training in all, validation not counted")
     return planned

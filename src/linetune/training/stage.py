@@ -16,7 +16,7 @@ from linetune.charset import Charset
 from linetune.config.schema import Stage
 from linetune.data.dataset import Dataset
 from linetune.decode.read import read_batches, read_crops
-from linetune.device import autocast
+from linetune.device import autocast, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.heads.nrtr import NRTRHead
@@ -67,6 +67,7 @@ def train_stage(
     number: int,
     data: Dataset,
     setting: Setting,
+    piece: int | None = None,
     on_best: Callable[[Network, Score], None] = lambda network, score: None,
 ) -> StageResult:
     """Train ``network`` in place and leave it with the averaged weights of its best epoch.
@@ -77,6 +78,8 @@ def train_stage(
         number: the stage's place in the run, from 0; part of every random draw's address.
         data: what to train on.
         setting: what the stages share.
+        piece: crops of a batch that go through the network together; their gradients add up to the batch's.
+            By default as many as the device is quick with.
         on_best: given the averaged network and its score after every epoch better than those before.
 
     Raises:
@@ -92,6 +95,7 @@ def train_stage(
     scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
     per_epoch = math.ceil(len(data) / stage.batch_size)
     steps, warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
+    piece = piece or piece_size(setting.device, stage.batch_size)
     trained = [p for p in network.parameters() if p.requires_grad]
     average = WeightAverage(network)
     images = ImageBatches(data, stage, setting.seed, number, setting.device)
@@ -115,11 +119,15 @@ def train_stage(
             rate = rate_at(seen / stage.batch_size, steps, warmup, stage.learning_rate)
             set_rate(optimiser, rate)
             torch.manual_seed(int(generator(setting.seed, number, epoch, DROPOUT + step).integers(2**63)))
-            with autocast(setting.device, setting.dtype):
-                features = batch.inputs if held_out else network.backbone(batch.inputs)
-                loss = stage_loss(network, features, batch.labels, stage.nrtr_weight)
             optimiser.zero_grad()
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses = list[Tensor]()
+            for part in batch.pieces(piece):
+                with autocast(setting.device, setting.dtype):
+                    features = part.inputs if held_out else network.backbone(part.inputs)
+                    loss = stage_loss(network, features, part.labels, stage.nrtr_weight)
+                    loss = loss * (len(part.labels) / len(batch.labels))
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                losses.append(loss.detach())
             scaler.unscale_(optimiser)
             norm = torch.nn.utils.clip_grad_norm_(trained, CLIP_NORM)
             scaler.step(optimiser)
@@ -128,23 +136,23 @@ def train_stage(
 
             step += 1
             seen += len(batch.labels)
-            recent.append(loss.detach())
+            recent.append(torch.stack(losses).sum())
             if len(recent) < JOURNAL_STEPS and seen < epoch * len(data):
                 continue
             # Only here are figures fetched: on a GPU each one waits until everything before it is done.
-            losses = torch.stack(recent).tolist()
-            loss_sum, recent = loss_sum + sum(losses), []
+            values = torch.stack(recent).tolist()
+            loss_sum, recent = loss_sum + sum(values), []
             setting.journal.record(
                 stage.name,
                 step,
                 epoch=epoch,
-                loss=sum(losses) / len(losses),
+                loss=sum(values) / len(values),
                 gradient_norm=float(norm),
                 learning_rate=rate,
             )
             if not math.isfinite(loss_sum):
                 break
-            detail = f"epoch {epoch}/{stage.epochs}  loss {sum(losses) / len(losses):.3f}"
+            detail = f"epoch {epoch}/{stage.epochs}  loss {sum(values) / len(values):.3f}"
             if best is not None:
                 detail += f"  best {best.exact_match:.1%}"
             setting.reporter.progress(f"stage {stage.name}", seen // stage.batch_size, steps, detail)
