@@ -81,7 +81,7 @@ def write_clean(checked: Checked, folder: Path) -> Cleaned:
                 name = _copy(entry, partial / CROPS, taken, changed)
                 kept.setdefault(entry.split.name, []).append((f"{CROPS}/{name}", text))
             if not kept:
-                raise LinetuneError("nothing would be left", folder)
+                raise LinetuneError("nothing would be left", folder, "linetune check without --fix tells why")
             for split, pairs in kept.items():
                 records.write_labels(partial / f"{split}.txt", pairs)
             gone = [Change(source, why) for source, why in left_out.items()]
