@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -206,6 +207,36 @@ def test_check_of_a_configuration_knows_its_splits_charset_and_rule(
     assert strict.code == 1
     assert "charset: 1 (charset)\n  '-' in 3\n" in strict.out
     assert f"{tmp_path / 'train.txt'}:1: '-' not in the charset: 'LOT-1'" in strict.out
+
+
+def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
+    cli: Cli, labels: Path, tmp_path: Path
+) -> None:
+    train, config = tmp_path / "my train.txt", tmp_path / "linetune.yaml"
+    crops = [labels.parent / f"{number:02}.png" for number in range(2)]
+    train.write_bytes(f"{crops[0]}\tLOT 4711\n{crops[1]}\t线 2\n".encode("gbk"))
+    config.write_text(
+        f"output: run\ndata: {{train: my train.txt, val: '{labels}'}}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    for command in (
+        ("check", train),
+        ("check", config),
+        ("train", config),
+        ("split", train, "--to", tmp_path),
+    ):
+        done = cli(*command)
+        assert (done.code, done.out) == (2, "")
+        told = f"error: {train}:2: not UTF-8 but GBK; "
+        assert done.errors == [f"{told}linetune import '{train}' --to DIR writes it as UTF-8"]
+    program, *way_out = shlex.split(done.errors[0].removeprefix(told).removesuffix(" writes it as UTF-8"))
+    assert program == "linetune"
+    assert cli(*(tmp_path / "new" if word == "DIR" else word for word in way_out)).code == 0
+    texts = [line.text for line in records.read_labels(tmp_path / "new" / "labels.txt")]
+    assert texts == ["LOT 4711", "线 2"]
+    train.write_bytes("a.png\t线线线线线线\n".encode() + b"b.png\t\xe9\n")
+    assert "not UTF-8; save the file as UTF-8" in cli("check", train).err
 
 
 def test_check_writes_a_cleaned_copy(cli: Cli, labels: Path, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from linetune import atomic
+from linetune import atomic, textfile
 from linetune.config.schema import Augment, Config, Data, FromShell, Stage, Synth
-from linetune.config.yaml_file import parse, read_text
+from linetune.config.yaml_file import parse
 from linetune.errors import LinetuneError, ManyErrors, did_you_mean
 
 _SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "synth": Synth, "stages": Stage, "augment": Augment}
@@ -51,7 +51,7 @@ def save(config: Config, path: Path) -> None:
 
 
 def _parse(path: Path) -> Any:
-    text = read_text(path, "linetune init DIR writes one")
+    text = textfile.read(path, "configuration", "linetune init DIR writes one")
     return parse(text, path, "linetune init DIR writes an example")
 
 
