@@ -465,7 +465,9 @@ def test_a_crop_upside_down_is_told_as_such_and_once(project: Project) -> None:
 def test_one_label_file_for_two_splits_is_refused(project: Project) -> None:
     train = project.files()["train"]
     again = [project.folder / ".." / project.folder.name / "train.txt"]
-    with pytest.raises(LinetuneError, match=r"train\.txt: the label file of both train and val; linetune split"):
+    with pytest.raises(
+        LinetuneError, match=r"train\.txt: the label file of both train and val; linetune split"
+    ):
         check({"train": train, "val": again})
     assert len(check({"train": train + train}).entries) == 110
 
