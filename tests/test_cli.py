@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -135,6 +136,11 @@ def test_init_writes_a_file_that_can_be_loaded(cli: Cli, tmp_path: Path) -> None
     assert config.synth.fonts == [(folder / "fonts").resolve()]
     assert (folder / "fonts").is_dir()
     assert config.data.train[0].parent.is_dir()
+
+
+def test_the_next_command_can_be_typed_as_it_stands(cli: Cli, tmp_path: Path) -> None:
+    last = cli("init", tmp_path / "it's my folder").out.splitlines()[-1]
+    assert shlex.split(last) == ["linetune", "train", str(tmp_path / "it's my folder" / "linetune.yaml")]
 
 
 def test_init_replaces_nothing(cli: Cli, tmp_path: Path) -> None:
@@ -408,7 +414,34 @@ def test_export_writes_beside_the_model_and_compares_on_given_crops(
     assert figures["largest_difference"] < 1e-3
     text = cli("export", small, "--output", tmp_path / "other.onnx").out
     assert str(tmp_path / "other.onnx") in text
-    assert (tmp_path / "other.onnx").is_file()
+    (tmp_path / "other.onnx").write_bytes(b"mine")
+    for arguments in ((small, "--output", tmp_path / "other.onnx"), (tmp_path / "model.onnx",)):
+        again = cli("export", *arguments)
+        assert again.code == 2
+        assert again.errors[0].endswith(".onnx: there is a file already; --overwrite replaces it")
+    assert (tmp_path / "other.onnx").read_bytes() == b"mine"
+    assert cli("export", small, "--output", tmp_path / "other.onnx", "--overwrite").code == 0
+    assert (tmp_path / "other.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
+
+
+# synth
+
+
+def test_a_preview_replaces_a_file_only_on_demand(cli: Cli, tmp_path: Path) -> None:
+    config, sheet = tmp_path / "linetune.yaml", tmp_path / "sheet.png"
+    fonts = resources.files("font_roboto") / "files" / "Roboto-Bold.ttf"
+    config.write_text(
+        f"output: run\ndata: {{train: t.txt, val: v.txt}}\n"
+        f"synth: {{rule: 'A[1-9]', fonts: '{fonts}', output: synth}}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    assert cli("synth", config, "--preview", sheet).out == f"wrote {sheet}\n"
+    sheet.write_bytes(b"mine")
+    assert "sheet.png: there is a file already; --overwrite" in cli("synth", config, "--preview", sheet).err
+    assert sheet.read_bytes() == b"mine"
+    assert cli("synth", config, "--preview", sheet, "--overwrite").code == 0
+    assert image.read(sheet).size
 
 
 # Mistakes

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from linetune.cli.options import refuse_existing
 from linetune.errors import LinetuneError
 
 
@@ -18,6 +19,7 @@ def synth(
     preview: Annotated[
         Path | None, typer.Option(help="Write a contact sheet to this image file instead of the crops.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the preview's file.")] = False,
 ) -> None:
     """Render labelled crops from a sequence rule, fonts and backgrounds."""
     from linetune import image
@@ -31,6 +33,7 @@ def synth(
     if settings is None:
         raise LinetuneError("there is no synth section", config, "linetune init DIR writes an example")
     if preview is not None:
+        refuse_existing(preview, overwrite)
         image.write(preview, contact_sheet(settings, 12, 6))
         print(f"wrote {preview}")
         return
