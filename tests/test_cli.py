@@ -23,6 +23,7 @@ from linetune.cli import main
 from linetune.config import load
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
+from linetune.report.terminal import terminal
 from linetune.weights.store import Model, save_model
 
 NAME = "PP-OCRv5_mobile_rec"
@@ -319,6 +320,36 @@ def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) ->
     misread = json.loads(cli("evaluate", small.parent, labels, "--json").out)["misread"]
     assert [row["text"] for row in misread] == TEXTS
     assert misread[0]["read"] == "线"
+
+
+ODD_TEXTS = ("[red]A[/red]", ":smile:", "[/]", "\\[b]")
+
+
+def test_labels_are_printed_as_they_are(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.txt"
+    records.write_labels(odd, [(str(labels.parent / "00.png"), text) for text in ODD_TEXTS])
+    for command in (("evaluate", small, odd), ("check", odd, "--rule", "x")):
+        done = cli(*command)
+        assert all(repr(text) in done.out for text in ODD_TEXTS), done.out
+    say = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", say)
+        with terminal() as reporter:
+            reporter.say(" ".join(ODD_TEXTS))
+    assert say.getvalue() == f"{' '.join(ODD_TEXTS)}\n"
+
+
+def test_a_progress_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal() as reporter:
+        reporter.progress("[red] :smile:", 1, 2, "[/] best")
+    assert "[red] :smile:" in screen.getvalue()
+    assert "[/] best" in screen.getvalue()
 
 
 def test_evaluate_without_bad_lines(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:

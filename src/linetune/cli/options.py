@@ -25,6 +25,8 @@ ModelArgument = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
+OVERRIDES = "paths in it start at the current folder, those in the file at the file's."
+"""What an override's help says of its value."""
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file to write.")]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without lines that cannot be used.")]
 

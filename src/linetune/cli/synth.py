@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import refuse_existing
+from linetune.cli.options import OVERRIDES, refuse_existing
 from linetune.errors import LinetuneError
 
 
 def synth(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's file, for its synth section.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as synth.count=20000.")
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help=f"Such as synth.count=20000; {OVERRIDES}")
     ] = None,
     preview: Annotated[
         Path | None, typer.Option(help="Write a contact sheet to this image file instead of the crops.")

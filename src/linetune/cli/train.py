@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, SkipBadOption, print_json
+from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json
 
 
 def train(
@@ -16,7 +16,7 @@ def train(
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Such as seed=1 or stages.real.epochs=5."),
+        typer.Argument(metavar="KEY=VALUE", help=f"Such as seed=1 or stages.real.epochs=5; {OVERRIDES}"),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run in the same folder.")
