@@ -35,13 +35,7 @@ def train(
 
     settings = load(config, overrides or ())
     with terminal() as reporter:
-        try:
-            result = run(settings, overwrite=overwrite, skip_bad=skip_bad, reporter=reporter)
-        except KeyboardInterrupt:
-            so_far = settings.output / "model.safetensors"
-            if so_far.exists():
-                reporter.say(f"{so_far} holds the best model so far")
-            raise
+        result = run(settings, overwrite=overwrite, skip_bad=skip_bad, reporter=reporter)
         compare_on = load_dataset(read_labels(settings.data.val[0])[:64], None, skip_bad)
         exported = export_onnx(load_model(result.model), result.folder / "model.onnx", compare_on.crops)
     if as_json:
