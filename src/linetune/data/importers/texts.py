@@ -11,6 +11,8 @@ from typing import Any
 from linetune import textfile
 from linetune.errors import LinetuneError
 
+TABLES = (".csv", ".tsv")
+"""How the names of tables end, in lower case."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
 _BETWEEN = re.compile(r"[\s,:]*")
