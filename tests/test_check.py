@@ -265,6 +265,12 @@ def nearly_the_same_with_another_label(project: Project) -> None:
 
 
 @fault
+def nearly_the_same_upside_down(project: Project) -> None:
+    crop = image.read(Path(project.rows["test"][4].split("\t")[0]))[::-1, ::-1]
+    project.add("train", project.save(crop, ".jpg"), text_of(124), "near-leak")
+
+
+@fault
 def space_at_an_end(project: Project) -> None:
     project.label("AB 1234 ", "edge-space", "rule", "rare-length")
 
@@ -442,6 +448,28 @@ def test_two_files_of_one_split_and_none_to_train_on(project: Project) -> None:
     assert both.figures["test"]["lines"] == 20
     with pytest.raises(LinetuneError, match="label file not found"):
         check({"train": [project.folder / "none.txt"]})
+
+
+def test_a_crop_upside_down_is_told_as_such_and_once(project: Project) -> None:
+    crop = image.read(Path(project.rows["train"][5].split("\t")[0]))[::-1, ::-1]
+    source = project.add("train", project.save(crop), "AB 1234")
+    # Symmetrical, so that it is like itself upside down.
+    half = draw("H", 7)
+    project.add("train", project.save(np.hstack([half, half[::-1, ::-1]])), "HOH 1")
+    first = f"{project.folder / 'train'}.txt:6"
+    (told,) = (finding.message for finding in project.check().findings if finding.kind.startswith("near"))
+    assert told == f"'AB 1234' on nearly the image of {first} turned upside down, which has {text_of(5)!r}"
+    assert source.endswith(":111")
+
+
+def test_one_label_file_for_two_splits_is_refused(project: Project) -> None:
+    train = project.files()["train"]
+    again = [project.folder / ".." / project.folder.name / "train.txt"]
+    with pytest.raises(
+        LinetuneError, match=r"train\.txt: the label file of both train and val; linetune split"
+    ):
+        check({"train": train, "val": again})
+    assert len(check({"train": train + train}).entries) == 110
 
 
 # A cleaned copy

@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from linetune.cli import main
 from linetune.config import load
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
+from linetune.report.terminal import terminal
 from linetune.weights.store import Model, save_model
 
 NAME = "PP-OCRv5_mobile_rec"
@@ -136,6 +139,11 @@ def test_init_writes_a_file_that_can_be_loaded(cli: Cli, tmp_path: Path) -> None
     assert config.data.train[0].parent.is_dir()
 
 
+def test_the_next_command_can_be_typed_as_it_stands(cli: Cli, tmp_path: Path) -> None:
+    last = cli("init", tmp_path / "it's my folder").out.splitlines()[-1]
+    assert shlex.split(last) == ["linetune", "train", str(tmp_path / "it's my folder" / "linetune.yaml")]
+
+
 def test_init_replaces_nothing(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "linetune.yaml").write_text("mine", encoding="utf-8")
     done = cli("init", tmp_path)
@@ -206,6 +214,36 @@ def test_check_of_a_configuration_knows_its_splits_charset_and_rule(
     assert strict.code == 1
     assert "charset: 1 (charset)\n  '-' in 3\n" in strict.out
     assert f"{tmp_path / 'train.txt'}:1: '-' not in the charset: 'LOT-1'" in strict.out
+
+
+def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
+    cli: Cli, labels: Path, tmp_path: Path
+) -> None:
+    train, config = tmp_path / "my train.txt", tmp_path / "linetune.yaml"
+    crops = [labels.parent / f"{number:02}.png" for number in range(2)]
+    train.write_bytes(f"{crops[0]}\tLOT 4711\n{crops[1]}\t线 2\n".encode("gbk"))
+    config.write_text(
+        f"output: run\ndata: {{train: my train.txt, val: '{labels}'}}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    for command in (
+        ("check", train),
+        ("check", config),
+        ("train", config),
+        ("split", train, "--to", tmp_path),
+    ):
+        done = cli(*command)
+        assert (done.code, done.out) == (2, "")
+        told = f"error: {train}:2: not UTF-8 but GBK; "
+        assert done.errors == [f"{told}linetune import '{train}' --to DIR writes it as UTF-8"]
+    program, *way_out = shlex.split(done.errors[0].removeprefix(told).removesuffix(" writes it as UTF-8"))
+    assert program == "linetune"
+    assert cli(*(tmp_path / "new" if word == "DIR" else word for word in way_out)).code == 0
+    texts = [line.text for line in records.read_labels(tmp_path / "new" / "labels.txt")]
+    assert texts == ["LOT 4711", "线 2"]
+    train.write_bytes("a.png\t线线线线线线\n".encode() + b"b.png\t\xe9\n")
+    assert "not UTF-8; save the file as UTF-8" in cli("check", train).err
 
 
 def test_check_writes_a_cleaned_copy(cli: Cli, labels: Path, tmp_path: Path) -> None:
@@ -282,6 +320,36 @@ def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) ->
     misread = json.loads(cli("evaluate", small.parent, labels, "--json").out)["misread"]
     assert [row["text"] for row in misread] == TEXTS
     assert misread[0]["read"] == "线"
+
+
+ODD_TEXTS = ("[red]A[/red]", ":smile:", "[/]", "\\[b]")
+
+
+def test_labels_are_printed_as_they_are(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.txt"
+    records.write_labels(odd, [(str(labels.parent / "00.png"), text) for text in ODD_TEXTS])
+    for command in (("evaluate", small, odd), ("check", odd, "--rule", "x")):
+        done = cli(*command)
+        assert all(repr(text) in done.out for text in ODD_TEXTS), done.out
+    say = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", say)
+        with terminal() as reporter:
+            reporter.say(" ".join(ODD_TEXTS))
+    assert say.getvalue() == f"{' '.join(ODD_TEXTS)}\n"
+
+
+def test_a_progress_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal() as reporter:
+        reporter.progress("[red] :smile:", 1, 2, "[/] best")
+    assert "[red] :smile:" in screen.getvalue()
+    assert "[/] best" in screen.getvalue()
 
 
 def test_evaluate_without_bad_lines(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
@@ -377,7 +445,34 @@ def test_export_writes_beside_the_model_and_compares_on_given_crops(
     assert figures["largest_difference"] < 1e-3
     text = cli("export", small, "--output", tmp_path / "other.onnx").out
     assert str(tmp_path / "other.onnx") in text
-    assert (tmp_path / "other.onnx").is_file()
+    (tmp_path / "other.onnx").write_bytes(b"mine")
+    for arguments in ((small, "--output", tmp_path / "other.onnx"), (tmp_path / "model.onnx",)):
+        again = cli("export", *arguments)
+        assert again.code == 2
+        assert again.errors[0].endswith(".onnx: there is a file already; --overwrite replaces it")
+    assert (tmp_path / "other.onnx").read_bytes() == b"mine"
+    assert cli("export", small, "--output", tmp_path / "other.onnx", "--overwrite").code == 0
+    assert (tmp_path / "other.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
+
+
+# synth
+
+
+def test_a_preview_replaces_a_file_only_on_demand(cli: Cli, tmp_path: Path) -> None:
+    config, sheet = tmp_path / "linetune.yaml", tmp_path / "sheet.png"
+    fonts = resources.files("font_roboto") / "files" / "Roboto-Bold.ttf"
+    config.write_text(
+        f"output: run\ndata: {{train: t.txt, val: v.txt}}\n"
+        f"synth: {{rule: 'A[1-9]', fonts: '{fonts}', output: synth}}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    assert cli("synth", config, "--preview", sheet).out == f"wrote {sheet}\n"
+    sheet.write_bytes(b"mine")
+    assert "sheet.png: there is a file already; --overwrite" in cli("synth", config, "--preview", sheet).err
+    assert sheet.read_bytes() == b"mine"
+    assert cli("synth", config, "--preview", sheet, "--overwrite").code == 0
+    assert image.read(sheet).size
 
 
 # Mistakes

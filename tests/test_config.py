@@ -71,9 +71,9 @@ def test_a_run_file_means_what_it_says(run_file: Path) -> None:
         (1, "sed: 1\n", "sed", "did you mean 'seed'?"),
         (3, "  tran: x\n", "data.tran", "did you mean 'train'?"),
         (6, "  font: x\n", "synth.font", "did you mean 'fonts'?"),
-        (12, "    epoch: 1\n", "stages.0.epoch", "did you mean 'epochs'?"),
-        (16, "      blurr: 1\n", "stages.0.augment.blurr", "did you mean 'blur'?"),
-        (19, "    xyz: 1\n", "stages.1.xyz", "known: augment, batch_size, data, epochs, freeze"),
+        (12, "    epoch: 1\n", "stages.head.epoch", "did you mean 'epochs'?"),
+        (16, "      blurr: 1\n", "stages.head.augment.blurr", "did you mean 'blur'?"),
+        (19, "    xyz: 1\n", "stages.real.xyz", "known: augment, batch_size, data, epochs, freeze"),
     ],
 )
 def test_unknown_keys_are_refused_on_every_level(
@@ -93,9 +93,9 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     assert len(messages) == 6
     for expected in (
         f"{path}:5: missing key 'synth.fonts'",
-        f"{path}:11: stages.0.freeze.0: input should be 'backbone', 'neck' or 'head'",
-        f"{path}:15: stages.0.augment.warp: input should be less than or equal to 1",
-        f"{path}:19: stages.1.epochs: input should be a valid integer",
+        f"{path}:11: stages.head.freeze.0: input should be 'backbone', 'neck' or 'head'",
+        f"{path}:15: stages.head.augment.warp: input should be less than or equal to 1",
+        f"{path}:19: stages.real.epochs: input should be a valid integer",
         f"{path}:22: device: input should be 'auto', 'cpu'",
         f"{path}:23: unknown key 'sedd'; did you mean 'seed'?",
     ):
@@ -139,7 +139,7 @@ def test_a_stage_may_name_label_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["trian", "5", "''", "[train, ~]"])
 def test_a_mistyped_source_is_no_label_file(wrong: str, tmp_path: Path) -> None:
     (message,) = refused(written(tmp_path, RUN.replace("data: train", f"data: {wrong}")))
-    assert message.startswith(f"{tmp_path / 'run.yaml'}:19: stages.1.data.")
+    assert message.startswith(f"{tmp_path / 'run.yaml'}:19: stages.real.data.")
     assert message.endswith("synth, train, or a label file such as crops/more.txt")
 
 
@@ -261,8 +261,8 @@ def test_overrides_address_stages_by_name_and_number(run_file: Path) -> None:
         ("stages.2.epochs=1", "no stage '2'; known: head, real"),
         ("stages.².epochs=1", "no stage '²'; known: head, real"),
         ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
-        ("stages.real.epoch=1", "unknown key 'stages.1.epoch'; did you mean 'epochs'?"),
-        ("stages.real.epochs=many", "stages.1.epochs: input should be a valid integer"),
+        ("stages.real.epoch=1", "unknown key 'stages.real.epoch'; did you mean 'epochs'?"),
+        ("stages.real.epochs=many", "stages.real.epochs: input should be a valid integer"),
         ("seed.x=1", "seed: input should be a valid integer"),
         ("output=", "output: expected a path"),
     ],

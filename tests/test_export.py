@@ -94,6 +94,38 @@ def test_old_runtimes_can_open_it(exported: Path) -> None:
     assert [entry.version for entry in file.opset_import if entry.domain == ""] == [17]
 
 
+@pytest.mark.parametrize("characters", ["AB", "AB "])
+def test_the_file_is_read_back_bit_by_bit(tmp_path: Path, characters: str) -> None:
+    model = with_charset(load_base(NAME), Charset(tuple(characters))).model
+    path = export_onnx(model, tmp_path / "model.onnx").path
+    back = load_base(str(path))
+    assert (back.charset, back.base_model) == (model.charset, NAME)
+    tensors = model.network.state_dict()
+    assert back.network.state_dict().keys() == tensors.keys()
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in back.network.state_dict().items())
+
+
+def test_a_file_that_was_changed_is_not_read_back(exported: Path, tmp_path: Path) -> None:
+    path = tmp_path / "changed.onnx"
+
+    def refused(change: Callable[[onnx.ModelProto], None]) -> str:
+        content = onnx.load(str(exported))
+        change(content)
+        onnx.save(content, str(path))
+        with pytest.raises(LinetuneError) as caught:
+            load_base(str(path))
+        return str(caught.value)
+
+    def other_dictionary(content: onnx.ModelProto) -> None:
+        content.metadata_props[0].value = content.metadata_props[0].value.replace("A", "a")
+
+    def no_head(content: onnx.ModelProto) -> None:
+        content.graph.initializer[-1].name = "gone"
+
+    assert refused(other_dictionary).endswith("does not have the hash that stands beside it")
+    assert "these weights do not fit the network; missing: head.fc.weight" in refused(no_head)
+
+
 def test_the_model_is_left_as_it_was(model: Model, exported: Path) -> None:
     assert not model.network.training
     assert all(parameter.requires_grad for parameter in model.network.parameters())

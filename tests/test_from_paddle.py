@@ -572,6 +572,7 @@ def test_a_file_that_is_there_is_not_replaced(cli: Cli, tmp_path: Path) -> None:
     assert (done.code, path.read_bytes()) == (2, before)
     (tmp_path / "file").write_text("x", encoding="utf-8")
     assert "cannot write" in cli("one.yml", "-o", "file/run.yaml").err
+    assert "next: linetune train 'my runs/x.yaml'" in cli("one.yml", "-o", "my runs/x.yaml").out
     assert cli("none.yml", "-o", "x.yaml").err == "error: none.yml: configuration not found\n"
     (tmp_path / "empty.yml").write_text("", encoding="utf-8")
     assert "no keys in this configuration" in cli("empty.yml", "-o", "x.yaml").err

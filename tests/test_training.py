@@ -27,6 +27,7 @@ from linetune.models.reparam import fold
 from linetune.records import read_labels
 from linetune.training import estimate as estimates
 from linetune.training import losses
+from linetune.training import run as runs
 from linetune.training import stage as stages
 from linetune.training.batches import ImageBatches
 from linetune.training.journal import Journal
@@ -391,15 +392,24 @@ def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(
     assert not differing(dict(kept.state_dict()), dict(base.state_dict()))
 
 
-def test_an_interrupted_stage_leaves_its_best_epoch(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("epochs", "told"),
+    [(0, "the base model: no stage was better yet"), (1, "the best so far: stage head")],
+)
+def test_an_interruption_tells_what_is_kept(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    epochs: int,
+    told: str,
 ) -> None:
     only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 3, "learning_rate": 1e-4}
     save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
     def validate(net: Network, data: Dataset, charset: Charset, features: object = None) -> Score:
-        if len(asked) == 2:
+        if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
         return Score(1.0 + len(asked), 0.0, len(data))  # beyond the base model, which may be perfect here
@@ -409,10 +419,27 @@ def test_an_interrupted_stage_leaves_its_best_epoch(
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 130
-    assert "holds the best model so far" in capsys.readouterr().err
-    kept = load_model(tmp_path / "out/model.safetensors")
-    assert kept.history["name"] == "stage head"
-    assert not differing(asked[1], kept.network.state_dict())
+    path = tmp_path / "out/model.safetensors"
+    assert f"{path} holds {told}\n" in capsys.readouterr().err
+    if asked:
+        assert not differing(asked[-1], load_model(path).network.state_dict())
+
+
+def test_an_interruption_of_the_set_up_leaves_an_earlier_run_unmentioned(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/config.yaml").write_text("", encoding="utf-8")
+    (tmp_path / "out/model.safetensors").write_bytes(b"good")
+    monkeypatch.setattr(runs, "gather", interrupted)
+    heard = Heard()
+    with pytest.raises(KeyboardInterrupt):
+        train(short(project, str(tmp_path / "out")), overwrite=True, reporter=heard)
+    assert (tmp_path / "out/model.safetensors").read_bytes() == b"good"
+    assert heard.lines == []
 
 
 def test_figures_come_as_json_when_asked(
@@ -519,7 +546,19 @@ def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch
     assert "stage head: free memory is short, so a batch goes through the network in pieces of 1" in said
     assert "stage head: even that may not fit" in said
     assert "stage head: 1 x 8 crops, about " in said
+    assert "stage head: batch_size is 32, more than there are crops (8): an epoch is one step" in said
     assert "of training in all" in said
+
+
+def test_views_beyond_the_epochs_are_told_where_they_were_asked_for(project: Path, tmp_path: Path) -> None:
+    only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-4}
+    for given, told in (({}, False), ({"views": 2}, True)):
+        heard = Heard()
+        stage = only | {"augment": {"blur": 1}, "batch_size": 4} | given
+        train(short(project, str(tmp_path / "out"), stages=[stage]), overwrite=True, reporter=heard)
+        said = "stage head: views is 2, but no more than one an epoch is stored (1)"
+        assert (said in heard.lines) is told
+        assert not any("batch_size" in line for line in heard.lines)
 
 
 def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(

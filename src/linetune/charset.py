@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linetune import atomic
+from linetune import atomic, textfile
 from linetune.errors import LinetuneError
 
 BLANK = 0
@@ -152,13 +152,5 @@ def show(*characters: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise LinetuneError("charset file not found", path) from None
-    except OSError as error:
-        raise LinetuneError(f"charset file cannot be read ({error.strerror})", path) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
+    text = textfile.read(path, "charset file")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune import atomic
+from linetune import atomic, textfile
 from linetune.errors import LinetuneError, ManyErrors
 
 NO_TAB = "no tab between path and text"
@@ -49,15 +50,8 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
     Raises:
         LinetuneError: the file is missing, not UTF-8 or holds no line.
     """
-    try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise LinetuneError("label file not found", path) from None
-    except OSError as error:
-        raise LinetuneError(f"label file cannot be read ({error.strerror})", path) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
+    command = f"linetune import {shlex.quote(str(path))} --to DIR"
+    content = textfile.read(path, "label file", gbk=f"{command} writes it as UTF-8")
     lines: list[Line] = []
     errors: dict[str, LinetuneError] = {}
     # Not splitlines(): that would split a text at U+2028, U+0085 and others.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -66,6 +67,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    # What is wrong with an image is told in one line of our own.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         app()
     except LinetuneError as error:

@@ -18,7 +18,8 @@ def check(
         list[str],
         typer.Argument(
             metavar="CONFIG|LABELS...",
-            help="A run's file (with KEY=VALUE after it), or label files whose names say train, val or test.",
+            help="A run's file (with KEY=VALUE after it, as linetune train takes them), or label files whose "
+            "names say train, val or test.",
         ),
     ],
     charset: Annotated[

@@ -65,6 +65,4 @@ def evaluate(
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""
         out.print(f"{len(wrong)} misread{more}:")
     for line, reading in wrong[:SHOWN]:
-        out.print(
-            f"  {line.image}  {line.text!r} read as {reading.text!r} ({reading.confidence:.2f})", markup=False
-        )
+        out.print(f"  {line.image}  {line.text!r} read as {reading.text!r} ({reading.confidence:.2f})")

@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, ModelArgument, load_recogniser, print_json
+from linetune.cli.options import (
+    JsonOption,
+    ModelArgument,
+    OverwriteOption,
+    load_recogniser,
+    print_json,
+    refuse_existing,
+)
 
 
 class Format(str, Enum):
@@ -29,6 +36,7 @@ def export(
     charset: Annotated[
         str | None, typer.Option(help="Limit the model to the characters in this file.")
     ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for other programs; fails unless the file reads what the model reads."""
@@ -37,10 +45,12 @@ def export(
     from linetune.records import read_labels
     from linetune.report.terminal import terminal
 
+    path = output or _beside(model, form)
+    refuse_existing(path, overwrite)
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter)
         crops = load_dataset(read_labels(compare_on), None).crops if compare_on else []
-        exported = export_onnx(recogniser.model, output or _beside(model, form), crops)
+        exported = export_onnx(recogniser.model, path, crops)
     if as_json:
         print_json(
             {"path": str(exported.path), "crops": exported.crops, "largest_difference": exported.difference}

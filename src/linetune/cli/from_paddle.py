@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from linetune.cli.options import OverwriteOption, command, refuse_existing
 from linetune.errors import LinetuneError
 
 
@@ -26,14 +27,13 @@ def from_paddle(
     repair: Annotated[
         bool, typer.Option("--repair", help="Take non-breaking and other odd spaces for plain ones.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file to write.")] = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Turn PaddleOCR configurations into one linetune.yaml, and tell what changes meaning."""
     from linetune import atomic
     from linetune.config.paddle import convert
 
-    if output.exists() and not overwrite:
-        raise LinetuneError("there is a file already", output, "--overwrite replaces it")
+    refuse_existing(output, overwrite)
     if any(output.resolve() == path.resolve() for path in configs):
         raise LinetuneError("this is a file to read, it is not replaced", output, "choose another -o")
     conversion = convert(configs, output, root, repair)
@@ -47,4 +47,4 @@ def from_paddle(
     for path in conversion.missing:
         print(f"not there yet: {path}")
     print(f"wrote {output}, {len(configs)} {'stage' if len(configs) == 1 else 'stages'}")
-    print(f"next: linetune train {output}")
+    print(f"next: {command('train', output)}")

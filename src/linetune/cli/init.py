@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from linetune.cli.options import command
 from linetune.errors import LinetuneError
 
 FOLDERS = ("crops", "fonts", "backgrounds")
@@ -29,4 +30,4 @@ def init(
         raise LinetuneError(f"cannot write ({error.strerror})", folder) from None
     print(f"wrote {path}")
     print("next: put your crops and label files in crops/, fonts in fonts/, set the rule, then")
-    print(f"  linetune train {path}")
+    print(f"  {command('train', path)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,25 @@ ModelArgument = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
+OVERRIDES = "paths in it start at the current folder, those in the file at the file's."
+"""What an override's help says of its value."""
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file to write.")]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without lines that cannot be used.")]
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Refuse to write a file that is there already, unless it may be replaced.
+
+    Raises:
+        LinetuneError: it is there.
+    """
+    if path.exists() and not overwrite:
+        raise LinetuneError("there is a file already", path, "--overwrite replaces it")
+
+
+def command(*words: object) -> str:
+    """A command to type, whatever its paths hold."""
+    return shlex.join(["linetune", *map(str, words)])
 
 
 def print_json(content: Any) -> None:

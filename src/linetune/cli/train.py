@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, SkipBadOption, print_json
+from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json
 
 
 def train(
@@ -16,7 +16,7 @@ def train(
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Such as seed=1 or stages.real.epochs=5."),
+        typer.Argument(metavar="KEY=VALUE", help=f"Such as seed=1 or stages.real.epochs=5; {OVERRIDES}"),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run in the same folder.")
@@ -35,13 +35,7 @@ def train(
 
     settings = load(config, overrides or ())
     with terminal() as reporter:
-        try:
-            result = run(settings, overwrite=overwrite, skip_bad=skip_bad, reporter=reporter)
-        except KeyboardInterrupt:
-            so_far = settings.output / "model.safetensors"
-            if so_far.exists():
-                reporter.say(f"{so_far} holds the best model so far")
-            raise
+        result = run(settings, overwrite=overwrite, skip_bad=skip_bad, reporter=reporter)
         compare_on = load_dataset(read_labels(settings.data.val[0])[:64], None, skip_bad)
         exported = export_onnx(load_model(result.model), result.folder / "model.onnx", compare_on.crops)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -11,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from linetune import atomic
-from linetune.config.schema import Augment, Config, Data, FromShell, Stage, Synth
-from linetune.config.yaml_file import parse, read_text
+from linetune import atomic, textfile
+from linetune.config.schema import STAGE_NAME, Augment, Config, Data, FromShell, Stage, Synth
+from linetune.config.yaml_file import parse
 from linetune.errors import LinetuneError, ManyErrors, did_you_mean
 
 _SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "synth": Synth, "stages": Stage, "augment": Augment}
@@ -51,7 +52,7 @@ def save(config: Config, path: Path) -> None:
 
 
 def _parse(path: Path) -> Any:
-    text = read_text(path, "linetune init DIR writes one")
+    text = textfile.read(path, "configuration", "linetune init DIR writes one")
     return parse(text, path, "linetune init DIR writes an example")
 
 
@@ -124,7 +125,7 @@ def _explain(
             break
         if position:
             line = position[0] + 1
-    key = ".".join(map(str, location))
+    key = _named(tree, location)
     where = f"{path}:{line}" if line else str(path)
     for length in range(len(location), 0, -1):
         if tuple(location[:length]) in set_by:
@@ -141,6 +142,19 @@ def _explain(
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     return LinetuneError(f"{key}: {message}" if key else message, where)
+
+
+def _named(tree: Any, location: Sequence[str | int]) -> str:
+    """A place as an override addresses it: a stage by its name, where it has one."""
+    parts = [str(part) for part in location]
+    if len(location) > 1 and location[0] == "stages":
+        try:
+            name = str(tree["stages"][location[1]]["name"])
+        except (KeyError, IndexError, TypeError):
+            name = ""
+        if re.fullmatch(STAGE_NAME, name):
+            parts[1] = name
+    return ".".join(parts)
 
 
 def _is_tag(part: str) -> bool:

@@ -49,6 +49,7 @@ def _source(value: Any, info: ValidationInfo) -> Any:
 
 
 SOURCES = "synth, train, or a label file such as crops/more.txt"
+STAGE_NAME = r"^[A-Za-z0-9_-]+$"
 FilePath = Annotated[Path, BeforeValidator(_resolve)]
 FilePaths = Annotated[list[FilePath], BeforeValidator(_as_list), Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -95,7 +96,7 @@ def _augment(value: Any) -> Any:
 class Stage(Strict):
     """One training run of the chain; it starts from the best model of the one before."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    name: Annotated[str, Field(pattern=STAGE_NAME)]
     data: Annotated[
         list[Annotated[Literal["synth", "train"] | Path, BeforeValidator(_source)]],
         BeforeValidator(_as_list),

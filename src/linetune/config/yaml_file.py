@@ -12,27 +12,6 @@ from ruamel.yaml.reader import ReaderError
 from linetune.errors import LinetuneError
 
 
-def read_text(path: Path, hint: str | None = None) -> str:
-    """The text of a configuration, with or without a byte order mark.
-
-    Args:
-        path: the file.
-        hint: the way out where there is no such file.
-
-    Raises:
-        LinetuneError: the file is missing, cannot be read or is not UTF-8.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise LinetuneError("configuration not found", path, hint) from None
-    except OSError as error:
-        raise LinetuneError(f"configuration cannot be read ({error.strerror})", path) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise LinetuneError("not UTF-8", f"{path}:{line}", "save the file as UTF-8") from None
-
-
 def parse(text: str, path: Path, hint: str | None = None) -> Any:
     """The tree of a YAML text; its mappings and lists know their lines and columns.
 

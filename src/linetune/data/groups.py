@@ -40,7 +40,7 @@ def group(
     for one, *others in same_content(entries):
         for other in others:
             joined.join(numbers[id(one)], numbers[id(other)])
-    for one, other in nearly_same(entries):
+    for one, other, _ in nearly_same(entries):
         joined.join(numbers[id(one)], numbers[id(other)])
     return joined.groups()
 

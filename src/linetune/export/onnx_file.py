@@ -41,7 +41,10 @@ class Exported:
 
 
 class _Probabilities(nn.Module):
-    """The network with the softmax that every reader expects inside."""
+    """The network with the softmax that every reader expects inside.
+
+    Its attribute's name stands before every tensor's in the file (``weights.onnx_file`` reads them back).
+    """
 
     def __init__(self, network: Network) -> None:
         super().__init__()

@@ -22,21 +22,17 @@ def print_findings(out: Console, checked: Checked, shown: int = SHOWN) -> None:
         for finding in checked.of(severity):
             by_kind.setdefault(finding.kind, []).append(finding)
         for kind, findings in by_kind.items():
-            out.print(f"{severity.value}: {KINDS[kind]}: {len(findings)} ({kind})", markup=False, emoji=False)
+            out.print(f"{severity.value}: {KINDS[kind]}: {len(findings)} ({kind})")
             if kind == "charset":
                 counts = (f"{show(character)} in {count}" for character, count in checked.outside.items())
-                out.print(f"  {', '.join(counts)}", markup=False, emoji=False)
+                out.print(f"  {', '.join(counts)}")
             for finding in findings[:shown]:
-                out.print(f"  {finding.as_error()}", markup=False, emoji=False)
+                out.print(f"  {finding.as_error()}")
             if len(findings) > shown:
                 out.print(f"  and {len(findings) - shown} more")
     errors, warnings = (len(checked.of(severity)) for severity in Severity)
     sizes = ", ".join(f"{split['lines']} {name}" for name, split in checked.figures.items())
-    out.print(
-        f"{_count(errors, 'error')}, {_count(warnings, 'warning')} in {sizes} lines",
-        markup=False,
-        emoji=False,
-    )
+    out.print(f"{_count(errors, 'error')}, {_count(warnings, 'warning')} in {sizes} lines")
 
 
 def print_cleaned(out: Console, cleaned: Cleaned, shown: int = SHOWN) -> None:
@@ -46,14 +42,12 @@ def print_cleaned(out: Console, cleaned: Cleaned, shown: int = SHOWN) -> None:
             out.print(f"{what} {len(changes)}:")
             _print_some(out, changes, shown)
     sizes = ", ".join(f"{lines} {name}" for name, lines in cleaned.kept.items())
-    out.print(
-        f"wrote {cleaned.folder} with {sizes} lines; {CHANGES} has every change", markup=False, emoji=False
-    )
+    out.print(f"wrote {cleaned.folder} with {sizes} lines; {CHANGES} has every change")
 
 
 def _print_some(out: Console, changes: Sequence[Change], shown: int) -> None:
     for change in changes[:shown]:
-        out.print(f"  {change.source}: {change.what}", markup=False, emoji=False)
+        out.print(f"  {change.source}: {change.what}")
     if len(changes) > shown:
         out.print(f"  and {len(changes) - shown} more")
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
 
 
 def console(stderr: bool = False) -> Console:
-    """A console that replaces what its encoding cannot show instead of failing."""
+    """A console that prints texts as they are, and replaces what its encoding cannot show."""
     stream = sys.stderr if stderr else sys.stdout
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")
     # A pipe has no width of its own; a table in a file should not be cut to a screen's.
     width = None if stream.isatty() else 120
-    return Console(file=stream, highlight=False, soft_wrap=True, width=width)
+    # Labels hold anything: [red] is no colour here, and :key: no picture.
+    return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
 @dataclass
@@ -38,14 +38,14 @@ class Terminal:
     tasks: dict[str, TaskID]
 
     def say(self, text: str) -> None:
-        self.bars.console.print(escape(text))
+        self.bars.console.print(text)
 
     def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
         if task not in self.tasks:
-            self.tasks[task] = self.bars.add_task(escape(task), total=total or None, detail="")
+            self.tasks[task] = self.bars.add_task(task, total=total or None, detail="")
         self.bars.update(self.tasks[task], completed=done, total=total or None)
         if detail:
-            self.bars.update(self.tasks[task], detail=escape(detail))
+            self.bars.update(self.tasks[task], detail=detail)
         if done == total:
             self.bars.stop_task(self.tasks[task])
 
@@ -55,11 +55,11 @@ def terminal() -> Iterator[Terminal]:
     """Shows what a long command does while it lasts."""
     shown = console(stderr=True)
     columns = (
-        TextColumn("{task.description:<22}"),
+        TextColumn("{task.description:<22}", markup=False),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True, compact=True),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.fields[detail]}", markup=False),
     )
     with Progress(*columns, console=shown, disable=not shown.is_terminal) as bars:
         yield Terminal(shown, bars, {})
@@ -77,7 +77,7 @@ def run_table(result: RunResult) -> Table:
         figures = [*_figures(row.val), *(_figures(row.test) if row.test else ())]
         seconds = f"{row.seconds:.0f}" if row.seconds else "-"
         style = "bold" if kept else None
-        table.add_row(escape(row.name) + (" *" if kept else ""), *figures, seconds, style=style)
+        table.add_row(row.name + (" *" if kept else ""), *figures, seconds, style=style)
     return table
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from pathlib import Path
@@ -23,14 +23,12 @@ from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import estimate
+from linetune.training.folder import claim, interruption_told, refuse_taken
 from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, train_stage, validate
 from linetune.weights.store import Model, save_model
-
-OWN_FILES = ("config.yaml", "charset.txt", "journal.jsonl", "results.json", "model.safetensors", "model.onnx")
-OWN_FOLDERS = ("tensorboard", "stages")
 
 
 @dataclass(frozen=True)
@@ -111,18 +109,19 @@ def train(
     """
     reporter = reporter or Silent()
     started = time.perf_counter()
-    _refuse_taken(config.output, overwrite)
+    refuse_taken(config.output, overwrite)
     device = _device(config)
     dtype = _precision(config, device)
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     given = gather(config, skip_bad, reporter)
-    folder = _claim(config.output)
+    folder = claim(config.output)
     save(config, folder / "config.yaml")
     given.start.charset.write(folder / "charset.txt")
     result = RunResult(folder, unknown_characters=given.unknown, skipped=given.skipped)
 
-    with Journal(folder) as journal:
+    untrained = f"{given.base.base_model}, limited to the charset"
+    with Journal(folder) as journal, interruption_told(result.model, untrained, reporter):
         setting = Setting(given.start.charset, given.val, config.seed, device, dtype, journal, reporter)
 
         def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
@@ -139,7 +138,7 @@ def train(
         row(f"{given.base.base_model}, untouched", given.base)
         reporter.progress("base model", 1, 2)
         model = given.start
-        best = row(f"{given.base.base_model}, limited to the charset", model)
+        best = row(untrained, model)
         reporter.progress("base model", 2, 2)
         _keep(model, best, folder / "model.safetensors")
         for number, (stage, data, piece) in enumerate(stages):
@@ -167,6 +166,8 @@ def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage
     planned, total = [], 0.0
     for number, stage in enumerate(config.stages):
         data = reduce(Dataset.__add__, (given.data[str(source)] for source in stage.data))
+        for said in _notable(stage, len(data)):
+            setting.reporter.say(f"stage {stage.name}: {said}")
         images = ImageBatches(data, stage, setting.seed, number, setting.device)
         cost = estimate(given.start.network, stage, images, setting.dtype)
         setting.reporter.say(
@@ -188,6 +189,15 @@ def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage
     return planned
 
 
+def _notable(stage: Stage, crops: int) -> Iterator[str]:
+    """Settings that do not do what they say."""
+    if stage.batch_size > crops:
+        yield f"batch_size is {stage.batch_size}, more than there are crops ({crops}): an epoch is one step"
+    stored = "backbone" in stage.freeze and not stage.augment.is_off
+    if stored and "views" in stage.model_fields_set and stage.views > stage.epochs:
+        yield f"views is {stage.views}, but no more than one an epoch is stored ({stage.epochs})"
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
 
@@ -202,36 +212,6 @@ def _device(config: Config) -> torch.device:
 def _precision(config: Config, device: torch.device) -> torch.dtype:
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     return named[config.precision] if config.precision != "auto" else best_precision(device)
-
-
-def _refuse_taken(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds a run, unless it may be replaced, or anything else."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise LinetuneError("the run's folder is a file", folder, "choose another output=")
-    there = {path.name for path in folder.iterdir()}
-    if there and "config.yaml" not in there:
-        raise LinetuneError("the folder holds files but no run", folder, "choose another output=")
-    if there and not overwrite:
-        raise LinetuneError(
-            "the folder holds a run already",
-            folder,
-            "choose another output= or pass --overwrite",
-        )
-
-
-def _claim(folder: Path) -> Path:
-    """The run's folder, without an earlier run's files; what else lies there stays."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
-        for name in OWN_FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
-    except OSError as error:
-        raise LinetuneError(f"cannot use the run's folder ({error.strerror})", folder) from None
-    return folder
 
 
 def _keep(model: Model, row: Row, path: Path) -> None:

@@ -19,7 +19,7 @@ from linetune.charset import Charset
 from linetune.config.schema import MODEL_SUFFIXES
 from linetune.errors import LinetuneError, did_you_mean
 from linetune.models.network import Architecture, Network
-from linetune.weights.onnx_file import network_from_onnx, read_onnx
+from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx
 from linetune.weights.pdparams import read_pdparams, to_state
 from linetune.weights.store import Model, fill, folded_model, load_model
 
@@ -88,7 +88,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
 
 
 def load_file(path: Path) -> Model:
-    """A model from a file: our own, an official ONNX, or official training weights.
+    """A model from a file: our own or its export, an official ONNX, or official training weights.
 
     Raises:
         LinetuneError: the file is missing, of no known kind, or its dictionary is unknown.
@@ -112,12 +112,15 @@ def load_file(path: Path) -> Model:
 
 def _load_file(path: Path, official: Official) -> Model:
     if path.suffix == ".onnx":
-        weights, metadata = read_onnx(path)
-        if not weights:
-            raise LinetuneError("the ONNX file holds no weights", path)
-        network = network_from_onnx(weights, official.architecture, path)
+        tensors, metadata = read_onnx(path)
+        make = exported_network if any(name.startswith(OWN) for name in tensors) else official_network
+        network = make(tensors, official.architecture, path)
         charset = _charset(network.classes, official, path, metadata.get("character"))
-        return Model(network, charset, official.name, str(path))
+        if metadata.get("charset_sha256", charset.sha256) != charset.sha256:
+            raise LinetuneError(
+                "the dictionary in the file does not have the hash that stands beside it", path
+            )
+        return Model(network, charset, metadata.get("base_model", official.name), str(path))
     state = to_state(read_pdparams(path))
     if "head.fc.weight" not in state:
         raise LinetuneError("not a recogniser's weights: there is no CTC head", path)

@@ -1,8 +1,8 @@
-"""Official weights from an ONNX file that paddle2onnx wrote."""
+"""Weights from an ONNX file: an official one that paddle2onnx wrote, or one that linetune exported."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,19 @@ from onnx import numpy_helper
 
 from linetune.errors import LinetuneError
 from linetune.models.backbones.pplcnetv3 import STAGES
-from linetune.models.network import Architecture, Network
+from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import fold, fold_batch_norm, merge
+from linetune.weights.store import fill
 
 Array = NDArray[np.float32]
+OWN = "network."
+"""How the tensors' names begin in a file that linetune exported."""
 
 
-def read_onnx(path: Path) -> tuple[list[Array], dict[str, str]]:
-    """The weights of an ONNX file in the order in which the graph uses them, and its metadata.
+def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """The float tensors of an ONNX file in the order in which the graph uses them, and its metadata.
 
-    Constants stand in initialisers or in Constant nodes, biases as they are or reshaped. What is
-    no weight (integers, scalars, the attention's scale) is left out.
+    Constants stand in initialisers or in Constant nodes, biases as they are or reshaped.
 
     Raises:
         LinetuneError: the file is missing or no ONNX.
@@ -39,21 +41,39 @@ def read_onnx(path: Path) -> tuple[list[Array], dict[str, str]]:
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             constants[node.output[0]] = node.attribute[0].t
-    weights = []
+    weights = {}
     for node in model.graph.node:
         for name in node.input:
             # Popped, since a weight used twice is one weight.
             tensor = constants.pop(name, None)
             if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims:
                 continue
-            if list(tensor.dims) == [1] and "affine" not in name:
-                continue
-            weights.append(np.array(numpy_helper.to_array(tensor), np.float32))
+            weights[name] = np.array(numpy_helper.to_array(tensor), np.float32)
     return weights, {entry.key: entry.value for entry in model.metadata_props}
 
 
-def network_from_onnx(weights: list[Array], architecture: Architecture, where: object) -> Network:
-    """The folded network that those weights make.
+def exported_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
+    """The folded network of a file that linetune exported.
+
+    The exporter keeps the names of all but the constants, of which it makes other ones, and the linear
+    kernels, which it transposes; both stand in the network's order.
+
+    Raises:
+        LinetuneError: the tensors do not fit the network.
+    """
+    state = {name.removeprefix(OWN): array for name, array in tensors.items() if name.startswith(OWN)}
+    network = empty_folded(architecture, len(state.get("head.fc.bias", "?")))
+    nameless = [array for name, array in tensors.items() if not name.startswith(OWN)]
+    for dimensions in (1, 2):
+        names = [n for n, v in network.state_dict().items() if v.dim() == dimensions and n not in state]
+        arrays = [np.ascontiguousarray(array.T) for array in nameless if array.ndim == dimensions]
+        state |= dict(zip(names, arrays, strict=False))
+    fill(network, {name: torch.from_numpy(array) for name, array in state.items()}, where)
+    return network
+
+
+def official_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
+    """The folded network of an official file.
 
     The official export has merged the rep layers' branches, but neither the batch norms of plain
     convolutions nor the affines before the activations; both are folded here.
@@ -61,6 +81,10 @@ def network_from_onnx(weights: list[Array], architecture: Architecture, where: o
     Raises:
         LinetuneError: they are not this architecture's weights; names the first that differs.
     """
+    # The scale of the attention is no weight.
+    weights = [array for name, array in tensors.items() if array.shape != (1,) or "affine" in name]
+    if not weights:
+        raise LinetuneError("the ONNX file holds no weights", where)
     classes = len(weights[-1])
     network = merge(Network(architecture, classes)).eval()
     queue = iter(enumerate(weights))

@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from linetune.config.paddle.document import Document, Note
-from linetune.config.paddle.places import Places, same
+from linetune.config.paddle.places import Places, plain
 from linetune.config.paddle.settings import account_for_the_rest
 from linetune.config.paddle.stage import PaddleStage, read_stage
-from linetune.config.paddle.write import Run, run_text
+from linetune.config.paddle.write import RunSettings, run_text
 
 OFFICIAL = "PP-OCRv5_mobile_rec"
 _LABELS = "Train.dataset.label_file_list"
@@ -55,7 +55,7 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     for before, stage in pairwise(stages):
         _note_start(before, stage)
     _note_common_labels(stages)
-    run = Run(
+    run = RunSettings(
         sources=[stage.document.label for stage in stages],
         output=_output(last, places),
         base_model=_base_model(stages[0], places),
@@ -108,7 +108,7 @@ def _output(last: PaddleStage, places: Places) -> str:
 
 def _sources(stage: PaddleStage, last: PaddleStage, places: Places) -> list[str]:
     """What the stage trains on: the last stage's crops are the run's own, others are named by path."""
-    own, shared = {same(p): p for p in stage.train}, {same(p) for p in last.train}
+    own, shared = {plain(p): p for p in stage.train}, {plain(p) for p in last.train}
     if not shared <= own.keys():
         return [places.written(path) for path in own.values()]
     return ["train", *(places.written(path) for name, path in own.items() if name not in shared)]
@@ -131,7 +131,7 @@ def _note_data(stage: PaddleStage, last: PaddleStage, places: Places) -> None:
         document.note(
             key, "empty, so that PaddleOCR takes 0-9 and a-z; here the characters of the labels count"
         )
-    elif last.dictionary and same(stage.dictionary) != same(last.dictionary):
+    elif last.dictionary and plain(stage.dictionary) != plain(last.dictionary):
         document.note(
             key,
             f"{stage.dictionary}, but {last.dictionary} in the last stage: PaddleOCR throws the head away "
@@ -143,7 +143,7 @@ def _note_data(stage: PaddleStage, last: PaddleStage, places: Places) -> None:
         )
     for split, folder, files in (("Train", stage.images, stage.train), ("Eval", stage.val_images, stage.val)):
         apart = [
-            path for path in files if folder and same(posixpath.dirname(same(path)) or ".") != same(folder)
+            path for path in files if folder and plain(posixpath.dirname(plain(path)) or ".") != plain(folder)
         ]
         if apart:
             document.note(
@@ -151,7 +151,7 @@ def _note_data(stage: PaddleStage, last: PaddleStage, places: Places) -> None:
                 f"images lie in {folder}; here they are looked for beside their label file, so put "
                 f"{', '.join(apart)} there",
             )
-    if stage.val and set(map(same, stage.val)) != set(map(same, last.val)):
+    if stage.val and set(map(plain, stage.val)) != set(map(plain, last.val)):
         document.note(
             "Eval.dataset.label_file_list",
             f"validated on {', '.join(stage.val)} there, here as the last stage",
@@ -170,7 +170,7 @@ def _note_start(before: PaddleStage, stage: PaddleStage) -> None:
     path = stage.pretrained
     if path is None:
         text = "empty, so that PaddleOCR trains from nothing unless told otherwise"
-    elif before.output and same(path).startswith(same(f"{before.output}/best_accuracy")):
+    elif before.output and plain(path).startswith(plain(f"{before.output}/best_accuracy")):
         return
     else:
         text = f"{path} there"
@@ -179,7 +179,7 @@ def _note_start(before: PaddleStage, stage: PaddleStage) -> None:
 
 def _note_common_labels(stages: Sequence[PaddleStage]) -> None:
     """A chain may be run by swapping a label file's content between the stages; here all are read at once."""
-    if len(stages) > 1 and len({frozenset(map(same, stage.train)) for stage in stages}) == 1:
+    if len(stages) > 1 and len({frozenset(map(plain, stage.train)) for stage in stages}) == 1:
         for stage in stages:
             stage.document.note(
                 _LABELS,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from linetune import textfile
 from linetune.config.paddle.whitespace import odd_spaces, with_plain_spaces
-from linetune.config.yaml_file import parse, read_text
+from linetune.config.yaml_file import parse
 from linetune.errors import LinetuneError
 
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -68,7 +69,7 @@ class Document:
         Raises:
             LinetuneError: the file is missing, no YAML, or holds odd white space.
         """
-        text = read_text(path)
+        text = textfile.read(path, "configuration")
         odd = odd_spaces(text)
         if odd and not repair:
             more = f", and {len(odd) - 1} more like it" if len(odd) > 1 else ""

@@ -50,7 +50,7 @@ class Places:
         return total
 
 
-def same(path: str) -> str:
+def plain(path: str) -> str:
     """A path in one spelling, to tell whether two are one."""
     return posixpath.normpath(_slashes(path))
 

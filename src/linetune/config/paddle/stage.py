@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 
 from linetune.config.paddle.augment import Sizes, read_augment, read_sizes
-from linetune.config.paddle.changes import note_changes
 from linetune.config.paddle.document import Document
+from linetune.config.paddle.settings import note_changes
 
 _DATASETS = ("SimpleDataSet", "MultiScaleDataSet")
 _RATES = ("Optimizer.lr.learning_rate", "Optimizer.lr.max_lr", "Optimizer.lr.values")

@@ -15,7 +15,7 @@ _WORDS = {"null", "true", "false", "yes", "no", "on", "off", ".nan", ".inf"}
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSettings:
     """A run's settings, in the words of its file."""
 
     sources: list[str]
@@ -35,7 +35,7 @@ class Run:
     stages: list[PaddleStage]
 
 
-def run_text(run: Run, notes: Sequence[Note], idle: Sequence[str]) -> str:
+def run_text(run: RunSettings, notes: Sequence[Note], idle: Sequence[str]) -> str:
     """The file.
 
     Args:

@@ -12,6 +12,7 @@ from linetune import atomic, image, records
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import Finding, Severity
 from linetune.data.check.whole import Checked, room
+from linetune.data.naming import Names
 from linetune.errors import LinetuneError
 from linetune.records import Line
 
@@ -65,7 +66,7 @@ def write_clean(checked: Checked, folder: Path) -> Cleaned:
     left_out = _left_out(checked)
     kept: dict[str, list[tuple[str, str]]] = {}
     changed: list[Change] = []
-    taken: set[str] = set()
+    names = Names()
     try:
         with atomic.folder_written(folder) as partial:
             (partial / CROPS).mkdir()
@@ -78,10 +79,10 @@ def write_clean(checked: Checked, folder: Path) -> Cleaned:
                     continue
                 if text != entry.line.text:
                     changed.append(Change(entry.line.source, f"{entry.line.text!a} became {text!a}"))
-                name = _copy(entry, partial / CROPS, taken, changed)
+                name = _copy(entry, partial / CROPS, names, changed)
                 kept.setdefault(entry.split.name, []).append((f"{CROPS}/{name}", text))
             if not kept:
-                raise LinetuneError("nothing would be left", folder)
+                raise LinetuneError("nothing would be left", folder, "linetune check without --fix tells why")
             for split, pairs in kept.items():
                 records.write_labels(partial / f"{split}.txt", pairs)
             gone = [Change(source, why) for source, why in left_out.items()]
@@ -114,16 +115,10 @@ def _still_wrong(checked: Checked, entry: Entry, text: str) -> Iterable[Finding]
             yield finding
 
 
-def _copy(entry: Entry, folder: Path, taken: set[str], changed: list[Change]) -> str:
+def _copy(entry: Entry, folder: Path, names: Names, changed: list[Change]) -> str:
     path = entry.line.image
     turned = entry.look is not None and entry.look.orientation != 1
-    suffix = ".png" if turned else path.suffix
-    name, number = f"{path.stem}{suffix}", 1
-    # Without regard to case, as file systems of Windows and macOS compare.
-    while name.lower() in taken:
-        number += 1
-        name = f"{path.stem}_{number}{suffix}"
-    taken.add(name.lower())
+    name = names.take(path.stem, ".png" if turned else path.suffix)
     if turned:
         image.write(folder / name, image.read(path))
         changed.append(Change(entry.line.source, "turned upright"))

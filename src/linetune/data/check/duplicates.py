@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,15 @@ class Entry:
     look: Look | None
 
 
+class Near(NamedTuple):
+    """Two images that are nearly equal, the one to keep in front."""
+
+    first: Entry
+    second: Entry
+    turned: bool
+    """Whether one of them stands on its head."""
+
+
 def same_content(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Groups with the very same pixels, single images included.
 
@@ -35,8 +45,8 @@ def same_content(entries: Sequence[Entry]) -> list[list[Entry]]:
     return list(groups.values())
 
 
-def nearly_same(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
-    """Pairs of images that are nearly equal, the most alike first, the one to keep in front.
+def nearly_same(entries: Sequence[Entry]) -> list[Near]:
+    """Pairs of images that are nearly equal, the most alike first.
 
     Of images with the same pixels, one takes part; what shows nothing is like everything and takes none.
     """
@@ -46,38 +56,40 @@ def nearly_same(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
         return []
     pairs: list[Pair] = near_pairs(
         np.array([look.bits for _, look in kept], np.uint64),
+        np.array([look.turned_bits for _, look in kept], np.uint64),
         np.stack([look.thumbnail for _, look in kept]),
         np.array([look.width / look.height for _, look in kept]),
     )
-    return [(kept[pair.first][0], kept[pair.second][0]) for pair in pairs]
+    return [Near(kept[pair.first][0], kept[pair.second][0], pair.turned) for pair in pairs]
 
 
 def findings(entries: Sequence[Entry]) -> Iterator[Finding]:
     """A finding for every image that stands, or nearly stands, a second time."""
     for first, *others in same_content(entries):
         for other in others:
-            yield from _told(first, other, "")
+            yield from _told(first, other)
     told: set[tuple[str, str]] = set()
-    for first, other in nearly_same(entries):
-        for finding in _told(first, other, "near-"):
+    for first, other, turned in nearly_same(entries):
+        turn = " turned upside down" if turned else ""
+        for finding in _told(first, other, "near-", turn):
             # Of a dozen alike, every one is told once, with its nearest.
             if (finding.kind, finding.source) not in told:
                 told.add((finding.kind, finding.source))
                 yield finding
 
 
-def _told(first: Entry, second: Entry, near: str) -> Iterator[Finding]:
+def _told(first: Entry, second: Entry, near: str = "", turn: str = "") -> Iterator[Finding]:
     a, b = first.line, second.line
-    like = "nearly the image" if near else "the image"
+    like = f"{'nearly ' if near else ''}the image of {a.source}{turn}"
     across = first.split is not second.split
     found = []
     if across:
         severity = Severity.warning if near else Severity.error
-        found.append((f"{near}leak", severity, f"{like} of {a.source}", "leave one of them out"))
+        found.append((f"{near}leak", severity, like, "leave one of them out"))
     if a.text != b.text:
-        message = f"{b.text!r} on {like} of {a.source}, which has {a.text!r}"
+        message = f"{b.text!r} on {like}, which has {a.text!r}"
         found.append((f"{near}conflict", Severity.warning, message, "one of the labels is wrong"))
     elif not across:
-        found.append((f"{near}duplicate", Severity.warning, f"{like} of {a.source}", ""))
+        found.append((f"{near}duplicate", Severity.warning, like, ""))
     for kind, severity, message, hint in found:
         yield Finding(kind, severity, b.source, message, hint or None, a.source)

@@ -44,6 +44,8 @@ class Look:
     digest: bytes
     """Of the pixels, so that the same picture in another format is the same."""
     bits: int
+    turned_bits: int
+    """The hash of the crop, and of the crop turned by half."""
     thumbnail: NDArray[np.uint8]
     contrast: float
     orientation: int
@@ -81,6 +83,7 @@ def look(path: Path) -> Look:
         height,
         digest.digest(),
         near.difference_hash(grey),
+        near.difference_hash(np.ascontiguousarray(grey[::-1, ::-1])),
         near.thumbnail(grey),
         float(grey.std()),
         _orientation(path),

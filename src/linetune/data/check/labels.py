@@ -12,6 +12,7 @@ from linetune import records
 from linetune.charset import SPACE, Charset, show
 from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
+from linetune.errors import LinetuneError
 from linetune.image import frames_needed
 from linetune.records import Line
 
@@ -51,12 +52,16 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
     """The splits' lines, and a finding for every line that is no label.
 
     Raises:
-        LinetuneError: a label file is missing, not UTF-8 or empty.
+        LinetuneError: a label file is missing, not UTF-8 or empty, or two splits name it.
     """
     splits, findings = [], []
+    taken: dict[Path, str] = {}
     for name, paths in files.items():
         lines: list[Line] = []
         for path in dict.fromkeys(paths):
+            if (other := taken.setdefault(path.resolve(), name)) != name:
+                hint = "linetune split divides one file into several"
+                raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
             good, bad = records.scan_labels(path)
             lines += good
             findings += [error(_KINDS[e.what], source, e.what, e.hint) for source, e in bad.items()]

@@ -1,4 +1,4 @@
-"""Images that are nearly equal: the same picture stored, scaled or brightened another way.
+"""Images that are nearly equal: the same picture stored, scaled, brightened or turned another way.
 
 A difference hash finds candidates. Alone it would not do for lines of text: of photographs of wire markers
 whose hashes are equal, nine pairs in ten show different codes. So small pictures of the candidates are
@@ -36,6 +36,8 @@ class Pair(NamedTuple):
     first: int
     second: int
     similarity: float
+    turned: bool
+    """Whether one of them has to be turned by half."""
 
 
 def difference_hash(grey: NDArray[np.uint8]) -> int:
@@ -50,28 +52,37 @@ def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def near_pairs(
-    hashes: NDArray[np.uint64], thumbnails: NDArray[np.uint8], shapes: NDArray[np.float64]
+    hashes: NDArray[np.uint64],
+    turned: NDArray[np.uint64],
+    thumbnails: NDArray[np.uint8],
+    shapes: NDArray[np.float64],
 ) -> list[Pair]:
-    """All pairs that are nearly equal, the most alike first.
+    """All pairs that are nearly equal, as they are or one of them turned by half, the most alike first.
 
     Args:
         hashes: of :func:`difference_hash`.
+        turned: the same, of the pictures turned by half.
         thumbnails: of :func:`thumbnail`, one a row; none without contrast.
         shapes: ratios of width to height.
     """
-    found = []
+    count, found = len(hashes), []
+    hashes, shapes = np.concatenate((hashes, turned)), np.concatenate((shapes, shapes))
+    thumbnails = np.concatenate((thumbnails, thumbnails[:, ::-1]))
     for first, second in _candidates(hashes):
         alike = np.abs(np.log(shapes[first] / shapes[second])) < np.log(SHAPES)
-        first, second = first[alike], second[alike]
+        first, second = np.minimum(first, second)[alike], np.maximum(first, second)[alike]
+        # Two turned ones are alike where the upright ones are, and one turned with one upright meets twice.
+        once = (first < count) & ((second < count) | (first < second - count))
+        first, second = first[once], second[once]
         for start in range(0, len(first), _BLOCK):
             one, other = first[start : start + _BLOCK], second[start : start + _BLOCK]
             similarity = (_normal(thumbnails[one]) * _normal(thumbnails[other])).sum(1)
             near = similarity >= SIMILAR
             found += [
-                Pair(int(min(a, b)), int(max(a, b)), float(s))
+                Pair(int(a), int(b) % count, float(s), bool(b >= count))
                 for a, b, s in zip(one[near], other[near], similarity[near], strict=True)
             ]
-    return sorted(found, key=lambda pair: (-round(pair.similarity, 6), pair.first, pair.second))
+    return sorted(found, key=lambda pair: (-round(pair.similarity, 6), pair.first, pair.second, pair.turned))
 
 
 def _normal(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

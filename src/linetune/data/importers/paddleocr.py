@@ -13,7 +13,7 @@ from linetune.errors import LinetuneError
 _SUFFIXES = "|".join(suffix[1:] for suffix in sorted(image.SUFFIXES))
 _ROW = re.compile(rf'([^\t]+\.({_SUFFIXES})|\[\s*"[^\t]*)\t(?!\s*\[\s*(\{{|\]))', re.IGNORECASE)
 _LIST = re.compile(r'\[\s*"')
-_OTHERS = {".csv", ".tsv", ".json", ".jsonl"}
+_OTHERS = (*texts.TABLES, ".json", ".jsonl")
 
 
 def find(path: Path) -> list[Path]:

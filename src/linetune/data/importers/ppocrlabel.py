@@ -91,11 +91,11 @@ def find_crops(path: Path) -> list[Path]:
     return [path] if path.name == "rec_gt.txt" else []
 
 
-def find_crops_asked_for(path: Path) -> list[Path]:
+def find_crops_asked(path: Path) -> list[Path]:
     """rec_gt.txt, whatever else there is."""
     crops = path / "rec_gt.txt"
     return [crops] if crops.is_file() else []
 
 
 PHOTOS = Format(find, read)
-CROPS = Format(find_crops, paddleocr.read, asked=find_crops_asked_for)
+CROPS = Format(find_crops, paddleocr.read, find_asked=find_crops_asked)

@@ -70,7 +70,7 @@ def _named(path: Path, name: str) -> list[tuple[str, Path]]:
         return [(name, path)] if path.is_dir() else []
     if path.is_file():
         return [(name, path)]
-    return [(name, entry) for entry in (form.asked or form.find)(path)]
+    return [(name, entry) for entry in (form.find_asked or form.find)(path)]
 
 
 def _recognised(path: Path) -> list[tuple[str, Path]]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from linetune import records
-from linetune.data.importers import target as folders
-from linetune.data.importers.naming import Names
+from linetune.data.importers import folder
 from linetune.data.importers.registry import READERS, choose
 from linetune.data.importers.source import Source
 from linetune.data.importers.writing import Writer
+from linetune.data.naming import Names
 from linetune.errors import LinetuneError
 
 
@@ -77,16 +77,16 @@ def import_crops(
     own = target.resolve()
     if entry.resolve().is_relative_to(own):
         raise LinetuneError("the source lies in the target", entry, "choose another --to")
-    old = folders.earlier(own, overwrite)
+    old = folder.earlier(own, overwrite)
     given = Source(entry, images, own, pattern)
     try:
         items = READERS[name].read(given)
     except OSError as error:
         raise LinetuneError(f"cannot be read ({error.strerror})", entry) from None
-    with folders.replacing(own, old) as part:
+    with folder.replacing(own, old) as part:
         kept = {path.name.lower() for path in old}
-        others = (own / folders.IMAGES).glob("*")
-        writer = Writer(part / folders.IMAGES, Names(p.name for p in others if p.name.lower() not in kept))
+        others = (own / folder.IMAGES).glob("*")
+        writer = Writer(part / folder.IMAGES, Names(p.name for p in others if p.name.lower() not in kept))
         pairs: list[tuple[str, str]] = []
         refused: list[LinetuneError] = []
         for number, item in enumerate(items, 1):
@@ -99,9 +99,9 @@ def import_crops(
             progress(number, len(items))
         if not pairs:
             raise _nothing(entry, refused)
-        records.write_labels(part / folders.LABELS, ((f"{folders.IMAGES}/{n}", text) for n, text in pairs))
-        result = Imported(target / folders.LABELS, entry, name, len(pairs), refused, _notes(given))
-        folders.write_record(part, [n for n, _ in pairs], result.as_dict())
+        records.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
+        result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, _notes(given))
+        folder.write_record(part, [n for n, _ in pairs], result.as_dict())
     return result
 
 

@@ -133,7 +133,7 @@ class Format:
     """The sources of this format that a path is or directly holds."""
     read: Callable[[Source], Sequence[Item]]
     """The crops of one source; raises LinetuneError when it is unusable as a whole."""
-    asked: Callable[[Path], list[Path]] | None = None
+    find_asked: Callable[[Path], list[Path]] | None = None
     """As ``find``, where the user named the format; as ``find`` by default."""
     folder: bool = False
     """Only a folder can be of this format."""

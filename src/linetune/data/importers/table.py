@@ -13,14 +13,13 @@ from linetune.errors import LinetuneError
 
 IMAGE = ("image", "path", "file", "filename", "imagepath", "filepath")
 TEXT = ("text", "label", "transcription", "words")
-_SUFFIXES = (".csv", ".tsv")
 
 
 def find(path: Path) -> list[Path]:
     """Tables; in a folder only those with a header that names both columns."""
     if path.is_file():
-        return [path] if path.suffix.lower() in _SUFFIXES else []
-    return [p for p in texts.files(path, *_SUFFIXES) if _has_header(p)]
+        return [path] if path.suffix.lower() in texts.TABLES else []
+    return [p for p in texts.files(path, *texts.TABLES) if _has_header(p)]
 
 
 def _has_header(path: Path) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from linetune import textfile
 from linetune.errors import LinetuneError
 
+TABLES = (".csv", ".tsv")
+"""How the names of tables end, in lower case."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
 _BETWEEN = re.compile(r"[\s,:]*")
@@ -29,8 +31,8 @@ def decode(path: Path) -> tuple[str, bool]:
     try:
         return decode_bytes(data)
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise LinetuneError("neither UTF-8 nor GBK", f"{path}:{line}", "save the file as UTF-8") from None
+        place = f"{path}:{textfile.line_of(error)}"
+        raise LinetuneError("neither UTF-8 nor GBK", place, "save the file as UTF-8") from None
 
 
 def decode_bytes(data: bytes) -> tuple[str, bool]:
@@ -41,18 +43,10 @@ def decode_bytes(data: bytes) -> tuple[str, bool]:
     """
     try:
         return data.decode("utf-8-sig"), False
-    except UnicodeDecodeError as error:
-        if not _is_damaged_utf8(data):
-            with suppress(UnicodeDecodeError):
-                return data.decode("gbk"), True
-        raise error from None
-
-
-def _is_damaged_utf8(data: bytes) -> bool:
-    # A few broken bytes among many good characters: GBK often decodes that too, to nonsense.
-    text = data.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
-    return sum(character > "\x7f" for character in text) - broken > broken
+    except UnicodeDecodeError:
+        if not textfile.is_gbk(data):
+            raise
+        return data.decode("gbk"), True
 
 
 def rows(text: str) -> Iterator[tuple[int, str]]:

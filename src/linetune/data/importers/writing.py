@@ -9,8 +9,8 @@ import numpy as np
 
 from linetune import image
 from linetune.data.importers.cut import cut
-from linetune.data.importers.naming import Names
 from linetune.data.importers.source import Box, Found
+from linetune.data.naming import Names, safe
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 
@@ -42,7 +42,7 @@ class Writer:
         try:
             if isinstance(found.pixels, Box):
                 crop = cut(self._decoded(found.pixels.photo), found.pixels.corners)
-                name = self.names.take(found.stem, ".png")
+                name = self.names.take(safe(found.stem), ".png")
                 image.write(self.folder / name, crop)
                 return name
             data, suffix = _content(found.pixels)
@@ -53,7 +53,7 @@ class Writer:
             what = f"{error.what}: {error.where}" if elsewhere else error.what
             of_box = f"{found.text!r}: {what}" if isinstance(found.pixels, Box) else what
             raise LinetuneError(of_box, found.place) from None
-        name = self.names.take(found.stem, suffix or _suffix(data))
+        name = self.names.take(safe(found.stem), suffix or _suffix(data))
         (self.folder / name).write_bytes(data)
         return name
 

@@ -1,4 +1,4 @@
-"""File names that are unique and safe on every system."""
+"""File names that are unique and safe on every system, whatever the crops were called."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ class Names:
         self._next: dict[str, int] = {}
 
     def take(self, stem: str, suffix: str) -> str:
-        """A name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores."""
-        safe = _UNSAFE.sub("_", stem).strip("._-")[:_LONGEST].rstrip("._-") or "crop"
-        if _RESERVED.fullmatch(safe):
-            safe = f"crop_{safe}"
-        name, key = f"{safe}{suffix}", f"{safe}{suffix}".lower()
+        """The name ``stem`` and ``suffix`` make, with a number between them where that is taken."""
+        name, key = f"{stem}{suffix}", f"{stem}{suffix}".lower()
         # Where the last of the same name left off: a folder a label may bring thousands of 1.png.
         number = self._next.get(key, 2)
         while name.lower() in self._taken:
-            name = f"{safe}-{number}{suffix}"
+            name = f"{stem}-{number}{suffix}"
             number += 1
         self._next[key] = number
         self._taken.add(name.lower())
         return name
+
+
+def safe(stem: str) -> str:
+    """A name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores."""
+    plain = _UNSAFE.sub("_", stem).strip("._-")[:_LONGEST].rstrip("._-") or "crop"
+    return f"crop_{plain}" if _RESERVED.fullmatch(plain) else plain
