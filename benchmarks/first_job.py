@@ -55,10 +55,10 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.resolve()
     synthetic = rendered(folder / "synthetic", SYNTHETIC * options.scale, "font_roboto", 0)
-    real = rendered(folder / "real", REAL * options.scale, "font_intuitive", 1)
-    val = rendered(folder / "val", HELD_OUT * min(1, options.scale * 2), "font_intuitive", 2)
-    test = rendered(folder / "test", HELD_OUT * min(1, options.scale * 2), "font_intuitive", 3)
-    labels = {name: one.output / "labels.txt" for name, one in (("real", real), ("val", val), ("test", test))}
+    rendered(folder / "real", REAL * options.scale, "font_intuitive", 1)
+    rendered(folder / "val", HELD_OUT * min(1, options.scale * 2), "font_intuitive", 2)
+    rendered(folder / "test", HELD_OUT * min(1, options.scale * 2), "font_intuitive", 3)
+    labels = {name: folder / name / "labels.txt" for name in ("real", "val", "test")}
     config = Config(
         output=folder / "run",
         seed=secrets.randbits(32),  # of its own, so that no features stored by an earlier run are read

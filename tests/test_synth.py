@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import json
 import random
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,13 @@ import pytest
 
 from linetune import image, records
 from linetune.config import Synth
+from linetune.config.schema import Material
 from linetune.errors import LinetuneError
-from linetune.synth import Rule, fonts, generate, is_current, preview, scene
+from linetune.image import Crop
+from linetune.synth import Rule, fonts, generate, is_current, looks, preview, scene
+from linetune.synth.compare import told_apart
+from linetune.synth.generate import stream
+from linetune.synth.looks import Look
 from linetune.synth.render import Renderer
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files"
@@ -22,9 +28,13 @@ AMATIC = Path(str(resources.files("font_amatic_sc"))) / "files"
 CODES = r"-?(QF\d{1,2}|[A-Z]{2}[0-9.:]{0,3}\d|2[NP]24)"
 
 
-def settings(output: Path, **changes: Any) -> Synth:
+def settings(output: Path | None, **changes: Any) -> Synth:
     values = {"rule": CODES, "fonts": ROBOTO / "Roboto-Bold.ttf", "count": 40, "output": output}
     return Synth.model_validate(values | changes)
+
+
+def same_files(one: Path, other: Path) -> bool:
+    return files(one) == files(other)
 
 
 def quiet(_: int) -> None:
@@ -127,16 +137,105 @@ def test_half_turn_turns_every_crop(tmp_path: Path) -> None:
     assert all(np.array_equal(upright(i)[0][::-1, ::-1], turned(i)[0]) for i in range(6))
 
 
-def test_ink_stands_out_from_every_paper(tmp_path: Path) -> None:
+def test_ink_stands_out_from_every_surface(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     image.write(photo, noise)
+    materials: tuple[Material, ...] = ("plastic", "paper", "metal", "concrete")
     for seed in range(150):
         rng = np.random.default_rng(seed)
-        paper = scene.paper(rng, 30, 80, photo if seed % 2 else None)
-        colour = scene.ink(rng, paper)
-        assert np.abs(scene.luminance(paper) - scene.luminance(colour)).min() >= scene.CONTRAST - 0.01
+        look = looks.imagined(rng)
+        # Ink and surface may have been measured on a faint crop.
+        look = replace(look, ink=look.paper) if seed % 3 == 0 else look
+        where = photo if seed % 2 else None
+        surface = scene.surface(rng, 30, 80, look, materials[seed % 4], where, recolour=seed % 4 == 1)
+        colour = scene.ink(look, surface)
+        assert np.abs(surface @ looks.LUMINANCE - colour @ looks.LUMINANCE).min() >= scene.CONTRAST - 0.5
         assert 0 <= colour.min() <= colour.max() <= 255
+
+
+def written(text: str, **changes: Any) -> Crop:
+    """A crop that shows what a look says, and nothing else."""
+    canvas = np.full((120, 60 + 60 * len(text), 3), changes.get("paper", (200, 200, 200)), np.uint8)
+    cv2.putText(canvas, text, (20, 90), cv2.FONT_HERSHEY_SIMPLEX, 2.6, changes.get("ink", (20, 20, 20)), 9)
+    shear = np.array([[1, -changes.get("slant", 0.0), 60 * changes.get("slant", 0.0)], [0, 1, 0]])
+    canvas = np.asarray(cv2.warpAffine(canvas, shear, canvas.shape[1::-1], borderMode=cv2.BORDER_REPLICATE))
+    canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), 120 * changes.get("blur", 0.01)))
+    noise = np.random.default_rng(0).normal(0, changes.get("noise", 0.01), (*canvas.shape[:2], 1))
+    return np.asarray(np.clip(canvas + noise + 0.5, 0, 255), np.uint8)
+
+
+def look_of(**changes: Any) -> Look:
+    look = looks.measure(written("HX48", **changes))
+    assert look is not None
+    return look
+
+
+def test_a_look_is_what_was_drawn() -> None:
+    plain = look_of()
+    assert plain.height == 120
+    assert plain.contrast == pytest.approx(-180, abs=5)
+    assert plain.brightness == pytest.approx(200, abs=3)
+    assert plain.top == pytest.approx(plain.bottom, abs=0.1)
+    assert plain.noise < 0.5
+    assert abs(plain.slant) <= 0.1
+    assert 0.5 < plain.glyph < plain.pitch < 1.1
+    assert look_of(paper=(30, 200, 220)).saturation == pytest.approx(190, abs=5)
+    assert look_of(paper=(20, 20, 20), ink=(220, 220, 220)).contrast == pytest.approx(200, abs=5)
+    assert look_of(noise=6).noise == pytest.approx(6, rel=0.25)
+    assert look_of(slant=0.25).slant - plain.slant == pytest.approx(0.25, abs=0.08)
+    for sigma in (0.02, 0.035):
+        assert look_of(blur=sigma).blur == pytest.approx(sigma, rel=0.25)
+
+
+@pytest.mark.parametrize("crop", [np.full((40, 90, 3), 128, np.uint8), np.zeros((3, 2, 3), np.uint8)])
+def test_a_crop_without_a_line_has_no_look(crop: Crop) -> None:
+    assert looks.measure(crop) is None
+
+
+def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
+    lines = []
+    for i in range(12):
+        crop = written("HX48", paper=(30, 200, 220), ink=(10, 10, 120 if i % 2 else 10), slant=0.2)
+        small = np.asarray(cv2.resize(crop, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA), np.uint8)
+        image.write(tmp_path / f"{i}.png", small)
+        lines.append((f"{i}.png", "HX48"))
+    labels = tmp_path / "labels.txt"
+    records.write_labels(labels, lines)
+    renderer = Renderer.of(settings(tmp_path / "out", looks=labels))
+    seen = [look for look in (looks.measure(renderer(i)[0]) for i in range(60)) if look is not None]
+    assert len(seen) > 50
+    median = {name: float(np.median(values)) for name, values in looks.as_table(seen).items()}
+    assert median["height"] == pytest.approx(36, rel=0.2)
+    assert median["saturation"] > 120
+    assert median["contrast"] < -90
+    assert median["slant"] > 0.08
+
+
+def test_looks_that_cannot_be_had(tmp_path: Path) -> None:
+    image.write(tmp_path / "grey.png", np.full((40, 90, 3), 128, np.uint8))
+    records.write_labels(tmp_path / "labels.txt", [("grey.png", "A")])
+    with pytest.raises(LinetuneError, match="no crop on which text and surface can be told apart"):
+        Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
+    with pytest.raises(LinetuneError, match=r"none\.txt"):
+        Renderer.of(settings(tmp_path / "out", looks=tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize("style", ["print", "outline", "dots", "peened", "engraved"])
+def test_every_style_can_be_seen(tmp_path: Path, style: str) -> None:
+    renderer = Renderer.of(settings(tmp_path, style=style))
+    printed = Renderer.of(settings(tmp_path))
+    pairs = [(renderer(i)[0], printed(i)[0]) for i in range(8)]
+    assert all(crop.std() > 4 for crop, _ in pairs)
+    assert all(np.array_equal(a, b) == (style == "print") for a, b in pairs)
+
+
+def test_text_before_degradation_is_black_on_white(tmp_path: Path) -> None:
+    renderer = Renderer.of(settings(tmp_path))
+    crop, text = renderer.undegraded(3)
+    assert text == renderer(3)[1] == renderer.text(3)
+    assert crop.min() < 20
+    assert (crop[0] == 255).all()
 
 
 def test_photos_become_backgrounds(tmp_path: Path) -> None:
@@ -173,7 +272,15 @@ def test_a_finished_folder_is_used_again(tmp_path: Path) -> None:
     before = labels.stat().st_mtime_ns
     assert is_current(wanted)
     assert generate(wanted, quiet).stat().st_mtime_ns == before
-    for change in ({"seed": 1}, {"count": 4}, {"half_turn": 0.5}, {"rule": "A"}, {"fonts": AMATIC}):
+    for change in (
+        {"seed": 1},
+        {"count": 4},
+        {"half_turn": 0.5},
+        {"rule": "A"},
+        {"fonts": AMATIC},
+        {"style": "dots"},
+        {"material": "metal"},
+    ):
         assert not is_current(settings(tmp_path / "out", **({"count": 3} | change)))
     (tmp_path / "out/images/000001.jpg").unlink()
     assert not is_current(wanted)
@@ -188,19 +295,43 @@ def test_other_peoples_files_are_left_alone(tmp_path: Path) -> None:
     assert list(files(tmp_path)) == ["notes.txt"]
 
 
+def test_crops_without_a_folder_are_the_same_at_the_networks_height() -> None:
+    wanted = settings(None)
+    lines, crops = stream(wanted, workers=2)
+    renderer = Renderer.of(wanted)
+    for i, (line, crop) in enumerate(zip(lines, crops, strict=True)):
+        assert line.text == renderer.text(i)
+        if i % 10 == 0:
+            assert np.array_equal(crop, image.resize(renderer(i)[0]))
+    with pytest.raises(LinetuneError, match=r"synth.output: no folder for the crops"):
+        generate(wanted, quiet)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupted_run_leaves_no_labels_and_starts_again(tmp_path: Path, workers: int) -> None:
+def test_an_interrupted_run_leaves_no_labels_and_is_completed(tmp_path: Path, workers: int) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    generate(settings(tmp_path, count=1), quiet)
+    here = tmp_path / "interrupted"
+    generate(settings(here, count=1, seed=1), quiet)
     with pytest.raises(KeyboardInterrupt):
-        generate(settings(tmp_path), interrupt, workers)
-    assert not (tmp_path / "labels.txt").exists()
-    assert not is_current(settings(tmp_path))
-    generate(settings(tmp_path), quiet, workers=1)
-    assert is_current(settings(tmp_path))
-    assert json.loads((tmp_path / "synth.json").read_text(encoding="utf-8"))["count"] == 40
+        generate(settings(here), interrupt, workers)
+    assert not (here / "labels.txt").exists()
+    assert not is_current(settings(here))
+    there = {path: path.stat().st_mtime_ns for path in here.rglob("*.jpg")}
+    assert there
+    generate(settings(here), quiet, workers=1)
+    assert all(path.stat().st_mtime_ns == time for path, time in there.items()), "none is rendered again"
+    generate(settings(tmp_path / "whole"), quiet, workers=1)
+    assert same_files(here, tmp_path / "whole")
+
+
+def test_crops_of_other_settings_are_not_taken_for_these(tmp_path: Path) -> None:
+    here = tmp_path / "out"
+    generate(settings(here, count=50, seed=1), quiet, workers=1)
+    generate(settings(here), quiet, workers=1)
+    generate(settings(tmp_path / "whole"), quiet, workers=1)
+    assert same_files(here, tmp_path / "whole")
 
 
 def test_the_preview_shows_the_first_crops(tmp_path: Path) -> None:
@@ -209,3 +340,22 @@ def test_the_preview_shows_the_first_crops(tmp_path: Path) -> None:
     cells = [sheet[y : y + 64, x : x + 240] for y in (0, 64) for x in (0, 240, 480)]
     assert all(cv2.cvtColor(cell, cv2.COLOR_BGR2GRAY).std() > 5 for cell in cells)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_preview_shows_real_crops_beside(tmp_path: Path, make_crops: Callable[..., Path]) -> None:
+    labels = make_crops(tmp_path / "crops", ["AB12", "CD34", "EF56"])
+    sheet = preview(settings(tmp_path / "out", looks=labels), 2, 2)
+    height, width = sheet.shape[:2]
+    assert height > 128
+    assert width > 960
+    rendered = preview(settings(tmp_path / "out", looks=labels, seed=1), 2, 2)
+    same = (sheet == rendered).all((0, 2))
+    assert same[:480].all(), "the real ones stand left"
+    assert not same[-480:].all()
+
+
+def test_sets_are_told_apart_only_if_they_differ() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0, 1, (2, 300, 40))
+    assert told_apart(one, other) == pytest.approx(0.5, abs=0.08)
+    assert told_apart(one, other + 0.5) > 0.85

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import OVERRIDES, refuse_existing
+from linetune.cli.options import OVERRIDES, JsonOption, print_json, refuse_existing
 from linetune.errors import LinetuneError
+
+if TYPE_CHECKING:
+    from linetune.config import Synth
+
+COMPARED = 500
+"""Most crops of each kind that ``--measure`` looks at."""
 
 
 def synth(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's file, for its synth section.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help=f"Such as synth.count=20000; {OVERRIDES}")
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help=f"Such as synth.half_turn=0.1; {OVERRIDES}"),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, help="Crops to render, instead of the file's.")
     ] = None,
     preview: Annotated[
         Path | None, typer.Option(help="Write a contact sheet to this image file instead of the crops.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the preview's file.")] = False,
+    measure: Annotated[
+        Path | None,
+        typer.Option(metavar="LABELS", help="Say how far rendered crops are from these real ones instead."),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Render labelled crops from a sequence rule, fonts and backgrounds."""
     from linetune import image
@@ -27,19 +42,52 @@ def synth(
     from linetune.report.terminal import terminal
     from linetune.synth import generate, is_current
     from linetune.synth import preview as contact_sheet
-    from linetune.training.reporter import count
+    from linetune.training.reporter import count as counted
 
-    settings = load(config, overrides or ()).synth
+    run = load(config, overrides or ())
+    settings = run.synth
     if settings is None:
         raise LinetuneError("there is no synth section", config, "linetune init DIR writes an example")
+    if count is not None:
+        settings = settings.model_copy(update={"count": count})
+    if measure is not None:
+        _measure(run.base_model, settings, measure, as_json)
+        return
     if preview is not None:
         refuse_existing(preview, overwrite)
-        image.write(preview, contact_sheet(settings, 12, 6))
+        image.write(preview, contact_sheet(settings, 16, 3))
         print(f"wrote {preview}")
         return
     if is_current(settings):
         print(f"{settings.count} crops in {settings.output} are up to date")
         return
     with terminal() as reporter:
-        labels = generate(settings, count(reporter, "rendering", settings.count))
+        labels = generate(settings, counted(reporter, "rendering", settings.count))
     print(f"wrote {labels} with {settings.count} crops")
+
+
+def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
+    from linetune import image
+    from linetune.records import read_labels
+    from linetune.report.synthesis import comparison_table
+    from linetune.report.terminal import console, terminal
+    from linetune.synth.compare import compare
+    from linetune.synth.render import Renderer
+    from linetune.weights.official import load_base
+
+    lines = read_labels(labels)
+    # Spread over the file, since neighbours are often of one photo.
+    lines = lines[:: -(-len(lines) // COMPARED)]
+    renderer = Renderer.of(settings)
+    with terminal() as reporter:
+        real, rendered = [], []
+        for done, line in enumerate(lines, 1):
+            real.append(image.read(line.image))
+            rendered.append(renderer(done - 1)[0])
+            reporter.progress("rendering", done, len(lines))
+        base = load_base(base_model, lambda done, total: reporter.progress("weights", done, total))
+        compared = compare(real, rendered, base.network)
+    if as_json:
+        print_json(compared.as_dict())
+    else:
+        console().print(comparison_table(compared))

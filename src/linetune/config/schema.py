@@ -144,16 +144,33 @@ class Data(Strict):
     test: FilePaths | None = None
 
 
+Style = Literal["print", "outline", "dots", "peened", "engraved"]
+Material = Literal["plastic", "paper", "metal", "concrete"]
+
+
 class Synth(Strict):
     """Rendered crops for the stages that use them."""
 
     rule: Annotated[str, Field(min_length=1, description="regular expression that the target's texts follow")]
     fonts: FilePaths = Field(description="font files, or folders searched for .ttf, .otf and .ttc")
     backgrounds: FilePaths | None = Field(
-        None, description="photos to cut backgrounds from; plain when absent"
+        None, description="photos to cut backgrounds from, for six crops in ten"
     )
+    looks: FilePaths | None = Field(
+        None, description="label files of real crops whose sizes, colours, blur and so on are copied"
+    )
+    style: Annotated[list[Style], BeforeValidator(_as_list), Field(min_length=1)] = ["print"]
+    material: Annotated[list[Material], BeforeValidator(_as_list), Field(min_length=1)] = [
+        "plastic",
+        "paper",
+        "metal",
+        "concrete",
+    ]
     count: PositiveInt = Field(5000, description="crops to render")
-    output: FilePath = Field(description="folder for the crops and their labels.txt")
+    output: FilePath | None = Field(
+        None,
+        description="folder for the crops and their labels.txt; without it they go straight into training",
+    )
     half_turn: Probability = Field(0, description="share of crops rendered upside down")
     seed: int = 0
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import overload
 
 import numpy as np
@@ -84,6 +85,7 @@ def load_dataset(
     charset: Charset | None,
     skip_bad: bool = False,
     progress: Callable[[int], None] = lambda done: None,
+    crops: Iterable[Crop] | None = None,
 ) -> Dataset:
     """Decode the crops and encode the labels.
 
@@ -93,16 +95,19 @@ def load_dataset(
             character the model lacks is a wrong reading rather than an unusable line.
         skip_bad: leave out lines that cannot be used instead of refusing them.
         progress: called with the number of lines done so far.
+        crops: the lines' images, in their order, where they are not files.
 
     Raises:
         LinetuneError: listing the first ten lines that cannot be used, and their number.
     """
 
-    def prepare(line: Line) -> tuple[Crop, list[int]] | LinetuneError:
+    def prepare(line: Line, crop: Crop | None) -> tuple[Crop, list[int]] | LinetuneError:
         try:
-            return _prepare(line, charset)
+            return _prepare(line, charset, crop)
         except LinetuneError as error:
             return error
+
+    images: Iterator[Crop | None] = repeat(None) if crops is None else iter(crops)
 
     good: list[tuple[Line, list[int]]] = []
     bad: list[LinetuneError] = []
@@ -111,7 +116,11 @@ def load_dataset(
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             # A window at a time: decoded crops must not pile up before they are packed.
             windows = (lines[start : start + WINDOW] for start in range(0, len(lines), WINDOW))
-            results = (result for window in windows for result in pool.map(prepare, window))
+            results = (
+                result
+                for window in windows
+                for result in pool.map(prepare, window, islice(images, len(window)))
+            )
             for line, result in zip(lines, results, strict=True):
                 if isinstance(result, LinetuneError):
                     bad.append(result)
@@ -130,9 +139,9 @@ def load_dataset(
     return Dataset([line for line, _ in good], packed, [label for _, label in good], len(bad))
 
 
-def _prepare(line: Line, charset: Charset | None) -> tuple[Crop, list[int]]:
+def _prepare(line: Line, charset: Charset | None, crop: Crop | None) -> tuple[Crop, list[int]]:
     try:
-        crop = image.resize(image.read(line.image))
+        crop = image.resize(image.read(line.image) if crop is None else crop)
     except LinetuneError as error:
         raise LinetuneError(f"{error.what}: {line.image}", line.source) from None
     if charset is None:

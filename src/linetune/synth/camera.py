@@ -6,55 +6,81 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from linetune.image import Crop
+from linetune.synth.looks import Look
+from linetune.synth.scene import Picture
 
-Picture = NDArray[np.float32]
+_RENDERED_BLUR = 0.4
+"""Sigma in px that drawing and warping bring with them."""
 
 
-def photograph(rng: np.random.Generator, scene: Picture, text_height: float) -> Crop:
-    """A scene as a camera sees it.
+def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
+    """A scene as a camera sees it, as blurred and noisy as a look.
 
     Args:
         rng: where the random draws come from.
         scene: BGR in grey levels 0 to 255.
-        text_height: height of the text, px; what blurs is measured by it.
+        look: blur, noise and shading.
     """
-    picture = scene * _light(rng, *scene.shape[:2])
-    if rng.random() < 0.4:
-        picture = _coarse(picture, rng.uniform(11, 22) / text_height)
-    if rng.random() < 0.6:
-        picture = _blur(picture, text_height * rng.uniform(0.01, 0.05))
-    if rng.random() < 0.12:
-        picture = _shake(picture, text_height * rng.uniform(0.06, 0.18), rng.uniform(0, math.pi))
-    if rng.random() < 0.25:
-        amount = rng.uniform(0.5, 1.5)
-        picture = picture + amount * (picture - _blur(picture, text_height * 0.06))
-    if rng.random() < 0.7:
-        picture = picture + rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0.5, 8))
+    height, width = scene.shape[:2]
+    picture = scene * _light(rng, height, width, look)
+    if rng.random() < 0.1:
+        picture = _glossy(rng, picture)
+    sigma = math.sqrt(max(0.0, (look.blur * height) ** 2 - _RENDERED_BLUR**2))
+    picture = _unsharp(rng, picture, sigma)
+    if rng.random() < 0.2:
+        amount = rng.uniform(0.3, 1.0)
+        picture = picture + amount * (picture - _blur(picture, 1.0 + sigma))
+    if look.noise > 0.1:
+        # Mostly of brightness: cameras smooth colour more.
+        grain = rng.standard_normal((height, width, 1), np.float32) * np.float32(look.noise)
+        picture = picture + grain * (1 + np.float32(0.3) * rng.standard_normal(3, np.float32))
     crop = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    return _compress(crop, int(rng.integers(35, 96))) if rng.random() < 0.7 else crop
+    return _compress(crop, int(rng.integers(35, 96))) if rng.random() < 0.6 else crop
 
 
-def _light(rng: np.random.Generator, height: int, width: int) -> Picture:
+def _light(rng: np.random.Generator, height: int, width: int, look: Look) -> Picture:
     """Brightness and colour of the light: a slope, sometimes the edge of a shadow."""
-    x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :, None]
-    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None, None]
-    slope_x, slope_y = rng.normal(0, 0.12, 2)
-    level = rng.uniform(0.55, 0.85) if rng.random() < 0.35 else rng.uniform(0.85, 1.12)
-    balance = 1 + rng.normal(0, 0.02, 3)
-    light = np.clip(1 + slope_x * x + slope_y * y, 0.6, 1.4) * level * balance
-    if rng.random() < 0.12:
-        across = x * rng.normal() + y * rng.normal() - rng.uniform(-0.4, 0.4)
-        light *= 1 - rng.uniform(0.1, 0.4) / (1 + np.exp(-across * rng.uniform(8, 40)))
-    return np.asarray(light, np.float32)
+    x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :]
+    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
+    # A slope s spreads a surface of brightness b by s b / sqrt(12).
+    steepest = min(0.8, look.shading * math.sqrt(12) / max(look.brightness, 40))
+    slope_x, slope_y = rng.normal(0, steepest / 2, 2)
+    light = np.clip(1 + np.float32(slope_x) * x + np.float32(slope_y) * y, 0.5, 1.5)
+    if rng.random() < 0.1:
+        across = (x * rng.normal() + y * rng.normal() - rng.uniform(-0.4, 0.4)) * rng.uniform(8, 40)
+        light = light * (1 - rng.uniform(0.1, 0.4) * (0.5 + 0.5 * np.tanh(across / 2)))
+    return np.asarray(light, np.float32)[:, :, None]
+
+
+def _glossy(rng: np.random.Generator, picture: Picture) -> Picture:
+    """A bright band where the surface mirrors a lamp, never so bright that the text is gone."""
+    height, width = picture.shape[:2]
+    x = np.linspace(0, width / height, width, dtype=np.float32)[None, :] - rng.uniform(0, width / height)
+    y = np.linspace(0, 1, height, dtype=np.float32)[:, None] - rng.uniform(0, 1)
+    angle = rng.uniform(0, math.pi)
+    across = (x * math.cos(angle) + y * math.sin(angle)) / rng.uniform(0.1, 0.5)
+    shine = np.float32(rng.uniform(0.15, 0.5)) * np.exp(-np.square(across))
+    return np.asarray(picture + (255 - picture) * shine[:, :, None].astype(np.float32), np.float32)
+
+
+def _unsharp(rng: np.random.Generator, picture: Picture, sigma: float) -> Picture:
+    """Blurred by ``sigma`` px: out of focus, shaken, or taken from so far that pixels were few."""
+    if sigma < 0.2:
+        return picture
+    kind = rng.random()
+    if kind < 0.25:
+        # Pixels s wide, drawn large again, blur about as much as a Gaussian of 0.45 s.
+        return _coarse(picture, min(1.0, 0.45 / sigma))
+    if kind < 0.4:
+        # A line of length l has a standard deviation of l / sqrt(12), but across only what focus leaves.
+        shaken = _shake(picture, 1.3 * sigma * math.sqrt(12), rng.uniform(0, math.pi))
+        return _blur(shaken, 0.5 * sigma)
+    return _blur(picture, sigma)
 
 
 def _coarse(picture: Picture, scale: float) -> Picture:
-    """A picture taken from further away, so with fewer pixels, and cut out larger."""
-    if scale >= 1:
-        return picture
     height, width = picture.shape[:2]
     size = max(4, round(width * scale)), max(4, round(height * scale))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -62,7 +88,7 @@ def _coarse(picture: Picture, scale: float) -> Picture:
 
 
 def _blur(picture: Picture, sigma: float) -> Picture:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), max(sigma, 0.15)), np.float32)
 
 
 def _shake(picture: Picture, length: float, angle: float) -> Picture:

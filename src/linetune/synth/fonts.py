@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
+import numpy as np
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import ImageFont
 
@@ -16,6 +19,8 @@ from linetune.synth import files
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})
 _OUTLINES = ("glyf", "CFF ", "CFF2")
+_MEASURED_AT = 64
+"""Size in px at which a font is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,16 @@ class Font:
     path: Path
     characters: frozenset[str]
     """Those of the rule that it draws."""
+    height: float
+    """Of its capitals or figures, relative to the font's size, as are the following."""
+    width: float
+    """Median width of a character's ink."""
+    advance: float
+    """Median distance from one character to the next."""
+    stroke: float
+    """Width of the strokes relative to the characters' height."""
+    slant: float
+    """Shear to the right, px a px: 0 unless it is italic."""
 
     def draws(self, text: str) -> bool:
         return self.characters.issuperset(text)
@@ -49,8 +64,8 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
     Raises:
         LinetuneError: a font cannot be opened, or a character is in none of them.
     """
-    fonts = [Font(path, _drawn(path, alphabet)) for path in find_files(paths)]
-    drawn = frozenset[str]().union(*(font.characters for font in fonts))
+    files = {path: _drawn(path, alphabet) for path in find_files(paths)}
+    drawn = frozenset[str]().union(*files.values())
     if missing := [c for c in alphabet if c not in drawn]:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         raise LinetuneError(
@@ -58,7 +73,7 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
             ", ".join(map(str, paths)),
             "add a font that does, or take the characters out of the rule",
         )
-    return [font for font in fonts if font.characters]
+    return [_measured(path, characters) for path, characters in files.items() if characters]
 
 
 @lru_cache(maxsize=256)
@@ -66,6 +81,41 @@ def face(path: Path, size: int) -> ImageFont.FreeTypeFont:
     """An opened font at ``size`` px to the em."""
     # The basic layout is in every build of Pillow, so that all machines draw the same.
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _measured(path: Path, characters: frozenset[str]) -> Font:
+    """A font with the size of what it draws, from a few of its characters."""
+    opened = face(path, _MEASURED_AT)
+    some = sorted(characters - {SPACE})
+    # Digits and capitals where there are any: a dash has no height to speak of.
+    full = [c for c in some if c.isdigit() or c.isupper()] or [c for c in some if c.isalpha()] or some
+    heights, widths, strokes = [], [], []
+    for character in full[:: max(1, len(full) // 12)]:
+        mask = np.pad(
+            np.asarray(opened.getmask(character), np.uint8).reshape(opened.getmask(character).size[::-1]), 1
+        )
+        left, top, right, bottom = opened.getbbox(character)
+        heights.append(bottom - top)
+        widths.append(right - left)
+        inside = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
+        # Distances to the edge rise from 0 to half the width across a stroke: a quarter of it in the mean.
+        strokes.append(4 * float(inside[mask > 127].mean()) if (mask > 127).any() else 0.0)
+    height = float(np.median(heights))
+    return Font(
+        path,
+        characters,
+        height=height / _MEASURED_AT,
+        width=float(np.median(widths)) / _MEASURED_AT,
+        advance=float(np.median([opened.getlength(c) for c in full[:12]])) / _MEASURED_AT,
+        stroke=float(np.median(strokes)) / height,
+        slant=_italic(path),
+    )
+
+
+def _italic(path: Path) -> float:
+    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
+        angle = float(tables["post"].italicAngle) if "post" in tables else 0.0
+    return math.tan(math.radians(-angle)) if abs(angle) < 45 else 0.0
 
 
 def _drawn(path: Path, alphabet: Iterable[str]) -> frozenset[str]:

@@ -1,7 +1,8 @@
-"""What the text stands on and what it is printed with: paper, ink, and the contrast between them."""
+"""What the text stands on: materials, parts of the user's photos, and the colour of the ink on them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,30 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linetune import image
+from linetune.config.schema import Material
 from linetune.synth import files
+from linetune.synth.looks import LUMINANCE, Look
 
-Paper = NDArray[np.float32]
+Picture = NDArray[np.float32]
 """BGR in grey levels 0 to 255, shape (height, width, 3)."""
 
-CONTRAST = 60.0
-"""Least difference of luminance between ink and paper before the camera, grey levels."""
+CONTRAST = 50.0
+"""Least difference of luminance between ink and surface before the camera, grey levels."""
 _SPREAD = 90.0
-"""Largest difference of luminance on a paper; CONTRAST then fits above or below it."""
+"""Largest difference of luminance on a surface; CONTRAST then fits above or below it."""
 _PHOTO_SIDE = 2000
-_LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
-
-_PLASTICS: tuple[tuple[float, tuple[int, int, int]], ...] = (
-    (0.5, (238, 240, 240)),  # white
-    (0.2, (35, 205, 235)),  # yellow
-    (0.15, (170, 172, 172)),  # grey
-    (0.05, (60, 60, 60)),  # black
-)
-"""Share and BGR colour of what markers are made of; the rest has any colour."""
-
-
-def luminance(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Luminance of BGR colours in the last axis (Rec. 601)."""
-    return colours @ _LUMINANCE
+_TRIED = 4
+"""Places in a photo of which the emptiest is taken."""
 
 
 def find_photos(paths: Sequence[Path]) -> list[Path]:
@@ -46,70 +37,155 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     return files.find(paths, image.SUFFIXES, "name photos or a folder of them, or leave backgrounds out")
 
 
-def paper(rng: np.random.Generator, height: int, width: int, photo: Path | None) -> Paper:
-    """A surface to print on: cut from a photo, or a plastic with its colour, gradient and grain."""
-    if photo is not None and rng.random() < 0.6:
-        surface = _cut(rng, _photo(photo), height, width)
+def surface(
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    look: Look,
+    material: Material,
+    photo: Path | None,
+    recolour: bool,
+) -> Picture:
+    """A surface to print on, with as much shading as a look has.
+
+    Args:
+        rng: where the random draws come from.
+        height: px.
+        width: px.
+        look: colour and shading.
+        material: what gives the texture, where no photo does.
+        photo: what to cut a surface from.
+        recolour: give a photo's surface the look's colour.
+    """
+    colour = np.asarray(look.paper, np.float32)
+    if photo is not None:
+        part = _cut(rng, photo, height, width)
+        mean = part.mean((0, 1))
+        texture, colour = part - mean, colour if recolour else mean
     else:
-        surface = np.full((height, width, 3), _plastic(rng), np.float32)
-        surface += _waves(rng, height, width, (2, 3), 12 * rng.random())
-    if rng.random() < 0.5:
-        surface += _waves(rng, height, width, (height // 3, width // 3), 5 * rng.random())
-    return _flatten(np.clip(surface, 0, 255))
+        texture = _MATERIALS[material](rng, height, width)[:, :, None]
+    deviation = float((texture @ LUMINANCE if texture.shape[2] == 3 else texture).std())
+    # The light's slope is part of what was measured as shading, so the texture gets a share of it.
+    texture *= np.float32(look.shading * rng.uniform(0.3, 0.9) / max(deviation, 1.0))
+    return _flatten(np.clip(colour + texture, 0, 255))
 
 
-def ink(rng: np.random.Generator, on: Paper) -> NDArray[np.float32]:
-    """A BGR colour that differs by at least ``CONTRAST`` in luminance from every pixel of a paper."""
-    bright = luminance(on)
-    below, above = float(bright.min()) - CONTRAST, 255 - (float(bright.max()) + CONTRAST)
-    tint = 1 + rng.uniform(-1, 1, 3).astype(np.float32) * (0.6 if rng.random() < 0.15 else 0.12)
-    tint /= luminance(tint)
-    # Mostly black print; the cube keeps faded print the exception. Clipping only adds contrast.
-    depth = rng.random() ** 3
-    if below >= 0 and (above < 0 or rng.random() < 0.95):
-        return np.asarray(np.minimum(below * depth * tint, 255), np.float32)
-    return np.asarray(np.maximum(255 - above * depth * tint, 0), np.float32)
+def ink(look: Look, on: Picture) -> NDArray[np.float32]:
+    """The look's ink, moved where needed so that it differs by ``CONTRAST`` from every pixel of a surface."""
+    bright = on @ LUMINANCE
+    darkest, brightest = float(bright.min()), float(bright.max())
+    colour = np.asarray(look.ink, np.float32)
+    level = float(colour @ LUMINANCE)
+    dark = level < float(bright.mean())
+    if dark and darkest < CONTRAST:
+        dark = False
+    elif not dark and brightest > 255 - CONTRAST:
+        dark = True
+    if dark:
+        return colour * np.float32(min(1.0, (darkest - CONTRAST) / max(level, 1.0)))
+    lifted = max(0.0, brightest + CONTRAST - level) / max(255 - level, 1.0)
+    return colour + (255 - colour) * np.float32(lifted)
 
 
-def _plastic(rng: np.random.Generator) -> NDArray[np.float32]:
-    pick = rng.random()
-    for share, colour in _PLASTICS:
-        if pick < share:
-            return np.array(colour, np.float32) + rng.normal(0, 4, 3).astype(np.float32)
-        pick -= share
-    return rng.uniform(40, 250, 3).astype(np.float32)
+def relief(rng: np.random.Generator, on: Picture, cover: NDArray[np.float32]) -> Picture:
+    """Text pressed into a surface or raised from it: lit on one side, in shadow on the other.
+
+    Args:
+        rng: where the random draws come from.
+        on: the surface.
+        cover: where the text is, 0 to 255, shape (height, width).
+    """
+    angle = rng.uniform(0, 2 * math.pi)
+    soft = cv2.GaussianBlur(cover, (0, 0), 0.8)
+    slope = math.cos(angle) * cv2.Sobel(soft, cv2.CV_32F, 1, 0) + math.sin(angle) * cv2.Sobel(
+        soft, cv2.CV_32F, 0, 1
+    )
+    steepest = max(1.0, float(np.abs(slope).max()))
+    strength = CONTRAST * rng.uniform(1, 2)
+    # The ground of the letters lies in some shadow, so that strokes along the light are seen too.
+    ground = soft * np.float32(-0.4 * CONTRAST / 255)
+    return on + (np.float32(strength / steepest) * slope + ground)[:, :, None]
 
 
-def _waves(rng: np.random.Generator, height: int, width: int, grid: tuple[int, int], level: float) -> Paper:
-    """Smooth grey variation, random at the points of a grid."""
-    points = rng.normal(0, level, (max(2, grid[0]), max(2, grid[1]))).astype(np.float32)
-    return np.asarray(cv2.resize(points, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)[
-        :, :, None
-    ]
+def lay_edge(rng: np.random.Generator, on: Picture, corners: NDArray[np.float32], height: float) -> None:
+    """The label's edge above or below the text, and what lies behind it."""
+    far = 3 * height
+    left, right, way = (corners[0], corners[1], -1) if rng.random() < 0.5 else (corners[3], corners[2], 1)
+    gap = way * height * rng.uniform(0.04, 0.15, 2)
+    along = (right - left) / max(1.0, float(right[0] - left[0])) * far
+    edge = np.array([left - along, right + along]) + np.outer(gap, [0, 1])
+    behind = np.vstack([edge, edge[::-1] + np.array([0, way * far])])
+    level = float(rng.uniform(10, 120))
+    cv2.fillPoly(on, [behind.round().astype(np.int32)], (level, level, level))
 
 
-def _cut(rng: np.random.Generator, photo: image.Crop, height: int, width: int) -> Paper:
-    # Magnified, so that writing in the photo gives texture but no second text.
-    scale = min(rng.uniform(0.15, 0.6), photo.shape[0] / height, photo.shape[1] / width)
+def _noise(rng: np.random.Generator, height: int, width: int) -> Picture:
+    return rng.standard_normal((max(1, height), max(1, width)), np.float32)
+
+
+def _waves(rng: np.random.Generator, height: int, width: int, cell: float) -> Picture:
+    """Smooth variation of about ``cell`` px."""
+    points = _noise(rng, max(2, round(height / cell)), max(2, round(width / cell)))
+    return np.asarray(cv2.resize(points, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _plastic(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Smooth, lit unevenly, with a slight grain."""
+    return _waves(rng, height, width, height / 2) + 0.25 * _waves(rng, height, width, 3)
+
+
+def _paper(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Fibres: a fine grain, and clouds of it."""
+    return 0.5 * _waves(rng, height, width, 2) + 0.5 * _waves(rng, height, width, height / 4)
+
+
+def _metal(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Brushed: streaks along the line, brighter here and there."""
+    streaks = cv2.blur(_noise(rng, height, width), (max(3, width // 3), 1)) * np.float32((width / 3) ** 0.5)
+    return np.asarray(streaks, np.float32) + _waves(rng, height, width, height)
+
+
+def _concrete(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Grains of every size, and pits."""
+    sizes = (height / 3, height / 8, 2)
+    grains = sum((_waves(rng, height, width, size) for size in sizes), np.zeros((height, width), np.float32))
+    return np.where(grains < -2.2, grains - 2, grains)
+
+
+_MATERIALS = {"plastic": _plastic, "paper": _paper, "metal": _metal, "concrete": _concrete}
+
+
+def _cut(rng: np.random.Generator, path: Path, height: int, width: int) -> Picture:
+    """The emptiest of a few places in a photo, since other writing would be a second text."""
+    photo, edges = _photo(path)
+    scale = min(rng.uniform(0.3, 1.2), photo.shape[0] / height, photo.shape[1] / width)
     rows, columns = max(1, int(height * scale)), max(1, int(width * scale))
-    top = int(rng.integers(photo.shape[0] - rows + 1))
-    left = int(rng.integers(photo.shape[1] - columns + 1))
-    part = photo[top : top + rows, left : left + columns]
-    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    top = rng.integers(photo.shape[0] - rows + 1, size=_TRIED)
+    left = rng.integers(photo.shape[1] - columns + 1, size=_TRIED)
+    inside = edges[top + rows, left + columns] - edges[top, left + columns]
+    best = int(np.argmin(inside - edges[top + rows, left] + edges[top, left]))
+    part = photo[top[best] : top[best] + rows, left[best] : left[best] + columns]
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _flatten(surface: Paper) -> Paper:
+def _flatten(on: Picture) -> Picture:
     """Draw a surface towards its mean until its luminance spreads over at most ``_SPREAD``."""
-    bright = luminance(surface)
+    bright = on @ LUMINANCE
     spread = float(bright.max() - bright.min())
-    mean = surface.mean((0, 1))
-    return surface if spread <= _SPREAD else mean + (surface - mean) * np.float32(_SPREAD / spread)
+    mean = on.mean((0, 1))
+    return on if spread <= _SPREAD else mean + (on - mean) * np.float32(_SPREAD / spread)
 
 
 @lru_cache(maxsize=4)
-def _photo(path: Path) -> image.Crop:
+def _photo(path: Path) -> tuple[image.Crop, NDArray[np.float64]]:
+    """A photo, and the sums of its gradients above and left of every pixel."""
     photo = image.read(path)
     scale = _PHOTO_SIDE / max(photo.shape[:2])
-    if scale >= 1:
-        return photo
-    return np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    if scale < 1:
+        photo = np.asarray(
+            cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    slope = cv2.morphologyEx(
+        cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
+    )
+    return photo, np.asarray(cv2.integral(slope, sdepth=cv2.CV_64F), np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from linetune.config.schema import Config, Stage
 from linetune.data.check import check
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.errors import LinetuneError
+from linetune.image import Crop
 from linetune.records import Line, first, read_labels
-from linetune.synth.generate import generate, is_current
+from linetune.synth.generate import LABELS, generate, is_current, stream
 from linetune.training.reporter import Reporter, count
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
@@ -53,7 +54,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
                 )
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    lines["synth"] = _synthetic(config, reporter)
+    lines["synth"], rendered = _synthetic(config, reporter)
 
     charset = (
         Charset.collect(line.text for some in lines.values() for line in some)
@@ -70,7 +71,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
 
     def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
         told = count(reporter, f"{Path(what).name} crops", len(lines))
-        return load_dataset(lines, encode_with, skip_bad, told)
+        return load_dataset(lines, encode_with, skip_bad, told, rendered if what == "synth" else None)
 
     used = sorted({str(source) for stage in config.stages for source in stage.data})
     data = {name: load(name, lines[name], charset) for name in used}
@@ -112,15 +113,20 @@ def _label_files(stages: Sequence[Stage]) -> list[Path]:
     return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
 
 
-def _synthetic(config: Config, reporter: Reporter) -> list[Line]:
-    """The rendered crops, rendered now unless an earlier run left the same."""
+def _synthetic(config: Config, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
+    """The rendered lines; their crops too where they lie in no folder.
+
+    A folder is filled now unless an earlier run left the same in it.
+    """
     if config.synth is None or not any("synth" in stage.data for stage in config.stages):
-        return []
+        return [], None
+    if config.synth.output is None:
+        return stream(config.synth)
     if is_current(config.synth):
         reporter.say(f"{config.synth.count} rendered crops in {config.synth.output} are up to date")
     else:
         generate(config.synth, count(reporter, "rendering", config.synth.count))
-    return read_labels(config.synth.output / "labels.txt")
+    return read_labels(config.synth.output / LABELS), None
 
 
 def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:

@@ -1,0 +1,109 @@
+"""How far rendered crops are from real ones: in what can be measured, and to the network's eye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from linetune import image
+from linetune.decode.read import deployed_batches
+from linetune.image import Crop
+from linetune.models.network import Network
+from linetune.synth import looks
+
+QUANTILES = (0.1, 0.5, 0.9)
+_FOLDS = 5
+_RIDGE = 0.3
+"""Share of the identity in the features' covariance, so that a few hundred crops determine a plane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Rendered crops beside real ones."""
+
+    figures: dict[str, tuple[list[float], list[float]]]
+    """For each figure of a look its :data:`QUANTILES` on real and on rendered crops."""
+    told_apart: float
+    """Share of crops that a linear classifier puts on the right side; 0.5 where it can only guess."""
+    real: int
+    """Real crops compared."""
+    rendered: int
+    """Rendered crops compared."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain figures, for JSON."""
+        return {
+            "quantiles": list(QUANTILES),
+            "figures": {name: {"real": a, "rendered": b} for name, (a, b) in self.figures.items()},
+            "told_apart": self.told_apart,
+            "real": self.real,
+            "rendered": self.rendered,
+        }
+
+
+def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) -> Comparison:
+    """Measure both, and try to tell them apart by what the network's backbone sees.
+
+    Args:
+        real: BGR uint8 images of any size.
+        rendered: likewise; best as many.
+        network: of the base model.
+    """
+    tables = [looks.as_table(looks.measure_all(crops)) for crops in (real, rendered)]
+    figures = {
+        name: (
+            np.quantile(tables[0][name], QUANTILES).tolist(),
+            np.quantile(tables[1][name], QUANTILES).tolist(),
+        )
+        for name in looks.MEASURED
+        if len(tables[0][name]) and len(tables[1][name])
+    }
+    told = told_apart(_seen(network, real), _seen(network, rendered))
+    return Comparison(figures, told, len(real), len(rendered))
+
+
+def told_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Balanced accuracy of a linear discriminant in cross-validation: 0.5 where two sets are alike.
+
+    Args:
+        one: features of shape (crops, features).
+        other: likewise.
+    """
+    x = np.concatenate([one, other])
+    side = np.repeat([1.0, -1.0], [len(one), len(other)])
+    # The same folds for the same sizes; neighbours, often of one photo, stay in one.
+    fold = np.concatenate([np.arange(len(s)) * _FOLDS // max(1, len(s)) for s in (one, other)])
+    right = np.zeros(len(x), bool)
+    for held_out in range(_FOLDS):
+        test = fold == held_out
+        mean, deviation = x[~test].mean(0), x[~test].std(0) + 1e-6
+        z = (x - mean) / deviation
+        known, sides = z[~test], side[~test]
+        middles = [known[sides == s].mean(0) for s in (1.0, -1.0)]
+        within = known - np.where(sides[:, None] > 0, *middles)
+        covariance = within.T @ within / len(within)
+        normal = np.linalg.solve(
+            (1 - _RIDGE) * covariance + _RIDGE * np.eye(len(covariance)), middles[0] - middles[1]
+        )
+        right[test] = np.sign((z[test] - (middles[0] + middles[1]) / 2) @ normal) == side[test]
+    return float((right[side > 0].mean() + right[side < 0].mean()) / 2)
+
+
+@torch.no_grad()
+def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """The backbone's features of each crop, averaged over the frames of its own width."""
+    seen = np.empty((len(crops), network.backbone.channels))
+    network.eval()
+    for members, batch in deployed_batches(crops):
+        features = (
+            network.backbone(torch.from_numpy(batch).to(network.device)).squeeze(2).float().cpu().numpy()
+        )
+        for i, of_crop in zip(members, features, strict=True):
+            own = max(1, image.frames(image.line_width(*crops[i].shape[:2])))
+            seen[i] = of_crop[:, :own].mean(1)
+    return seen
