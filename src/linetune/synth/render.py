@@ -45,7 +45,7 @@ class Renderer:
             LinetuneError: a rule that cannot be drawn from, fonts or photos that are not there,
                 or a character that no font draws.
         """
-        rule = Rule(settings.rule)
+        rule = Rule.of(settings)
         photos = scene.find_photos(settings.backgrounds) if settings.backgrounds else []
         found = fonts.find(settings.fonts, rule.alphabet)
         return cls(rule, tuple(found), tuple(photos), settings.half_turn, settings.seed)
