@@ -208,6 +208,24 @@ def test_check_of_a_configuration_knows_its_splits_charset_and_rule(
     assert f"{tmp_path / 'train.txt'}:1: '-' not in the charset: 'LOT-1'" in strict.out
 
 
+def test_check_tells_wrong_check_digits(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    crops = [str(labels.parent / name) for name in ("00.png", "01.png", "02.png")]
+    train = tmp_path / "train.txt"
+    records.write_labels(train, zip(crops, ["LOT-18", "LOT-19", "LOT-2"], strict=True))
+    config = tmp_path / "linetune.yaml"
+    config.write_text(
+        "output: run\ndata: {train: train.txt, val: train.txt}\n"
+        "synth:\n  rule: [{pattern: '{lot}', check: luhn}]\n  parts: {lot: 'LOT-[0-9]{2}'}\n"
+        "  texts: like_labels\n  fonts: fonts\n  output: synth\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    told = cli("check", config).out
+    assert f"{train}:2: 'LOT-19' has a wrong check digit, luhn gives 'LOT-18'" in told
+    assert f"{train}:3: 'LOT-2' does not follow the rule" in told
+    assert f"{train}:1: 'LOT-18' " not in told
+
+
 def test_check_writes_a_cleaned_copy(cli: Cli, labels: Path, tmp_path: Path) -> None:
     train = tmp_path / "train.txt"
     train.write_text(f"{labels.parent / '00.png'}\t LOT 4711\nnone.png\tA\n", encoding="utf-8")
