@@ -32,6 +32,7 @@ COMMANDS = [
     "import",
     "check",
     "split",
+    "rule",
     "synth",
     "train",
     "evaluate",
@@ -406,8 +407,9 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
     empty.write_text("", encoding="utf-8")
     noise.write_bytes(b"not an image")
     folder.mkdir()
-    bad = tmp_path / "bad.txt"
+    bad, spaced = tmp_path / "bad.txt", tmp_path / "spaced.txt"
     records.write_labels(bad, [("noise.png", "A")])
+    records.write_labels(spaced, [("noise.png", " A"), ("noise.png", "B\u200b")])
     flat = tmp_path / "flat.png"
     image.write(flat, np.asarray(cv2.resize(np.zeros((2, 2, 3), np.uint8), (20, 20)), np.uint8))
     for arguments, expected in (
@@ -431,6 +433,10 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("check", labels, "--rule", "("), "rule (: missing )"),
         (("check", labels, tmp_path / "none.yaml"), "a run's file among label files"),
         (("check", labels, "--fix", folder), f"{folder}: there is something already"),
+        (("rule", tmp_path / "none.txt"), "none.txt: label file not found"),
+        (("rule", empty), f"{empty}: the label file holds no lines"),
+        (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),
+        (("rule", labels, "--least", 9), "no pattern has 9 labels; lower --least"),
         (("split", labels, "--to", folder, "--val", "0.9"), "leave something to train on"),
         (("split", labels, "--to", folder, "--group-by", "("), "pattern (: missing )"),
         (("split", labels, "--to", folder, "--group-by", "x"), "has no group"),

@@ -166,6 +166,9 @@ def _patterns(value: Any) -> Any:
     several = value if isinstance(value, list) else [value]
     if not several or not all(isinstance(item, (str, dict, Pattern)) and item for item in several):
         raise ValueError("expected a regular expression, or a list of them")
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        # What YAML makes of `rule: [A-Z]`, which would give the text A-Z.
+        raise ValueError(f"a list of one pattern; quote it, as '[{value[0]}]' for one of these characters")
     return [{"pattern": item} if isinstance(item, str) else item for item in several]
 
 

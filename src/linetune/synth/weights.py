@@ -31,20 +31,24 @@ def balance(texts: Texts) -> None:
     times as often as another, so that each is still seen in every place.
     """
     level(texts)
-    uses = {part: used for part, used in _uses(texts).items() if used}
-    tilt = dict.fromkeys({character for part in uses for character in part.characters}, 1.0)
-    for _ in range(_ROUNDS):
-        expected: defaultdict[str, float] = defaultdict(float)
-        for part, used in uses.items():
-            tilted = _shares([tilt[character] for character in part.characters])
-            for character, share in zip(part.characters, tilted, strict=True):
+    uses: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for one, used in _uses(texts).items():
+        if used:
+            uses[one.characters] += used
+    tilt = dict.fromkeys(sorted({character for characters in uses for character in characters}), 1.0)
+    for _ in range(_ROUNDS if len(uses) > 1 else 0):
+        expected = dict.fromkeys(tilt, 0.0)
+        for characters, used in uses.items():
+            shares = _shares([tilt[character] for character in characters])
+            for character, share in zip(characters, shares, strict=True):
                 expected[character] += used * share
         even = sum(expected.values()) / len(expected)
         for character, often in expected.items():
             wanted = tilt[character] * math.sqrt(even / often)
             tilt[character] = min(max(wanted, 1 / _TILT), _TILT)
-    for part in uses:
-        part.weights = _shares([tilt[character] for character in part.characters])
+    for part in texts.parts:
+        if isinstance(part, One) and part.characters in uses:
+            part.weights = _shares([tilt[character] for character in part.characters])
     texts.weigh(texts.lengths)
 
 
