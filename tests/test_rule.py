@@ -15,7 +15,10 @@ from linetune.config import Pattern, Synth
 from linetune.errors import LinetuneError
 from linetune.synth import Rule
 from linetune.synth.checks import CHECKS
+from linetune.synth.pattern import parse
 from linetune.synth.rule import identity
+from linetune.synth.texts import Texts
+from linetune.synth.weights import liken
 
 Mode = Literal["balanced", "uniform", "like_labels"]
 
@@ -108,6 +111,13 @@ def test_like_labels_weighs_patterns_by_the_labels_that_are_theirs() -> None:
     weighed = [Pattern(pattern="[A-Z]", weight=1), Pattern(pattern="[0-9]", weight=3)]
     rule = Rule(weighed, texts="like_labels", labels=["A"] * 50)
     assert abs(shares([text.isdigit() for text in drawn(rule)])[True] - 0.75) < 0.03
+
+
+def test_weights_too_small_for_a_float() -> None:
+    texts = Texts(parse("(a|[b-z]{2}){1,50}"))
+    liken(texts, ["a" * 50] * 50000)
+    assert texts.whole.mass[100] == 0
+    assert re.fullmatch("[b-z]{100}", texts.whole.draw(100, random.Random(0)))
 
 
 def test_like_labels_needs_a_label_that_follows_the_rule() -> None:

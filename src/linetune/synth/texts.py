@@ -171,4 +171,7 @@ class Texts:
 def steps(weights: Iterable[float]) -> list[float]:
     """Upper limits in [0, 1] of the shares of ``weights``; none where there is no choice."""
     sums = list(accumulate(weights))
-    return [part / sums[-1] for part in sums] if len(sums) > 1 else []
+    if len(sums) < 2:
+        return []
+    # Weights too small for a float are all alike.
+    return [part / sums[-1] for part in sums] if sums[-1] else steps([1] * len(sums))
