@@ -126,6 +126,27 @@ def test_a_check_that_all_codes_pass_is_proposed(name: str, pattern: str, propos
     assert not proposal.missed
 
 
+def test_patterns_that_could_be_too_long_are_not_made() -> None:
+    texts = ["x" * n + "-1" for n in range(80, 98)] + ["1-" + "x" * n for n in range(80, 98)]
+    assert not propose(texts).missed
+
+
+def test_a_label_with_a_wrong_check_digit_is_not_covered() -> None:
+    source = random.Random(0)
+    rule = Rule(
+        Synth.model_validate(
+            {"rule": {"pattern": "[0-9]{11}", "check": "luhn"}, "fonts": "f", "output": "o"}
+        ).rule
+    )
+    codes = [rule.sample(source) for _ in range(80)]
+    wrong = codes[0][:-1] + str((int(codes[0][-1]) + 1) % 10)
+    others = [f"{digits(source, 3)}{some(source, LETTERS, 8)}" for _ in range(40)]
+    proposal = propose([*codes, *others, wrong])
+    proposed = Rule(proposal.patterns)
+    assert proposal.missed == [120]
+    assert "luhn" in str(proposed.objection(wrong))
+
+
 def test_no_check_is_read_into_few_codes() -> None:
     assert propose(["18", "26"]).patterns[0].check is None
 

@@ -74,14 +74,14 @@ def propose(labels: Sequence[str], least: int | None = None) -> Proposal:
     if not kept:
         raise LinetuneError(f"no pattern has {least} labels", hint="lower --least")
     own = _divide(usable, kept)
-    patterns, covered = [], set[str]()
+    patterns = []
     for pattern in kept:
         checked = _with_check(pattern, own[pattern])
-        rule = Rule([checked])
-        follow = [text for text in own[pattern] if rule.matches(text)]
-        patterns.append(checked.model_copy(update={"weight": float(sum(times[text] for text in follow))}))
-        covered.update(follow)
+        follows = Rule([checked]).matches
+        weight = sum(times[text] for text in own[pattern] if follows(text))
+        patterns.append(checked.model_copy(update={"weight": float(weight)}))
     patterns.sort(key=lambda pattern: -(pattern.weight or 0))
+    covered = set(filter(Rule(patterns).matches, times))
     return Proposal(patterns, [place for place, label in enumerate(labels) if label not in covered])
 
 
@@ -96,7 +96,7 @@ def _patterns(texts: Sequence[str], times: Mapping[str, int]) -> list[str]:
         words = []
     listed = ["|".join(map(escape, words))] if words else []
     rest = [text for text in texts if text not in words]
-    return listed + [layout.pattern for layout in _merged(layouts(rest, _SHAPES))]
+    return list(dict.fromkeys(listed + [layout.pattern for layout in _merged(layouts(rest, _SHAPES))]))
 
 
 def _merged(found: list[Layout]) -> list[Layout]:

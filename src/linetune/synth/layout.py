@@ -11,6 +11,7 @@ from itertools import groupby, pairwise
 
 from linetune.charset import SPACE
 from linetune.synth.columns import SYMBOL, Piece, describe, join, kind, runs
+from linetune.synth.pattern import LONGEST
 
 Span = tuple[int, int]
 """Columns, from and up to but without."""
@@ -66,14 +67,15 @@ class Layout:
         return self._values[start, end]
 
     @property
-    def shows_its_ends(self) -> bool:
-        """Whether no text can begin or end with a space."""
+    def can_be_drawn(self) -> bool:
+        """Whether no text of the pattern begins or ends with a space, or is too long."""
+        longest = sum(max(map(len, self.values(i, i + 1))) for i in range(len(self.kinds)))
         firsts, lasts = {0}, {len(self.kinds) - 1}
         for start, end in self.optional:
             firsts |= {end} if start in firsts else set()
         for start, end in reversed(self.optional):
             lasts |= {start - 1} if end - 1 in lasts else set()
-        return not any(SPACE in self.kinds[column] for column in firsts | lasts)
+        return longest <= LONGEST and not any(SPACE in self.kinds[column] for column in firsts | lasts)
 
     def is_symbol(self, column: int) -> bool:
         """Whether a column holds a symbol or a space."""
@@ -130,7 +132,7 @@ def merge(one: Layout, other: Layout) -> Layout | None:
         for row in layout.rows
     ]
     both = Layout(merged, optional)
-    return both if both.shows_its_ends else None
+    return both if both.can_be_drawn else None
 
 
 def _alike(shapes: Iterable[tuple[object, str]]) -> list[list[str]]:
