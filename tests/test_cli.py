@@ -35,6 +35,7 @@ COMMANDS = [
     "import",
     "check",
     "split",
+    "rule",
     "synth",
     "train",
     "evaluate",
@@ -244,6 +245,24 @@ def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
     assert texts == ["LOT 4711", "线 2"]
     train.write_bytes("a.png\t线线线线线线\n".encode() + b"b.png\t\xe9\n")
     assert "not UTF-8; save the file as UTF-8" in cli("check", train).err
+
+
+def test_check_tells_wrong_check_digits(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    crops = [str(labels.parent / name) for name in ("00.png", "01.png", "02.png")]
+    train = tmp_path / "train.txt"
+    records.write_labels(train, zip(crops, ["LOT-18", "LOT-19", "LOT-2"], strict=True))
+    config = tmp_path / "linetune.yaml"
+    config.write_text(
+        f"output: run\ndata: {{train: train.txt, val: '{labels}'}}\n"
+        "synth:\n  rule: [{pattern: '{lot}', check: luhn}]\n  parts: {lot: 'LOT-[0-9]{2}'}\n"
+        "  texts: like_labels\n  fonts: fonts\n  output: synth\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    told = cli("check", config).out
+    assert f"{train}:2: 'LOT-19' has a wrong check digit, luhn gives 'LOT-18'" in told
+    assert f"{train}:3: 'LOT-2' does not follow the rule" in told
+    assert f"{train}:1: 'LOT-18' " not in told
 
 
 def test_check_writes_a_cleaned_copy(cli: Cli, labels: Path, tmp_path: Path) -> None:
@@ -483,8 +502,9 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
     empty.write_text("", encoding="utf-8")
     noise.write_bytes(b"not an image")
     folder.mkdir()
-    bad = tmp_path / "bad.txt"
+    bad, spaced = tmp_path / "bad.txt", tmp_path / "spaced.txt"
     records.write_labels(bad, [("noise.png", "A")])
+    records.write_labels(spaced, [("noise.png", " A"), ("noise.png", "B\u200b")])
     flat = tmp_path / "flat.png"
     image.write(flat, np.asarray(cv2.resize(np.zeros((2, 2, 3), np.uint8), (20, 20)), np.uint8))
     for arguments, expected in (
@@ -508,6 +528,10 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("check", labels, "--rule", "("), "rule (: missing )"),
         (("check", labels, tmp_path / "none.yaml"), "a run's file among label files"),
         (("check", labels, "--fix", folder), f"{folder}: there is something already"),
+        (("rule", tmp_path / "none.txt"), "none.txt: label file not found"),
+        (("rule", empty), f"{empty}: the label file holds no lines"),
+        (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),
+        (("rule", labels, "--least", 9), "no pattern has 9 labels; lower --least"),
         (("split", labels, "--to", folder, "--val", "0.9"), "leave something to train on"),
         (("split", labels, "--to", folder, "--group-by", "("), "pattern (: missing )"),
         (("split", labels, "--to", folder, "--group-by", "x"), "has no group"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from linetune.config import Config, load, save
+from linetune.config import Config, Pattern, load, save
 from linetune.config.schema import STANDARD, Augment
 from linetune.errors import LinetuneError, ManyErrors
 
@@ -57,7 +57,7 @@ def test_a_run_file_means_what_it_says(run_file: Path) -> None:
     assert config.base_model == "PP-OCRv5_mobile_rec"
     assert config.charset == "auto"
     assert config.synth
-    assert config.synth.rule == r"[A-Z]{2}\d"
+    assert config.synth.rule == [Pattern(pattern=r"[A-Z]{2}\d")]
     head, real = config.stages
     assert (head.data, head.freeze, head.epochs, head.learning_rate) == (["synth"], ["backbone"], 2, 1e-3)
     assert head.augment == Augment(warp=0.5, heights=[32, 48])
@@ -290,11 +290,83 @@ RULES = [
 ]
 
 
+def with_rule(run_file: Path, *lines: str) -> Path:
+    text = run_file.read_text(encoding="utf-8")
+    start, end = text.index("  rule:"), text.index("  fonts:")
+    run_file.write_text(
+        text[:start] + "".join(f"  {line}\n" for line in lines) + text[end:], encoding="utf-8"
+    )
+    return run_file
+
+
+def test_a_rule_is_one_pattern_or_several_with_their_settings(run_file: Path) -> None:
+    several = load(with_rule(run_file, "rule:", "  - A", "  - {pattern: '[0-9]{8}', check: ean}")).synth
+    assert several
+    assert several.rule == [Pattern(pattern="A"), Pattern(pattern="[0-9]{8}", check="ean")]
+    assert several.texts == "balanced"
+    given = load(run_file, ["synth.rule=[A, {pattern: B}]", "synth.rule.1.check=luhn"]).synth
+    assert given
+    assert given.rule == [Pattern(pattern="A"), Pattern(pattern="B", check="luhn")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "message"),
+    [
+        (["rule: 12"], 6, "synth.rule: expected a regular expression, or a list of them"),
+        (["rule: ''"], 6, "synth.rule: expected a regular expression"),
+        (["rule: [A, '']"], 6, "synth.rule: expected a regular expression"),
+        (["rule: [A-Z]"], 6, "synth.rule: a list of one pattern; quote it, as '[A-Z]' for one of these"),
+        (["rule: []"], 6, "synth.rule: expected a regular expression"),
+        (
+            ["rule:", "  - pattern: A", "    wieght: 1"],
+            8,
+            "unknown key 'synth.rule.0.wieght'; did you mean 'weight'?",
+        ),
+        (["rule:", "  - weight: 1"], 7, "missing key 'synth.rule.0.pattern'"),
+        (
+            ["rule:", "  - pattern: A", "    weight: 0"],
+            8,
+            "synth.rule.0.weight: input should be greater than 0",
+        ),
+        (["rule:", "  - pattern: A", "    weight: .inf"], 8, "synth.rule.0.weight: input should be a finite"),
+        (
+            ["rule:", "  - A", "  - {pattern: B, check: lun}"],
+            8,
+            "synth.rule.1.check: input should be 'iso6346'",
+        ),
+        (["rule:", "  - A", "  - {pattern: B, weight: 2}"], 6, "synth.rule: some patterns have a weight and"),
+        (["rule: A", "texts: even"], 7, "synth.texts: input should be 'balanced', 'uniform' or"),
+        (["rule: A", "parts: {1a: B}"], 7, "synth.parts.1a"),
+    ],
+)
+def test_mistakes_in_a_rule_have_their_line(
+    lines: list[str], line: int, message: str, run_file: Path
+) -> None:
+    (told,) = refused(with_rule(run_file, *lines))
+    assert told.startswith(f"{run_file}:{line}: {message}")
+
+
+def test_like_labels_goes_by_the_train_labels_unless_others_are_given(run_file: Path, tmp_path: Path) -> None:
+    config = load(run_file, ["synth.texts=like_labels"])
+    assert config.synth
+    assert config.synth.labels == config.data.train
+    save(config, tmp_path / "copy.yaml")
+    assert load(tmp_path / "copy.yaml") == config
+    other = load(run_file, ["synth.texts=like_labels", "synth.labels=more.txt"]).synth
+    assert other
+    assert other.labels == [Path.cwd() / "more.txt"]
+    balanced = load(run_file).synth
+    assert balanced
+    assert balanced.labels is None
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_a_saved_configuration_loads_to_the_same_one(rule: str, run_file: Path, tmp_path: Path) -> None:
     config = load(run_file, ["charset=c s.txt", "output=a b/電", "seed=-1", "stages.head.learning_rate=1e-7"])
     assert config.synth
-    config = config.model_copy(update={"synth": config.synth.model_copy(update={"rule": rule})})
+    config = config.model_copy(
+        update={"synth": config.synth.model_copy(update={"rule": [Pattern(pattern=rule)]})}
+    )
     copy = tmp_path / "elsewhere/copy.yaml"
     copy.parent.mkdir()
     save(config, copy)

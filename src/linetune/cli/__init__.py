@@ -19,6 +19,7 @@ from linetune.cli import (
     init,
     models,
     predict,
+    rule,
     split,
     synth,
     train,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {"init": init.init, "from-paddle": from_paddle.from_paddle, "models": models.models},
-    "Data": {"import": import_.import_, "check": check.check, "split": split.split},
+    "Data": {"import": import_.import_, "check": check.check, "split": split.split, "rule": rule.rule},
     "Train": {"synth": synth.synth, "train": train.train},
     "Measure and use": {"evaluate": evaluate.evaluate, "predict": predict.predict, "export": export.export},
 }

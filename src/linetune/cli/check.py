@@ -43,15 +43,16 @@ def check(
     from linetune.report.terminal import console, terminal
     from linetune.synth.rule import Rule
 
+    own: Rule | None = None
     taught: tuple[str, ...] = ()
     if Path(given[0]).suffix.lower() in CONFIGS:
         config = load(Path(given[0]), given[1:])
         files = {"train": config.data.train, "val": config.data.val, "test": config.data.test or []}
         charset = charset or (config.charset if isinstance(config.charset, Path) else None)
         if config.synth:
-            rule = rule or config.synth.rule
+            own = Rule(config.synth.rule, config.synth.parts)
             if any("synth" in stage.data for stage in config.stages):
-                taught = Rule(config.synth.rule).alphabet
+                taught = own.alphabet
     else:
         files = {}
         for path in map(Path, given):
@@ -60,11 +61,12 @@ def check(
             files.setdefault(path.stem, []).append(path)
     if fix is not None and fix.exists():
         raise LinetuneError("there is something already", fix, "name a new folder")
+    followed = Rule(rule) if rule else own
     with terminal() as reporter:
         checked = run(
             {name: paths for name, paths in files.items() if paths},
             Charset.read(charset) if charset else None,
-            Rule(rule).matches if rule else None,
+            followed.objection if followed else None,
             taught,
             lambda done, total: reporter.progress("checking", done, total),
         )

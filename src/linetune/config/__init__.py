@@ -1,6 +1,6 @@
 """One file that describes a whole run."""
 
 from linetune.config.load import load, save
-from linetune.config.schema import Augment, Config, Data, Stage, Synth
+from linetune.config.schema import Augment, Config, Data, Pattern, Stage, Synth
 
-__all__ = ["Augment", "Config", "Data", "Stage", "Synth", "load", "save"]
+__all__ = ["Augment", "Config", "Data", "Pattern", "Stage", "Synth", "load", "save"]

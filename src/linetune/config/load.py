@@ -13,11 +13,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from linetune import atomic, textfile
-from linetune.config.schema import STAGE_NAME, Augment, Config, Data, FromShell, Stage, Synth
+from linetune.config.schema import STAGE_NAME, Augment, Config, Data, FromShell, Pattern, Stage, Synth
 from linetune.config.yaml_file import parse
 from linetune.errors import LinetuneError, ManyErrors, did_you_mean
 
-_SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "synth": Synth, "stages": Stage, "augment": Augment}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "data": Data,
+    "synth": Synth,
+    "rule": Pattern,
+    "stages": Stage,
+    "augment": Augment,
+}
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:

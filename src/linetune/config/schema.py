@@ -146,12 +146,57 @@ class Data(Strict):
 
 Style = Literal["print", "outline", "dots", "peened", "engraved"]
 Material = Literal["plastic", "paper", "metal", "concrete"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+CheckName = Literal["iso6346", "vin", "luhn", "ean"]
+
+
+class Pattern(Strict):
+    """Texts of one form."""
+
+    pattern: Annotated[str, Field(min_length=1, description="regular expression that the whole text follows")]
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="how often, relative to the other patterns; left to `texts` when absent"
+    )
+    check: CheckName | None = Field(
+        None,
+        description="the check digit that every text carries: iso6346 (containers), vin (vehicles), "
+        "luhn (cards, IMEI) or ean (EAN, UPC, GTIN); spaces and hyphens do not count",
+    )
+
+
+def _patterns(value: Any) -> Any:
+    """A pattern by itself, or several, each with or without its settings."""
+    several = value if isinstance(value, list) else [value]
+    if not several or not all(isinstance(item, (str, dict, Pattern)) and item for item in several):
+        raise ValueError("expected a regular expression, or a list of them")
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        # What YAML makes of `rule: [A-Z]`, which would give the text A-Z.
+        raise ValueError(f"a list of one pattern; quote it, as '[{value[0]}]' for one of these characters")
+    return [{"pattern": item} if isinstance(item, str) else item for item in several]
 
 
 class Synth(Strict):
     """Rendered crops for the stages that use them."""
 
-    rule: Annotated[str, Field(min_length=1, description="regular expression that the target's texts follow")]
+    rule: Annotated[
+        list[Pattern],
+        BeforeValidator(_patterns),
+        Field(
+            description="what the target's texts follow: a regular expression, a list of them, or a list "
+            "of {pattern, weight, check}",
+        ),
+    ]
+    parts: dict[Name, Annotated[str, Field(min_length=1)]] = Field(
+        {}, description="named parts of the rule, such as month: '0[1-9]|1[0-2]', written {month} in it"
+    )
+    texts: Literal["balanced", "uniform", "like_labels"] = Field(
+        "balanced",
+        description="balanced (lengths, alternatives and characters about evenly), uniform (every text of "
+        "a pattern equally likely, so mostly long ones), like_labels (all of them as often as in `labels`)",
+    )
+    labels: FilePaths | None = Field(
+        None, description="label files that like_labels goes by; the run's train labels when absent"
+    )
     fonts: FilePaths = Field(description="font files, or folders searched for .ttf, .otf and .ttc")
     backgrounds: FilePaths | None = Field(
         None, description="photos to cut backgrounds from, for six crops in ten"
@@ -173,6 +218,13 @@ class Synth(Strict):
     )
     half_turn: Probability = Field(0, description="share of crops rendered upside down")
     seed: int = 0
+
+    @field_validator("rule")
+    @classmethod
+    def _all_weighed_or_none(cls, rule: list[Pattern]) -> list[Pattern]:
+        if len({pattern.weight is None for pattern in rule}) > 1:
+            raise ValueError("some patterns have a weight and some have none; give it to all or to none")
+        return rule
 
 
 class Config(Strict):
@@ -209,6 +261,10 @@ class Config(Strict):
             raise ValueError(f"two stages share a name: {', '.join(names)}")
         if self.synth is None and any("synth" in stage.data for stage in self.stages):
             raise ValueError("a stage uses synth data, but there is no synth section")
+        if self.synth and self.synth.texts == "like_labels" and self.synth.labels is None:
+            # The section then says by itself all that its crops depend on.
+            synth = self.synth.model_copy(update={"labels": self.data.train})
+            object.__setattr__(self, "synth", synth)
         return self
 
 

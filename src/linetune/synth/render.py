@@ -50,7 +50,7 @@ class Renderer:
             LinetuneError: a rule that cannot be drawn from, fonts, photos or crops that are not there,
                 or a character that no font draws.
         """
-        rule = Rule(settings.rule)
+        rule = Rule.of(settings)
         return cls(
             rule,
             tuple(typefaces.find(settings.fonts, rule.alphabet)),

@@ -1,180 +1,193 @@
-"""The target's texts, drawn from the regular expression they follow.
-
-Only what describes a finite set of printable texts is admitted, so that every text drawn matches
-the whole rule: characters, classes, groups, alternatives and bounded repeats.
-"""
+"""What the target's texts follow: a regular expression or several, and the texts drawn from them."""
 
 from __future__ import annotations
 
-import importlib
 import random
 import re
 import string
-import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import reduce
-from typing import Any
+from bisect import bisect
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Literal
 
-from rstr import Rstr
-
-from linetune.charset import SPACE, show
+from linetune import records
+from linetune.config import Pattern, Synth
+from linetune.config.schema import CheckName
 from linetune.errors import LinetuneError
+from linetune.synth import weights
+from linetune.synth.checks import CHECKS, Check
+from linetune.synth.pattern import alphabet, expand, lengths, parse
+from linetune.synth.texts import Source, Texts, steps
 
-# The module moved in 3.11; its old name warns.
-_parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
-
-LONGEST = 100
-"""Longest text of a rule, in characters; rstr repeats nothing more often."""
-
-_CATEGORIES = {
-    "CATEGORY_DIGIT": string.digits,
-    "CATEGORY_WORD": string.ascii_letters + string.digits + "_",
-}
-_FIRST = {"AT_BEGINNING", "AT_BEGINNING_STRING"}
-_LAST = {"AT_END", "AT_END_STRING"}
+_BREAKS = "does not follow the rule"
+_TRIES = 1000
+"""Draws until a text with its check digit follows the pattern, which one in ten does at least."""
+_TRIAL = 100
+"""Texts by which a pattern is judged to give codes of its check."""
 
 
-@dataclass(frozen=True)
 class Rule:
-    """A regular expression whose texts can be drawn.
+    """Texts that follow one of several patterns.
+
+    Args:
+        patterns: a regular expression, or several with their weights and checks.
+        parts: what ``{name}`` stands for in them.
+        texts: what lengths, alternatives, characters and patterns without a weight are drawn by.
+        labels: texts that ``like_labels`` goes by; those that break the rule do not count.
 
     Raises:
-        LinetuneError: no regular expression, or one with texts that are empty, endless,
-            unprintable, or that begin or end with a space.
+        LinetuneError: a pattern that is no regular expression or cannot be drawn from (see
+            ``synth.pattern``), one that gives no codes of its check, or no label that follows the rule.
     """
 
-    pattern: str
-    alphabet: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    """Every character that its texts can hold, in code-point order."""
+    def __init__(
+        self,
+        patterns: str | Sequence[Pattern],
+        parts: Mapping[str, str] | None = None,
+        texts: Literal["balanced", "uniform", "like_labels"] = "balanced",
+        labels: Sequence[str] = (),
+    ) -> None:
+        if isinstance(patterns, str):
+            self._forms = [_Form(expand(patterns, parts or {}), None)]
+        else:
+            self._forms = [_Form(expand(form.pattern, parts or {}), form.check) for form in patterns]
+        self.alphabet = tuple(sorted({c for form in self._forms for c in form.alphabet}))
+        """Every character that its texts can hold, in code-point order."""
+        shares: list[float] = [1] * len(self._forms)
+        if texts == "balanced":
+            for form in self._forms:
+                weights.balance(form.texts)
+        elif texts == "uniform":
+            shares = [sum(form.texts.lengths.values()) for form in self._forms]
+        else:
+            shares = self._liken(labels)
+        given = [] if isinstance(patterns, str) else [form.weight for form in patterns if form.weight]
+        self._steps = steps(given or shares)
 
-    def __post_init__(self) -> None:
-        try:
-            shape = _shape(_without_anchors(list(_parser.parse(self.pattern))))
-        except re.error as error:
-            place = "" if error.pos is None else f" at position {error.pos}"
-            raise LinetuneError(f"{error.msg}{place}", self._where) from None
-        except (OverflowError, RecursionError) as error:
-            raise LinetuneError(str(error), self._where) from None
-        except LinetuneError as refused:
-            raise LinetuneError(refused.what, self._where, refused.hint) from None
-        if shape.shortest == 0:
-            raise LinetuneError("can give an empty text", self._where, "write {1,8} for {0,8}")
-        if shape.longest > LONGEST:
-            what = f"gives texts of up to {shape.longest} characters"
-            raise LinetuneError(what, self._where, f"at most {LONGEST}")
-        alphabet = sorted(shape.characters)
-        if unprintable := [c for c in alphabet if not c.isprintable()]:
-            what = f"gives unprintable characters, such as {show(*unprintable[:3])}"
-            raise LinetuneError(what, self._where)
-        if SPACE in shape.first | shape.last:
-            what = "can give a text that begins or ends with a space"
-            raise LinetuneError(what, self._where, "no crop shows it")
-        object.__setattr__(self, "alphabet", tuple(alphabet))
+    @classmethod
+    def of(cls, settings: Synth) -> Rule:
+        """The rule of a configuration.
+
+        Raises:
+            LinetuneError: as above, or a label file that cannot be read.
+        """
+        return cls(settings.rule, settings.parts, settings.texts, _labels(settings))
+
+    @property
+    def pattern(self) -> str:
+        """One regular expression for all its texts."""
+        return "|".join(form.pattern for form in self._forms)
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text follows a pattern and has the right check digit."""
+        return self.objection(text) is None
+
+    def objection(self, text: str) -> str | None:
+        """How a text breaks the rule, a clause for a message; None where it keeps it."""
+        objections = [form.objection(text) for form in self._forms]
+        if None in objections:
+            return None
+        # A wrong check digit says more than another pattern that does not fit either.
+        return next((o for o in objections if o != _BREAKS), _BREAKS)
+
+    def sample(self, rng: Source) -> str:
+        """One text; what it is depends on the numbers that ``rng`` gives alone."""
+        form = self._forms[bisect(self._steps, rng.random()) if self._steps else 0]
+        return form.draw(rng)
+
+    def _liken(self, labels: Sequence[str]) -> list[float]:
+        """Weigh every pattern by the labels that are its own, and return how many these are."""
+        for form in self._forms:
+            weights.level(form.texts)
+        own: dict[_Form, list[str]] = {form: [] for form in self._forms}
+        for label, times in Counter(labels).items():
+            if able := [form for form in self._forms if form.objection(label) is None]:
+                own[_tightest(able, label)] += [label] * times
+        if not any(own.values()):
+            raise LinetuneError("no label follows it", self._where, "linetune rule LABELS proposes one")
+        for form, texts in own.items():
+            weights.liken(form.texts, texts)
+        return [len(texts) + 1 / len(own) for texts in own.values()]
 
     @property
     def _where(self) -> str:
         return f"rule {self.pattern}"
 
-    def matches(self, text: str) -> bool:
-        """Whether the whole text is one that the rule describes."""
-        return re.fullmatch(self.pattern, text) is not None
 
-    def sample(self, rng: random.Random) -> str:
-        """One text; it matches the whole pattern."""
-        return str(Rstr(rng).xeger(self.pattern))
+class _Form:
+    """One pattern, and its check."""
 
+    def __init__(self, pattern: str, check: CheckName | None) -> None:
+        tree = parse(pattern)
+        self.pattern = pattern
+        self.alphabet = alphabet(tree)
+        self.texts = Texts(tree)
+        self._regex = re.compile(pattern)
+        self._check = CHECKS[check] if check else None
+        if self._check:
+            self._refuse_other_codes(self._check, lengths(tree, self._check.counted.__contains__))
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What the texts of a part of the pattern have in common."""
+    def objection(self, text: str) -> str | None:
+        """How a text breaks the pattern or its check, or None."""
+        if not self._regex.fullmatch(text):
+            return _BREAKS
+        if self._check is None or (right := self._check.right(text)) == text:
+            return None
+        if right is None:
+            return f"is no code of {self._check.name}: {self._check.shape}"
+        return f"has a wrong check digit, {self._check.name} gives {right!r}"
 
-    shortest: int = 0
-    longest: int = 0
-    characters: frozenset[str] = frozenset()
-    first: frozenset[str] = frozenset()
-    last: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, characters: Iterable[str]) -> _Shape:
-        """One character of several."""
-        several = frozenset(characters)
-        return cls(1, 1, several, several, several)
-
-    def then(self, after: _Shape) -> _Shape:
-        return _Shape(
-            self.shortest + after.shortest,
-            self.longest + after.longest,
-            self.characters | after.characters,
-            self.first if self.shortest else self.first | after.first,
-            after.last if after.shortest else self.last | after.last,
-        )
-
-    def either(self, other: _Shape) -> _Shape:
-        return _Shape(
-            min(self.shortest, other.shortest),
-            max(self.longest, other.longest),
-            self.characters | other.characters,
-            self.first | other.first,
-            self.last | other.last,
-        )
-
-    def times(self, least: int, most: int) -> _Shape:
-        if most == 0:
-            return _Shape()
-        return _Shape(self.shortest * least, self.longest * most, self.characters, self.first, self.last)
-
-
-def _without_anchors(parts: list[Any]) -> list[Any]:
-    """A text always follows the whole rule, so that ``^`` in front and ``$`` behind say nothing."""
-    if parts and str(parts[0][1]) in _FIRST:
-        parts = parts[1:]
-    if parts and str(parts[-1][1]) in _LAST:
-        parts = parts[:-1]
-    return parts
-
-
-def _shape(parts: Iterable[Any]) -> _Shape:
-    return reduce(_Shape.then, (_part(str(kind), value) for kind, value in parts), _Shape())
-
-
-def _part(kind: str, value: Any) -> _Shape:
-    if kind == "LITERAL":
-        return _Shape.of(chr(value))
-    if kind == "IN":
-        return _Shape.of(_members(value))
-    if kind == "BRANCH":
-        return reduce(_Shape.either, map(_shape, value[1]))
-    if kind == "SUBPATTERN":
-        return _shape(value[-1])
-    if kind in {"MAX_REPEAT", "MIN_REPEAT"}:
-        least, most, inside = value
-        if most == _parser.MAXREPEAT:
-            raise LinetuneError("repeats without an end", hint="write bounds such as {1,8} for *, + and {1,}")
-        return _shape(inside).times(least, most)
-    if kind in {"ANY", "NOT_LITERAL"}:
-        raise LinetuneError("holds . or a negated class", hint="name the characters, such as [A-Z0-9]")
-    if kind == "AT":
+    def draw(self, source: Source) -> str:
+        """One text with its check digit."""
+        text = self.texts.draw(source)
+        if self._check is None:
+            return text
+        for _ in range(_TRIES):
+            right = self._check.right(text)
+            if right is not None and self._regex.fullmatch(right):
+                return right
+            text = self.texts.draw(source)
         raise LinetuneError(
-            "holds ^, $ or \\b inside", hint="leave it out, since a text always follows the whole rule"
+            f"gives no text with a right check digit of {self._check.name}",
+            f"rule {self.pattern}",
+            "let its place be any digit",
         )
-    name = kind.lower().replace("_", " ")
-    raise LinetuneError(
-        f"uses what cannot be drawn from ({name})", "write characters, classes, groups, | and {1,8}"
-    )
+
+    def _refuse_other_codes(self, check: Check, counted: frozenset[int]) -> None:
+        where = f"rule {self.pattern}"
+        if wrong := sorted(counted - check.lengths):
+            kind = "digits" if check.counted.isdisjoint(string.ascii_letters) else "letters and digits"
+            raise LinetuneError(f"{check.name} needs {check.shape}, the rule gives {wrong[0]} {kind}", where)
+        source = random.Random(0)
+        for _ in range(_TRIAL):
+            text = self.texts.draw(source)
+            if check.right(text) is None:
+                raise LinetuneError(f"{check.name} needs {check.shape}, the rule gives {text!r}", where)
+        self.draw(source)
 
 
-def _members(members: Iterable[Any]) -> Iterable[str]:
-    for kind, value in members:
-        if str(kind) == "LITERAL":
-            yield chr(value)
-        elif str(kind) == "RANGE":
-            yield from map(chr, range(value[0], value[1] + 1))
-        elif str(value) in _CATEGORIES:
-            yield from _CATEGORIES[str(value)]
-        elif str(kind) == "NEGATE":
-            raise LinetuneError("holds . or a negated class", hint="name the characters, such as [A-Z0-9]")
-        else:
-            raise LinetuneError(
-                "holds \\s, \\S, \\D or \\W", hint="name the characters; write a space as it is"
-            )
+def identity(settings: Synth) -> dict[str, Any]:
+    """All that the texts of a configuration depend on, for JSON; of labels a hash of their texts.
+
+    Raises:
+        LinetuneError: a label file that cannot be read.
+    """
+    return {
+        "patterns": [pattern.model_dump() for pattern in settings.rule],
+        "parts": settings.parts,
+        "texts": settings.texts,
+        "labels": sha256("\n".join(sorted(_labels(settings))).encode()).hexdigest(),
+    }
+
+
+def _labels(settings: Synth) -> list[str]:
+    files = settings.labels or [] if settings.texts == "like_labels" else []
+    return [line.text for path in files for line in records.read_labels(path)]
+
+
+def _tightest(forms: Sequence[_Form], text: str) -> _Form:
+    """Whose text it likeliest is, when each draws its own evenly."""
+    if len(forms) == 1:
+        return forms[0]
+    return max(forms, key=lambda form: weights.Reading(form.texts, text).likelihood)

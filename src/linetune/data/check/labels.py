@@ -76,12 +76,12 @@ class LabelChecks:
     Args:
         suspects: which characters are not what they look like.
         charset: characters a model may output; ``None`` where they are collected from the labels.
-        matches: whether a text follows the sequence rule.
+        objection: how a text breaks the sequence rule, a clause; ``None`` where it keeps it.
     """
 
     suspects: Suspects
     charset: Charset | None = None
-    matches: Callable[[str], bool] | None = None
+    objection: Callable[[str], str | None] | None = None
 
     def findings(self, line: Line, held_out: bool) -> Iterator[Finding]:
         """Everything wrong with one label."""
@@ -99,8 +99,8 @@ class LabelChecks:
             # As in training: a held-out line counts as a wrong reading.
             severity = Severity.warning if held_out else Severity.error
             yield Finding("charset", severity, source, f"{show(*missing)} not in the charset: {text!r}")
-        if self.matches and not self.matches(text):
-            yield warning("rule", source, f"{text!r} does not follow the rule")
+        if self.objection and (broken := self.objection(text)):
+            yield warning("rule", source, f"{text!r} {broken}")
 
     def frames_needed(self, text: str) -> int:
         """Frames that CTC needs for the text."""

@@ -67,7 +67,7 @@ class Checked:
 def check(
     files: Mapping[str, Sequence[Path]],
     charset: Charset | None = None,
-    matches: Callable[[str], bool] | None = None,
+    objection: Callable[[str], str | None] | None = None,
     taught: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checked:
@@ -76,7 +76,7 @@ def check(
     Args:
         files: the label files of each split; a split whose name says val or test is only scored.
         charset: characters a model may output; ``None`` where they are collected from the labels.
-        matches: whether a text follows the sequence rule.
+        objection: how a text breaks the sequence rule, a clause; ``None`` where it keeps it.
         taught: characters that rendered crops teach.
         progress: called with the number of images looked at so far, and of all.
 
@@ -86,7 +86,7 @@ def check(
     splits, found = read_splits(files)
     lines = [(split, line) for split in splits for line in split.lines]
     suspects = Suspects.among((line.text for _, line in lines), charset.characters if charset else ())
-    labels = LabelChecks(suspects, charset, matches)
+    labels = LabelChecks(suspects, charset, objection)
     entries = []
     looks = images.look_at_all([line.image for _, line in lines], lambda done: progress(done, len(lines)))
     for (split, line), crop in zip(lines, looks, strict=True):

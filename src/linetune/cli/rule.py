@@ -1,0 +1,75 @@
+"""``linetune rule``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linetune.cli.options import JsonOption, print_json
+
+if TYPE_CHECKING:
+    from linetune.config import Pattern
+
+SHOWN = 10
+"""Labels without a pattern that are named."""
+
+
+def rule(
+    labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Label files: path<TAB>text.")],
+    least: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fewest labels that a pattern is made for; one label in 200 by default."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Propose the tightest simple rule that the labels follow, as YAML for the synth section."""
+    from linetune.records import read_labels
+    from linetune.synth import Rule
+    from linetune.synth.infer import propose
+
+    lines = [line for path in labels for line in read_labels(path)]
+    proposal = propose([line.text for line in lines], least)
+    patterns = proposal.patterns
+    proposed = Rule(patterns)
+    missed = [(lines[place], proposed.objection(lines[place].text)) for place in proposal.missed]
+    if as_json:
+        fields = ({"pattern": p.pattern, "weight": int(p.weight or 0), "check": p.check} for p in patterns)
+        reasons = ({"source": line.source, "text": line.text, "reason": reason} for line, reason in missed)
+        print_json({"labels": len(lines), "rule": list(fields), "not_covered": list(reasons)})
+        return
+    print("\n".join(_yaml(patterns)))
+    for pattern in patterns:
+        if pattern.check:
+            passing = f"all {pattern.weight:.0f} labels of {_shown(pattern.pattern)}"
+            print(f"# {passing} pass the {pattern.check} check")
+    print(f"# covers {len(lines) - len(missed)} of {len(lines)} labels")
+    for line, reason in missed[:SHOWN]:
+        print(f"#   {line.source}: {_shown(repr(line.text))} {_shown(reason or '')}")
+    if len(missed) > SHOWN:
+        print(f"#   and {len(missed) - SHOWN} more")
+
+
+def _yaml(patterns: list[Pattern]) -> Iterator[str]:
+    """The patterns as they stand below ``synth:``; one without a check needs no list."""
+    if len(patterns) == 1 and not patterns[0].check:
+        yield f"  rule: {_quoted(patterns[0].pattern)}"
+        return
+    yield "  rule:"
+    for pattern in patterns:
+        check = f", check: {pattern.check}" if pattern.check else ""
+        yield f"    - {{pattern: {_quoted(pattern.pattern)}, weight: {pattern.weight:.0f}{check}}}"
+
+
+def _quoted(pattern: str) -> str:
+    return "'" + _shown(pattern).replace("'", "''") + "'"
+
+
+def _shown(text: str) -> str:
+    """A text with escapes, which regular expressions know too, for what the console cannot show."""
+    return text.encode(sys.stdout.encoding or "ascii", "backslashreplace").decode(
+        sys.stdout.encoding or "ascii"
+    )
