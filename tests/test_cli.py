@@ -247,13 +247,13 @@ def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
     assert "not UTF-8; save the file as UTF-8" in cli("check", train).err
 
 
-def test_check_tells_wrong_check_digits(cli: Cli, labels: Path, tmp_path: Path) -> None:
-    crops = [str(labels.parent / name) for name in ("00.png", "01.png", "02.png")]
-    train = tmp_path / "train.txt"
-    records.write_labels(train, zip(crops, ["LOT-18", "LOT-19", "LOT-2"], strict=True))
+def test_check_tells_wrong_check_digits(
+    cli: Cli, labels: Path, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    train = make_crops(tmp_path / "train", ["LOT-18", "LOT-19", "LOT-2"])
     config = tmp_path / "linetune.yaml"
     config.write_text(
-        f"output: run\ndata: {{train: train.txt, val: '{labels}'}}\n"
+        f"output: run\ndata: {{train: '{train}', val: '{labels}'}}\n"
         "synth:\n  rule: [{pattern: '{lot}', check: luhn}]\n  parts: {lot: 'LOT-[0-9]{2}'}\n"
         "  texts: like_labels\n  fonts: fonts\n  output: synth\n"
         "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
