@@ -101,7 +101,9 @@ def relief(rng: np.random.Generator, on: Picture, cover: NDArray[np.float32]) ->
         soft, cv2.CV_32F, 0, 1
     )
     steepest = max(1.0, float(np.abs(slope).max()))
-    strength = CONTRAST * rng.uniform(1, 2)
+    strength = CONTRAST * rng.uniform(1.5, 3)
+    # Room for light on dark surfaces, and for shadow on bright ones.
+    on = CONTRAST + on * np.float32(1 - 2 * CONTRAST / 255)
     # The ground of the letters lies in some shadow, so that strokes along the light are seen too.
     ground = soft * np.float32(-0.4 * CONTRAST / 255)
     return on + (np.float32(strength / steepest) * slope + ground)[:, :, None]
