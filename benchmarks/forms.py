@@ -34,7 +34,7 @@ from linetune.charset import Charset
 from linetune.config.schema import STANDARD, Stage
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.device import best_device, best_precision
-from linetune.models.backbones.pplcnetv3 import SqueezeExcite
+from linetune.models.backbones.squeeze import SqueezeExcite
 from linetune.models.network import Network
 from linetune.models.reparam import ConvBN, RepLayer
 from linetune.records import Line, read_labels

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from linetune.models.backbones.pplcnetv3 import PPLCNetV3
+from linetune.models.backbones.pplcnetv4 import PPLCNetV4, Size
 from linetune.models.heads.ctc import CTCHead
 from linetune.models.heads.nrtr import NRTRHead
+from linetune.models.necks.light_svtr import ConvNeck, LightSVTRNeck
 from linetune.models.necks.svtr import SVTRNeck
 from linetune.models.reparam import fold
 
@@ -22,11 +24,36 @@ Part = Literal["backbone", "neck", "head"]
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What distinguishes one official recogniser's network from another."""
+    """What distinguishes one official recogniser's network from another.
 
-    backbone: Literal["PPLCNetV3"] = "PPLCNetV3"
+    Raises:
+        ValueError: a backbone or size that there is not.
+    """
+
+    backbone: Literal["PPLCNetV3", "PPLCNetV4"] = "PPLCNetV3"
     scale: float = 0.95
-    neck: Literal["SVTR"] = "SVTR"
+    """Factor on PP-LCNetV3's channels."""
+    neck: Literal["SVTR", "LightSVTR", "Conv"] = "SVTR"
+    size: Size = "small"
+    """Which PP-LCNetV4."""
+    neck_channels: int = 120
+    """Channels of the sequence that goes into the head."""
+    neck_ratio: int = 2
+    """Times as many inside the light SVTR's MLPs."""
+    guide_channels: int = 384
+    """Channels of the NRTR head that guides training."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name in _CHOICES and getattr(self, field.name) not in _CHOICES[field.name]:
+                raise ValueError(f"no {field.name} {getattr(self, field.name)!r}")
+
+
+_CHOICES = {
+    "backbone": ("PPLCNetV3", "PPLCNetV4"),
+    "neck": ("SVTR", "LightSVTR", "Conv"),
+    "size": get_args(Size),
+}
 
 
 class Network(nn.Module):
@@ -41,10 +68,10 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, classes: int, guide: bool = False) -> None:
         super().__init__()
         self.architecture = architecture
-        self.backbone = PPLCNetV3(architecture.scale)
-        self.neck = SVTRNeck(self.backbone.channels)
+        self.backbone = _backbone(architecture)
+        self.neck = _neck(architecture, self.backbone.channels)
         self.head = CTCHead(self.neck.channels, classes)
-        self.nrtr = NRTRHead(self.backbone.channels, classes - 1) if guide else None
+        self.nrtr = new_guide(self, classes - 1) if guide else None
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classify(self.backbone(images))
@@ -80,6 +107,25 @@ class Network(nn.Module):
             probabilities = function(inputs).softmax(2).float().cpu().numpy()
         self.train(training)
         return np.asarray(probabilities, np.float32)
+
+
+def new_guide(network: Network, characters: int) -> NRTRHead:
+    """An untrained NRTR head for a network; ``characters`` without the blank."""
+    return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
+
+
+def _backbone(architecture: Architecture) -> PPLCNetV3 | PPLCNetV4:
+    if architecture.backbone == "PPLCNetV4":
+        return PPLCNetV4(architecture.size)
+    return PPLCNetV3(architecture.scale)
+
+
+def _neck(architecture: Architecture, inputs: int) -> SVTRNeck | LightSVTRNeck | ConvNeck:
+    if architecture.neck == "LightSVTR":
+        return LightSVTRNeck(inputs, architecture.neck_channels, architecture.neck_ratio)
+    if architecture.neck == "Conv":
+        return ConvNeck(inputs, architecture.neck_channels)
+    return SVTRNeck(inputs, architecture.neck_channels)
 
 
 def empty_folded(architecture: Architecture, classes: int) -> Network:

@@ -36,13 +36,22 @@ class Affine(nn.Module):
 
 
 class ConvBN(nn.Module):
-    """Convolution without bias, then batch norm; folds to one convolution with bias."""
+    """Convolution without bias, then batch norm; folds to one convolution with bias.
+
+    Padded by half the kernel unless told otherwise.
+    """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: Pair, stride: Pair = (1, 1), groups: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: Pair,
+        stride: Pair = (1, 1),
+        groups: int = 1,
+        padding: Pair | None = None,
     ) -> None:
         super().__init__()
-        padding = (kernel[0] // 2, kernel[1] // 2)
+        padding = padding or (kernel[0] // 2, kernel[1] // 2)
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 
@@ -113,6 +122,35 @@ class RepLayer(nn.Module):
         layer = MergedRepLayer(_convolution(first.conv, kernel * scale, bias * scale + shift))
         layer.post_affine = copy.deepcopy(self.post_affine)
         return layer
+
+
+class RepDepthwise(nn.Module):
+    """A depthwise conv-BN, a depthwise 1 x 1 and the input itself, summed; then a batch norm (PP-LCNetV4)."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.branch = ConvBN(channels, channels, (kernel, kernel), groups=channels)
+        self.branch_1x1 = nn.Conv2d(channels, channels, 1, groups=channels, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.bn(self.branch(x) + self.branch_1x1(x) + x)
+        return out
+
+    def merged(self) -> nn.Conv2d:
+        """All of it as one convolution, under running statistics."""
+        conv = self.branch.conv
+        kernel, bias = _fold_bn(conv.weight, self.branch.bn)
+        # The two that may cancel first, so that they do so to the last bit.
+        centre = self.branch_1x1.weight.double() + 1
+        kernel = kernel + F.pad(centre, [conv.kernel_size[0] // 2] * 4)
+        weight, offset = _fold_bn(kernel, self.bn)
+        scale = self.bn.weight.double() / torch.sqrt(self._variance().double() + self.bn.eps)
+        return _convolution(conv, weight, bias * scale + offset)
+
+    def _variance(self) -> Tensor:
+        assert self.bn.running_var is not None
+        return self.bn.running_var
 
 
 class MergedRepLayer(nn.Module):
@@ -192,7 +230,7 @@ class HasAffines(Protocol):
 
 def _merge_children(module: nn.Module) -> None:
     for name, child in module.named_children():
-        if isinstance(child, (ConvBN, RepLayer)):
+        if isinstance(child, (ConvBN, RepLayer, RepDepthwise)):
             setattr(module, name, child.merged())
         else:
             _merge_children(child)

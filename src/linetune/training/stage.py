@@ -19,8 +19,7 @@ from linetune.decode.read import read_batches, read_crops
 from linetune.device import autocast, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
-from linetune.models.heads.nrtr import NRTRHead
-from linetune.models.network import Network
+from linetune.models.network import Network, new_guide
 from linetune.training.averaging import WeightAverage
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches, HeldOutFeatures
@@ -88,7 +87,7 @@ def train_stage(
     started = time.perf_counter()
     if stage.nrtr_weight and network.nrtr is None:
         torch.manual_seed(setting.seed)
-        network.nrtr = NRTRHead(network.backbone.channels, len(setting.charset)).to(setting.device)
+        network.nrtr = new_guide(network, len(setting.charset)).to(setting.device)
         setting.reporter.say(f"stage {stage.name}: the base model carries no NRTR guide; it starts untrained")
     set_trainable(network, stage.freeze)
     optimiser = make_optimiser(network)

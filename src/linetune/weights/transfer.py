@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from linetune.charset import BLANK, Charset
 from linetune.models.heads.nrtr import FIRST_CHARACTER, NRTRHead
+from linetune.models.network import new_guide
 from linetune.weights.store import Model
 
 
@@ -34,7 +35,7 @@ def with_charset(model: Model, charset: Charset) -> Transfer:
         network.head.fc.weight.copy_(_carry(old.weight, rows))
         network.head.fc.bias.copy_(_carry(old.bias, rows))
         if network.nrtr is not None:
-            network.nrtr = _carry_guide(network.nrtr, network.backbone.channels, rows[1:])
+            network.nrtr = _carry_guide(network.nrtr, new_guide(network, len(charset)), rows[1:])
     moved = Model(network, charset, model.base_model, model.source, model.history)
     return Transfer(moved, unknown)
 
@@ -46,8 +47,7 @@ def _carry(values: Tensor, rows: list[int]) -> Tensor:
     return table[torch.tensor(rows, device=values.device)]
 
 
-def _carry_guide(old: NRTRHead, inputs: int, rows: list[int]) -> NRTRHead:
-    new = NRTRHead(inputs, len(rows))
+def _carry_guide(old: NRTRHead, new: NRTRHead, rows: list[int]) -> NRTRHead:
     kept = {k: v for k, v in old.state_dict().items() if not k.startswith(("embedding.", "classifier."))}
     new.load_state_dict(kept, strict=False)
     pairs = [(FIRST_CHARACTER + i, FIRST_CHARACTER + row - 1) for i, row in enumerate(rows) if row > 0]
