@@ -46,7 +46,11 @@ def test_the_frames_are_those_of_the_other_networks(
 
 def test_parameter_counts_are_the_official_ones() -> None:
     # PaddleOCR's figures of the unfolded networks, head and dictionary included.
-    for architecture, classes, expected in ((TINY, 6906, 1.1e6), (SMALL, 18710, 5.3e6), (MEDIUM, 18710, 19e6)):
+    for architecture, classes, expected in (
+        (TINY, 6906, 1.1e6),
+        (SMALL, 18710, 5.3e6),
+        (MEDIUM, 18710, 19e6),
+    ):
         with torch.device("meta"):
             network = Network(architecture, classes)
         assert sum(p.numel() for p in network.parameters()) == pytest.approx(expected, rel=0.1)

