@@ -28,14 +28,13 @@ NAMES = {
     "small": (SMALL, "PP-OCRv6_small_rec"),
 }
 CHARACTERS = ("0", "1", "A", "é", "\u3000", " ")
+BLOCK = "model.backbone.encoder.blocks.0.layers.0"
 SOME_NAMES = {
     "v5": {
         "model.backbone.encoder.convolution.convolution.weight": (16, 3, 3, 3),
-        "model.backbone.encoder.blocks.0.layers.0.depthwise_convolution.conv_symmetric.3.normalization.bias": (
-            16,
-        ),
-        "model.backbone.encoder.blocks.0.layers.0.depthwise_convolution.identity.running_var": (16,),
-        "model.backbone.encoder.blocks.0.layers.0.pointwise_convolution.act.lab.scale": (1,),
+        f"{BLOCK}.depthwise_convolution.conv_symmetric.3.normalization.bias": (16,),
+        f"{BLOCK}.depthwise_convolution.identity.running_var": (16,),
+        f"{BLOCK}.pointwise_convolution.act.lab.scale": (1,),
         "head.encoder.conv_block.4.convolution.weight": (120, 22, 1, 1),
         "head.encoder.svtr_block.1.self_attn.qkv.weight": (360, 120),
         "head.encoder.svtr_block.1.layer_norm2.bias": (120,),

@@ -231,7 +231,9 @@ class Config(Strict):
     """A run: where it starts, what it learns from, and its stages."""
 
     output: FilePath = Field(description="the run's folder")
-    base_model: str = Field("PP-OCRv5_mobile_rec", description="an official name, or a model file")
+    base_model: str = Field(
+        "PP-OCRv5_mobile_rec", description="an official name, a model file, or a folder that holds one"
+    )
     charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
     charset_space: bool = Field(False, description="add the space, as PaddleOCR's use_space_char does")
     seed: int = 0

