@@ -474,6 +474,34 @@ def test_export_writes_beside_the_model_and_compares_on_given_crops(
     assert (tmp_path / "other.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
 
 
+def test_export_for_transformers_is_a_folder(cli: Cli, small: Path, labels: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small.read_bytes())
+    done = cli("export", tmp_path, "--format", "hf", "--compare-on", labels, "--json")
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    folder = tmp_path / "model-hf"
+    assert Path(figures["path"]) == folder
+    assert figures["crops"] == 3
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "preprocessor_config.json",
+        "model.safetensors",
+    }
+    again = cli("export", tmp_path, "--format", "hf")
+    assert again.code == 2
+    assert again.errors[0].endswith("model-hf: there is a folder already; --overwrite replaces it")
+    crop = labels.parent / "00.png"
+    assert cli("predict", folder, crop).out == cli("predict", small, crop).out
+
+
+def test_every_format_of_the_command_is_written() -> None:
+    from linetune.cli.export import ENDINGS, Format
+    from linetune.export.formats import FORMATS
+
+    assert {form.value for form in Format} == FORMATS.keys()
+    assert ENDINGS.keys() == set(Format)
+
+
 # synth
 
 

@@ -38,7 +38,8 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         LinetuneError: it is there.
     """
     if path.exists() and not overwrite:
-        raise LinetuneError("there is a file already", path, "--overwrite replaces it")
+        kind = "folder" if path.is_dir() else "file"
+        raise LinetuneError(f"there is a {kind} already", path, "--overwrite replaces it")
 
 
 def command(*words: object) -> str:
