@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from linetune import image
 from linetune.charset import Charset
 from linetune.image import HEIGHT, MIN_WIDTH, Crop
+from linetune.models.backbones.pplcnetv3 import PPLCNetV3
 from linetune.models.network import Network
 from linetune.models.reparam import Affine, ConvBN, FoldedRepLayer, RepLayer
 from linetune.records import Line
@@ -92,6 +93,7 @@ def unfolded(network: Network, images: Iterable[Tensor], seed: int = 0) -> Netwo
             assert isinstance(folded, nn.Conv2d)
             calibrated.append((folded, [_conv_branch(layer, folded.weight)]))
     *_, last = (layer for layer in out.backbone.modules() if isinstance(layer, RepLayer))
+    assert isinstance(source.backbone, PPLCNetV3)
     last.post_affine.load_state_dict(source.backbone.affine.state_dict())
 
     for conv, branches in calibrated:

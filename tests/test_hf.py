@@ -18,6 +18,7 @@ from linetune.export.hf import export_hf as export_whole
 from linetune.export.parity import Exported, sample_crops
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
+from linetune.weights import hf as weights_module
 from linetune.weights.official import load_base
 from linetune.weights.store import Model, save_model
 
@@ -203,7 +204,7 @@ def test_a_directory_that_differs_never_appears(tmp_path: Path, monkeypatch: pyt
     other = a_model("tiny", Charset(CHARACTERS))
     with torch.no_grad():
         other.network.head.fc.weight.copy_(other.network.head.fc.weight.roll(1, 0))
-    monkeypatch.setattr(export_module.hf, "load_hf", lambda folder, official: other)
+    monkeypatch.setattr(weights_module, "load_hf", lambda folder, official: other)
     with pytest.raises(LinetuneError, match=r"trained model reads|differ"):
         export_hf(a_model("tiny"), tmp_path / "out")
     assert not list(tmp_path.iterdir())

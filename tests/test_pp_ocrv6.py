@@ -143,7 +143,7 @@ def setting(tmp_path: Path, data: Dataset, request: pytest.FixtureRequest) -> It
 def test_the_stages_of_a_run_train_what_they_should(data: Dataset, setting: Setting) -> None:
     network = fold(randomised(Network(TINY, CHARSET.classes)))
     values = {"name": "one", "data": "train", "epochs": 1, "learning_rate": 1e-3, "batch_size": 4}
-    for number, (frozen, part) in enumerate(([["backbone"], "neck."], [[], "backbone."])):
+    for number, (frozen, part) in enumerate(((["backbone"], "neck."), ([], "backbone."))):
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         train_stage(network, Stage.model_validate(values | {"freeze": frozen}), number, data, setting)
         after = network.state_dict()

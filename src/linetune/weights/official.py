@@ -200,7 +200,7 @@ def _fitting(
     Raises:
         LinetuneError: they fit none; says why not the first.
     """
-    classes = next((len(array) for array in reversed(tensors.values()) if array.ndim), 0)
+    classes = next((len(array) for array in reversed(list(tensors.values())) if array.ndim), 0)
     first: LinetuneError | None = None
     # Of models with one architecture, the one with that many characters.
     for official in sorted(among, key=lambda official: official.charset.classes != classes):

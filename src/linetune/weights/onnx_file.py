@@ -129,22 +129,23 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
 
     The modules are defined in that order.
     """
+    conv: nn.Module
     done = "."
     for name, module in network.named_modules():
         if name.startswith(f"{done}."):
             continue
         if isinstance(module, RepLayer):
-            kind, weight = "rep", module.get_parameter("branches.0.conv.weight")
+            kind, conv = "rep", module.get_submodule("branches.0.conv")
         elif isinstance(module, RepDepthwise):
-            kind, weight = "plain", module.branch.conv.weight
+            kind, conv = "plain", module.branch.conv
         elif isinstance(module, ConvBN):
             merged = isinstance(network.backbone, PPLCNetV4) and name.startswith("backbone.")
-            kind, weight = "plain" if merged else "conv_bn", module.conv.weight
+            kind, conv = "plain" if merged else "conv_bn", module.conv
         elif isinstance(module, (nn.Conv2d, nn.LayerNorm)):
-            kind, weight = "plain", module.weight
+            kind, conv = "plain", module
         elif isinstance(module, nn.Linear):
-            kind, weight = "linear", module.weight
+            kind, conv = "linear", module
         else:
             continue
         done = name
-        yield kind, name, tuple(weight.shape)
+        yield kind, name, tuple(conv.get_parameter("weight").shape)
