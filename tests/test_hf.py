@@ -94,7 +94,7 @@ def test_a_directory_is_read_back_bit_by_bit(tmp_path: Path, kind: str) -> None:
     assert done.difference < 1e-4
     assert done.unchecked == "left out"
     assert [path.name for path in done.path.parent.iterdir()] == ["out"]
-    back = load_base(str(done.path))
+    back = load_base(str(done.path / "model.safetensors" if kind == "tiny" else done.path))
     assert (back.charset, back.base_model) == (model.charset, model.base_model)
     assert back.network.architecture == model.network.architecture
     tensors = model.network.state_dict()

@@ -17,14 +17,12 @@ from safetensors.torch import save
 from linetune import atomic
 from linetune.decode.greedy import greedy
 from linetune.errors import LinetuneError
-from linetune.export.parity import Exported, check_parity, sample_crops
+from linetune.export.parity import TOLERANCE, Exported, check_parity, sample_crops
 from linetune.image import Crop
 from linetune.weights import hf
 from linetune.weights.hf_names import to_config
 from linetune.weights.store import Model
 
-TOLERANCE = 1e-4
-"""Largest difference of a class probability; both run in torch."""
 BATCH = 8
 MOST = 32
 """Crops read in transformers, whose branches make it many times slower; evenly out of all."""
@@ -52,7 +50,7 @@ def export_hf(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
             atomic.write_text(partial / hf.PREPROCESSOR, _json(hf.to_preprocessor(model.charset)))
             (partial / hf.TENSORS).write_bytes(save(hf.to_tensors(model.network), header))
             back = hf.load_hf(partial, {})
-            check = back.network.run, model.charset, back.charset, compared, path, TOLERANCE
+            check = back.network.run, model.charset, back.charset, compared, path
             difference = check_parity(model.network.run, *check)
             unchecked = _missing()
             if unchecked is None:
@@ -78,7 +76,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
         the largest difference of a class probability.
 
     Raises:
-        LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`.
+        LinetuneError: a text differs, or a probability by more than ``parity.TOLERANCE``.
     """
     crops = crops[:: -(-len(crops) // MOST)]
     theirs, processor = load_in_transformers(folder)
@@ -89,7 +87,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
             out = theirs(pixel_values=torch.from_numpy(batch)).last_hidden_state
         return np.asarray(out.numpy(), np.float32)
 
-    worst = check_parity(model.network.run, run, characters, characters, crops, where, TOLERANCE)
+    worst = check_parity(model.network.run, run, characters, characters, crops, where)
     for size in (1, BATCH):
         for start in range(0, len(crops), size):
             rgb = [np.ascontiguousarray(crop[..., ::-1]) for crop in crops[start : start + size]]

@@ -55,7 +55,6 @@ def check_parity(
     decoded_by: Charset,
     crops: Sequence[Crop],
     where: Path,
-    tolerance: float = TOLERANCE,
 ) -> float:
     """Compare two runtimes of one model, on crops read alone and in batches.
 
@@ -66,13 +65,12 @@ def check_parity(
         decoded_by: the characters found in the exported file.
         crops: what to read.
         where: the exported file, for the message.
-        tolerance: largest difference of a class probability.
 
     Returns:
         the largest difference of a class probability.
 
     Raises:
-        LinetuneError: a text differs, or a probability by more than ``tolerance``.
+        LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`.
     """
     worst = 0.0
 
@@ -91,6 +89,6 @@ def check_parity(
         for one, other in zip(expected, found, strict=True):
             if one.text != other.text:
                 raise LinetuneError(f"reads {other.text!r} where the trained model reads {one.text!r}", where)
-    if not worst <= tolerance:
-        raise LinetuneError(f"probabilities differ by up to {worst:.1e}, more than {tolerance:.0e}", where)
+    if not worst <= TOLERANCE:
+        raise LinetuneError(f"probabilities differ by up to {worst:.1e}, more than {TOLERANCE:.0e}", where)
     return worst

@@ -142,8 +142,9 @@ def load_file(path: Path) -> Model:
     Raises:
         LinetuneError: the file is missing, of no known kind, or its dictionary is unknown.
     """
-    if is_hf(path):
-        return load_hf(path, {name: official.charset for name, official in OFFICIAL.items()})
+    folder = path.parent if path.name == "model.safetensors" else path
+    if is_hf(folder):
+        return load_hf(folder, {name: official.charset for name, official in OFFICIAL.items()})
     if path.is_dir():
         inside = path / "model.safetensors"
         if not inside.is_file():
