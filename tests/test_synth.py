@@ -17,7 +17,8 @@ from linetune.config import Synth
 from linetune.config.schema import Material
 from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.synth import Rule, fonts, generate, is_current, looks, preview, scene
+from linetune.rules import Rule
+from linetune.synth import fonts, generate, is_current, looks, preview, scene
 from linetune.synth.compare import told_apart
 from linetune.synth.generate import stream
 from linetune.synth.looks import Look

@@ -23,7 +23,8 @@ from linetune.config import Synth
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.records import Line
-from linetune.synth import fonts, rule, scene
+from linetune.rules.rule import identity
+from linetune.synth import fonts, scene
 from linetune.synth.render import CROPS_PER_PHOTO, VERSION, Renderer
 
 T = TypeVar("T")
@@ -162,7 +163,7 @@ def _manifest(settings: Synth) -> dict[str, Any]:
 
     return {
         "renderer": VERSION,
-        "rule": rule.identity(settings),
+        "rule": identity(settings),
         "fonts": listed(fonts.find_files(settings.fonts)),
         "backgrounds": listed(scene.find_photos(settings.backgrounds)) if settings.backgrounds else None,
         "looks": listed(settings.looks) if settings.looks else None,

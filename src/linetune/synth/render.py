@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from linetune.config.schema import Material, Style, Synth
 from linetune.errors import LinetuneError
 from linetune.image import Crop
+from linetune.rules.rule import Rule
 from linetune.synth import camera, lettering, looks, scene
 from linetune.synth import fonts as typefaces
 from linetune.synth.fonts import Font
 from linetune.synth.looks import Look
-from linetune.synth.rule import Rule
 
 VERSION = 2
 """Raised whenever the same settings would give other crops."""
