@@ -155,7 +155,7 @@ def test_named_parts() -> None:
         ("{mont}", parts, r"rule \{mont\}: no part named 'mont'; did you mean 'month'\?; a brace .* \\{"),
         ("A{hex}", {}, r"no part named 'hex'; define it in synth\.parts"),
         ("A", {"x": "("}, r"synth\.parts\.x: no regular expression \(missing \)"),
-        ("{x}", {"x": "{y}", "y": "B"}, "no part named 'y'"),
+        ("{x}", {"x": "{y}", "y": "B"}, r"synth\.parts\.x: uses 'y' before it is defined"),
     ):
         with pytest.raises(LinetuneError, match=message):
             Rule(pattern, known)
