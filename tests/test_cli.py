@@ -21,6 +21,7 @@ from linetune import image, records
 from linetune.charset import Charset
 from linetune.cli import main
 from linetune.config import load
+from linetune.export.formats import Format
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.report.terminal import terminal
@@ -472,6 +473,31 @@ def test_export_writes_beside_the_model_and_compares_on_given_crops(
     assert (tmp_path / "other.onnx").read_bytes() == b"mine"
     assert cli("export", small, "--output", tmp_path / "other.onnx", "--overwrite").code == 0
     assert (tmp_path / "other.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
+
+
+def test_export_writes_all_the_formats_there_are(
+    cli: Cli, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Format, "available", property(lambda form: form.package is None))
+    folder = tmp_path / "out"
+    done = cli("export", small, "--format", "all", "--output", folder)
+    assert done.code == 0
+    assert "left out paddle: pip install linetune[paddle]" in done.out
+    written = {f"{small.stem}{ending}" for ending in (".onnx", ".pdparams", ".txt", ".yml")}
+    assert {file.name for file in folder.iterdir()} == written
+    # A companion counts as well as the file itself.
+    (folder / f"{small.stem}.pdparams").unlink()
+    again = cli("export", small, "--format", "pdparams", "--output", folder / f"{small.stem}.pdparams")
+    assert again.code == 2
+    assert again.errors[0].endswith(".txt: there is a file already; --overwrite replaces it")
+
+
+def test_export_to_a_format_that_is_not_there(cli: Cli, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no format 'onx'; did you mean 'onnx'?" in cli("export", small, "--format", "onx").errors[0]
+    monkeypatch.setattr(Format, "available", property(lambda form: form.package is None))
+    done = cli("export", small, "--format", "paddle")
+    assert done.code == 2
+    assert done.errors[0].endswith("needs the package 'paddle'; pip install linetune[paddle]")
 
 
 # synth

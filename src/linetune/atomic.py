@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -37,6 +37,26 @@ def folder_written(path: Path) -> Iterator[Path]:
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def files_written(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files move into ``folder`` when the block ends well, and go otherwise.
+
+    They replace files of their names, and leave others alone. Each is whole at any time.
+    """
+    new = not folder.exists()
+    partial = folder / f"{secrets.token_hex(4)}.part"
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for file in sorted(partial.iterdir()):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,6 @@ import copy
 import io
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +19,13 @@ from linetune import atomic, image
 from linetune.charset import SPACE, Charset, show
 from linetune.decode.read import Run
 from linetune.errors import LinetuneError
-from linetune.export.parity import check_parity, sample_crops
+from linetune.export.parity import Exported, check_parity, sample_crops
 from linetune.image import Crop
 from linetune.models.network import Network
 from linetune.weights.store import Model
 
 OPSET = 17
 """Old enough for every onnxruntime since 1.12."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A file that was written and compared."""
-
-    path: Path
-    crops: int
-    """Crops it was compared on."""
-    difference: float
-    """Largest difference of a class probability to the trained model's."""
 
 
 class _Probabilities(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,19 @@ from linetune.image import Crop
 
 TOLERANCE = 1e-3
 """Largest difference of a class probability. float32 in two runtimes differs by a few 1e-4 on hard crops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written and compared."""
+
+    path: Path
+    crops: int
+    """Crops it was compared on."""
+    difference: float
+    """Largest difference of a class probability to the trained model's."""
+    notes: tuple[str, ...] = ()
+    """What its user should know."""
 
 
 def sample_crops(charset: Charset, count: int = 12) -> list[Crop]:

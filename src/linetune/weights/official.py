@@ -20,6 +20,7 @@ from linetune.config.schema import MODEL_SUFFIXES
 from linetune.errors import LinetuneError, did_you_mean
 from linetune.models.network import Architecture, Network
 from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx
+from linetune.weights.paddle_inference import PROGRAM, read_inference, read_settings
 from linetune.weights.pdparams import read_pdparams, to_state
 from linetune.weights.store import Model, fill, folded_model, load_model
 
@@ -90,15 +91,17 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
 def load_file(path: Path) -> Model:
     """A model from a file: our own or its export, an official ONNX, or official training weights.
 
+    A folder is a run's, or Paddle's inference files, official or exported.
+
     Raises:
         LinetuneError: the file is missing, of no known kind, or its dictionary is unknown.
     """
     if path.is_dir():
+        if (path / PROGRAM).is_file():
+            return _load_inference(path, next(iter(OFFICIAL.values())))
         inside = path / "model.safetensors"
         if not inside.is_file():
-            raise LinetuneError(
-                "a folder without a model.safetensors", path, "give a run's folder or a model file"
-            )
+            raise _no_model_in(path)
         path = inside
     if path.suffix not in MODEL_SUFFIXES:
         if not path.exists():
@@ -135,6 +138,31 @@ def _load_file(path: Path, official: Official) -> Model:
     return folded_model(network, _charset(classes, official, path), official.name, str(path))
 
 
+def _load_inference(folder: Path, official: Official) -> Model:
+    tensors = read_inference(folder)
+    if any(name.startswith(OWN) for name in tensors):
+        # Paddle's linear kernels are transposed.
+        turned = {name: array.T.copy() if array.ndim == 2 else array for name, array in tensors.items()}
+        network = exported_network(turned, official.architecture, folder)
+    else:
+        network = official_network(tensors, official.architecture, folder)
+    name, characters = read_settings(folder)
+    charset = _fitting(Charset.from_dictionary(characters), network.classes, folder, "correct inference.yml")
+    return Model(network, charset, name or official.name, str(folder))
+
+
+def _no_model_in(folder: Path) -> LinetuneError:
+    if any(folder.glob("*.pdmodel")):
+        return LinetuneError(
+            "an inference model of PaddlePaddle 2, which is not read here",
+            folder,
+            "convert it with paddle2onnx, or give its training weights (.pdparams)",
+        )
+    return LinetuneError(
+        "a folder without a model.safetensors", folder, "give a run's folder or a model file"
+    )
+
+
 def _charset(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
     """The charset of a file: inside it, in a ``.txt`` beside it, or the official one if the number fits."""
     beside = path.with_suffix(".txt")
@@ -144,6 +172,11 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
         charset = Charset.from_dictionary(Charset.read(beside).characters)
     else:
         charset = official.charset
+    return _fitting(charset, classes, path, f"put its dictionary beside it as {beside.name}")
+
+
+def _fitting(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
+    """The charset of a dictionary, if it has as many classes as the network."""
     if charset.classes == classes + 1:
         # A model without a space class: readers append one that never comes first.
         charset = Charset(charset.characters[:-1])
@@ -151,7 +184,7 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
         raise LinetuneError(
             f"the model has {classes} classes, its dictionary gives {charset.classes}",
             path,
-            f"put its dictionary beside it as {beside.name}",
+            hint,
         )
     return charset
 

@@ -1,0 +1,120 @@
+"""The way back from a folded network: the training form that computes the same.
+
+Programs that train or load PP-OCR recognisers want every branch of a layer. One of them carries the folded
+kernel, the others are zero. What folding could not move past zero padding or a gate is the affine behind
+the activation, as it was before, so that nothing changes at the borders either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from linetune.models.network import Network
+from linetune.models.reparam import BN_EPS, Affine, ConvBN, FoldedRepLayer, RepLayer
+
+Moments = tuple[Tensor, Tensor]
+"""Mean and variance (outputs,) of what a convolution gives, its bias included."""
+
+
+def unfold(folded: Network, batches: Sequence[NDArray[np.float32]]) -> Network:
+    """The unfolded network that computes what ``folded`` computes, in evaluation mode.
+
+    Batch norms carry the statistics of ``batches``: in training they use each batch's own, and only where
+    these agree does the first step start from the function that was learned.
+
+    Args:
+        folded: left as it is.
+        batches: network input (batch, 3, 48, width) each, at least one.
+    """
+    moments = _moments(folded, batches)
+    network = Network(folded.architecture, folded.classes, guide=folded.nrtr is not None).eval()
+    state = {name: tensor.detach().float().cpu() for name, tensor in folded.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    # A plain convolution's kernel has another name there.
+    alike = {name: tensor for name, tensor in state.items() if shapes.get(name) == tensor.shape}
+    network.load_state_dict(alike, strict=False)
+    with torch.no_grad():
+        for name, part in network.named_modules():
+            if isinstance(part, RepLayer):
+                layer = folded.get_submodule(name)
+                assert isinstance(layer, FoldedRepLayer)
+                _spread(part, layer, moments[f"{name}.conv"])
+            elif isinstance(part, ConvBN) and name in moments:
+                _carry(part, folded.get_submodule(name), moments[name])
+        last, affine = folded.backbone.affine, _last_rep_layer(network).post_affine
+        if isinstance(affine, Affine) and isinstance(last, Affine):
+            # It was moved behind the pooling, which is linear.
+            affine.load_state_dict(last.state_dict())
+    return network
+
+
+def _spread(part: RepLayer, layer: FoldedRepLayer, moments: Moments) -> None:
+    """Give the first branch the folded kernel, and the others no say."""
+    first, *others = part.branches
+    assert isinstance(first, ConvBN)
+    _carry(first, layer.conv, moments)
+    for branch in (*others, part.branch_1x1):
+        if isinstance(branch, ConvBN):
+            branch.conv.weight.zero_()
+            branch.bn.weight.zero_()
+    if part.identity is not None:
+        part.identity.weight.zero_()
+    if layer.shift is not None:
+        part.post_affine.bias.copy_(layer.shift)
+
+
+def _carry(part: ConvBN, conv: nn.Module, moments: Moments) -> None:
+    """A convolution with bias as one without and a batch norm of scale 1.
+
+    The norm's weight has 11 significant bits, so that its square has no rounding: then the scale differs
+    from 1 by less than half a step of float32, and the kernel folds back to the same bits.
+    """
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    mean, variance = moments
+    part.conv.weight.copy_(conv.weight)
+    deviation = torch.sqrt(variance + BN_EPS).half().clamp(min=2**-8).double()
+    part.bn.weight.copy_(deviation)
+    part.bn.running_var = (deviation**2 - BN_EPS).float()
+    part.bn.bias.copy_(mean)
+    part.bn.running_mean = (mean.float().double() - conv.bias.double().cpu()).float()
+
+
+def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[str, Moments]:
+    """Moments in float64, by name, of every convolution that a batch norm will follow."""
+    sums: dict[str, list[Tensor]] = {}
+
+    def watch(name: str) -> None:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            values = output.detach().cpu().double().transpose(0, 1).flatten(1)
+            sums.setdefault(name, []).append(
+                torch.stack((torch.full((len(values),), values.shape[1]), values.sum(1), (values**2).sum(1)))
+            )
+
+        hooks.append(network.get_submodule(name).register_forward_hook(hook))
+
+    hooks: list[torch.utils.hooks.RemovableHandle] = []
+    for name, part in network.named_modules():
+        if isinstance(part, nn.Conv2d) and ".squeeze." not in name:
+            watch(name)
+    try:
+        for batch in batches:
+            network.run(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    moments = {}
+    for name, parts in sums.items():
+        count, total, squares = torch.stack(parts).sum(0)
+        mean = total / count
+        moments[name] = mean, (squares / count - mean**2).clamp(min=0)
+    return moments
+
+
+def _last_rep_layer(network: Network) -> RepLayer:
+    return [part for part in network.backbone.modules() if isinstance(part, RepLayer)][-1]
