@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "atomic"},
     {"cache", "textfile"},
     {"config", "charset", "device", "image", "records"},
-    {"data", "augment", "models", "decode"},
+    {"data", "augment", "models", "decode", "rules"},
     {"weights", "evaluation", "synth"},
     {"training", "export"},
     {"report", "recogniser"},

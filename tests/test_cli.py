@@ -21,6 +21,7 @@ from linetune import image, records
 from linetune.charset import Charset
 from linetune.cli import main
 from linetune.config import load
+from linetune.export.formats import Format
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.report.terminal import terminal
@@ -494,12 +495,29 @@ def test_export_for_transformers_is_a_folder(cli: Cli, small: Path, labels: Path
     assert cli("predict", folder, crop).out == cli("predict", small, crop).out
 
 
-def test_every_format_of_the_command_is_written() -> None:
-    from linetune.cli.export import ENDINGS, Format
-    from linetune.export.formats import FORMATS
+def test_export_writes_all_the_formats_there_are(
+    cli: Cli, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Format, "available", property(lambda form: form.package is None))
+    folder = tmp_path / "out"
+    done = cli("export", small, "--format", "all", "--output", folder)
+    assert done.code == 0
+    assert "left out paddle: pip install linetune[paddle]" in done.out
+    written = {f"{small.stem}{ending}" for ending in (".onnx", "-hf", ".pdparams", ".txt", ".yml")}
+    assert {file.name for file in folder.iterdir()} == written
+    # A companion counts as well as the file itself.
+    (folder / f"{small.stem}.pdparams").unlink()
+    again = cli("export", small, "--format", "pdparams", "--output", folder / f"{small.stem}.pdparams")
+    assert again.code == 2
+    assert again.errors[0].endswith(".txt: there is a file already; --overwrite replaces it")
 
-    assert {form.value for form in Format} == FORMATS.keys()
-    assert ENDINGS.keys() == set(Format)
+
+def test_export_to_a_format_that_is_not_there(cli: Cli, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no format 'onx'; did you mean 'onnx'?" in cli("export", small, "--format", "onx").errors[0]
+    monkeypatch.setattr(Format, "available", property(lambda form: form.package is None))
+    done = cli("export", small, "--format", "paddle")
+    assert done.code == 2
+    assert done.errors[0].endswith("needs the package 'paddle'; pip install linetune[paddle]")
 
 
 # synth

@@ -16,9 +16,9 @@ from linetune import records
 from linetune.cli import main
 from linetune.config import Synth
 from linetune.errors import LinetuneError
-from linetune.synth import Rule
-from linetune.synth.checks import CHECKS
-from linetune.synth.infer import propose
+from linetune.rules import Rule
+from linetune.rules.checks import CHECKS
+from linetune.rules.infer import propose
 
 LETTERS, HEX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789ABCDEF"
 Make = Callable[[random.Random], str]

@@ -13,12 +13,12 @@ import pytest
 from linetune import records
 from linetune.config import Pattern, Synth
 from linetune.errors import LinetuneError
-from linetune.synth import Rule
-from linetune.synth.checks import CHECKS
-from linetune.synth.pattern import parse
-from linetune.synth.rule import identity
-from linetune.synth.texts import Texts
-from linetune.synth.weights import liken
+from linetune.rules import Rule
+from linetune.rules.checks import CHECKS
+from linetune.rules.pattern import parse
+from linetune.rules.rule import identity
+from linetune.rules.texts import Texts
+from linetune.rules.weights import liken
 
 Mode = Literal["balanced", "uniform", "like_labels"]
 
@@ -155,7 +155,7 @@ def test_named_parts() -> None:
         ("{mont}", parts, r"rule \{mont\}: no part named 'mont'; did you mean 'month'\?; a brace .* \\{"),
         ("A{hex}", {}, r"no part named 'hex'; define it in synth\.parts"),
         ("A", {"x": "("}, r"synth\.parts\.x: no regular expression \(missing \)"),
-        ("{x}", {"x": "{y}", "y": "B"}, "no part named 'y'"),
+        ("{x}", {"x": "{y}", "y": "B"}, r"synth\.parts\.x: uses 'y' before it is defined"),
     ):
         with pytest.raises(LinetuneError, match=message):
             Rule(pattern, known)

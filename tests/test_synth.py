@@ -17,7 +17,8 @@ from linetune.config import Synth
 from linetune.config.schema import Material
 from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.synth import Rule, fonts, generate, is_current, looks, preview, scene
+from linetune.rules import Rule
+from linetune.synth import fonts, generate, is_current, lettering, looks, preview, scene
 from linetune.synth.compare import told_apart
 from linetune.synth.generate import stream
 from linetune.synth.looks import Look
@@ -217,8 +218,37 @@ def test_looks_that_cannot_be_had(tmp_path: Path) -> None:
     records.write_labels(tmp_path / "labels.txt", [("grey.png", "A")])
     with pytest.raises(LinetuneError, match="no crop on which text and surface can be told apart"):
         Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
-    with pytest.raises(LinetuneError, match=r"none\.txt"):
-        Renderer.of(settings(tmp_path / "out", looks=tmp_path / "none.txt"))
+    missing = settings(tmp_path / "out", looks=tmp_path / "none.txt")
+    for look in (Renderer.of, lambda wanted: generate(wanted, quiet)):
+        with pytest.raises(LinetuneError, match=r"none\.txt"):
+            look(missing)
+    records.write_labels(tmp_path / "labels.txt", [("none.png", "A")])
+    with pytest.raises(LinetuneError, match="none of its images can be read"):
+        Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
+
+
+def test_dots_leave_no_stroke_out(tmp_path: Path) -> None:
+    for font in ("Roboto-Thin.ttf", "Roboto-Bold.ttf"):
+        renderer = Renderer.of(settings(tmp_path, fonts=ROBOTO / font, style="dots", rule="H"))
+        for i in range(20):
+            dark = renderer.undegraded(i)[0][:, :, 0] < 128
+            rows, columns = np.flatnonzero(dark.any(1)), np.flatnonzero(dark.any(0))
+            letter = dark[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            height, width = letter.shape
+            bar = letter[height // 3 : -height // 3, width // 3 : -width // 3]
+            assert bar.any(0).mean() > 0.6, "the H keeps its bar"
+            assert letter[:, : width // 2].any(1).mean() > 0.6, "and its stems"
+
+
+def test_a_cut_leaves_every_character_known() -> None:
+    mask = np.zeros((100, 200), np.uint8)
+    mask[10:90, 20:60] = 255  # a letter
+    mask[80:90, 100:110] = 255  # a full stop
+    left, above, right, below = lettering.expendable(mask)
+    assert left == pytest.approx(0.35 * 40)
+    assert right == pytest.approx(0.35 * 10)
+    assert above == pytest.approx(10 + 0.35 * 80)
+    assert below == pytest.approx(10 + 0.35 * 10), "the full stop decides"
 
 
 @pytest.mark.parametrize("style", ["print", "outline", "dots", "peened", "engraved"])
@@ -272,9 +302,11 @@ def test_a_finished_folder_is_used_again(tmp_path: Path) -> None:
     before = labels.stat().st_mtime_ns
     assert is_current(wanted)
     assert generate(wanted, quiet).stat().st_mtime_ns == before
+    fewer, more = (settings(tmp_path / "out", count=count) for count in (2, 4))
+    assert is_current(fewer), "the first crops of more are the same"
+    assert not is_current(more)
     for change in (
         {"seed": 1},
-        {"count": 4},
         {"half_turn": 0.5},
         {"rule": "A"},
         {"fonts": AMATIC},
@@ -282,10 +314,15 @@ def test_a_finished_folder_is_used_again(tmp_path: Path) -> None:
         {"material": "metal"},
     ):
         assert not is_current(settings(tmp_path / "out", **({"count": 3} | change)))
-    (tmp_path / "out/images/000001.jpg").unlink()
+    first, second = (tmp_path / f"out/images/00000{i}.jpg" for i in (0, 1))
+    before = first.stat().st_mtime_ns
+    second.unlink()
     assert not is_current(wanted)
-    generate(wanted, quiet)
-    assert is_current(wanted)
+    generate(more, quiet)
+    assert is_current(more)
+    assert first.stat().st_mtime_ns == before, "what is there is not rendered again"
+    second.write_bytes(b"")
+    assert not is_current(wanted)
 
 
 def test_other_peoples_files_are_left_alone(tmp_path: Path) -> None:

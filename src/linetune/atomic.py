@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -67,6 +67,26 @@ def folder_replaced(path: Path, files: Collection[str]) -> Iterator[Path]:
             aside.rename(path)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def files_written(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files move into ``folder`` when the block ends well, and go otherwise.
+
+    They replace files of their names, and leave others alone. Each is whole at any time.
+    """
+    new = not folder.exists()
+    partial = folder / f"{secrets.token_hex(4)}.part"
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for file in sorted(partial.iterdir()):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -42,8 +42,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         done = export_hf(model, Path(folder) / "hf", crops)
         print(f"on {done.crops} prepared crops: same texts, probabilities within {done.difference:.1e}")
-        if done.unchecked:
-            raise SystemExit(done.unchecked)
+        if done.notes:
+            raise SystemExit(done.notes[0])
         theirs, processor = load_in_transformers(done.path)
         print(f"{'read in transformers':40} {'as linetune':>12} {'exact match':>12}")
         print(

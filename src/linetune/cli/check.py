@@ -41,7 +41,7 @@ def check(
     from linetune.data.check.findings import Severity
     from linetune.report.findings import print_cleaned, print_findings
     from linetune.report.terminal import console, terminal
-    from linetune.synth.rule import Rule
+    from linetune.rules.rule import Rule
 
     own: Rule | None = None
     taught: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,26 +15,21 @@ from linetune.cli.options import (
     print_json,
     refuse_existing,
 )
+from linetune.errors import LinetuneError, did_you_mean
+from linetune.export.formats import FORMATS, available
 
-
-class Format(str, Enum):
-    """Formats a model can be exported to."""
-
-    onnx = "onnx"
-    hf = "hf"
-
-
-ENDINGS = {Format.onnx: ".onnx", Format.hf: "-hf"}
-"""How the name of what is written ends."""
+ALL = "all"
 
 
 def export(
     model: ModelArgument,
     form: Annotated[
-        Format, typer.Option("--format", help="onnx, or hf: a folder for transformers.")
-    ] = Format.onnx,
+        str,
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}, or {ALL} there are."),
+    ] = "onnx",
     output: Annotated[
-        Path | None, typer.Option(help="The file or folder to write; beside the model by default.")
+        Path | None,
+        typer.Option(help="The file or folder to write (all: the folder); beside the model by default."),
     ] = None,
     compare_on: Annotated[
         Path | None, typer.Option(help="Label file of real crops to compare on; drawn crops by default.")
@@ -48,36 +42,51 @@ def export(
 ) -> None:
     """Write a model for other programs; fails unless the file reads what the model reads."""
     from linetune.data.dataset import load_dataset
-    from linetune.export.formats import FORMATS
     from linetune.records import read_labels
     from linetune.report.terminal import terminal
 
-    path = output or _beside(model, form)
-    refuse_existing(path, overwrite)
+    if form not in (*FORMATS, ALL):
+        raise LinetuneError(f"no format {form!r}", "--format", did_you_mean(form, (*FORMATS, ALL)))
+    names = [name for name, each in FORMATS.items() if each.available] if form == ALL else [form]
+    left_out = [name for name in FORMATS if name not in names] if form == ALL else []
+    folder, stem = _beside(model)
+    if output is not None and form == ALL:
+        if output.exists() and not output.is_dir():
+            raise LinetuneError("not a folder", output, "--format all writes several files into one")
+        folder, output = output, None
+    paths = {name: output or folder / f"{stem}{available(name).ending}" for name in names}
+    for name, path in paths.items():
+        for file in FORMATS[name].writes(path):
+            refuse_existing(file, overwrite)
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter)
         crops = load_dataset(read_labels(compare_on), None).crops if compare_on else []
-        exported = FORMATS[form.value](recogniser.model, path, crops)
+        done = {name: FORMATS[name].export(recogniser.model, path, crops) for name, path in paths.items()}
     if as_json:
-        print_json(
-            {
-                "path": str(exported.path),
-                "crops": exported.crops,
-                "largest_difference": exported.difference,
-                "unchecked": exported.unchecked,
+        figures = {
+            name: {
+                "path": str(each.path),
+                "crops": each.crops,
+                "largest_difference": each.difference,
+                "notes": each.notes,
             }
-        )
+            for name, each in done.items()
+        }
+        print_json({"formats": figures, "left_out": left_out} if form == ALL else figures[form])
         return
-    print(
-        f"wrote {exported.path}: same texts on {exported.crops} crops, "
-        f"probabilities within {exported.difference:.1e}"
-    )
-    if exported.unchecked:
-        print(f"not compared in the program it is for: {exported.unchecked}")
+    for each in done.values():
+        print(
+            f"wrote {each.path}: same texts on {each.crops} crops, probabilities within {each.difference:.1e}"
+        )
+        for note in each.notes:
+            print(f"  {note}")
+    for name in left_out:
+        print(f"left out {name}: pip install linetune[{FORMATS[name].package}]")
 
 
-def _beside(model: str, form: Format) -> Path:
-    path, ending = Path(model), ENDINGS[form]
+def _beside(model: str) -> tuple[Path, str]:
+    """Folder and name of an export without ``--output``."""
+    path = Path(model)
     if path.is_dir():
-        return path / f"model{ending}"
-    return path.with_name(f"{path.stem if path.is_file() else path.name}{ending}")
+        return path, "model"
+    return (path.parent, path.stem) if path.is_file() else (Path(), path.name)

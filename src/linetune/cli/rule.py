@@ -28,8 +28,8 @@ def rule(
 ) -> None:
     """Propose the tightest simple rule that the labels follow, as YAML for the synth section."""
     from linetune.records import read_labels
-    from linetune.synth import Rule
-    from linetune.synth.infer import propose
+    from linetune.rules import Rule
+    from linetune.rules.infer import propose
 
     lines = [line for path in labels for line in read_labels(path)]
     proposal = propose([line.text for line in lines], least)

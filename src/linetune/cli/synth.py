@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 COMPARED = 500
 """Most crops of each kind that ``--measure`` looks at."""
+FEWEST = 20
+"""Fewest, since a share of less says nothing."""
 
 
 def synth(
@@ -50,6 +52,10 @@ def synth(
         raise LinetuneError("there is no synth section", config, "linetune init DIR writes an example")
     if count is not None:
         settings = settings.model_copy(update={"count": count})
+    if measure is not None and preview is not None:
+        raise LinetuneError("one of --measure and --preview at a time", "linetune synth")
+    if as_json and measure is None:
+        raise LinetuneError("--json goes with --measure alone", "linetune synth")
     if measure is not None:
         _measure(run.base_model, settings, measure, as_json)
         return
@@ -59,7 +65,7 @@ def synth(
         print(f"wrote {preview}")
         return
     if is_current(settings):
-        print(f"{settings.count} crops in {settings.output} are up to date")
+        print(f"the crops in {settings.output} are up to date")
         return
     with terminal() as reporter:
         labels = generate(settings, counted(reporter, "rendering", settings.count))
@@ -72,17 +78,23 @@ def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> N
     from linetune.report.synthesis import comparison_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare
+    from linetune.synth.looks import spread
     from linetune.synth.render import Renderer
     from linetune.weights.official import load_base
 
-    lines = read_labels(labels)
-    # Spread over the file, since neighbours are often of one photo.
-    lines = lines[:: -(-len(lines) // COMPARED)]
+    lines = spread(read_labels(labels), COMPARED)
+    if len(lines) < FEWEST:
+        raise LinetuneError(
+            f"{len(lines)} crops are too few to compare with", labels, f"name {FEWEST} or more"
+        )
     renderer = Renderer.of(settings)
     with terminal() as reporter:
         real, rendered = [], []
         for done, line in enumerate(lines, 1):
-            real.append(image.read(line.image))
+            try:
+                real.append(image.read(line.image))
+            except LinetuneError as error:
+                raise LinetuneError(f"{error.what}: {line.image}", line.source) from None
             rendered.append(renderer(done - 1)[0])
             reporter.progress("rendering", done, len(lines))
         base = load_base(base_model, lambda done, total: reporter.progress("weights", done, total))

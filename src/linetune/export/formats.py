@@ -1,18 +1,90 @@
-"""The formats by name."""
+"""The formats a model can be exported to, by name."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from linetune.export.hf import export_hf
-from linetune.export.onnx_file import export_onnx
-from linetune.export.parity import Exported
+from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.weights.store import Model
 
-FORMATS: dict[str, Callable[[Model, Path, Sequence[Crop]], Exported]] = {
-    "onnx": export_onnx,
-    "hf": export_hf,
+if TYPE_CHECKING:
+    from linetune.export.parity import Exported
+    from linetune.weights.store import Model
+
+# The exporters are imported when they are called: the command line lists the formats at once.
+
+
+def _onnx(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
+    from linetune.export.onnx_file import export_onnx
+
+    return export_onnx(model, path, crops)
+
+
+def _pdparams(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
+    from linetune.export.pdparams import export_pdparams
+
+    return export_pdparams(model, path, crops)
+
+
+def _paddle(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
+    from linetune.export.paddle import export_paddle
+
+    return export_paddle(model, path, crops)
+
+
+def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
+    from linetune.export.hf import export_hf
+
+    return export_hf(model, path, crops)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format, and what the command line has to know before it writes one."""
+
+    export: Callable[[Model, Path, Sequence[Crop]], Exported]
+    """Writes a model to a file or folder, compared on the crops, or on drawn ones where there are none."""
+    ending: str
+    """What follows the model's name in the path to write, where the user gives none."""
+    writes: Callable[[Path], Sequence[Path]] = lambda path: (path,)
+    """The files that a path stands for."""
+    package: str | None = None
+    """The package that it needs and that linetune's own name, as an extra, installs."""
+
+    @property
+    def available(self) -> bool:
+        """Whether what it needs is installed."""
+        return self.package is None or importlib.util.find_spec(self.package) is not None
+
+
+FORMATS = {
+    "onnx": Format(_onnx, ".onnx"),
+    "hf": Format(_hf, "-hf"),
+    "paddle": Format(
+        _paddle,
+        "_paddle",
+        lambda path: [path / f"inference.{kind}" for kind in ("json", "pdiparams", "yml")],
+        "paddle",
+    ),
+    "pdparams": Format(
+        _pdparams, ".pdparams", lambda path: [path, path.with_suffix(".txt"), path.with_suffix(".yml")]
+    ),
 }
-"""What writes each, given the model, the path and crops to compare on (drawn ones when there are none)."""
+
+
+def available(name: str) -> Format:
+    """A format that can be written here.
+
+    Raises:
+        LinetuneError: it needs a package that is not installed.
+    """
+    form = FORMATS[name]
+    if not form.available:
+        raise LinetuneError(
+            f"needs the package {form.package!r}", f"--format {name}", f"pip install linetune[{form.package}]"
+        )
+    return form

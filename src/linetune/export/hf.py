@@ -57,7 +57,8 @@ def export_hf(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
                 difference = max(difference, check_in_transformers(model, partial, compared, path))
     except OSError as error:
         raise LinetuneError(f"cannot write ({error.strerror or error})", path) from None
-    return Exported(path, len(compared), difference, unchecked)
+    notes = (f"not compared in the program it is for: {unchecked}",) if unchecked else ()
+    return Exported(path, len(compared), difference, notes)
 
 
 def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], where: Path) -> float:

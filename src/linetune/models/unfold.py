@@ -1,82 +1,102 @@
-"""The way back: a folded network in the branches that it was trained in, computing the same.
+"""The way back from a folded network: the training form that computes the same.
 
-Programs that know a network only with its branches are given one that carries the folded kernel and others
-that give zero. Folding the result gives the very same weights again.
+Programs that train or load PP-OCR recognisers want every branch of a layer. One of them carries the folded
+kernel, the others are zero. What folding could not move past zero padding or a gate is the affine behind
+the activation, as it was before, so that nothing changes at the borders either.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from linetune.models.network import Network
-from linetune.models.reparam import Affine, ConvBN, FoldedRepLayer, RepDepthwise, RepLayer
+from linetune.models.reparam import BN_EPS, Affine, ConvBN, FoldedRepLayer, RepDepthwise, RepLayer
+
+Moments = tuple[Tensor, Tensor]
+"""Mean and variance (outputs,) of what a convolution gives, its bias included."""
 
 
-def unfold(network: Network) -> Network:
-    """A copy of a folded network, on the CPU, with branches, batch norms and affines.
+def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: bool = True) -> Network:
+    """The unfolded network that computes what ``folded`` computes, on the CPU, in evaluation mode.
 
-    The original is untouched. The NRTR guide stays behind.
+    Batch norms carry the statistics of ``batches``: in training they use each batch's own, and only where
+    these agree does the first step start from the function that was learned. Without batches, they change
+    nothing.
+
+    Args:
+        folded: left as it is.
+        batches: network input (batch, 3, 48, width) each.
+        guide: take the NRTR guide along, if there is one.
     """
-    unfolded = Network(network.architecture, network.classes).eval()
-    parts = dict(network.named_modules())
-    placed = set[str]()
+    moments = _moments(folded, batches)
+    network = Network(folded.architecture, folded.classes, guide=guide and folded.nrtr is not None).eval()
+    state = {name: tensor.detach().float().cpu() for name, tensor in folded.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    # A plain convolution's kernel has another name there.
+    alike = {name: tensor for name, tensor in state.items() if shapes.get(name) == tensor.shape}
+    network.load_state_dict(alike, strict=False)
+    parts = dict(folded.named_modules())
     with torch.no_grad():
-        for name, module in unfolded.named_modules():
-            if isinstance(module, RepLayer):
-                layer = parts[name]
+        for name, part in network.named_modules():
+            if isinstance(part, RepLayer):
+                layer = folded.get_submodule(name)
                 assert isinstance(layer, FoldedRepLayer)
-                _spread(layer, module)
-            elif isinstance(module, RepDepthwise):
-                conv = parts[name]
-                assert isinstance(conv, nn.Conv2d)
-                _carry(conv, module.branch)
-                module.branch_1x1.weight.fill_(-1)  # against the input itself
-                _neutral(module.bn)
-            elif isinstance(module, ConvBN) and not name.startswith(tuple(placed)):
-                conv = parts[name]
-                assert isinstance(conv, nn.Conv2d)
-                _carry(conv, module)
-            else:
-                continue
-            placed.add(f"{name}.")
-        rest = unfolded.state_dict()
-        folded = network.state_dict()
-        for name in rest.keys() & folded.keys():
-            rest[name].copy_(folded[name])
+                _spread(part, layer, moments.get(f"{name}.conv"))
+            elif isinstance(part, RepDepthwise):
+                conv = folded.get_submodule(name)
+                _carry(part.branch, conv, moments.get(name))
+                part.branch_1x1.weight.fill_(-1)  # against the input itself
+                _neutral(part.bn)
+            elif isinstance(part, ConvBN) and name in parts and isinstance(parts[name], nn.Conv2d):
+                _carry(part, parts[name], moments.get(name))
         last = parts.get("backbone.affine")
         if isinstance(last, Affine):
-            # It stands behind the pooling, through which it goes unchanged.
-            _last_layer(unfolded).post_affine.load_state_dict(last.state_dict())
-    return unfolded
+            # It was moved behind the pooling, which is linear.
+            _last_rep_layer(network).post_affine.load_state_dict(last.state_dict())
+    return network
 
 
-def _last_layer(network: Network) -> RepLayer:
-    return [module for module in network.backbone.modules() if isinstance(module, RepLayer)][-1]
-
-
-def _spread(layer: FoldedRepLayer, into: RepLayer) -> None:
-    """The first branch carries everything, the others give zero, and so does every batch norm's shift."""
-    first, *others = into.branches
+def _spread(part: RepLayer, layer: FoldedRepLayer, moments: Moments | None) -> None:
+    """Give the first branch the folded kernel, and the others no say."""
+    first, *others = part.branches
     assert isinstance(first, ConvBN)
-    _carry(layer.conv, first)
-    for branch in (*others, into.branch_1x1):
+    _carry(first, layer.conv, moments)
+    for branch in (*others, part.branch_1x1):
         if isinstance(branch, ConvBN):
             branch.conv.weight.zero_()
             _neutral(branch.bn)
-    if into.identity is not None:
-        _neutral(into.identity)
-        into.identity.weight.zero_()
-    # The affines start as ones that change nothing.
+            branch.bn.weight.zero_()
+    if part.identity is not None:
+        _neutral(part.identity)
+        part.identity.weight.zero_()
     if layer.shift is not None:
-        into.post_affine.bias.copy_(layer.shift)
+        part.post_affine.bias.copy_(layer.shift)
 
 
-def _carry(conv: nn.Conv2d, into: ConvBN) -> None:
-    into.conv.weight.copy_(conv.weight)
-    _neutral(into.bn)
-    if conv.bias is not None:
-        into.bn.bias.copy_(conv.bias)
+def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
+    """A convolution with bias as one without and a batch norm of scale 1.
+
+    The norm's weight has 11 significant bits, so that its square has no rounding: then the scale differs
+    from 1 by less than half a step of float32, and the kernel folds back to the same bits.
+    """
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    part.conv.weight.copy_(conv.weight)
+    if moments is None:
+        _neutral(part.bn)
+        part.bn.bias.copy_(conv.bias)
+        return
+    mean, variance = moments
+    deviation = torch.sqrt(variance + BN_EPS).half().clamp(min=2**-8).double()
+    part.bn.weight.copy_(deviation)
+    part.bn.running_var = (deviation**2 - BN_EPS).float()
+    part.bn.bias.copy_(mean)
+    part.bn.running_mean = (mean.float().double() - conv.bias.double().cpu()).float()
 
 
 def _neutral(bn: nn.BatchNorm2d) -> None:
@@ -84,3 +104,38 @@ def _neutral(bn: nn.BatchNorm2d) -> None:
     bn.reset_parameters()
     assert bn.running_var is not None
     bn.running_var.fill_(1 - bn.eps)
+
+
+def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[str, Moments]:
+    """Moments in float64, by name, of every convolution that a batch norm will follow."""
+    sums: dict[str, list[Tensor]] = {}
+
+    def watch(name: str) -> None:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            values = output.detach().cpu().double().transpose(0, 1).flatten(1)
+            sums.setdefault(name, []).append(
+                torch.stack((torch.full((len(values),), values.shape[1]), values.sum(1), (values**2).sum(1)))
+            )
+
+        hooks.append(network.get_submodule(name).register_forward_hook(hook))
+
+    hooks: list[torch.utils.hooks.RemovableHandle] = []
+    for name, part in network.named_modules():
+        if isinstance(part, nn.Conv2d) and ".squeeze." not in name:
+            watch(name)
+    try:
+        for batch in batches:
+            network.run(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    moments = {}
+    for name, parts in sums.items():
+        count, total, squares = torch.stack(parts).sum(0)
+        mean = total / count
+        moments[name] = mean, (squares / count - mean**2).clamp(min=0)
+    return moments
+
+
+def _last_rep_layer(network: Network) -> RepLayer:
+    return [part for part in network.backbone.modules() if isinstance(part, RepLayer)][-1]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import ImageFont
@@ -16,6 +15,7 @@ from PIL import ImageFont
 from linetune.charset import SPACE, show
 from linetune.errors import LinetuneError
 from linetune.synth import files
+from linetune.synth.looks import stroke_width
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})
 _OUTLINES = ("glyf", "CFF ", "CFF2")
@@ -64,8 +64,8 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
     Raises:
         LinetuneError: a font cannot be opened, or a character is in none of them.
     """
-    files = {path: _drawn(path, alphabet) for path in find_files(paths)}
-    drawn = frozenset[str]().union(*files.values())
+    characters = {path: _drawn(path, alphabet) for path in find_files(paths)}
+    drawn = frozenset[str]().union(*characters.values())
     if missing := [c for c in alphabet if c not in drawn]:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         raise LinetuneError(
@@ -73,7 +73,7 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
             ", ".join(map(str, paths)),
             "add a font that does, or take the characters out of the rule",
         )
-    return [_measured(path, characters) for path, characters in files.items() if characters]
+    return [_measured(path, some) for path, some in characters.items() if some]
 
 
 @lru_cache(maxsize=256)
@@ -91,15 +91,12 @@ def _measured(path: Path, characters: frozenset[str]) -> Font:
     full = [c for c in some if c.isdigit() or c.isupper()] or [c for c in some if c.isalpha()] or some
     heights, widths, strokes = [], [], []
     for character in full[:: max(1, len(full) // 12)]:
-        mask = np.pad(
-            np.asarray(opened.getmask(character), np.uint8).reshape(opened.getmask(character).size[::-1]), 1
-        )
+        mask = opened.getmask(character)
+        ink = np.asarray(mask, np.uint8).reshape(mask.size[::-1]) > 127
         left, top, right, bottom = opened.getbbox(character)
         heights.append(bottom - top)
         widths.append(right - left)
-        inside = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
-        # Distances to the edge rise from 0 to half the width across a stroke: a quarter of it in the mean.
-        strokes.append(4 * float(inside[mask > 127].mean()) if (mask > 127).any() else 0.0)
+        strokes.append(stroke_width(ink))
     height = float(np.median(heights))
     return Font(
         path,

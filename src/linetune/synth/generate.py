@@ -1,46 +1,34 @@
-"""Rendered crops: a folder of them made once and used again, or as they come; and a sheet to look at."""
+"""Rendered crops: a folder of them, made once and used again, or as they come."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
-
-import cv2
-import numpy as np
+from typing import Any
 
 from linetune import atomic, image, records
 from linetune.config import Synth
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.records import Line
-from linetune.synth import fonts, rule, scene
+from linetune.rules.rule import identity
+from linetune.synth import fonts, scene
+from linetune.synth.pool import in_chunks
 from linetune.synth.render import CROPS_PER_PHOTO, VERSION, Renderer
-
-T = TypeVar("T")
 
 LABELS = "labels.txt"
 MANIFEST = "synth.json"
 _UNFINISHED = MANIFEST + ".part"
-_TITLE = 28
-"""Height of a title on a sheet, px."""
-_MAX_WORKERS = 61
-"""Windows cannot wait for more."""
 
 
 def generate(settings: Synth, progress: Callable[[int], None], workers: int | None = None) -> Path:
     """Render the crops of a configuration, as far as they are not there already.
 
-    A folder whose rendering was interrupted is completed; one with other settings is made anew.
+    A folder with fewer crops of these settings, or whose rendering was interrupted, is completed; one
+    with more is left as it is; one with other settings is made anew.
 
     Args:
         settings: what to render, and the folder for it.
@@ -63,7 +51,7 @@ def generate(settings: Synth, progress: Callable[[int], None], workers: int | No
     texts: list[str] = []
     work = partial(_write, renderer, folder)
     # Closed at once when progress raises, so that the pool ends.
-    with closing(_in_chunks(work, settings.count, workers)) as chunks:
+    with closing(in_chunks(work, settings.count, CROPS_PER_PHOTO, workers)) as chunks:
         for chunk in chunks:
             texts += chunk
             progress(len(texts))
@@ -83,7 +71,9 @@ def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Ite
     lines = [Line(Path(_name(i)), renderer.text(i), f"rendered line {i}") for i in range(settings.count)]
 
     def crops() -> Iterator[Crop]:
-        with closing(_in_chunks(partial(_list, renderer), settings.count, workers)) as chunks:
+        with closing(
+            in_chunks(partial(_crops, renderer), settings.count, CROPS_PER_PHOTO, workers)
+        ) as chunks:
             for chunk in chunks:
                 yield from chunk
 
@@ -91,55 +81,20 @@ def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Ite
 
 
 def is_current(settings: Synth) -> bool:
-    """Whether the folder holds all that these settings would render.
+    """Whether the folder holds all that these settings would render, or more.
 
     Raises:
         LinetuneError: the settings name no folder, or fonts or photos that are not there.
     """
     folder = _folder(settings)
+    stated = _stated(folder / MANIFEST)
+    # Looked up one by one, since somebody may have cleared a few away.
     return (
-        _stated(folder / MANIFEST) == _manifest(settings)
+        stated.pop("count", 0) >= settings.count
+        and stated == _manifest(settings)
         and (folder / LABELS).is_file()
-        and all((folder / _name(index)).is_file() for index in range(settings.count))
+        and all(_is_there(folder / _name(index)) for index in range(settings.count))
     )
-
-
-def preview(settings: Synth, rows: int, columns: int) -> Crop:
-    """A sheet of the first crops, in cells of 240 by 64 px; beside real ones, if the settings name some."""
-    renderer = Renderer.of(settings)
-    rendered = _sheet([renderer(index)[0] for index in range(rows * columns)], columns)
-    if not settings.looks:
-        return rendered
-    lines = [line for path in settings.looks for line in records.read_labels(path)]
-    # Spread over the files, since neighbours are often of one photo.
-    step = max(1, len(lines) // (rows * columns))
-    real = _sheet([image.read(line.image) for line in lines[::step][: rows * columns]], columns, rows)
-    between = np.full((len(real), 12, 3), 255, np.uint8)
-    return np.hstack(
-        [
-            _titled(real, "real"),
-            np.pad(between, ((_TITLE, 0), (0, 0), (0, 0)), constant_values=255),
-            _titled(rendered, "rendered"),
-        ]
-    )
-
-
-def _sheet(crops: Sequence[Crop], columns: int, rows: int | None = None) -> Crop:
-    rows = rows or -(-len(crops) // columns)
-    sheet = np.full((rows * 64, columns * 240, 3), 127, np.uint8)
-    for index, crop in enumerate(crops):
-        scale = min(60 / crop.shape[0], 236 / crop.shape[1])
-        size = max(1, int(crop.shape[1] * scale)), max(1, int(crop.shape[0] * scale))
-        top, left = index // columns * 64, index % columns * 240
-        small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
-        sheet[top : top + size[1], left : left + size[0]] = small
-    return sheet
-
-
-def _titled(sheet: Crop, title: str) -> Crop:
-    titled = np.pad(sheet, ((_TITLE, 0), (0, 0), (0, 0)), constant_values=255)
-    cv2.putText(titled, title, (4, _TITLE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
-    return titled
 
 
 def _folder(settings: Synth) -> Path:
@@ -158,28 +113,38 @@ def _manifest(settings: Synth) -> dict[str, Any]:
     """What the crops depend on; files by name and size, so that the folder may move with them."""
 
     def listed(paths: list[Path]) -> list[list[Any]]:
-        return [[path.name, path.stat().st_size] for path in paths]
+        try:
+            return [[path.name, path.stat().st_size] for path in paths]
+        except OSError as error:
+            raise LinetuneError("no such file", str(error.filename)) from None
 
     return {
         "renderer": VERSION,
-        "rule": rule.identity(settings),
+        "rule": identity(settings),
         "fonts": listed(fonts.find_files(settings.fonts)),
         "backgrounds": listed(scene.find_photos(settings.backgrounds)) if settings.backgrounds else None,
         "looks": listed(settings.looks) if settings.looks else None,
         "style": settings.style,
         "material": settings.material,
-        "count": settings.count,
         "half_turn": settings.half_turn,
         "seed": settings.seed,
     }
 
 
-def _stated(path: Path) -> Any:
-    """What a manifest says, ``None`` where there is none."""
+def _stated(path: Path) -> dict[str, Any]:
+    """What a manifest says; nothing where there is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        stated = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _claim(settings: Synth) -> None:
@@ -193,62 +158,17 @@ def _claim(settings: Synth) -> None:
             raise LinetuneError(
                 "the folder holds files that are not rendered crops", folder, "choose an empty or new folder"
             )
-        if manifest not in (_stated(unfinished), _stated(folder / MANIFEST)):
+        there = [_stated(path) for path in (unfinished, folder / MANIFEST)]
+        if manifest not in [{name: stated[name] for name in stated if name != "count"} for stated in there]:
             for crop in (folder / "images").glob("[0-9]" * 6 + ".jpg"):
                 crop.unlink()
         (folder / "images").mkdir(exist_ok=True)
-        atomic.write_text(unfinished, json.dumps(manifest, indent=1, ensure_ascii=False))
+        stated = manifest | {"count": settings.count}
+        atomic.write_text(unfinished, json.dumps(stated, indent=1, ensure_ascii=False))
         for stale in (MANIFEST, LABELS):
             (folder / stale).unlink(missing_ok=True)
     except OSError as error:
         raise LinetuneError(f"cannot be written to ({error.strerror})", folder) from None
-
-
-def _in_chunks(
-    work: Callable[[range], list[T]], count: int, workers: int | None
-) -> Generator[list[T], None, None]:
-    """What some work gives for chunks of crops, in order, done by all cores or by ``workers``."""
-    starts = range(0, count, CROPS_PER_PHOTO)
-    chunks = [range(start, min(start + CROPS_PER_PHOTO, count)) for start in starts]
-    workers = min(workers or os.cpu_count() or 1, len(chunks), _MAX_WORKERS)
-    if workers == 1:
-        yield from map(work, chunks)
-        return
-    # Spawned on every system: a fork would copy the locks of torch's and OpenCV's threads.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (work,))
-    try:
-        # Only so far ahead that no worker waits: what is done early stays in memory until its turn.
-        ahead = deque[Future[list[T]]]()
-        for chunk in chunks:
-            ahead.append(pool.submit(_do, chunk))
-            if len(ahead) > 4 * workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    except BrokenProcessPool:
-        raise LinetuneError(
-            "a rendering process ended unexpectedly",
-            hint="in a script of your own, call linetune below `if __name__ == '__main__':`",
-        ) from None
-    finally:
-        # After Ctrl-C or an error, no further chunk is begun.
-        pool.shutdown(cancel_futures=True)
-
-
-_work: Callable[[range], list[Any]]
-"""What a rendering process does; given to it once, since it may hold a thousand looks."""
-
-
-def _start_worker(work: Callable[[range], list[Any]]) -> None:
-    global _work
-    _work = work
-    # Ctrl-C reaches every process of a terminal; the first one ends the pool.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-
-
-def _do(indices: range) -> list[Any]:
-    return _work(indices)
 
 
 def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
@@ -256,7 +176,7 @@ def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
     texts = []
     for index in indices:
         path = folder / _name(index)
-        if path.exists():  # written whole, before an interruption
+        if _is_there(path):  # written whole, before an interruption
             texts.append(renderer.text(index))
             continue
         crop, text = renderer(index)
@@ -265,6 +185,6 @@ def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
     return texts
 
 
-def _list(renderer: Renderer, indices: range) -> list[Crop]:
+def _crops(renderer: Renderer, indices: range) -> list[Crop]:
     # At the network's height, since they pass from process to process.
     return [image.resize(renderer(index)[0]) for index in indices]

@@ -20,6 +20,12 @@ _STRETCH = (0.6, 1.7)
 """Least and most that characters are narrowed or widened."""
 _WEIGHT = 0.09
 """Most that strokes get thinner or thicker, relative to the text's height."""
+_ROWS = {"dots": (10, 14), "peened": (13, 18)}
+"""Least and most rows of dots to the text's height."""
+_DOTTED = 1.2
+"""Least width of a stroke that dots are laid on, relative to their distance."""
+_LOST = 0.35
+"""Share of a character that can be cut off so that it is still known."""
 
 
 def draw(
@@ -42,17 +48,41 @@ def draw(
     # What the font leaves between two characters is part of the distance aimed at.
     gap = (look.pitch - look.glyph) / stretch - (font.advance - font.width) / font.height
     mask = _set(text, font, size, spread=tall * float(np.clip(gap, -0.03, 0.9)))
-    if style == "print":
-        mask = _weigh(mask, round(tall * float(np.clip(look.stroke - font.stroke, -_WEIGHT, _WEIGHT))))
-    elif style == "outline":
-        mask = _outlined(mask, max(2, round(tall * rng.uniform(0.06, 0.1))))
-    elif style in {"dots", "peened"}:
-        rows = int(rng.integers(9, 13) if style == "dots" else rng.integers(12, 17))
-        mask = _dotted(rng, mask, rows, tall, jitter=0.0 if style == "dots" else 0.15)
     if abs(stretch - 1) > 0.04:
         wide = max(1, round(mask.shape[1] * stretch))
         mask = np.asarray(cv2.resize(mask, (wide, mask.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
-    return mask
+    if style == "outline":
+        return _outlined(mask, max(2, round(tall * rng.uniform(0.06, 0.1))))
+    if style in {"dots", "peened"}:
+        pitch = tall / rng.uniform(*_ROWS[style])
+        # Strokes less than a pitch wide would fall between the dots.
+        own = font.stroke * min(1.0, stretch)
+        mask = _weigh(mask, max(0, math.ceil(_DOTTED * pitch - own * tall)))
+        return _dotted(rng, mask, pitch, jitter=0.0 if style == "dots" else 0.12)
+    return _weigh(mask, round(tall * float(np.clip(look.stroke - font.stroke, -_WEIGHT, _WEIGHT))))
+
+
+def expendable(mask: Mask) -> tuple[float, float, float, float]:
+    """How much of a mask may be cut off left, above, right and below, px, so that no character is lost.
+
+    That is :data:`_LOST` of the first and the last character, and of each one's height.
+    """
+    seen = mask > 127
+    height = len(seen)
+    columns = np.flatnonzero(seen.any(0))
+    # A character, or some that touch, is a run of columns with ink.
+    starts = np.flatnonzero(np.diff(columns, prepend=-2) > 1)
+    first = seen[:, columns].argmax(0)
+    last = height - seen[::-1, columns].argmax(0)
+    tops, bottoms = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
+    widths = np.diff(np.append(starts, len(columns)))
+    lost = _LOST * (bottoms - tops)
+    return (
+        _LOST * float(widths[0]),
+        float((tops + lost).min()),
+        _LOST * float(widths[-1]),
+        float((height - bottoms + lost).min()),
+    )
 
 
 def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
@@ -93,15 +123,13 @@ def _outlined(mask: Mask, line: int) -> Mask:
     return np.asarray(cv2.dilate(padded, brush) - cv2.erode(padded, brush), np.uint8)
 
 
-def _dotted(rng: np.random.Generator, mask: Mask, rows: int, tall: float, jitter: float) -> Mask:
-    """Dots on a grid of ``rows`` rows to the text's height, wherever there was ink."""
-    pitch = tall / rows
+def _dotted(rng: np.random.Generator, mask: Mask, pitch: float, jitter: float) -> Mask:
+    """Dots on a grid, ``pitch`` px apart, wherever more than half of their place was ink."""
     size = max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))
-    grid = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
-    y, x = np.nonzero(grid > 110)
+    y, x = np.nonzero(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127)
     out = np.zeros((math.ceil(size[1] * pitch), math.ceil(size[0] * pitch)), np.uint8)
     middle = (np.stack([x, y], 1) + 0.5 + rng.uniform(-jitter, jitter, (len(x), 2))) * pitch
-    radius = pitch * rng.uniform(0.4, 0.55)
+    radius = pitch * rng.uniform(0.42, 0.55)
     # In 16ths of a pixel.
     for across, down in (middle * 16).round().astype(int).tolist():
         cv2.circle(out, (across, down), max(1, round(radius * 16)), 255, -1, cv2.LINE_AA, 4)

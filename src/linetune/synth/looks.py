@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ _LEAST_CONTRAST = 12.0
 _SHEARS = np.linspace(-0.5, 0.5, 21)
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
+T = TypeVar("T")
 Colour = tuple[float, float, float]
 
 
@@ -108,7 +110,7 @@ def measure(crop: Crop) -> Look | None:
     if len(columns) == 0 or not 0.02 < ink.mean() < 0.7:
         return None
     text_height = (rows[-1] - rows[0] + 1) / _SIDE
-    to_edge = cv2.distanceTransform(np.pad(ink, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    to_edge = _to_edge(ink)
     from_ink = cv2.distanceTransform((~ink).astype(np.uint8), cv2.DIST_L2, 3)
     core = ink & (to_edge >= np.quantile(to_edge[ink], 0.6))
     clear = from_ink > 3
@@ -132,8 +134,7 @@ def measure(crop: Crop) -> Look | None:
         blur=_blur(grey, ink, contrast),
         noise=_noise(crop, clear),
         slant=_slant(ink),
-        # Distances to the edge rise from 0 to half the width across a stroke: a quarter of it in the mean.
-        stroke=4 * float(to_edge[ink].mean()) / (text_height * _SIDE),
+        stroke=stroke_width(ink) / (text_height * _SIDE),
         glyph=glyph,
         pitch=pitch,
     )
@@ -156,16 +157,25 @@ def of_files(paths: Sequence[Path]) -> list[Look]:
     Raises:
         LinetuneError: a file cannot be read, or none of its crops shows a line that can be measured.
     """
-    lines = [line for path in paths for line in read_labels(path)]
+    lines = spread([line for path in paths for line in read_labels(path)], MOST)
     crops = []
-    for line in lines[:: max(1, math.ceil(len(lines) / MOST))]:
-        # What cannot be read is told of where the crops are trained on.
+    for line in lines:
+        # What cannot be read lends nothing; it is told of where the crops are trained on.
         with contextlib.suppress(LinetuneError):
             crops.append(image.read(line.image))
     looks = measure_all(crops)
     if not looks:
-        raise LinetuneError("no crop on which text and surface can be told apart", ", ".join(map(str, paths)))
+        where = ", ".join(map(str, paths))
+        if not crops:
+            raise LinetuneError("none of its images can be read", where, f"linetune check {where} names them")
+        raise LinetuneError("no crop on which text and surface can be told apart", where)
     return looks
+
+
+def as_table(looks: Sequence[Look]) -> dict[str, NDArray[np.float64]]:
+    """Every scalar figure of some looks, nan left out."""
+    table = {name: np.array([getattr(look, name) for look in looks], float) for name in MEASURED}
+    return {name: values[np.isfinite(values)] for name, values in table.items()}
 
 
 def copied(rng: np.random.Generator, looks: Sequence[Look]) -> Look:
@@ -233,6 +243,24 @@ def _imagined_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
     return _shaken((0, 0, 0), paper), _shaken((0, 0, 0), ink)
 
 
+def stroke_width(ink: NDArray[np.bool_]) -> float:
+    """Width of a mask's strokes, px: across one, the distances to its edge average a quarter of it."""
+    distances = _to_edge(ink)[ink]
+    # Of a pixel's middle; from its edge, half a pixel less.
+    return 4 * (float(distances.mean()) - 0.5) if len(distances) else 0.0
+
+
+def spread(items: Sequence[T], most: int) -> Sequence[T]:
+    """At most so many of some items, evenly over all of them, since neighbours are often of one photo."""
+    return items[:: max(1, math.ceil(len(items) / most))]
+
+
+def _to_edge(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return np.asarray(
+        cv2.distanceTransform(np.pad(ink, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32
+    )
+
+
 def _ink(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Where the text is: of Otsu's two classes the one with less of the crop's border and area."""
     threshold, _ = cv2.threshold(grey.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -292,9 +320,3 @@ def _rhythm(ink: NDArray[np.bool_], text_height: float) -> tuple[float, float]:
         float(np.median(widths)) if len(widths) else math.nan,
         float(np.median(distances)) if len(distances) else math.nan,
     )
-
-
-def as_table(looks: Sequence[Look]) -> dict[str, NDArray[np.float64]]:
-    """Every scalar figure of some looks, nan left out."""
-    table = {name: np.array([getattr(look, name) for look in looks], float) for name in MEASURED}
-    return {name: values[np.isfinite(values)] for name, values in table.items()}

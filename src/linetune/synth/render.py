@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from linetune.config.schema import Material, Style, Synth
 from linetune.errors import LinetuneError
 from linetune.image import Crop
+from linetune.rules.rule import Rule
 from linetune.synth import camera, lettering, looks, scene
 from linetune.synth import fonts as typefaces
 from linetune.synth.fonts import Font
 from linetune.synth.looks import Look
-from linetune.synth.rule import Rule
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same settings would give other crops."""
+_CUT = 0.25
+"""Most that is cut off a crop on one side, relative to its height."""
 CROPS_PER_PHOTO = 32
 """Crops in a row that share a photo, since decoding one takes longer than rendering them."""
 
@@ -118,7 +120,8 @@ def _render(
     mask = lettering.draw(rng, text, font, look, style, height)
     aspect = mask.shape[1] / mask.shape[0]
     shown = _pose(rng, _corners(aspect * height, height), look.slant - font.slant)
-    origin, (columns, rows) = _frame(rng, shown, height, look)
+    spare = np.array(lettering.expendable(mask)) * (height / mask.shape[0])
+    origin, (columns, rows) = _frame(rng, shown, spare, look)
     shown -= origin
     surface = scene.surface(rng, rows, columns, look, material, photo, recolour)
     colour = scene.ink(look, surface)
@@ -146,18 +149,16 @@ def _pose(rng: np.random.Generator, corners: Points, slant: float) -> Points:
 
 
 def _frame(
-    rng: np.random.Generator, corners: Points, height: float, look: Look
+    rng: np.random.Generator, corners: Points, spare: NDArray[np.float64], look: Look
 ) -> tuple[Points, tuple[int, int]]:
-    """Top left corner and size of the crop: a look's margins, or a cut where it has none."""
-
-    def margin(share: float, most: float) -> float:
-        # Detectors mostly lose little.
-        return share * look.height if share > 0.01 else -most * height * rng.random() ** 2
-
+    """Top left corner and size of the crop: a look's margins, or a cut of what is spare where it has none."""
     uneven = rng.uniform(0, 2)
-    before, after = look.side * uneven, look.side * (2 - uneven)
-    left, right = margin(before, 0.15), margin(after, 0.15)
-    top, bottom = margin(look.top, 0.25), margin(look.bottom, 0.25)
+    shares = look.side * uneven, look.top, look.side * (2 - uneven), look.bottom
+    # Detectors mostly lose little.
+    left, top, right, bottom = (
+        share * look.height if share > 0.01 else -min(most, _CUT * look.height) * rng.random() ** 2
+        for share, most in zip(shares, spare, strict=True)
+    )
     # Of a rotated line the margins were measured where it mostly is, not from its outermost corner.
     upper, lower = (float((ys.mean() + edge) / 2) for ys, edge in _edges(corners[:, 1]))
     start = np.array([corners[:, 0].min() - left, upper - top], np.float32)

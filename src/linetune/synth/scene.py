@@ -104,8 +104,8 @@ def relief(rng: np.random.Generator, on: Picture, cover: NDArray[np.float32]) ->
     strength = CONTRAST * rng.uniform(1.5, 3)
     # Room for light on dark surfaces, and for shadow on bright ones.
     on = CONTRAST + on * np.float32(1 - 2 * CONTRAST / 255)
-    # The ground of the letters lies in some shadow, so that strokes along the light are seen too.
-    ground = soft * np.float32(-0.4 * CONTRAST / 255)
+    # The ground of the letters lies in shadow, so that strokes along the light are seen too.
+    ground = soft * np.float32(-CONTRAST * rng.uniform(0.6, 1.2) / 255)
     return on + (np.float32(strength / steepest) * slope + ground)[:, :, None]
 
 

@@ -123,10 +123,10 @@ def _synthetic(config: Config, reporter: Reporter) -> tuple[list[Line], Iterator
     if config.synth.output is None:
         return stream(config.synth)
     if is_current(config.synth):
-        reporter.say(f"{config.synth.count} rendered crops in {config.synth.output} are up to date")
+        reporter.say(f"rendered crops in {config.synth.output} are up to date")
     else:
         generate(config.synth, count(reporter, "rendering", config.synth.count))
-    return read_labels(config.synth.output / LABELS), None
+    return read_labels(config.synth.output / LABELS)[: config.synth.count], None
 
 
 def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:

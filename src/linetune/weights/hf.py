@@ -31,7 +31,7 @@ BLANK = "blank"
 def to_tensors(network: Network) -> dict[str, Tensor]:
     """A folded network's tensors as transformers names and shapes them."""
     tensors = {}
-    for name, tensor in _their_form(unfold(network)).state_dict().items():
+    for name, tensor in _their_form(unfold(network, guide=False)).state_dict().items():
         if not name.endswith("num_batches_tracked"):
             # The tiny neck's convolutions have one dimension there.
             flat = name.startswith("neck.") and network.architecture.neck == "Conv" and tensor.dim() == 4

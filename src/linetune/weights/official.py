@@ -23,6 +23,7 @@ from linetune.errors import LinetuneError, did_you_mean
 from linetune.models.network import Architecture, Network
 from linetune.weights.hf import is_hf, load_hf
 from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx
+from linetune.weights.paddle_inference import PROGRAM, read_inference, read_settings
 from linetune.weights.pdparams import read_pdparams, to_state
 from linetune.weights.store import Model, fill, folded_model, load_model
 
@@ -137,7 +138,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
 def load_file(path: Path) -> Model:
     """A model from a file: our own or its export, an official ONNX, or official training weights.
 
-    A folder is a run's, or one that transformers reads.
+    A folder is a run's, Paddle's inference files, or one that transformers reads.
 
     Raises:
         LinetuneError: the file is missing, of no known kind, or its dictionary is unknown.
@@ -146,13 +147,11 @@ def load_file(path: Path) -> Model:
     if is_hf(folder):
         return load_hf(folder, {name: official.charset for name, official in OFFICIAL.items()})
     if path.is_dir():
+        if (path / PROGRAM).is_file():
+            return _load_inference(path, next(iter(OFFICIAL.values())))
         inside = path / "model.safetensors"
         if not inside.is_file():
-            raise LinetuneError(
-                "a folder without a model.safetensors",
-                path,
-                "give a run's folder, one that transformers reads, or a model file",
-            )
+            raise _no_model_in(path)
         path = inside
     if path.suffix not in MODEL_SUFFIXES:
         if not path.exists():
@@ -221,6 +220,31 @@ def _named(state: Mapping[str, torch.Tensor]) -> Official:
     return next((o for o in alike if o.architecture.neck_channels == channels), alike[0])
 
 
+def _load_inference(folder: Path, official: Official) -> Model:
+    tensors = read_inference(folder)
+    if any(name.startswith(OWN) for name in tensors):
+        # Paddle's linear kernels are transposed.
+        turned = {name: array.T.copy() if array.ndim == 2 else array for name, array in tensors.items()}
+        network = exported_network(turned, official.architecture, folder)
+    else:
+        network = official_network(tensors, official.architecture, folder)
+    name, characters = read_settings(folder)
+    charset = _matching(Charset.from_dictionary(characters), network.classes, folder, "correct inference.yml")
+    return Model(network, charset, name or official.name, str(folder))
+
+
+def _no_model_in(folder: Path) -> LinetuneError:
+    if any(folder.glob("*.pdmodel")):
+        return LinetuneError(
+            "an inference model of PaddlePaddle 2, which is not read here",
+            folder,
+            "convert it with paddle2onnx, or give its training weights (.pdparams)",
+        )
+    return LinetuneError(
+        "a folder without a model.safetensors", folder, "give a run's folder or a model file"
+    )
+
+
 def _charset(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
     """The charset of a file: inside it, in a ``.txt`` beside it, or the official one if the number fits."""
     beside = path.with_suffix(".txt")
@@ -230,6 +254,11 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
         charset = Charset.from_dictionary(Charset.read(beside).characters)
     else:
         charset = official.charset
+    return _matching(charset, classes, path, f"put its dictionary beside it as {beside.name}")
+
+
+def _matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
+    """The charset of a dictionary, if it has as many classes as the network."""
     if charset.classes == classes + 1:
         # A model without a space class: readers append one that never comes first.
         charset = Charset(charset.characters[:-1])
@@ -237,7 +266,7 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
         raise LinetuneError(
             f"the model has {classes} classes, its dictionary gives {charset.classes}",
             path,
-            f"put its dictionary beside it as {beside.name}",
+            hint,
         )
     return charset
 

@@ -69,6 +69,33 @@ _NAMES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\._variance$", ".running_var"),
 ]
 
+# The way back, for files that PaddleOCR reads. Order matters here too.
+_THEIR_NAMES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
+    (r"^backbone\.stem\.", "backbone.conv1."),
+    (r"^backbone\.stages\.(\d)\.", lambda m: f"backbone.blocks{int(m[1]) + 2}."),
+    (r"^(backbone.*)\.depthwise\.", r"\1.dw_conv."),
+    (r"^(backbone.*)\.pointwise\.", r"\1.pw_conv."),
+    (r"^(backbone.*)\.squeeze\.", r"\1.se."),
+    (r"^(backbone.*)\.branches\.", r"\1.conv_kxk."),
+    (r"^(backbone.*)\.branch_1x1\.", r"\1.conv_1x1."),
+    (r"^(backbone.*)\.post_affine\.", r"\1.act.lab."),
+    (r"^(backbone.*)\.affine\.", r"\1.lab."),
+    (r"^(neck\.conv\d)\.bn\.", r"\1.norm."),
+    (r"^neck\.conv5\.", "neck.conv1x1."),
+    (r"^neck\.blocks\.", "neck.svtr_block."),
+    (r"^head\.", "head.ctc_head."),
+    (r"^neck\.", "head.ctc_encoder.encoder."),
+    (r"^(nrtr\.blocks\.\d)\.(fc\d)\.", r"\1.mlp.\2."),
+    (r"^(nrtr\.blocks\.\d\.\w+)_attention\.proj\.", r"\1_attn.out_proj."),
+    (r"^(nrtr\.blocks\.\d\.\w+)_attention\.", r"\1_attn."),
+    (r"^nrtr\.before\.", "head.before_gtc.1.fc."),
+    (r"^nrtr\.embedding\.", "head.gtc_head.embedding.embedding."),
+    (r"^nrtr\.classifier\.", "head.gtc_head.tgt_word_prj."),
+    (r"^nrtr\.blocks\.", "head.gtc_head.decoder."),
+    (r"\.running_mean$", "._mean"),
+    (r"\.running_var$", "._variance"),
+]
+
 
 class _ArrayUnpickler(pickle.Unpickler):
     """Admits what arrays are made of; anything else could run code."""
@@ -77,6 +104,15 @@ class _ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in _ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return super().find_class(module, name)
+
+
+class _ArrayPickler(pickle.Pickler):
+    """Arrays as a call of ``numpy.ndarray``, the one name that numpy 1 and 2 have in common."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, np.ndarray):
+            return np.ndarray, (obj.shape, obj.dtype.str, obj.tobytes())
+        return NotImplemented
 
 
 def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -124,3 +160,28 @@ def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
         else:
             state[name] = tensor
     return state
+
+
+def from_state(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    """An unfolded network's tensors under PaddleOCR's names and in Paddle's layout."""
+    # torch counts batches, Paddle does not.
+    tensors = {n: t for n, t in state.items() if not n.endswith("num_batches_tracked")}
+    for query in [name for name in tensors if ".self_attention.q." in name]:
+        key_value = query.replace(".q.", ".kv.")
+        joint = torch.cat((tensors.pop(query), tensors.pop(key_value)))
+        tensors[query.replace(".q.", ".qkv.")] = joint
+    arrays = {}
+    for ours, tensor in tensors.items():
+        name = ours
+        for pattern, theirs in _THEIR_NAMES:
+            name = re.sub(pattern, theirs, name)
+        linear = tensor.dim() == 2 and not ours.startswith("nrtr.embedding.")
+        array = (tensor.T if linear else tensor).detach().cpu().float().numpy()
+        arrays[name] = np.ascontiguousarray(array)
+    return arrays
+
+
+def write_pdparams(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write arrays as ``paddle.save`` would, for ``paddle.load``."""
+    with path.open("wb") as file:
+        _ArrayPickler(file, protocol=4).dump(dict(arrays))

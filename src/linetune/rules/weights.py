@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
-from linetune.synth.texts import Both, Either, Empty, One, Part, Texts
+from linetune.rules.texts import Both, Either, Empty, One, Part, Texts
 
 _TILT = 2.0
 """Most that evening out makes a character rarer or commoner; so none of a class is 4 times another."""

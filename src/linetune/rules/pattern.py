@@ -103,23 +103,27 @@ def expand(pattern: str, parts: Mapping[str, str]) -> str:
         LinetuneError: no part of that name, or a part that is no regular expression.
     """
     known: dict[str, str] = {}
+    where = f"rule {pattern}"
 
     def replace(found: re.Match[str]) -> str:
         name = found["name"]
         if name is None:
             return found[0]
-        if name not in known:
-            way_out = did_you_mean(name, known) if known else "define it in synth.parts"
-            hint = f"{way_out}; a brace itself is written \\{{"
-            raise LinetuneError(f"no part named {name!r}", f"rule {pattern}", hint)
-        return f"(?:{known[name]})"
+        if name in known:
+            return f"(?:{known[name]})"
+        if name in parts:
+            raise LinetuneError(f"uses {name!r} before it is defined", where, "a part may use those above it")
+        way_out = did_you_mean(name, known) if known else "define it in synth.parts"
+        raise LinetuneError(f"no part named {name!r}", where, f"{way_out}; a brace itself is written \\{{")
 
     for name, part in parts.items():
+        where = f"synth.parts.{name}"
         known[name] = _NAMED.sub(replace, part)
         try:
             _parser.parse(known[name])
         except re.error as error:
-            raise LinetuneError(f"no regular expression ({error.msg})", f"synth.parts.{name}") from None
+            raise LinetuneError(f"no regular expression ({error.msg})", where) from None
+    where = f"rule {pattern}"
     return _NAMED.sub(replace, pattern)
 
 

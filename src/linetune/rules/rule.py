@@ -15,10 +15,10 @@ from linetune import records
 from linetune.config import Pattern, Synth
 from linetune.config.schema import CheckName
 from linetune.errors import LinetuneError
-from linetune.synth import weights
-from linetune.synth.checks import CHECKS, Check
-from linetune.synth.pattern import alphabet, expand, lengths, parse
-from linetune.synth.texts import Source, Texts, steps
+from linetune.rules import weights
+from linetune.rules.checks import CHECKS, Check
+from linetune.rules.pattern import alphabet, expand, lengths, parse
+from linetune.rules.texts import Source, Texts, steps
 
 _BREAKS = "does not follow the rule"
 _TRIES = 1000
@@ -38,7 +38,7 @@ class Rule:
 
     Raises:
         LinetuneError: a pattern that is no regular expression or cannot be drawn from (see
-            ``synth.pattern``), one that gives no codes of its check, or no label that follows the rule.
+            ``rules.pattern``), one that gives no codes of its check, or no label that follows the rule.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A rule proposed from labels: the tightest that is still brief.
 
 Labels are grouped by their kinds of characters, and groups merged as long as the patterns and, by
-them, the labels take fewer bits (minimum description length, see ``synth.columns``). What would
+them, the labels take fewer bits (minimum description length, see ``rules.columns``). What would
 need a pattern of its own for very few labels is left out.
 """
 
@@ -16,12 +16,12 @@ from itertools import combinations
 from linetune.charset import SPACE
 from linetune.config import Pattern
 from linetune.errors import LinetuneError
-from linetune.synth.checks import CHECKS
-from linetune.synth.columns import escape
-from linetune.synth.layout import Layout, layouts, merge
-from linetune.synth.pattern import LONGEST, parse
-from linetune.synth.rule import Rule
-from linetune.synth.texts import Texts
+from linetune.rules.checks import CHECKS
+from linetune.rules.columns import escape
+from linetune.rules.layout import Layout, layouts, merge
+from linetune.rules.pattern import LONGEST, parse
+from linetune.rules.rule import Rule
+from linetune.rules.texts import Texts
 
 _RARE = 200
 """A pattern of fewer than one label in so many is left out, unless told otherwise."""

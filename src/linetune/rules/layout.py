@@ -10,8 +10,8 @@ from functools import cached_property
 from itertools import groupby, pairwise
 
 from linetune.charset import SPACE
-from linetune.synth.columns import SYMBOL, Piece, describe, join, kind, runs
-from linetune.synth.pattern import LONGEST
+from linetune.rules.columns import SYMBOL, Piece, describe, join, kind, runs
+from linetune.rules.pattern import LONGEST
 
 Span = tuple[int, int]
 """Columns, from and up to but without."""

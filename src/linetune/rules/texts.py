@@ -14,7 +14,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import Protocol
 
-from linetune.synth.pattern import Characters, Choice, Series, Tree
+from linetune.rules.pattern import Characters, Choice, Series, Tree
 
 
 class Source(Protocol):

@@ -1,0 +1,58 @@
+"""A contact sheet: what people look at before they trust the crops."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from linetune import image, records
+from linetune.config import Synth
+from linetune.errors import LinetuneError
+from linetune.image import Crop
+from linetune.synth.looks import spread
+from linetune.synth.render import Renderer
+
+_CELL = 64, 240
+"""Height and width of a cell, px."""
+_EDGE = 4
+"""Least space that a cell leaves around its crop, px."""
+_TITLE = 28
+"""Height of a title, px."""
+
+
+def preview(settings: Synth, rows: int, columns: int) -> Crop:
+    """The first crops in cells of 240 by 64 px; beside real ones, if the settings name some."""
+    renderer = Renderer.of(settings)
+    rendered = _sheet([renderer(index)[0] for index in range(rows * columns)], rows, columns)
+    if not settings.looks:
+        return rendered
+    real = []
+    for line in spread(
+        [line for path in settings.looks for line in records.read_labels(path)], rows * columns
+    ):
+        # What cannot be read is told of where it is trained on.
+        with contextlib.suppress(LinetuneError):
+            real.append(image.read(line.image))
+    between = np.full((len(rendered) + _TITLE, 12, 3), 255, np.uint8)
+    return np.hstack([_titled(_sheet(real, rows, columns), "real"), between, _titled(rendered, "rendered")])
+
+
+def _sheet(crops: Sequence[Crop], rows: int, columns: int) -> Crop:
+    height, width = _CELL
+    sheet = np.full((rows * height, columns * width, 3), 127, np.uint8)
+    for index, crop in enumerate(crops):
+        scale = min((height - _EDGE) / crop.shape[0], (width - _EDGE) / crop.shape[1])
+        size = max(1, int(crop.shape[1] * scale)), max(1, int(crop.shape[0] * scale))
+        top, left = index // columns * height, index % columns * width
+        small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+        sheet[top : top + size[1], left : left + size[0]] = small
+    return sheet
+
+
+def _titled(sheet: Crop, title: str) -> Crop:
+    titled = np.pad(sheet, ((_TITLE, 0), (0, 0), (0, 0)), constant_values=255)
+    cv2.putText(titled, title, (4, _TITLE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+    return titled
