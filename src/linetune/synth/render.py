@@ -22,6 +22,8 @@ from linetune.synth.looks import Look
 
 VERSION = 3
 """Raised whenever the same settings would give other crops."""
+_NONE = 0.01
+"""A margin so small that the text was cut, relative to the crop's height."""
 _CUT = 0.25
 """Most that is cut off a crop on one side, relative to its height."""
 CROPS_PER_PHOTO = 32
@@ -120,8 +122,7 @@ def _render(
     mask = lettering.draw(rng, text, font, look, style, height)
     aspect = mask.shape[1] / mask.shape[0]
     shown = _pose(rng, _corners(aspect * height, height), look.slant - font.slant)
-    spare = np.array(lettering.expendable(mask)) * (height / mask.shape[0])
-    origin, (columns, rows) = _frame(rng, shown, spare, look)
+    origin, (columns, rows) = _frame(rng, shown, mask, height, look)
     shown -= origin
     surface = scene.surface(rng, rows, columns, look, material, photo, recolour)
     colour = scene.ink(look, surface)
@@ -149,14 +150,17 @@ def _pose(rng: np.random.Generator, corners: Points, slant: float) -> Points:
 
 
 def _frame(
-    rng: np.random.Generator, corners: Points, spare: NDArray[np.float64], look: Look
+    rng: np.random.Generator, corners: Points, mask: lettering.Mask, height: float, look: Look
 ) -> tuple[Points, tuple[int, int]]:
     """Top left corner and size of the crop: a look's margins, or a cut of what is spare where it has none."""
     uneven = rng.uniform(0, 2)
     shares = look.side * uneven, look.top, look.side * (2 - uneven), look.bottom
+    spare: tuple[float, ...] = (0.0,) * 4
+    if min(shares) <= _NONE:
+        spare = tuple(share * height / mask.shape[0] for share in lettering.expendable(mask))
     # Detectors mostly lose little.
     left, top, right, bottom = (
-        share * look.height if share > 0.01 else -min(most, _CUT * look.height) * rng.random() ** 2
+        share * look.height if share > _NONE else -min(most, _CUT * look.height) * rng.random() ** 2
         for share, most in zip(shares, spare, strict=True)
     )
     # Of a rotated line the margins were measured where it mostly is, not from its outermost corner.

@@ -174,8 +174,10 @@ def _flatten(on: Picture) -> Picture:
     """Draw a surface towards its mean until its luminance spreads over at most ``_SPREAD``."""
     bright = on @ LUMINANCE
     spread = float(bright.max() - bright.min())
+    if spread <= _SPREAD:
+        return on
     mean = on.mean((0, 1))
-    return on if spread <= _SPREAD else mean + (on - mean) * np.float32(_SPREAD / spread)
+    return np.asarray(mean + (on - mean) * np.float32(_SPREAD / spread), np.float32)
 
 
 @lru_cache(maxsize=4)
