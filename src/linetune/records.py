@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from linetune import atomic, textfile
 from linetune.errors import LinetuneError, ManyErrors
+
+T = TypeVar("T")
 
 NO_TAB = "no tab between path and text"
 NO_PATH = "no image path"
@@ -24,6 +27,11 @@ class Line:
     text: str
     source: str
     """``file:line`` of the label, for messages."""
+
+
+def spread(items: Sequence[T], most: int) -> Sequence[T]:
+    """At most so many lines or crops, evenly out of all, since neighbours are often of one photo."""
+    return items[:: max(1, -(-len(items) // most))]
 
 
 def read_labels(path: Path) -> list[Line]:

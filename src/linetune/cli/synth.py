@@ -74,11 +74,10 @@ def synth(
 
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
     from linetune import image
-    from linetune.records import read_labels
+    from linetune.records import read_labels, spread
     from linetune.report.synthesis import comparison_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare
-    from linetune.synth.looks import spread
     from linetune.synth.render import Renderer
     from linetune.weights.official import load_base
 

@@ -19,6 +19,7 @@ from linetune.decode.greedy import greedy
 from linetune.errors import LinetuneError
 from linetune.export.parity import TOLERANCE, Exported, check_parity, sample_crops
 from linetune.image import Crop
+from linetune.records import spread
 from linetune.weights import hf
 from linetune.weights.hf_names import to_config
 from linetune.weights.store import Model
@@ -79,7 +80,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
     Raises:
         LinetuneError: a text differs, or a probability by more than ``parity.TOLERANCE``.
     """
-    crops = crops[:: -(-len(crops) // MOST)]
+    crops = spread(crops, MOST)
     theirs, processor = load_in_transformers(folder)
     characters = model.charset
 

@@ -15,6 +15,7 @@ from linetune.export.parity import Exported, check_parity, refuse_other_networks
 from linetune.image import Crop
 from linetune.models.network import Architecture, Network
 from linetune.models.unfold import unfold
+from linetune.records import spread
 from linetune.weights.pdparams import from_state, read_pdparams, to_state, write_pdparams
 from linetune.weights.store import Model, fill
 
@@ -50,8 +51,8 @@ def export_pdparams(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exp
     refuse_other_networks(model, path)
     _refuse_line_ends(model.charset, path)
     compared = list(crops) or sample_crops(model.charset)
-    measured = compared[:: -(-len(compared) // MEASURED_ON)]
-    unfolded = unfold(model.network, [batch for _, batch in deployed_batches(measured)])
+    measured = deployed_batches(spread(compared, MEASURED_ON))
+    unfolded = unfold(model.network, [batch for _, batch in measured])
     guided = unfolded.nrtr is not None
     try:
         with atomic.files_written(path.parent) as partial:

@@ -44,15 +44,14 @@ def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: 
     with torch.no_grad():
         for name, part in network.named_modules():
             if isinstance(part, RepLayer):
-                layer = folded.get_submodule(name)
+                layer = parts[name]
                 assert isinstance(layer, FoldedRepLayer)
                 _spread(part, layer, moments.get(f"{name}.conv"))
             elif isinstance(part, RepDepthwise):
-                conv = folded.get_submodule(name)
-                _carry(part.branch, conv, moments.get(name))
+                _carry(part.branch, parts[name], moments.get(name))
                 part.branch_1x1.weight.fill_(-1)  # against the input itself
                 _neutral(part.bn)
-            elif isinstance(part, ConvBN) and name in parts and isinstance(parts[name], nn.Conv2d):
+            elif isinstance(part, ConvBN) and isinstance(parts.get(name), nn.Conv2d):
                 _carry(part, parts[name], moments.get(name))
         last = parts.get("backbone.affine")
         if isinstance(last, Affine):

@@ -15,7 +15,7 @@ from PIL import ImageFont
 from linetune.charset import SPACE, show
 from linetune.errors import LinetuneError
 from linetune.synth import files
-from linetune.synth.looks import stroke_width
+from linetune.synth.looks import depths, stroke_width
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})
 _OUTLINES = ("glyf", "CFF ", "CFF2")
@@ -96,7 +96,7 @@ def _measured(path: Path, characters: frozenset[str]) -> Font:
         left, top, right, bottom = opened.getbbox(character)
         heights.append(bottom - top)
         widths.append(right - left)
-        strokes.append(stroke_width(ink))
+        strokes.append(stroke_width(depths(ink)))
     height = float(np.median(heights))
     return Font(
         path,

@@ -87,10 +87,10 @@ def is_current(settings: Synth) -> bool:
         LinetuneError: the settings name no folder, or fonts or photos that are not there.
     """
     folder = _folder(settings)
-    stated = _stated(folder / MANIFEST)
+    stated, count = _stated(folder / MANIFEST)
     # Looked up one by one, since somebody may have cleared a few away.
     return (
-        stated.pop("count", 0) >= settings.count
+        count >= settings.count
         and stated == _manifest(settings)
         and (folder / LABELS).is_file()
         and all(_is_there(folder / _name(index)) for index in range(settings.count))
@@ -131,13 +131,13 @@ def _manifest(settings: Synth) -> dict[str, Any]:
     }
 
 
-def _stated(path: Path) -> dict[str, Any]:
-    """What a manifest says; nothing where there is none."""
+def _stated(path: Path) -> tuple[dict[str, Any], int]:
+    """What a manifest file says, and of how many crops; nothing where there is none."""
     try:
         stated = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return stated if isinstance(stated, dict) else {}
+        return {}, 0
+    return (stated, stated.pop("count", 0)) if isinstance(stated, dict) else ({}, 0)
 
 
 def _is_there(path: Path) -> bool:
@@ -158,8 +158,7 @@ def _claim(settings: Synth) -> None:
             raise LinetuneError(
                 "the folder holds files that are not rendered crops", folder, "choose an empty or new folder"
             )
-        there = [_stated(path) for path in (unfinished, folder / MANIFEST)]
-        if manifest not in [{name: stated[name] for name in stated if name != "count"} for stated in there]:
+        if manifest not in (_stated(unfinished)[0], _stated(folder / MANIFEST)[0]):
             for crop in (folder / "images").glob("[0-9]" * 6 + ".jpg"):
                 crop.unlink()
         (folder / "images").mkdir(exist_ok=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from linetune import image
 from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.records import read_labels
+from linetune.records import read_labels, spread
 
 LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
 """Weights of blue, green and red (Rec. 601)."""
@@ -31,7 +30,6 @@ _LEAST_CONTRAST = 12.0
 _SHEARS = np.linspace(-0.5, 0.5, 21)
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
-T = TypeVar("T")
 Colour = tuple[float, float, float]
 
 
@@ -110,7 +108,7 @@ def measure(crop: Crop) -> Look | None:
     if len(columns) == 0 or not 0.02 < ink.mean() < 0.7:
         return None
     text_height = (rows[-1] - rows[0] + 1) / _SIDE
-    to_edge = _to_edge(ink)
+    to_edge = depths(ink)
     from_ink = cv2.distanceTransform((~ink).astype(np.uint8), cv2.DIST_L2, 3)
     core = ink & (to_edge >= np.quantile(to_edge[ink], 0.6))
     clear = from_ink > 3
@@ -134,21 +132,15 @@ def measure(crop: Crop) -> Look | None:
         blur=_blur(grey, ink, contrast),
         noise=_noise(crop, clear),
         slant=_slant(ink),
-        stroke=stroke_width(ink) / (text_height * _SIDE),
+        stroke=stroke_width(to_edge) / (text_height * _SIDE),
         glyph=glyph,
         pitch=pitch,
     )
 
 
-def measure_all(crops: Sequence[Crop], progress: Callable[[int], None] = lambda done: None) -> list[Look]:
+def measure_all(crops: Sequence[Crop]) -> list[Look]:
     """The looks of those crops that have one."""
-    looks = []
-    for done, crop in enumerate(crops, 1):
-        look = measure(crop)
-        if look is not None:
-            looks.append(look)
-        progress(done)
-    return looks
+    return [look for look in map(measure, crops) if look is not None]
 
 
 def of_files(paths: Sequence[Path]) -> list[Look]:
@@ -243,22 +235,17 @@ def _imagined_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
     return _shaken((0, 0, 0), paper), _shaken((0, 0, 0), ink)
 
 
-def stroke_width(ink: NDArray[np.bool_]) -> float:
-    """Width of a mask's strokes, px: across one, the distances to its edge average a quarter of it."""
-    distances = _to_edge(ink)[ink]
+def depths(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance in px of a mask's every pixel from what is outside, 0 there."""
+    inside = np.pad(ink, 1).astype(np.uint8)
+    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
+
+
+def stroke_width(depths: NDArray[np.float32]) -> float:
+    """Width of a mask's strokes, px: across one, the depths average a quarter of it."""
+    inside = depths[depths > 0]
     # Of a pixel's middle; from its edge, half a pixel less.
-    return 4 * (float(distances.mean()) - 0.5) if len(distances) else 0.0
-
-
-def spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many of some items, evenly over all of them, since neighbours are often of one photo."""
-    return items[:: max(1, math.ceil(len(items) / most))]
-
-
-def _to_edge(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return np.asarray(
-        cv2.distanceTransform(np.pad(ink, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32
-    )
+    return 4 * (float(inside.mean()) - 0.5) if len(inside) else 0.0
 
 
 def _ink(grey: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -12,7 +12,6 @@ from linetune import image, records
 from linetune.config import Synth
 from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.synth.looks import spread
 from linetune.synth.render import Renderer
 
 _CELL = 64, 240
@@ -30,7 +29,7 @@ def preview(settings: Synth, rows: int, columns: int) -> Crop:
     if not settings.looks:
         return rendered
     real = []
-    for line in spread(
+    for line in records.spread(
         [line for path in settings.looks for line in records.read_labels(path)], rows * columns
     ):
         # What cannot be read is told of where it is trained on.
