@@ -33,17 +33,25 @@ def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         logits: (batch, frames, classes); all frames count, padding included.
         labels: CTC classes of each text, without blanks.
     """
-    batch, frames, _ = logits.shape
+    return ctc_losses(logits.float().log_softmax(2), labels).mean()
+
+
+def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+    """Negative log-likelihood of each label, (batch,); infinite where the frames do not suffice for it.
+
+    Args:
+        log_probabilities: (batch, frames, classes); all frames count, padding included.
+        labels: CTC classes of each text, without blanks.
+    """
+    batch, frames, _ = log_probabilities.shape
     flat = torch.tensor([c for label in labels for c in label], dtype=torch.long)
-    lengths = torch.tensor([len(label) for label in labels])
-    losses = F.ctc_loss(
-        logits.float().log_softmax(2).transpose(0, 1),
-        to_device(flat, logits.device),
+    return F.ctc_loss(
+        log_probabilities.transpose(0, 1),
+        to_device(flat, log_probabilities.device),
         torch.full((batch,), frames, dtype=torch.long),
-        lengths,
+        torch.tensor([len(label) for label in labels]),
         reduction="none",
     )
-    return losses.mean()
 
 
 def nrtr_loss(head: NRTRHead, features: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
