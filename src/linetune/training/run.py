@@ -147,7 +147,7 @@ def train(
             outcome = train_stage(model.network, stage, number, data, setting, piece, keep)
             stage_row = row(name, model, outcome.score, outcome.seconds)
             reporter.say(
-                f"{name}: {outcome.score.exact_match:.1%} exact on validation "
+                f"{name}: {outcome.score.as_text()} exact on validation "
                 f"in epoch {outcome.best_epoch} of {outcome.epochs}, {outcome.seconds:.0f} s"
             )
             _keep(model, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
