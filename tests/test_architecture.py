@@ -32,6 +32,7 @@ TORCH_FREE = [
     "evaluation.metrics",
     "config",
     "report.findings",
+    "report.page",
     "report.terminal",
     "cli",
 ]
