@@ -29,6 +29,7 @@ TORCH_FREE = [
     "data.groups",
     "data.split",
     "decode.read",
+    "evaluation.comparison",
     "evaluation.metrics",
     "config",
     "report.findings",

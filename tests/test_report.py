@@ -12,15 +12,20 @@ from rich.console import Console
 
 from linetune import image
 from linetune.errors import LinetuneError
-from linetune.evaluation.metrics import Score
+from linetune.evaluation.metrics import Score, score
 from linetune.report.page import Cell, Marked, Part, write_page
-from linetune.report.terminal import run_table
+from linetune.report.terminal import gain_lines, run_table
 from linetune.training.run import Row, RunResult
 
+
+def scored(wrong: int, of: int) -> Score:
+    return score([""] * wrong + ["A"] * (of - wrong), ["A"] * of)
+
+
 ROWS = [
-    Row("PP-OCRv5_mobile_rec, untouched", Score(0.65, -0.2, 456), Score(0.67, -0.19, 440), 0),
-    Row("PP-OCRv5_mobile_rec, limited to the charset", Score(0.65, -0.2, 456), Score(0.68, -0.19, 440), 0),
-    Row("stage real", Score(1.0, 0.0, 456), Score(1.0, 0.0, 440), 12_345),
+    Row("PP-OCRv5_mobile_rec, untouched", scored(160, 456), scored(144, 440), 0),
+    Row("PP-OCRv5_mobile_rec, limited to the charset", scored(157, 456), scored(141, 440), 0),
+    Row("stage real", scored(0, 456), scored(0, 440), 12_345),
 ]
 
 
@@ -31,8 +36,23 @@ def test_the_table_of_a_run_is_whole_at_100_columns(width: int) -> None:
     out = shown.getvalue()
     assert max(map(len, out.splitlines())) <= width
     assert "…" not in out
-    for figure in ("65.0% (60.5–69.2)", "100.0% (99.2–100.0)", "12345", "stage real *", "95% interval"):
+    for figure in ("64.9% (60.4–69.2)", "100.0% (99.2–100.0)", "12345", "stage real *", "95% interval"):
         assert figure in out
+
+
+def test_a_run_says_whether_its_gain_is_beyond_chance() -> None:
+    val, test = gain_lines(RunResult(Path("run"), ROWS, "stage real"))
+    assert val.startswith(
+        "validation (which chose the model): stage real is better: 157 crops only stage real"
+    )
+    assert test == (
+        "test: stage real is better: 141 crops only stage real reads, 0 only the limited base model; "
+        "chance alone gives this in under 0.1% of cases"
+    )
+    few = [Row(row.name, scored(wrong, 20), None, 0) for row, wrong in zip(ROWS, (4, 3, 1), strict=True)]
+    (line,) = gain_lines(RunResult(Path("run"), few, "stage real"))
+    assert "no difference can be told on 20 crops: 2 crops only stage real reads" in line
+    assert not list(gain_lines(RunResult(Path("run"), few, few[1].name)))
 
 
 def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None:

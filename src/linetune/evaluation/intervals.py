@@ -28,3 +28,22 @@ def wilson(right: float, of: int) -> tuple[float, float]:
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
     # A rounding error must not leave the share itself outside.
     return max(0.0, min(low, share)), min(1.0, max(high, share))
+
+
+def paired_difference(only_first: int, only_second: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of the second share minus the first, both counted on the same crops.
+
+    The adjusted Wald interval of Bonett and Price (2012, J. Educ. Behav. Stat. 37:479).
+
+    Args:
+        only_first: crops that count in the first share only.
+        only_second: crops that count in the second share only.
+        of: all crops.
+
+    Returns:
+        lower and upper bound, -1 to 1.
+    """
+    first, second = (only_first + 1) / (of + 2), (only_second + 1) / (of + 2)
+    difference = second - first
+    half = _Z * math.sqrt((first + second - difference**2) / (of + 2))
+    return max(-1.0, difference - half), min(1.0, difference + half)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rapidfuzz.distance import Levenshtein
@@ -19,6 +19,8 @@ class Score:
     """Share of crops whose whole text is right, 0 to 1."""
     negative_cer: float
     lines: int
+    right: tuple[bool, ...] = field(default=(), compare=False, repr=False)
+    """Of each crop, whether its whole text is right; what a paired comparison needs."""
 
     @property
     def cer(self) -> float:
@@ -50,7 +52,7 @@ def score(predicted: Sequence[str], reference: Sequence[str]) -> Score:
     if not reference:
         raise ValueError("no lines to score")
     pairs = list(zip(predicted, reference, strict=True))
-    exact = sum(p == r for p, r in pairs)
+    right = tuple(p == r for p, r in pairs)
     distance = sum(Levenshtein.distance(p, r) for p, r in pairs)
     characters = sum(len(r) for r in reference)
-    return Score(exact / len(pairs), -distance / max(1, characters), len(pairs))
+    return Score(sum(right) / len(pairs), -distance / max(1, characters), len(pairs), right)

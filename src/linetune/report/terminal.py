@@ -82,6 +82,13 @@ def run_table(result: RunResult) -> Table:
     return table
 
 
+def gain_lines(result: RunResult) -> Iterator[str]:
+    """Whether what the run gained is beyond chance, a line a set."""
+    names = {"val": "validation (which chose the model)", "test": "test"}
+    for name, compared in result.gain.items():
+        yield f"{names[name]}: {compared.sentence('the limited base model', result.best)}"
+
+
 def _figures(score: Score) -> tuple[str, str]:
     return score.as_text(), f"{score.cer:.1%}"
 
