@@ -30,6 +30,7 @@ TORCH_FREE = [
     "data.split",
     "decode.read",
     "evaluation.comparison",
+    "evaluation.general",
     "evaluation.metrics",
     "config",
     "report.findings",

@@ -85,4 +85,4 @@ def mcnemar(one: int, other: int) -> float:
     for k in range(min(one, other)):
         term = term * (both - k) // (k + 1)
         ways += term
-    return min(1.0, 2 * ways / 2**both)
+    return min(1.0, 2 * ways / (1 << both))
