@@ -11,9 +11,12 @@ import pytest
 from rich.console import Console
 
 from linetune import image
+from linetune.decode.greedy import Reading
 from linetune.errors import LinetuneError
 from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score, score
+from linetune.records import Line
+from linetune.report.errors import write_errors
 from linetune.report.page import Cell, Marked, Part, write_page
 from linetune.report.terminal import run_lines, run_table
 from linetune.training.run import Row, RunResult
@@ -86,3 +89,22 @@ def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None
     assert shown.shape == crop.shape
     with pytest.raises(LinetuneError, match="cannot write the page"):
         write_page(tmp_path / "no" / "page.html", "T", "", [])
+
+
+def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_path: Path) -> None:
+    texts, read = ["LOT", "X1", "AB"], [("L0T", 0.7), ("X1", 0.9), ("A", 0.95)]
+    lines = [Line(tmp_path / f"{i}.png", text, f"labels.txt:{i}") for i, text in enumerate(texts)]
+    crops = [np.full((48, 60, 3), 200, np.uint8)] * 3
+    result = score([text for text, _ in read], texts)
+    write_errors(
+        tmp_path / "page.html", "runs/a", result, lines, crops, [Reading(*reading) for reading in read]
+    )
+    html = (tmp_path / "page.html").read_text("utf-8")
+    assert "2 of 3 crops misread" in html
+    assert html.count("<img") == 2
+    assert html.index("labels.txt:2") < html.index("labels.txt:0")
+    assert "labels.txt:1" not in html
+    assert '<code>L<mark class="wrong">O</mark>' in html
+    assert '<code>L<mark class="wrong">0</mark>' in html
+    assert "<td>&#x27;O&#x27;</td><td>&#x27;0&#x27;</td><td>1</td>" in html
+    assert "<td>&#x27;B&#x27;</td><td>nothing</td><td>1</td>" in html
