@@ -83,7 +83,7 @@ def evaluate(
     skipped = f", {data.skipped} skipped" if data.skipped else ""
     out.print(
         f"exact match {result.as_text()}   CER {result.cer:.1%}   "
-        f"{result.lines} lines{skipped}   {seconds:.1f} s"
+        f"{result.lines} lines{skipped}   {seconds:.1f} s   (in brackets) 95% interval"
     )
     if wrong:
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""

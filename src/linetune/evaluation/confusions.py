@@ -14,11 +14,12 @@ Confusion = tuple[str, str]
 def aligned(text: str, read: str) -> list[Confusion]:
     """A label and its reading side by side, character for character, by the fewest edits."""
     pairs: list[Confusion] = []
-    for tag, start, end, from_, to in Levenshtein.opcodes(text, read):
-        if tag in ("equal", "replace"):
-            pairs += zip(text[start:end], read[from_:to], strict=True)
+    for op in Levenshtein.opcodes(text, read):
+        wanted, got = text[op.src_start : op.src_end], read[op.dest_start : op.dest_end]
+        if len(wanted) == len(got):
+            pairs += zip(wanted, got, strict=True)
         else:
-            pairs += [(c, "") for c in text[start:end]] + [("", c) for c in read[from_:to]]
+            pairs += [(c, "") for c in wanted] + [("", c) for c in got]
     return pairs
 
 
