@@ -32,8 +32,9 @@ from linetune.models.heads.nrtr import FIRST_CHARACTER
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.records import read_labels
-from linetune.weights import official
-from linetune.weights.official import OFFICIAL, download, find, load_base, load_file
+from linetune.weights import sources
+from linetune.weights.official import load_base, load_file
+from linetune.weights.sources import OFFICIAL, download, find
 from linetune.weights.store import Model, load_model, save_model
 from linetune.weights.transfer import with_charset
 
@@ -502,9 +503,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def at(server: Server) -> official.Official:
+def at(server: Server, name: str = NAME) -> sources.Official:
     host, port = server.server_address[:2]
-    return dataclasses.replace(OFFICIAL[NAME], url=f"http://{host!s}:{port}/weights.pdparams")
+    return dataclasses.replace(OFFICIAL[name], address=f"http://{host!s}:{port}")
 
 
 def quiet(done: int, total: int) -> None:
