@@ -273,7 +273,9 @@ def test_a_wrong_suffix_and_a_place_that_cannot_be_written(tmp_path: Path) -> No
 # Paddle's inference folder
 
 
-def write_folder(folder: Path, arrays: Mapping[str, NDArray[np.float32]], charset: Charset) -> None:
+def write_folder(
+    folder: Path, arrays: Mapping[str, NDArray[np.float32]], charset: Charset, base: str = NAME
+) -> None:
     """The three files as PaddlePaddle 3 writes them: a program that uses the arrays in their order."""
     folder.mkdir(parents=True, exist_ok=True)
     number = {name: i + 1 for i, name in enumerate(reversed(list(arrays)))}
@@ -290,7 +292,7 @@ def write_folder(folder: Path, arrays: Mapping[str, NDArray[np.float32]], charse
             struct.pack("<IQIi", 0, 0, 0, 2 + len(sides)) + b"\x08\x05" + sides + arrays[name].tobytes()
         )
     (folder / "inference.pdiparams").write_bytes(content)
-    model = Model(Network(Architecture(scale=0.35), 2), charset, NAME, "here")
+    model = Model(Network(Architecture(scale=0.35), 2), charset, base, "here")
     (folder / "inference.yml").write_text(paddle._settings(model), "utf-8")
 
 

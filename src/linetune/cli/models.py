@@ -31,7 +31,7 @@ def models(
         body = sum(p.numel() for p in network.parameters())
         each = official.architecture.neck_channels + 1
         path = find(official)
-        row = {
+        row: dict[str, Any] = {
             "name": official.name,
             "parameters": body + len(charset) * each if charset else None,
             "parameters_without_characters": body,
