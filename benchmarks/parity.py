@@ -20,7 +20,8 @@ from rich.table import Table
 
 from linetune import image
 from linetune.records import read_labels
-from linetune.weights.official import OFFICIAL, find, load_file
+from linetune.weights.official import load_file
+from linetune.weights.sources import OFFICIAL, find
 
 
 def main(labels: Path, model: Path | None) -> None:

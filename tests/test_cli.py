@@ -181,6 +181,25 @@ def test_models_lists_the_official_ones(cli: Cli) -> None:
     assert NAME in cli("models").out
 
 
+def test_models_whose_dictionary_does_not_ship_are_known_by_name(cli: Cli) -> None:
+    rows = {row["name"]: row for row in json.loads(cli("models", "--json").out)}
+    for name in ("en_PP-OCRv5_mobile_rec", "korean_PP-OCRv5_mobile_rec", "PP-OCRv6_tiny_rec"):
+        assert (rows[name]["characters"], rows[name]["parameters"]) == (None, None)
+        assert rows[name]["url"].endswith(f"/{name}_infer.tar")
+    english = rows["en_PP-OCRv5_mobile_rec"]
+    known = rows[NAME]
+    assert english["parameters_without_characters"] == known["parameters_without_characters"]
+    grown = 18384 * known["parameters_per_character"] + known["parameters_without_characters"]
+    assert grown == known["parameters"]
+    assert "in its files" in cli("models").out
+
+
+def test_models_are_timed_when_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linetune.models.network.seconds_a_crop", lambda *kind: 0.0123)
+    assert all(row["milliseconds"] == 12.3 for row in json.loads(cli("models", "--speed", "--json").out))
+    assert "12.3" in cli("models", "--speed").out
+
+
 # check, split
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
+from test_unfold import SERVER, SMALL, TINY
 
 from linetune.charset import Charset
 from linetune.decode.read import deployed_batches
@@ -26,10 +27,11 @@ from linetune.export.pdparams import export_pdparams
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.models.unfold import unfold
-from linetune.weights.official import OFFICIAL, find, load_base
+from linetune.weights.official import load_base
 from linetune.weights.onnx_file import read_onnx
 from linetune.weights.paddle_inference import read_settings
 from linetune.weights.pdparams import read_pdparams, write_pdparams
+from linetune.weights.sources import OFFICIAL, find
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
 
@@ -49,17 +51,19 @@ def model() -> Model:
     return limited("ABC -\u3000")
 
 
-def tiny(characters: Sequence[str], guide: bool = False) -> Model:
+def tiny(characters: Sequence[str], guide: bool = False, architecture: Architecture | None = None) -> Model:
     """A small network whose every part does something."""
     torch.manual_seed(0)
     charset = Charset(tuple(characters))
-    network = Network(Architecture(scale=0.35), charset.classes, guide).eval()
+    network = Network(architecture or Architecture(scale=0.35), charset.classes, guide).eval()
     for name, tensor in network.state_dict().items():
         if name.endswith(("running_mean", "bn.bias", "affine.bias")):
             tensor.normal_(std=0.2)
         elif name.endswith(("running_var", "bn.weight", "affine.scale")):
             tensor.uniform_(0.5, 1.2)
-    return Model(fold(network), charset, NAME, "here")
+    names = {SMALL: "PP-OCRv6_small_rec", TINY: "PP-OCRv6_tiny_rec", SERVER: "PP-OCRv5_server_rec"}
+    base = NAME if architecture is None else names[architecture]
+    return Model(fold(network), charset, base, "here")
 
 
 def batches(model: Model) -> list[NDArray[np.float32]]:
@@ -86,8 +90,9 @@ def test_an_unfolded_network_computes_the_same_and_folds_back(guide: bool) -> No
             assert torch.allclose(after[name], tensor, rtol=1e-6, atol=1e-6), name
 
 
-def test_the_first_training_step_starts_from_what_was_learned() -> None:
-    model = tiny("AB")
+@pytest.mark.parametrize("architecture", [None, SMALL, TINY])
+def test_the_first_training_step_starts_from_what_was_learned(architecture: Architecture | None) -> None:
+    model = tiny("AB", architecture=architecture)
     images = np.random.default_rng(0).uniform(-1, 1, (4, 3, 48, 320)).astype(np.float32)
     network = unfold(model.network, [images])
     for part in network.modules():
@@ -140,6 +145,62 @@ def test_training_weights_have_paddleocrs_names_and_only_arrays(tmp_path: Path) 
     ]
     assert "numpy" in strings
     assert not any(text.startswith(("numpy.", "_codecs")) for text in strings)
+
+
+SOME_OF_OTHERS = {
+    SMALL: {
+        "backbone.conv1.stem2a.conv.weight": (24, 48, 2, 2),
+        "backbone.blocks2.0.token_mixer.rep_dw.conv.conv.weight": (96, 1, 3, 3),
+        "backbone.blocks2.0.token_mixer.rep_dw.conv.bn._mean": (96,),
+        "backbone.blocks2.0.token_mixer.rep_dw.conv1.weight": (96, 1, 1, 1),
+        "backbone.blocks2.0.token_mixer.rep_dw.bn._variance": (96,),
+        "backbone.blocks2.0.token_mixer.se.conv1.bias": (24,),
+        "backbone.blocks4.0.token_mixer.dw_conv.bn.weight": (96,),
+        "backbone.blocks5.2.channel_mixer.expand.conv.weight": (768, 384, 1, 1),
+        "backbone.blocks5.2.channel_mixer.compress.bn.bias": (384,),
+        "head.ctc_encoder.encoder.skip_conv.conv.weight": (120, 384, 1, 1),
+        "head.ctc_encoder.encoder.conv_reduce.norm._mean": (120,),
+        "head.ctc_encoder.encoder.local_conv.0.weight": (120, 1, 1, 7),
+        "head.ctc_encoder.encoder.local_conv.1.bias": (120,),
+        "head.ctc_encoder.encoder.svtr_block.0.mlp.fc1.weight": (120, 240),
+        "head.ctc_head.fc.weight": (120, 3),
+    },
+    TINY: {
+        "backbone.conv1.0.conv.weight": (24, 3, 3, 3),
+        "backbone.conv1.2.bn.weight": (48,),
+        "backbone.blocks5.0.token_mixer.dw_conv.conv.weight": (96, 1, 3, 3),
+        "head.ctc_head.guide_layer.0.weight": (160, 1, 5),
+        "head.ctc_head.guide_layer.1._mean": (160,),
+        "head.ctc_head.guide_layer.3.weight": (160, 160, 1),
+        "head.ctc_head.guide_layer.4.bias": (160,),
+        "head.ctc_head.fc1.weight": (160, 80),
+        "head.ctc_head.fc2.bias": (3,),
+    },
+    SERVER: {
+        "backbone.stem.stem3.bn._mean": (32,),
+        "backbone.stages.0.downsample.conv.weight": (48, 1, 3, 3),
+        "backbone.stages.1.blocks.0.layers.5.conv.weight": (96, 96, 3, 3),
+        "backbone.stages.2.blocks.2.layers.0.conv1.conv.weight": (192, 1024, 1, 1),
+        "backbone.stages.2.blocks.1.layers.0.conv2.bn.weight": (192,),
+        "backbone.stages.3.blocks.0.aggregation_squeeze_conv.conv.weight": (1024, 3328, 1, 1),
+        "backbone.stages.3.blocks.0.aggregation_excitation_conv.bn.bias": (2048,),
+        "head.ctc_encoder.encoder.conv4.conv.weight": (256, 4096, 1, 3),
+    },
+}
+
+
+@pytest.mark.parametrize("architecture", SOME_OF_OTHERS, ids=["small", "tiny", "server"])
+def test_training_weights_of_other_networks(tmp_path: Path, architecture: Architecture) -> None:
+    model = tiny("AB", architecture=architecture)
+    path = export_pdparams(model, tmp_path / "m.pdparams", sample_crops(model.charset, 4)).path
+    shapes = {name: array.shape for name, array in read_pdparams(path).items()}
+    wanted = SOME_OF_OTHERS[architecture]
+    assert {name: shapes.get(name) for name in wanted} == wanted
+    assert not any(name.startswith(("neck", "nrtr")) or ".gather" in name for name in shapes)
+    back = load_base(str(path))
+    assert (back.network.architecture, back.base_model) == (architecture, model.base_model)
+    for name, tensor in model.network.state_dict().items():
+        assert torch.allclose(back.network.state_dict()[name], tensor, rtol=1e-6, atol=3e-6), name
 
 
 def test_the_guide_goes_along_where_there_is_one(tmp_path: Path) -> None:
@@ -212,7 +273,9 @@ def test_a_wrong_suffix_and_a_place_that_cannot_be_written(tmp_path: Path) -> No
 # Paddle's inference folder
 
 
-def write_folder(folder: Path, arrays: Mapping[str, NDArray[np.float32]], charset: Charset) -> None:
+def write_folder(
+    folder: Path, arrays: Mapping[str, NDArray[np.float32]], charset: Charset, base: str = NAME
+) -> None:
     """The three files as PaddlePaddle 3 writes them: a program that uses the arrays in their order."""
     folder.mkdir(parents=True, exist_ok=True)
     number = {name: i + 1 for i, name in enumerate(reversed(list(arrays)))}
@@ -229,7 +292,7 @@ def write_folder(folder: Path, arrays: Mapping[str, NDArray[np.float32]], charse
             struct.pack("<IQIi", 0, 0, 0, 2 + len(sides)) + b"\x08\x05" + sides + arrays[name].tobytes()
         )
     (folder / "inference.pdiparams").write_bytes(content)
-    model = Model(Network(Architecture(scale=0.35), 2), charset, NAME, "here")
+    model = Model(Network(Architecture(scale=0.35), 2), charset, base, "here")
     (folder / "inference.yml").write_text(paddle._settings(model), "utf-8")
 
 
@@ -338,3 +401,15 @@ def test_paddlepaddle_reads_what_the_model_reads(tmp_path: Path, characters: Seq
     back = load_base(str(done.path))
     for name, tensor in model.network.state_dict().items():
         assert torch.equal(back.network.state_dict()[name], tensor)
+
+
+@needs_paddle
+@pytest.mark.parametrize("architecture", [SMALL, TINY, SERVER], ids=["small", "tiny", "server"])
+def test_paddlepaddle_reads_what_other_networks_read(tmp_path: Path, architecture: Architecture) -> None:
+    model = tiny("AB ", architecture=architecture)
+    done = paddle.export_paddle(model, tmp_path / "inference", sample_crops(model.charset, 4))
+    assert done.difference < 1e-4
+    back = load_base(str(done.path))
+    assert (back.network.architecture, back.base_model) == (architecture, model.base_model)
+    for name, tensor in model.network.state_dict().items():
+        assert torch.equal(back.network.state_dict()[name], tensor), name

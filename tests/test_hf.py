@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from test_models import randomised
-from test_unfold import MEDIUM, SMALL, TINY
+from test_unfold import MEDIUM, SERVER, SMALL, TINY
 
 from linetune.charset import Charset
 from linetune.errors import LinetuneError
@@ -27,6 +27,7 @@ NAMES = {
     "v5": (V5, "PP-OCRv5_mobile_rec"),
     "tiny": (TINY, "PP-OCRv6_tiny_rec"),
     "small": (SMALL, "PP-OCRv6_small_rec"),
+    "server": (SERVER, "PP-OCRv5_server_rec"),
 }
 CHARACTERS = ("0", "1", "A", "é", "\u3000", " ")
 BLOCK = "model.backbone.encoder.blocks.0.layers.0"
@@ -60,6 +61,16 @@ SOME_NAMES = {
         "model.backbone.encoder.blocks.2.blocks.0.token_conv.normalization.weight": (96,),
         "head.encoder.conv_block.2.convolution.weight": (120, 1, 1, 7),
         "head.encoder.norm.weight": (120,),
+    },
+    "server": {
+        "model.backbone.embedder.stem2a.convolution.weight": (16, 32, 2, 2),
+        "model.backbone.encoder.stages.0.downsample.convolution.weight": (48, 1, 3, 3),
+        "model.backbone.encoder.stages.1.blocks.0.layers.5.convolution.weight": (96, 96, 3, 3),
+        "model.backbone.encoder.stages.2.blocks.2.layers.0.conv1.convolution.weight": (192, 1024, 1, 1),
+        "model.backbone.encoder.stages.3.blocks.0.layers.5.conv2.normalization.bias": (384,),
+        "model.backbone.encoder.stages.3.blocks.0.aggregation.0.convolution.weight": (1024, 3328, 1, 1),
+        "model.backbone.encoder.stages.3.blocks.0.aggregation.1.normalization.running_var": (2048,),
+        "head.encoder.conv_block.3.convolution.weight": (256, 4096, 1, 3),
     },
 }
 
@@ -157,8 +168,8 @@ def test_every_tensor_without_a_place_is_named(tmp_path: Path) -> None:
         ("small", {"mlp_ratio": 4.0}, "these weights do not fit the network"),
         (
             "small",
-            {"model_type": "pp_ocrv5_server_rec"},
-            "'pp_ocrv5_server_rec' is no model that linetune knows",
+            {"model_type": "pp_ocrv9_rec"},
+            "'pp_ocrv9_rec' is no model that linetune knows",
         ),
         ("tiny", {"backbone_config": {"stem_channels": [3, 1, 1]}}, "of no network that linetune knows"),
         ("tiny", {"backbone_config": {"stem_channels": [3, 24, 48]}}, "block_configs is None"),
@@ -216,7 +227,7 @@ def test_a_runs_folder_is_still_a_runs(tmp_path: Path) -> None:
     assert load_base(str(tmp_path)).network.architecture == SMALL
 
 
-@pytest.mark.parametrize("architecture", [V5, TINY, SMALL, MEDIUM])
+@pytest.mark.parametrize("architecture", [V5, TINY, SMALL, MEDIUM, SERVER])
 def test_transformers_computes_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: Architecture
 ) -> None:

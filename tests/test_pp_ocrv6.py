@@ -27,7 +27,8 @@ from linetune.records import read_labels
 from linetune.training.journal import Journal
 from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, train_stage
-from linetune.weights.official import OFFICIAL, find, load_base, load_file
+from linetune.weights.official import load_base, load_file
+from linetune.weights.sources import OFFICIAL, find
 from linetune.weights.store import Model, load_model, save_model
 
 NAME = "PP-OCRv6_small_rec"

@@ -14,7 +14,8 @@ MEDIUM = Architecture(
     "PPLCNetV4", neck="LightSVTR", size="medium", neck_channels=192, neck_ratio=4, guide_channels=512
 )
 TINY = Architecture("PPLCNetV4", neck="Conv", size="tiny", neck_channels=80)
-ARCHITECTURES = [Architecture(scale=0.35), TINY, SMALL]
+SERVER = Architecture("PPHGNetV2")
+ARCHITECTURES = [Architecture(scale=0.35), TINY, SMALL, SERVER]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -28,13 +29,14 @@ def test_unfolding_keeps_the_function_and_folding_again_every_bit(architecture: 
         assert expected.max() > 2 / CLASSES, "a uniform answer would prove nothing"
         for network in (folded, again):
             assert (network(x).softmax(2) - expected).abs().max() < 1e-5
-    assert any(isinstance(module, (RepLayer, RepDepthwise)) for module in again.modules())
+    branched = any(isinstance(module, (RepLayer, RepDepthwise)) for module in again.modules())
+    assert branched == (architecture is not SERVER)
     before, after = folded.state_dict(), fold(again).state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("architecture", [TINY, SMALL])
+@pytest.mark.parametrize("architecture", [TINY, SMALL, SERVER])
 @pytest.mark.parametrize(("width", "height"), [(31, 48), (67, 48), (200, 32), (200, 64)])
 def test_the_frames_are_those_of_the_other_networks(
     architecture: Architecture, width: int, height: int
@@ -50,6 +52,7 @@ def test_parameter_counts_are_the_official_ones() -> None:
         (TINY, 6906, 1.1e6),
         (SMALL, 18710, 5.3e6),
         (MEDIUM, 18710, 19e6),
+        (SERVER, 18385, 21_043_161),  # as transformers builds it
     ):
         with torch.device("meta"):
             network = Network(architecture, classes)

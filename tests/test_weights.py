@@ -32,8 +32,9 @@ from linetune.models.heads.nrtr import FIRST_CHARACTER
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.records import read_labels
-from linetune.weights import official
-from linetune.weights.official import OFFICIAL, download, find, load_base, load_file
+from linetune.weights import sources
+from linetune.weights.official import load_base, load_file
+from linetune.weights.sources import OFFICIAL, download, find
 from linetune.weights.store import Model, load_model, save_model
 from linetune.weights.transfer import with_charset
 
@@ -445,11 +446,12 @@ CONTENT = bytes(range(256)) * 4000
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT, from the byte that is asked for."""
+    """Serves its content, from the byte that is asked for."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str | None] = []
+        self.content = CONTENT
         self.ranges = True
         self.stop_after: int | None = None
 
@@ -461,15 +463,17 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.server.asked.append(asked)
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.server.ranges else 0
-        if start >= len(CONTENT):
+        if start >= len(self.server.content):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(self.server.content) - 1}/{len(self.server.content)}"
+            )
+        self.send_header("Content-Length", str(len(self.server.content) - start))
         self.end_headers()
-        self.wfile.write(CONTENT[start : self.server.stop_after])
+        self.wfile.write(self.server.content[start : self.server.stop_after])
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -502,9 +506,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def at(server: Server) -> official.Official:
+def at(server: Server, name: str = NAME) -> sources.Official:
     host, port = server.server_address[:2]
-    return dataclasses.replace(OFFICIAL[NAME], url=f"http://{host!s}:{port}/weights.pdparams")
+    return dataclasses.replace(OFFICIAL[name], address=f"http://{host!s}:{port}")
 
 
 def quiet(done: int, total: int) -> None:

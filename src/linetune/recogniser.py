@@ -14,7 +14,8 @@ from linetune.charset import Charset
 from linetune.decode.greedy import Reading
 from linetune.decode.read import read_crops
 from linetune.errors import LinetuneError
-from linetune.weights.official import Progress, load_base
+from linetune.weights.official import load_base
+from linetune.weights.sources import Progress
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
 

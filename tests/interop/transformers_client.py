@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
 from linetune.evaluation.metrics import score
 from linetune.export.hf import export_hf, load_in_transformers
-from linetune.image import read
+from linetune.image import MIN_WIDTH, read, resize
 from linetune.records import read_labels
 
 
@@ -49,17 +50,33 @@ def main() -> None:
         print(
             f"{'(linetune itself)':40} {len(ours):>5} of {len(ours)} {score(ours, truths).exact_match:>12.2%}"
         )
-        images = [np.ascontiguousarray(read(line.image)[..., ::-1]) for line in lines]
-        for size in (1, 8):
-            found = list[str]()
-            for start in range(0, len(images), size):
-                inputs = processor(images=images[start : start + size], return_tensors="pt")
+        crops = [read(line.image) for line in lines]
+        for how, resized, size in (
+            ("one by one", False, 1),
+            ("one by one, resized with OpenCV", True, 1),
+            ("in batches of 8, squeezed to the widest", False, 8),
+            ("in batches of 8, resized with OpenCV", True, 8),
+        ):
+            images = [np.ascontiguousarray((resize(c) if resized else c)[..., ::-1]) for c in crops]
+            found = [""] * len(images)
+            for members in batches([i.shape[1] for i in images], size, resized):
+                chosen = [images[i] for i in members]
+                inputs = processor(images=chosen, do_resize=not resized, return_tensors="pt")
                 with torch.inference_mode():
                     out = theirs(**inputs)
-                found += [each["text"] for each in processor.post_process_text_recognition(out)]
+                for i, each in zip(members, processor.post_process_text_recognition(out), strict=True):
+                    found[i] = each["text"]
             equal = sum(a == b for a, b in zip(found, ours, strict=True))
-            how = "one by one" if size == 1 else f"in batches of {size}, squeezed to the widest"
-            print(f"{how:40} {equal:>5} of {len(ours)} {score(found, truths).exact_match:>12.2%}")
+            print(f"{how:40} {equal:>5} of {len(ours)} {score(found, truths).exact_match:>12.2%}", flush=True)
+
+
+def batches(widths: Sequence[int], size: int, resized: bool) -> Iterator[list[int]]:
+    """Numbers of the images to read together; resized ones that are wider than the padding stay alone."""
+    alone = [i for i, width in enumerate(widths) if resized and width > MIN_WIDTH]
+    others = [i for i in range(len(widths)) if i not in alone]
+    yield from ([i] for i in alone)
+    for start in range(0, len(others), size):
+        yield others[start : start + size]
 
 
 if __name__ == "__main__":

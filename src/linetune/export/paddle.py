@@ -15,7 +15,7 @@ from linetune.charset import SPACE, Charset
 from linetune.decode.read import Run
 from linetune.errors import LinetuneError
 from linetune.export.formats import available
-from linetune.export.parity import Exported, check_parity, refuse_other_networks, sample_crops
+from linetune.export.parity import Exported, check_parity, sample_crops
 from linetune.image import Crop
 from linetune.weights.paddle_inference import PARAMETERS, PROGRAM, SETTINGS, read_settings
 from linetune.weights.store import Model
@@ -32,7 +32,6 @@ def export_paddle(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Expor
     Raises:
         LinetuneError: PaddlePaddle is missing or too old, or the files read another text.
     """
-    refuse_other_networks(model, path)
     available("paddle")
     # Read when the library is loaded: it warns of its own tracing, which the comparison below judges.
     os.environ.setdefault("GLOG_minloglevel", "2")

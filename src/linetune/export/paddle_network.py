@@ -14,7 +14,9 @@ import paddle.nn.functional as F
 from torch import nn
 
 from linetune import image
-from linetune.models.backbones.pplcnetv3 import Block as BackboneBlock
+from linetune.models.backbones import pphgnetv2, pplcnetv3, pplcnetv4
+from linetune.models.backbones.stem import BranchedStem
+from linetune.models.necks.light_svtr import ConvNeck, LightSVTRNeck
 from linetune.models.network import Network
 from linetune.models.reparam import Affine, FoldedRepLayer
 from linetune.weights.onnx_file import OWN
@@ -61,17 +63,50 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
 
     def _backbone(self, x: Any) -> Any:
         backbone = self._network.backbone
-        x = self._conv("backbone.stem", x)
+        x = self._stem(x)
         for name, part in backbone.named_modules(prefix="backbone"):
-            if isinstance(part, BackboneBlock):
+            if isinstance(part, pplcnetv3.Block):
                 x = self._rep_layer(f"{name}.depthwise", x)
                 if part.squeeze is not None:
                     x = self._squeeze(f"{name}.squeeze", x)
                 x = self._rep_layer(f"{name}.pointwise", x)
+            elif isinstance(part, pplcnetv4.Block):
+                x = self._conv(f"{name}.depthwise", x)
+                if part.squeeze is not None:
+                    x = self._squeeze(f"{name}.squeeze", x)
+                mixed = self._conv(f"{name}.compress", F.gelu(self._conv(f"{name}.expand", x)))
+                x = x + mixed if part.same_shape else mixed
+            elif isinstance(part, pphgnetv2.Stage):
+                x = self._conv(f"{name}.downsample", x)
+            elif isinstance(part, pphgnetv2.Block):
+                x = self._gathering(name, part, x)
         x = F.avg_pool2d(x, [3, 2], [3, 2])
-        if isinstance(backbone.affine, Affine):
+        if isinstance(getattr(backbone, "affine", None), Affine):
             x = x * self._weight("backbone.affine.scale") + self._weight("backbone.affine.bias")
         return x
+
+    def _stem(self, x: Any) -> Any:
+        name, stem = "backbone.stem", self._network.backbone.stem
+        if isinstance(stem, nn.Conv2d):
+            return self._conv(name, x)
+        if not isinstance(stem, BranchedStem):
+            return self._conv(f"{name}.conv2", F.gelu(self._conv(f"{name}.conv1", x)))
+        after = [0, 1, 0, 1]  # left, right, above, below
+        x = F.pad(F.relu(self._conv(f"{name}.stem1", x)), after)
+        other = F.pad(F.relu(self._conv(f"{name}.stem2a", x)), after)
+        x = paddle.concat([F.max_pool2d(x, 2, 1), F.relu(self._conv(f"{name}.stem2b", other))], 1)
+        return F.relu(self._conv(f"{name}.stem4", F.relu(self._conv(f"{name}.stem3", x))))
+
+    def _gathering(self, name: str, block: pphgnetv2.Block, x: Any) -> Any:
+        outputs = [x]
+        for number, layer in enumerate(block.layers):
+            one, last = f"{name}.layers.{number}", outputs[-1]
+            if isinstance(layer, pphgnetv2.LightConv):
+                one, last = f"{one}.conv2", self._conv(f"{one}.conv1", last)
+            outputs.append(F.relu(self._conv(one, last)))
+        gathered = F.relu(self._conv(f"{name}.gather1", paddle.concat(outputs, 1)))
+        gathered = F.relu(self._conv(f"{name}.gather2", gathered))
+        return x + gathered if block.shortcut else gathered
 
     def _rep_layer(self, name: str, x: Any) -> Any:
         layer = self._network.get_submodule(name)
@@ -84,18 +119,29 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
         return x * F.hardsigmoid(self._conv(f"{name}.conv2", gate), slope=1 / 6)
 
     def _neck(self, features: Any) -> Any:
+        neck = self._network.neck
+        if isinstance(neck, ConvNeck):
+            x = F.hardswish(self._conv("neck.conv2", F.hardswish(self._conv("neck.conv1", features))))
+            return self._linear("neck.fc", _sequence(x))
+        if isinstance(neck, LightSVTRNeck):
+            x = F.silu(self._conv("neck.reduce", features))
+            x = self._attended(x + F.silu(self._conv("neck.local", x)))
+            return x + _sequence(F.silu(self._conv("neck.shortcut", features)))
         x = F.silu(self._conv("neck.conv2", F.silu(self._conv("neck.conv1", features))))
-        x = x.squeeze(2).transpose([0, 2, 1])
+        x = self._attended(x).transpose([0, 2, 1]).unsqueeze(2)
+        x = paddle.concat([features, F.silu(self._conv("neck.conv3", x))], 1)
+        return _sequence(F.silu(self._conv("neck.conv5", F.silu(self._conv("neck.conv4", x)))))
+
+    def _attended(self, x: Any) -> Any:
+        """The attention blocks and the norm behind them, as a sequence (batch, frames, channels)."""
+        x = _sequence(x)
         blocks: Any = self._network.get_submodule("neck.blocks")
         for number in range(len(blocks)):
             block = f"neck.blocks.{number}"
             x = x + self._attention(f"{block}.mixer", self._norm(f"{block}.norm1", x))
             hidden = F.silu(self._linear(f"{block}.mlp.fc1", self._norm(f"{block}.norm2", x)))
             x = x + self._linear(f"{block}.mlp.fc2", hidden)
-        x = self._norm("neck.norm", x).transpose([0, 2, 1]).unsqueeze(2)
-        x = paddle.concat([features, F.silu(self._conv("neck.conv3", x))], 1)
-        x = F.silu(self._conv("neck.conv5", F.silu(self._conv("neck.conv4", x))))
-        return x.squeeze(2).transpose([0, 2, 1])
+        return self._norm("neck.norm", x)
 
     def _attention(self, name: str, x: Any) -> Any:
         heads: Any = self._network.get_submodule(name).heads
@@ -130,3 +176,8 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
 
     def _weight(self, name: str) -> Any:
         return getattr(self, name.replace(".", "_"))
+
+
+def _sequence(x: Any) -> Any:
+    """Features (batch, channels, 1, frames) as (batch, frames, channels)."""
+    return x.squeeze(2).transpose([0, 2, 1])

@@ -15,7 +15,6 @@ from linetune.charset import Charset
 from linetune.decode.read import Run, read_crops
 from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.weights.store import Model
 
 TOLERANCE = 1e-3
 """Largest difference of a class probability. float32 in two runtimes differs by a few 1e-4 on hard crops."""
@@ -32,18 +31,6 @@ class Exported:
     """Largest difference of a class probability to the trained model's."""
     notes: tuple[str, ...] = ()
     """What its user should know."""
-
-
-def refuse_other_networks(model: Model, path: Path) -> None:
-    """Paddle's formats are written for one network so far.
-
-    Raises:
-        LinetuneError: the model's is another.
-    """
-    if model.network.architecture.backbone != "PPLCNetV3":
-        raise LinetuneError(
-            f"this format is not written for {model.base_model} yet", path, "use --format onnx or hf"
-        )
 
 
 def sample_crops(charset: Charset, count: int = 12) -> list[Crop]:

