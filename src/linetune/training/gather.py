@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     reporter.say(f"base model {base.base_model} from {base.source}")
     lines["synth"], rendered = _synthetic(config, reporter)
 
-    charset = (
-        Charset.collect(line.text for some in lines.values() for line in some)
-        if config.charset == "auto"
-        else Charset.read(config.charset)
-    )
-    if config.charset_space:
-        charset = Charset.from_dictionary(charset.characters)
+    charset = charset_of(config, (line.text for some in lines.values() for line in some))
     transfer = with_charset(base, charset)
     known = len(charset) - len(transfer.unknown)
     reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
@@ -82,6 +76,12 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     if given.skipped:
         reporter.say(f"going on without {given.skipped} lines that cannot be used")
     return given
+
+
+def charset_of(config: Config, texts: Iterable[str]) -> Charset:
+    """The run's characters: those of all its texts, or what its charset file holds."""
+    charset = Charset.collect(texts) if config.charset == "auto" else Charset.read(config.charset)
+    return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
 def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:

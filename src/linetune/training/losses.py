@@ -27,7 +27,12 @@ def stage_loss(
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-    """Mean over the batch of the negative log-likelihood, not divided by label length (as PaddleOCR).
+    """Mean over the batch of :func:`ctc_nll` (as PaddleOCR)."""
+    return ctc_nll(logits, labels).mean()
+
+
+def ctc_nll(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+    """Negative log-likelihood of each label, (batch,), not divided by its length.
 
     Args:
         logits: (batch, frames, classes); all frames count, padding included.
@@ -36,14 +41,13 @@ def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
     batch, frames, _ = logits.shape
     flat = torch.tensor([c for label in labels for c in label], dtype=torch.long)
     lengths = torch.tensor([len(label) for label in labels])
-    losses = F.ctc_loss(
+    return F.ctc_loss(
         logits.float().log_softmax(2).transpose(0, 1),
         to_device(flat, logits.device),
         torch.full((batch,), frames, dtype=torch.long),
         lengths,
         reduction="none",
     )
-    return losses.mean()
 
 
 def nrtr_loss(head: NRTRHead, features: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
