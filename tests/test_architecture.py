@@ -29,9 +29,11 @@ TORCH_FREE = [
     "data.groups",
     "data.split",
     "decode.read",
+    "evaluation.comparison",
     "evaluation.metrics",
     "config",
     "report.findings",
+    "report.page",
     "report.terminal",
     "cli",
 ]

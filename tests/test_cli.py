@@ -40,6 +40,7 @@ COMMANDS = [
     "synth",
     "train",
     "evaluate",
+    "compare",
     "predict",
     "export",
 ]
@@ -381,6 +382,30 @@ def test_evaluate_without_bad_lines(cli: Cli, labels: Path, small: Path, tmp_pat
     assert "--skip-bad" in refused.err
     figures = json.loads(cli("evaluate", small, more, "--skip-bad", "--json").out)
     assert (figures["lines"], figures["skipped"]) == (1, 1)
+
+
+# compare
+
+
+def test_compare_two_models_on_the_same_crops(cli: Cli, labels: Path, small: Path) -> None:
+    done = cli("compare", small, NAME, labels, labels, labels)
+    assert done.code == 0
+    told = done.out.splitlines()
+    assert told[0].startswith("A  exact match 0.0% (0.0–29.9)")
+    assert str(small) in told[0]
+    assert told[1].startswith("B  exact match ")
+    assert "+" in told[2]
+    assert told[3].startswith("B is better: ")
+    assert f"  {labels}:2  '2026-10-31'  A '线'  B '2026-10-31'" in told
+    figures = json.loads(cli("compare", NAME, small, labels, "--json").out)
+    assert figures["a"]["model"] == NAME
+    assert figures["difference"] == pytest.approx(-figures["a"]["exact_match"])
+    assert figures["only_a"] == len(figures["only_one_reads"]) > 0
+    assert figures["p_value"] > 0.05
+    assert figures["sentence"].startswith("no difference can be told on 3 crops")
+    assert {crop["right"] for crop in figures["only_one_reads"]} == {"A"}
+    missing = cli("compare", small, small.parent / "none", labels)
+    assert (missing.code, len(missing.errors)) == (2, 1)
 
 
 # predict

@@ -55,6 +55,8 @@ def test_a_better_score_compares_greater() -> None:
 
 def test_figures_for_json() -> None:
     figures = score(["A", "B"], ["A", "B"]).as_dict()
+    low, high = figures.pop("interval")
+    assert 0 < low < high == 1
     assert json.dumps(figures) == '{"exact_match": 1.0, "cer": 0.0, "lines": 2}'
     assert f"{score(['A'], ['A']).cer:.1%}" == "0.0%"
 

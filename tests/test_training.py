@@ -308,7 +308,10 @@ def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProces
         "stage real",
     ]
     out = first_run.stdout
-    assert all(name in out for name in names)
+    assert all(name.split(",")[0] in out for name in names)
+    assert "limited to the charset" in out
+    low, high = results["rows"][0]["test"]["interval"]
+    assert f"{results['rows'][0]['test']['exact_match']:.1%} ({100 * low:.1f}–{100 * high:.1f})" in out
     assert f"{results['best']} *" in out
     assert "val exact" in out
     assert "test CER" in out
@@ -412,7 +415,7 @@ def test_an_interruption_tells_what_is_kept(
         if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
-        return Score(1.0 + len(asked), 0.0, len(data))  # beyond the base model, which may be perfect here
+        return Score(1.0, float(len(asked)), len(data))  # beyond the base model, which may be perfect here
 
     monkeypatch.setattr(stages, "validate", validate)
     monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])

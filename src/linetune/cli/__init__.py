@@ -12,6 +12,7 @@ import typer
 
 from linetune.cli import (
     check,
+    compare,
     evaluate,
     export,
     from_paddle,
@@ -44,7 +45,12 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {"init": init.init, "from-paddle": from_paddle.from_paddle, "models": models.models},
     "Data": {"import": import_.import_, "check": check.check, "split": split.split, "rule": rule.rule},
     "Train": {"synth": synth.synth, "train": train.train},
-    "Measure and use": {"evaluate": evaluate.evaluate, "predict": predict.predict, "export": export.export},
+    "Measure and use": {
+        "evaluate": evaluate.evaluate,
+        "compare": compare.compare,
+        "predict": predict.predict,
+        "export": export.export,
+    },
 }
 
 

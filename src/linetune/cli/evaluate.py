@@ -58,7 +58,7 @@ def evaluate(
     out = console()
     skipped = f", {data.skipped} skipped" if data.skipped else ""
     out.print(
-        f"exact match {result.exact_match:.1%}   CER {result.cer:.1%}   "
+        f"exact match {result.as_text()}   CER {result.cer:.1%}   "
         f"{result.lines} lines{skipped}   {seconds:.1f} s"
     )
     if wrong:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from rapidfuzz.distance import Levenshtein
+
+from linetune.evaluation.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,15 +19,32 @@ class Score:
     """Share of crops whose whole text is right, 0 to 1."""
     negative_cer: float
     lines: int
+    right: tuple[bool, ...] = field(default=(), compare=False, repr=False)
+    """Of each crop, whether its whole text is right; what a paired comparison needs."""
 
     @property
     def cer(self) -> float:
         """Character error rate: edit distance over reference length, both summed over all crops."""
         return abs(self.negative_cer)  # not -x, which would be -0.0 for a perfect model
 
-    def as_dict(self) -> dict[str, float]:
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the exact match, 0 to 1: what these crops tell of all crops of their kind."""
+        return wilson(self.exact_match * self.lines, self.lines)
+
+    def as_dict(self) -> dict[str, Any]:
         """Plain figures, for JSON."""
-        return {"exact_match": self.exact_match, "cer": self.cer, "lines": self.lines}
+        return {
+            "exact_match": self.exact_match,
+            "interval": list(self.interval),
+            "cer": self.cer,
+            "lines": self.lines,
+        }
+
+    def as_text(self) -> str:
+        """Exact match and its interval for people: ``88.0% (84.6–90.7)``."""
+        low, high = self.interval
+        return f"{self.exact_match:.1%} ({low * 100:.1f}–{high * 100:.1f})"
 
 
 def score(predicted: Sequence[str], reference: Sequence[str]) -> Score:
@@ -32,7 +52,7 @@ def score(predicted: Sequence[str], reference: Sequence[str]) -> Score:
     if not reference:
         raise ValueError("no lines to score")
     pairs = list(zip(predicted, reference, strict=True))
-    exact = sum(p == r for p, r in pairs)
+    right = tuple(p == r for p, r in pairs)
     distance = sum(Levenshtein.distance(p, r) for p, r in pairs)
     characters = sum(len(r) for r in reference)
-    return Score(exact / len(pairs), -distance / max(1, characters), len(pairs))
+    return Score(sum(right) / len(pairs), -distance / max(1, characters), len(pairs), right)

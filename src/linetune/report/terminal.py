@@ -68,7 +68,8 @@ def terminal() -> Iterator[Terminal]:
 def run_table(result: RunResult) -> Table:
     """All models of a run side by side; the one that was kept is marked."""
     table = Table(title=None, caption=_caption(result))
-    table.add_column("model", no_wrap=True)
+    # Folds where the screen is narrow, so that figures stay whole.
+    table.add_column("model")
     tested = result.rows[0].test is not None
     for name in ("val exact", "val CER", *(("test exact", "test CER") if tested else ()), "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -81,8 +82,15 @@ def run_table(result: RunResult) -> Table:
     return table
 
 
+def gain_lines(result: RunResult) -> Iterator[str]:
+    """Whether what the run gained is beyond chance, a line a set."""
+    names = {"val": "validation (which chose the model)", "test": "test"}
+    for name, compared in result.gain.items():
+        yield f"{names[name]}: {compared.sentence('the limited base model', result.best)}"
+
+
 def _figures(score: Score) -> tuple[str, str]:
-    return f"{score.exact_match:.1%}", f"{score.cer:.1%}"
+    return score.as_text(), f"{score.cer:.1%}"
 
 
 def _caption(result: RunResult) -> str:
@@ -90,4 +98,4 @@ def _caption(result: RunResult) -> str:
     sizes = f"{first.val.lines} validation" + (
         f" and {first.test.lines} test crops" if first.test else " crops"
     )
-    return f"{sizes}; * kept, chosen on validation"
+    return f"{sizes}; (in brackets) 95% interval; * kept, chosen on validation"

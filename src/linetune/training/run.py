@@ -19,6 +19,7 @@ from linetune.config.schema import Config, Stage
 from linetune.data.dataset import Dataset
 from linetune.device import best_device, best_precision, piece_size
 from linetune.errors import LinetuneError
+from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
@@ -75,6 +76,17 @@ class RunResult:
         """Whether training gave a better model on validation than the one it started from."""
         return self.best != self.rows[1].name
 
+    @property
+    def gain(self) -> dict[str, Comparison]:
+        """The kept model (B) beside the limited one it started from (A), by set; nothing if they are one."""
+        limited, kept = self.rows[1], next(row for row in self.rows if row.name == self.best)
+        if not self.helped:
+            return {}
+        gain = {"val": compare(limited.val, kept.val)}
+        if limited.test and kept.test:
+            gain["test"] = compare(limited.test, kept.test)
+        return gain
+
     def as_dict(self) -> dict[str, Any]:
         """Plain figures, for JSON."""
         return {
@@ -82,6 +94,7 @@ class RunResult:
             "best": self.best,
             "helped": self.helped,
             "rows": [row.as_dict() for row in self.rows],
+            "gain": {name: compared.as_dict() for name, compared in self.gain.items()},
             "unknown_characters": self.unknown_characters,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 1),
@@ -147,7 +160,7 @@ def train(
             outcome = train_stage(model.network, stage, number, data, setting, piece, keep)
             stage_row = row(name, model, outcome.score, outcome.seconds)
             reporter.say(
-                f"{name}: {outcome.score.exact_match:.1%} exact on validation "
+                f"{name}: {outcome.score.as_text()} exact on validation "
                 f"in epoch {outcome.best_epoch} of {outcome.epochs}, {outcome.seconds:.0f} s"
             )
             _keep(model, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
