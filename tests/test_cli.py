@@ -35,6 +35,7 @@ COMMANDS = [
     "models",
     "import",
     "check",
+    "suspects",
     "split",
     "rule",
     "synth",

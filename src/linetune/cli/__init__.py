@@ -22,6 +22,7 @@ from linetune.cli import (
     predict,
     rule,
     split,
+    suspects,
     synth,
     train,
 )
@@ -43,7 +44,13 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {"init": init.init, "from-paddle": from_paddle.from_paddle, "models": models.models},
-    "Data": {"import": import_.import_, "check": check.check, "split": split.split, "rule": rule.rule},
+    "Data": {
+        "import": import_.import_,
+        "check": check.check,
+        "suspects": suspects.suspects,
+        "split": split.split,
+        "rule": rule.rule,
+    },
     "Train": {"synth": synth.synth, "train": train.train},
     "Measure and use": {
         "evaluate": evaluate.evaluate,
