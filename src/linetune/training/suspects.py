@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from linetune import cache
 from linetune.charset import Charset, show
@@ -16,6 +18,7 @@ from linetune.data.dataset import Dataset, load_dataset
 from linetune.data.groups import group
 from linetune.data.split import divide
 from linetune.decode.greedy import greedy
+from linetune.decode.read import deployed_batches
 from linetune.models.network import Network
 from linetune.records import Line, read_labels
 from linetune.training.averaging import WeightAverage
@@ -32,6 +35,8 @@ from linetune.weights.transfer import with_charset
 
 SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=6, learning_rate=1e-3)
 """How neck and head are trained on each fold's features."""
+DISPUTED = math.log(20)
+"""Least score of a disputed label: a reading that is certain is 20 times as probable as the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,11 @@ class Reading:
 
     @property
     def score(self) -> float:
-        """How strongly the label is disputed: log p(read) - log p(label); 0 where they are the same."""
-        return self.label_nll - self.read_nll
+        """p(read) (log p(read) - log p(label)): how strongly the label is disputed, 0 where it was read.
+
+        The difference alone puts crops first on which nothing is certain, such as one that is upside down.
+        """
+        return math.exp(-self.read_nll) * (self.label_nll - self.read_nll)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Suspects:
     """What cross-validation came to."""
 
     disputed: list[Reading]
-    """The most strongly disputed label first."""
+    """Those with a score of :data:`DISPUTED` or more, the most strongly disputed label first."""
     lines: int
     """Labels that were looked at."""
     agreed: int
@@ -75,16 +83,17 @@ def find_suspects(
 ) -> Suspects:
     """Read every train crop with a head that was trained on the other folds, and dispute its label.
 
-    A label is disputed where the reading differs and is at least as probable as labels are on average
-    (the threshold of confident learning: Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating
-    Uncertainty in Dataset Labels", JAIR 70, arXiv 1911.00068, with a whole text for a class). Disputed
-    labels are ranked by log p(read) - log p(label).
+    The probability of a label by a model that has not trained on it tells wrong labels from right ones
+    (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
+    JAIR 70, arXiv 1911.00068). Here it is CTC's, of the whole text, against that of the text that was read.
+
+    A crop whose label would be disputed is read upside down as well: a label that is read there is not wrong.
 
     The backbone stays as it is, so that its features are computed once for all folds, and stored. Its head
     starts anew from the base model in every fold; it has seen no label that it judges.
 
     Args:
-        config: the run; its train labels, charset, base model, seed and device count.
+        config: the run; its train labels, charset, base model, seed and device are what matters.
         folds: parts that the crops are divided into, 2 or more.
         model: another base model, as a configuration names it.
         group_by: names the photo that a crop is of, as in :func:`linetune.data.groups.group`; crops of one
@@ -121,17 +130,20 @@ def find_suspects(
         others = sorted({*range(len(data))} - {*held_out})
         told = count(reporter, f"fold {number} of {folds}", SETTINGS.epochs * len(others))
         trained = _trained(network, features, others, config.seed, told)
-        readings += _readings(trained, features, held_out, data, charset)
+        upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
+        doubted = [crop for crop, reading in upright.items() if reading.score >= DISPUTED]
+        for crop, reading in _readings(_turned(trained, data, doubted), data, charset):
+            if reading.read == reading.line.text:
+                upright[crop] = reading
+        readings += upright.values()
     return judge(readings, data.skipped)
 
 
 def judge(readings: Sequence[Reading], skipped: int = 0) -> Suspects:
     """Tell the disputed labels from those that the model is merely unsure of."""
-    confident = sum(math.exp(-reading.label_nll) for reading in readings) / len(readings)
-    other = [reading for reading in readings if reading.read != reading.line.text]
-    disputed = [reading for reading in other if math.exp(-reading.read_nll) >= confident]
-    disputed = sorted((reading for reading in disputed if reading.score > 0), key=lambda each: -each.score)
-    return Suspects(disputed, len(readings), len(readings) - len(other), skipped)
+    disputed = [reading for reading in readings if reading.score >= DISPUTED]
+    agreed = sum(reading.read == reading.line.text for reading in readings)
+    return Suspects(sorted(disputed, key=lambda each: -each.score), len(readings), agreed, skipped)
 
 
 def _folds(lines: Sequence[Line], groups: Sequence[Sequence[int]], folds: int) -> list[list[int]]:
@@ -170,15 +182,30 @@ def _trained(
     return average.network.eval()
 
 
-def _readings(
-    network: Network, features: FeatureBatches, members: Sequence[int], data: Dataset, charset: Charset
-) -> Iterator[Reading]:
-    """What the network reads on some of the crops."""
+Logits = Iterator[tuple[Sequence[int], Tensor]]
+"""(crop numbers, logits) of some crops, a batch at a time."""
+
+
+@torch.inference_mode()
+def _held_out(network: Network, features: FeatureBatches, members: Sequence[int]) -> Logits:
     for crops, batch in features.once(members):
-        with torch.inference_mode():
-            logits = network.classify(batch.inputs).float()
-            read = [each.text for each in greedy(logits.softmax(2).cpu().numpy(), charset)]
-            label_nll = ctc_nll(logits, batch.labels).tolist()
-            read_nll = ctc_nll(logits, [charset.encode(text) for text in read]).tolist()
+        yield crops.tolist(), network.classify(batch.inputs)
+
+
+@torch.inference_mode()
+def _turned(network: Network, data: Dataset, members: Sequence[int]) -> Logits:
+    """Of crops upside down, whose features are not stored."""
+    crops = [np.ascontiguousarray(data.crops[i][::-1, ::-1]) for i in members]
+    for some, batch in deployed_batches(crops):
+        yield [members[i] for i in some], network(torch.from_numpy(batch).to(network.device))
+
+
+def _readings(batches: Logits, data: Dataset, charset: Charset) -> Iterator[tuple[int, Reading]]:
+    """What is read on each crop, and how probable that and the label are."""
+    for crops, logits in batches:
+        logits = logits.float()
+        read = [each.text for each in greedy(logits.softmax(2).cpu().numpy(), charset)]
+        label_nll = ctc_nll(logits, [data.labels[crop] for crop in crops]).tolist()
+        read_nll = ctc_nll(logits, [charset.encode(text) for text in read]).tolist()
         for crop, *figures in zip(crops, read, label_nll, read_nll, strict=True):
-            yield Reading(data.lines[crop], *figures)
+            yield crop, Reading(data.lines[crop], *figures)
