@@ -40,6 +40,7 @@ COMMANDS = [
     "rule",
     "synth",
     "train",
+    "learning-curve",
     "evaluate",
     "compare",
     "predict",

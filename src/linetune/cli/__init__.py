@@ -18,6 +18,7 @@ from linetune.cli import (
     from_paddle,
     import_,
     init,
+    learning_curve,
     models,
     predict,
     rule,
@@ -51,7 +52,11 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "split": split.split,
         "rule": rule.rule,
     },
-    "Train": {"synth": synth.synth, "train": train.train},
+    "Train": {
+        "synth": synth.synth,
+        "train": train.train,
+        "learning-curve": learning_curve.learning_curve,
+    },
     "Measure and use": {
         "evaluate": evaluate.evaluate,
         "compare": compare.compare,
