@@ -345,6 +345,25 @@ def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) ->
     assert misread[0]["read"] == "线"
 
 
+def test_evaluate_writes_a_page_of_what_was_misread(
+    cli: Cli, labels: Path, small: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "errors.html"
+    done = cli("evaluate", small, labels, "--errors", page)
+    assert done.out.splitlines()[-1] == f"wrote {page}"
+    html = page.read_text("utf-8")
+    assert html.count("<img") == 3
+    assert "Exact match 0.0% (0.0–56.1)" in html
+    assert f"{labels}:3" in html
+    refused = cli("evaluate", small, labels, "--errors", page)
+    assert refused.errors == [f"error: {page}: there is a file already; --overwrite replaces it"]
+    again = cli("evaluate", small, labels, "--errors", page, "--overwrite", "--json")
+    confused = json.loads(again.out)["confusions"]
+    assert {"text": "L", "read": "线", "times": 1} in confused or confused[0]["read"] in ("", "线")
+    nowhere = cli("evaluate", small, labels, "--errors", tmp_path / "none" / "errors.html")
+    assert (nowhere.code, len(nowhere.errors)) == (2, 1)
+
+
 ODD_TEXTS = ("[red]A[/red]", ":smile:", "[/]", "\\[b]")
 
 

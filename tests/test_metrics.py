@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from linetune.evaluation.confusions import aligned, confusions
 from linetune.evaluation.metrics import score
 
 
@@ -66,3 +67,18 @@ def test_nothing_to_score_and_lost_lines_are_refused() -> None:
         score([], [])
     with pytest.raises(ValueError, match="argument 2"):
         score(["A"], ["A", "B"])
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [("LOT 4711", "L0T 471"), ("", "AB"), ("AB", ""), ("kitten", "sitting"), ("A", "A")]
+)
+def test_an_alignment_spells_both_and_has_as_many_faults_as_edits(text: str, read: str) -> None:
+    pairs = aligned(text, read)
+    assert "".join(a for a, _ in pairs) == text
+    assert "".join(b for _, b in pairs) == read
+    assert sum(a != b for a, b in pairs) == -score([read], [text]).negative_cer * max(1, len(text))
+
+
+def test_confusions_are_counted_the_most_frequent_first() -> None:
+    pairs = [("O1", "01"), ("OO", "00"), ("B", "B8"), ("AC", "A")]
+    assert confusions(pairs) == [(("O", "0"), 3), (("", "8"), 1), (("C", ""), 1)]

@@ -11,10 +11,14 @@ import pytest
 from rich.console import Console
 
 from linetune import image
+from linetune.decode.greedy import Reading
 from linetune.errors import LinetuneError
+from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score, score
+from linetune.records import Line
+from linetune.report.errors import write_errors
 from linetune.report.page import Cell, Marked, Part, write_page
-from linetune.report.terminal import gain_lines, run_table
+from linetune.report.terminal import run_lines, run_table
 from linetune.training.run import Row, RunResult
 
 
@@ -41,7 +45,7 @@ def test_the_table_of_a_run_is_whole_at_100_columns(width: int) -> None:
 
 
 def test_a_run_says_whether_its_gain_is_beyond_chance() -> None:
-    val, test = gain_lines(RunResult(Path("run"), ROWS, "stage real"))
+    val, test, _ = run_lines(RunResult(Path("run"), ROWS, "stage real"))
     assert val.startswith(
         "validation (which chose the model): stage real is better: 157 crops only stage real"
     )
@@ -50,9 +54,25 @@ def test_a_run_says_whether_its_gain_is_beyond_chance() -> None:
         "chance alone gives this in under 0.1% of cases"
     )
     few = [Row(row.name, scored(wrong, 20), None, 0) for row, wrong in zip(ROWS, (4, 3, 1), strict=True)]
-    (line,) = gain_lines(RunResult(Path("run"), few, "stage real"))
+    line, _ = run_lines(RunResult(Path("run"), few, "stage real"))
     assert "no difference can be told on 20 crops: 2 crops only stage real reads" in line
-    assert not list(gain_lines(RunResult(Path("run"), few, few[1].name)))
+    assert len(list(run_lines(RunResult(Path("run"), few, few[1].name)))) == 1, "nothing was gained"
+
+
+def test_a_run_says_what_was_forgotten_or_why_that_is_not_known() -> None:
+    *_, forgotten = run_lines(
+        RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(38, 200)))
+    )
+    assert forgotten == (
+        "general reading 97.0% (93.6–98.6) before, 81.0% (75.0–85.8) after: it has forgotten some "
+        "(200 drawn everyday words and numbers that the charset spells)"
+    )
+    *_, same = run_lines(
+        RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(5, 200)))
+    )
+    assert "after: the same, as far as can be told" in same
+    *_, none = run_lines(RunResult(Path("run"), ROWS, "stage real", general="it is so"))
+    assert none == "general reading left out: it is so"
 
 
 def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None:
@@ -69,3 +89,22 @@ def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None
     assert shown.shape == crop.shape
     with pytest.raises(LinetuneError, match="cannot write the page"):
         write_page(tmp_path / "no" / "page.html", "T", "", [])
+
+
+def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_path: Path) -> None:
+    texts, read = ["LOT", "X1", "AB"], [("L0T", 0.7), ("X1", 0.9), ("A", 0.95)]
+    lines = [Line(tmp_path / f"{i}.png", text, f"labels.txt:{i}") for i, text in enumerate(texts)]
+    crops = [np.full((48, 60, 3), 200, np.uint8)] * 3
+    result = score([text for text, _ in read], texts)
+    write_errors(
+        tmp_path / "page.html", "runs/a", result, lines, crops, [Reading(*reading) for reading in read]
+    )
+    html = (tmp_path / "page.html").read_text("utf-8")
+    assert "2 of 3 crops misread" in html
+    assert html.count("<img") == 2
+    assert html.index("labels.txt:2") < html.index("labels.txt:0")
+    assert "labels.txt:1" not in html
+    assert '<code>L<mark class="wrong">O</mark>' in html
+    assert '<code>L<mark class="wrong">0</mark>' in html
+    assert "<td>&#x27;O&#x27;</td><td>&#x27;0&#x27;</td><td>1</td>" in html
+    assert "<td>&#x27;B&#x27;</td><td>nothing</td><td>1</td>" in html

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, ModelArgument, SkipBadOption, load_recogniser, print_json
+from linetune.cli.options import (
+    JsonOption,
+    ModelArgument,
+    OverwriteOption,
+    SkipBadOption,
+    load_recogniser,
+    print_json,
+    refuse_existing,
+)
 
 SHOWN = 10
 
@@ -20,16 +28,25 @@ def evaluate(
         str | None,
         typer.Option(help="Limit the model to a file's characters, or to those of the labels: auto."),
     ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE.html", help="Write a page of every misread crop, and what was confused."),
+    ] = None,
+    overwrite: OverwriteOption = False,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on labelled crops, with the preprocessing of deployment."""
     from linetune.data.dataset import load_dataset
+    from linetune.evaluation.confusions import confusions
     from linetune.evaluation.metrics import score
     from linetune.records import read_labels
+    from linetune.report.errors import write_errors
     from linetune.report.terminal import console, terminal
     from linetune.training.reporter import count
 
+    if errors is not None:
+        refuse_existing(errors, overwrite)
     lines = [line for path in labels for line in read_labels(path)]
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter, [line.text for line in lines])
@@ -38,6 +55,8 @@ def evaluate(
         readings = recogniser.read(data.crops, progress=count(reporter, "reading", len(data)))
         seconds = time.perf_counter() - started
     result = score([reading.text for reading in readings], data.texts)
+    if errors is not None:
+        write_errors(errors, model, result, data.lines, data.crops, readings)
     wrong = [
         (line, reading)
         for line, reading in zip(data.lines, readings, strict=True)
@@ -53,16 +72,23 @@ def evaluate(
             }
             for line, reading in wrong
         ]
-        print_json({**result.as_dict(), "seconds": seconds, "skipped": data.skipped, "misread": misread})
+        confused = [
+            {"text": text, "read": read, "times": times}
+            for (text, read), times in confusions((line.text, reading.text) for line, reading in wrong)
+        ]
+        figures = {"seconds": seconds, "skipped": data.skipped, "misread": misread, "confusions": confused}
+        print_json(result.as_dict() | figures)
         return
     out = console()
     skipped = f", {data.skipped} skipped" if data.skipped else ""
     out.print(
         f"exact match {result.as_text()}   CER {result.cer:.1%}   "
-        f"{result.lines} lines{skipped}   {seconds:.1f} s"
+        f"{result.lines} lines{skipped}   {seconds:.1f} s   (in brackets) 95% interval"
     )
     if wrong:
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""
         out.print(f"{len(wrong)} misread{more}:")
     for line, reading in wrong[:SHOWN]:
         out.print(f"  {line.image}  {line.text!r} read as {reading.text!r} ({reading.confidence:.2f})")
+    if errors is not None:
+        out.print(f"wrote {errors}")

@@ -29,7 +29,7 @@ def train(
     from linetune.data.dataset import load_dataset
     from linetune.export.onnx_file import export_onnx
     from linetune.records import read_labels
-    from linetune.report.terminal import console, gain_lines, run_table, terminal
+    from linetune.report.terminal import console, run_lines, run_table, terminal
     from linetune.training.run import train as run
     from linetune.weights.store import load_model
 
@@ -43,7 +43,7 @@ def train(
         return
     out = console()
     out.print(run_table(result))
-    for line in gain_lines(result):
+    for line in run_lines(result):
         out.print(line)
     if not result.helped:
         out.print("Training did not help: the base model, limited to the charset, is kept.")

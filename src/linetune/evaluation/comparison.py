@@ -41,6 +41,8 @@ class Comparison:
 
     def sentence(self, a: str = "A", b: str = "B") -> str:
         """What the comparison comes to."""
+        if not self.only_a and not self.only_b:
+            return f"no difference can be told on {self.lines} crops: both read the same ones"
         crops = "crop" if self.only_b == 1 else "crops"
         counts = f"{self.only_b} {crops} only {b} reads, {self.only_a} only {a}"
         share = "under 0.1%" if self.p_value < 0.001 else f"{self.p_value:.1%}"
@@ -85,4 +87,4 @@ def mcnemar(one: int, other: int) -> float:
     for k in range(min(one, other)):
         term = term * (both - k) // (k + 1)
         ways += term
-    return min(1.0, 2 * ways / 2**both)
+    return min(1.0, 2 * ways / (1 << both))

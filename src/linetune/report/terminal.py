@@ -82,11 +82,13 @@ def run_table(result: RunResult) -> Table:
     return table
 
 
-def gain_lines(result: RunResult) -> Iterator[str]:
-    """Whether what the run gained is beyond chance, a line a set."""
+def run_lines(result: RunResult) -> Iterator[str]:
+    """What the figures come to: whether the gain is beyond chance, and what was forgotten."""
     names = {"val": "validation (which chose the model)", "test": "test"}
     for name, compared in result.gain.items():
         yield f"{names[name]}: {compared.sentence('the limited base model', result.best)}"
+    general = result.general
+    yield f"general reading left out: {general}" if isinstance(general, str) else general.sentence()
 
 
 def _figures(score: Score) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from linetune.data.dataset import Dataset
 from linetune.device import best_device, best_precision, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.comparison import Comparison, compare
+from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
@@ -29,7 +30,7 @@ from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, train_stage, validate
-from linetune.weights.store import Model, save_model
+from linetune.weights.store import Model, load_model, save_model
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class RunResult:
     """Characters of the charset that the base model did not have."""
     skipped: int = 0
     """Lines left out because they could not be used."""
+    general: General | str = ""
+    """How well everyday texts are read before and after, or why that is left out."""
     seconds: float = 0
 
     @property
@@ -95,6 +98,9 @@ class RunResult:
             "helped": self.helped,
             "rows": [row.as_dict() for row in self.rows],
             "gain": {name: compared.as_dict() for name, compared in self.gain.items()},
+            "general_reading": (
+                {"left_out": self.general} if isinstance(self.general, str) else self.general.as_dict()
+            ),
             "unknown_characters": self.unknown_characters,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 1),
@@ -152,6 +158,7 @@ def train(
         reporter.progress("base model", 1, 2)
         model = given.start
         best = row(untrained, model)
+        before = _general_reading(model)
         reporter.progress("base model", 2, 2)
         _keep(model, best, folder / "model.safetensors")
         for number, (stage, data, piece) in enumerate(stages):
@@ -167,11 +174,28 @@ def train(
             if stage_row.val > best.val:
                 best = stage_row
                 _keep(model, stage_row, folder / "model.safetensors")
-        result.best, result.seconds = best.name, time.perf_counter() - started
+        result.best = best.name
+        result.general = _general(before, load_model(result.model), device)
+        result.seconds = time.perf_counter() - started
         journal.record("end", best=result.best, total_seconds=result.seconds)
     figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
     atomic.write_text(folder / "results.json", figures + "\n")
     return result
+
+
+def _general_reading(model: Model) -> Score | str:
+    """How well a model reads everyday texts, or why that is left out."""
+    try:
+        return general_reading(model.network.run, model.charset)
+    except LinetuneError as error:
+        return error.what
+
+
+def _general(before: Score | str, kept: Model, device: torch.device) -> General | str:
+    if isinstance(before, str):
+        return before
+    kept.network.to(device)
+    return General(before, general_reading(kept.network.run, kept.charset))
 
 
 def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage, Dataset, int]]:
