@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rapidfuzz.distance import Levenshtein
 from rich.table import Table
 
 from linetune import atomic, image
 from linetune.errors import LinetuneError
 from linetune.records import Line
-from linetune.report.page import Cell, Mark, Marked, Part, ToCopy, page
+from linetune.report.errors import side_by_side
+from linetune.report.page import Cell, Part, ToCopy, page
 from linetune.training.suspects import Reading, Suspects
 
 PAGE, LIST = "suspects.html", "suspects.txt"
@@ -69,7 +69,7 @@ def path_in_file(line: Line) -> str:
 def _rows(suspects: Sequence[Reading]) -> Iterator[list[Cell]]:
     for each in suspects:
         line = each.line
-        label, read = _marked(line.text, each.read), _marked(each.read, line.text)
+        label, read = side_by_side(line.text, each.read)
         ready = ToCopy(f"{path_in_file(line)}\t{each.read}")
         yield [image.resize(image.read(line.image)), label, read, f"{each.score:.1f}", line.source, ready]
 
@@ -77,14 +77,3 @@ def _rows(suspects: Sequence[Reading]) -> Iterator[list[Cell]]:
 def _listed(each: Reading) -> str:
     fields = (path_in_file(each.line), each.line.text, each.read, f"{each.score:.2f}", each.line.source)
     return "\t".join(fields) + "\n"
-
-
-def _marked(text: str, other: str) -> Marked:
-    """A text with what another has differently; where it lacks something, the gap is marked."""
-    pieces: list[tuple[str, Mark]] = []
-    for step in Levenshtein.opcodes(text, other):
-        if step.tag == "insert":
-            pieces.append(("\N{OPEN BOX}", "missing"))
-        else:
-            pieces.append((text[step.src_start : step.src_end], "" if step.tag == "equal" else "wrong"))
-    return Marked(tuple(pieces))
