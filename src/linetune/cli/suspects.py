@@ -27,8 +27,7 @@ def suspects(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Base model, instead of the run's own; not one trained on these labels, which it would know "
-            "by heart.",
+            help="Base model, instead of the run's own; one trained on these labels may know them by heart.",
         ),
     ] = None,
     group_by: Annotated[

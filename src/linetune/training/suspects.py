@@ -87,7 +87,8 @@ def find_suspects(
     (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
     JAIR 70, arXiv 1911.00068). Here it is CTC's, of the whole text, against that of the text that was read.
 
-    A crop whose label would be disputed is read upside down as well: a label that is read there is not wrong.
+    A crop whose label would be disputed is read upside down as well: a label that is read there is taken to
+    be right, so that a 6 labelled as a 9 is not found.
 
     The backbone stays as it is, so that its features are computed once for all folds, and stored. Its head
     starts anew from the base model in every fold; it has seen no label that it judges.
