@@ -123,7 +123,23 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
 def test_an_unknown_option_is_a_mistake_of_the_user(cli: Cli) -> None:
     done = cli("train", "linetune.yaml", "--overwite")
     assert done.code == 2
+    assert done.err.startswith("error: linetune train: no such option: --overwite")
     assert "--overwrite" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_number_out_of_range_is_one_line(cli: Cli) -> None:
+    done = cli("synth", "linetune.yaml", "-n", "0")
+    assert done.code == 2
+    assert "'-n'" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_no_command_shows_the_help(cli: Cli) -> None:
+    done = cli()
+    assert done.code == 2
+    assert "Usage: linetune" in done.out.replace("\x1b[0m", "")
+    assert not done.err
 
 
 # init, models
@@ -305,7 +321,7 @@ def test_split_writes_three_files_and_says_what_it_could_not_balance(
 ) -> None:
     done = cli("split", labels, "--to", tmp_path / "new", "--val", "0.3", "--test", "0.3")
     assert done.code == 0
-    assert f"wrote {tmp_path / 'new' / 'val.txt'}: 1 lines in 1 groups" in done.out
+    assert f"wrote {tmp_path / 'new' / 'val.txt'}: lines 1, groups 1" in done.out
     assert "not balanced: 'O' is in one group alone" in done.out
     again = cli("split", labels, "--to", tmp_path / "new")
     assert again.code == 2

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ from linetune.cli import (
     train,
 )
 from linetune.errors import LinetuneError
+
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+"""typer's error of a wrong command line, which has a public name in no release."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -89,17 +92,21 @@ def main() -> None:
     # What is wrong with an image is told in one line of our own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
-        app()
+        # Standalone, typer tells a wrong option in a box of five lines.
+        sys.exit(app(standalone_mode=False))
     except LinetuneError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except USAGE_ERROR as error:
+        message = " ".join(error.format_message().rstrip(".").split())
+        command = error.ctx.command_path if error.ctx else "linetune"
+        if message:  # empty where no command was given and typer has shown the help
+            told = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
+            print(f"error: {told}", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except SystemExit as end:
-        if end.code == 130:  # Ctrl-C, which typer has seen first
-            print("interrupted", file=sys.stderr)
-        raise
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
         sys.stderr.close()

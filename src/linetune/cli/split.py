@@ -48,6 +48,6 @@ def split(
         print_json({"splits": sizes, "unbalanced": division.unbalanced})
         return
     for path, (name, split) in zip(files, division.splits.items(), strict=True):
-        print(f"wrote {path}: {len(split)} lines in {division.groups[name]} groups")
+        print(f"wrote {path}: lines {len(split)}, groups {division.groups[name]}")
     for told in division.unbalanced:
         print(f"not balanced: {told}")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from linetune.evaluation.metrics import Score
     from linetune.training.run import RunResult
 
+FEW = 100
+"""Validation crops below which the best of many epochs looks points better than it is."""
+
 
 def console(stderr: bool = False) -> Console:
     """A console that prints texts as they are, and replaces what its encoding cannot show."""
@@ -87,6 +90,13 @@ def run_lines(result: RunResult) -> Iterator[str]:
     names = {"val": "validation (which chose the model)", "test": "test"}
     for name, compared in result.gain.items():
         yield f"{names[name]}: {compared.sentence('the limited base model', result.best)}"
+    first = result.rows[0]
+    if result.helped and first.val.lines < FEW:
+        way_out = "the test figure does not" if first.test else "data.test would give one that does not"
+        yield (
+            f"validation: {first.val.lines} crops chose the epoch and the stage, so their figure flatters "
+            f"the kept model; {way_out}"
+        )
     general = result.general
     yield f"general reading left out: {general}" if isinstance(general, str) else general.sentence()
 

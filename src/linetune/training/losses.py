@@ -27,25 +27,29 @@ def stage_loss(
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-    """Mean over the batch of :func:`ctc_nll` (as PaddleOCR)."""
-    return ctc_nll(logits, labels).mean()
-
-
-def ctc_nll(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-    """Negative log-likelihood of each label, (batch,), not divided by its length.
+    """Mean over the batch of the negative log-likelihood, not divided by label length (as PaddleOCR).
 
     Args:
         logits: (batch, frames, classes); all frames count, padding included.
         labels: CTC classes of each text, without blanks.
     """
-    batch, frames, _ = logits.shape
+    return ctc_losses(logits.float().log_softmax(2), labels).mean()
+
+
+def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+    """Negative log-likelihood of each label, (batch,); infinite where the frames do not suffice for it.
+
+    Args:
+        log_probabilities: (batch, frames, classes); all frames count, padding included.
+        labels: CTC classes of each text, without blanks.
+    """
+    batch, frames, _ = log_probabilities.shape
     flat = torch.tensor([c for label in labels for c in label], dtype=torch.long)
-    lengths = torch.tensor([len(label) for label in labels])
     return F.ctc_loss(
-        logits.float().log_softmax(2).transpose(0, 1),
-        to_device(flat, logits.device),
+        log_probabilities.transpose(0, 1),
+        to_device(flat, log_probabilities.device),
         torch.full((batch,), frames, dtype=torch.long),
-        lengths,
+        torch.tensor([len(label) for label in labels]),
         reduction="none",
     )
 

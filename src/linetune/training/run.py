@@ -28,6 +28,7 @@ from linetune.training.estimate import estimate
 from linetune.training.folder import claim, interruption_told, refuse_taken
 from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
+from linetune.training.orientation import with_half_turns
 from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, train_stage, validate
 from linetune.weights.store import Model, load_model, save_model
@@ -134,6 +135,7 @@ def train(
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     given = gather(config, skip_bad, reporter)
+    config = with_half_turns(config, given.start, given.data.get("train", given.val), reporter)
     folder = claim(config.output)
     save(config, folder / "config.yaml")
     given.start.charset.write(folder / "charset.txt")

@@ -26,7 +26,7 @@ from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches
 from linetune.training.freeze import set_trainable
 from linetune.training.gather import charset_of
-from linetune.training.losses import ctc_loss, ctc_nll
+from linetune.training.losses import ctc_loss, ctc_losses
 from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
 from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.run import chosen_device, chosen_precision
@@ -204,9 +204,9 @@ def _turned(network: Network, data: Dataset, members: Sequence[int]) -> Logits:
 def _readings(batches: Logits, data: Dataset, charset: Charset) -> Iterator[tuple[int, Reading]]:
     """What is read on each crop, and how probable that and the label are."""
     for crops, logits in batches:
-        logits = logits.float()
-        read = [each.text for each in greedy(logits.softmax(2).cpu().numpy(), charset)]
-        label_nll = ctc_nll(logits, [data.labels[crop] for crop in crops]).tolist()
-        read_nll = ctc_nll(logits, [charset.encode(text) for text in read]).tolist()
+        log_probabilities = logits.float().log_softmax(2)
+        read = [each.text for each in greedy(log_probabilities.exp().cpu().numpy(), charset)]
+        label_nll = ctc_losses(log_probabilities, [data.labels[crop] for crop in crops]).tolist()
+        read_nll = ctc_losses(log_probabilities, [charset.encode(text) for text in read]).tolist()
         for crop, *figures in zip(crops, read, label_nll, read_nll, strict=True):
             yield crop, Reading(data.lines[crop], *figures)
