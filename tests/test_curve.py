@@ -194,6 +194,8 @@ def test_a_law_is_told_only_where_every_point_follows_it() -> None:
     assert power_law({100: score(0.8), 400: score(0.8), 1600: score(0.7)}) is None, "it does not fall"
     assert power_law({100: score(0.5), 400: score(0.9), 1600: score(0.9)}) is None, "it has flattened"
     assert power_law({100: score(0.9), 400: score(0.95), 1600: score(1.0)}) is None
+    few = {75: score(0.67, 200), 300: score(0.75, 200), 1200: score(0.77, 200)}
+    assert power_law(few) is None, "it flattens within its intervals"
 
 
 def test_the_sentence_promises_only_what_follows_from_the_points(tmp_path: Path) -> None:

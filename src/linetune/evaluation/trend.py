@@ -10,6 +10,8 @@ from linetune.evaluation.metrics import Score
 
 POINTS = 3
 """Fewest points that a power law is fitted to; two are always met."""
+SLOWER = 0.5
+"""Share of the law's fall that the last step must show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ def power_law(scores: Mapping[int, Score]) -> PowerLaw | None:
         scores: by number of crops trained on, all on the same held-out crops.
 
     Returns:
-        None where there are too few points, one without errors, the error does not fall, or a point's 95 %
-        interval does not hold what the law says there.
+        None where there are too few points, one without errors, the error does not fall, falls by less than
+        half of what the law says in the last step, or leaves a point's 95 % interval.
     """
     if len(scores) < POINTS or any(score.exact_match == 1 for score in scores.values()):
         return None
@@ -47,4 +49,7 @@ def power_law(scores: Mapping[int, Score]) -> PowerLaw | None:
     met = all(
         score.interval[0] <= 1 - law.error(crops) <= score.interval[1] for crops, score in scores.items()
     )
-    return law if exponent > 0 and met else None
+    # Wide intervals meet nearly any law; a curve that is flattening shows in its last step.
+    (x_before, y_before), (x_last, y_last) = sorted(points)[-2:]
+    flattening = y_before - y_last < SLOWER * exponent * (x_last - x_before)
+    return law if exponent > 0 and met and not flattening else None
