@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,30 @@ def test_a_second_run_reads_what_the_first_one_stored(
     second = by_text(stored(network, batches(data)), 1, network)
     assert not written
     assert all(torch.equal(first[text], second[text]) for text in first)
+
+
+def test_a_mended_label_needs_no_new_features(
+    network: Network, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = by_text(stored(network, batches(data)), 1, network)
+    written = stores(monkeypatch)
+    mended = replace(data, labels=[CHARSET.encode("A999"), *data.labels[1:]])
+    after = by_text(stored(network, batches(mended)), 1, network)
+    assert not written
+    assert torch.equal(after["A999"], before[TEXTS[0]])
+
+
+def test_some_crops_alone_are_trained_on_or_read(network: Network, data: Dataset) -> None:
+    source = stored(network, batches(data))
+    some = [1, 4, 7, 10]
+    trained = [CHARSET.decode(label) for step in source.epoch(1, some) for label in step.labels]
+    assert sorted(trained) == sorted(TEXTS[i] for i in some)
+    read = {
+        int(i): label
+        for crops, step in source.once(some)
+        for i, label in zip(crops, step.labels, strict=True)
+    }
+    assert {i: CHARSET.decode(label) for i, label in read.items()} == {i: TEXTS[i] for i in some}
 
 
 def test_whatever_changes_the_features_makes_another_file(

@@ -18,10 +18,12 @@ from linetune.cli import (
     from_paddle,
     import_,
     init,
+    learning_curve,
     models,
     predict,
     rule,
     split,
+    suspects,
     synth,
     train,
 )
@@ -46,8 +48,18 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {"init": init.init, "from-paddle": from_paddle.from_paddle, "models": models.models},
-    "Data": {"import": import_.import_, "check": check.check, "split": split.split, "rule": rule.rule},
-    "Train": {"synth": synth.synth, "train": train.train},
+    "Data": {
+        "import": import_.import_,
+        "check": check.check,
+        "suspects": suspects.suspects,
+        "split": split.split,
+        "rule": rule.rule,
+    },
+    "Train": {
+        "synth": synth.synth,
+        "train": train.train,
+        "learning-curve": learning_curve.learning_curve,
+    },
     "Measure and use": {
         "evaluate": evaluate.evaluate,
         "compare": compare.compare,

@@ -44,7 +44,7 @@ def write_errors(
     rows = (
         [
             crops[i],
-            *_side_by_side(lines[i].text, readings[i].text),
+            *side_by_side(lines[i].text, readings[i].text),
             f"{readings[i].confidence:.2f}",
             lines[i].source,
         ]
@@ -77,7 +77,7 @@ def _named(character: str) -> str:
     return show(character) if character else "nothing"
 
 
-def _side_by_side(text: str, read: str) -> tuple[Cell, Cell]:
+def side_by_side(text: str, read: str) -> tuple[Cell, Cell]:
     """Label and reading with what differs marked, in frames of one length."""
     label: list[tuple[str, Mark]] = []
     reading: list[tuple[str, Mark]] = []

@@ -30,8 +30,15 @@ class Marked:
     pieces: tuple[tuple[str, Mark], ...]
 
 
-Cell: TypeAlias = "str | Marked | Crop"
-"""Plain text, a marked text, or a picture (BGR uint8 of shape (height, width, 3))."""
+@dataclass(frozen=True, slots=True)
+class ToCopy:
+    """A text that one click selects as a whole, tabs and all."""
+
+    text: str
+
+
+Cell: TypeAlias = "str | Marked | ToCopy | Crop"
+"""Plain text, a marked text, a text to copy, or a picture (BGR uint8 of shape (height, width, 3))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ def _part(part: Part) -> str:
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return escape(cell)
+    if isinstance(cell, ToCopy):
+        return f'<code class="copy">{escape(cell.text)}</code>'
     if isinstance(cell, Marked):
         pieces = (
             f'<mark class="{mark}">{escape(text)}</mark>' if mark else escape(text)
@@ -101,6 +110,7 @@ table { border-collapse: collapse; }
 th, td { border-bottom: 1px solid #8886; padding: .35em .8em; text-align: left; vertical-align: middle; }
 td { overflow-wrap: anywhere; }
 code { font-size: 1.1em; unicode-bidi: isolate; white-space: pre-wrap; }
+code.copy { font-size: .9em; user-select: all; white-space: pre; }
 img { display: block; max-width: 640px; }
 mark { border-radius: 2px; color: inherit; padding: 0 1px; }
 mark.wrong { background: #e5484d66; }

@@ -25,7 +25,7 @@ from linetune.device import autocast, piece_size, to_device
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.models.network import Network
-from linetune.training.batches import ImageBatches, Step
+from linetune.training.batches import ImageBatches, Planned, Step
 
 SUFFIX = ".features"
 KEEP = 8 * 2**30
@@ -77,7 +77,7 @@ class FeatureBatches:
         plans = [images.plan(view) for view in range(1, views + 1)]
         channels = network.backbone.channels
         lengths = [batch.frames for plan in plans for batch in plan for _ in batch.members]
-        key = _key(network.backbone, images, views, dtype)
+        key = _key(network.backbone, images, plans, dtype)
         path = cache.folder() / f"{key[:32]}{SUFFIX}"
         header = len(key) + HASH
         size = header + sum(lengths) * channels * dtype.itemsize
@@ -102,19 +102,33 @@ class FeatureBatches:
                     self._labels[view][member] = sample.label
                     record += 1
 
-    def epoch(self, epoch: int) -> Iterator[Step]:
-        """All batches of an epoch, from 1."""
+    def epoch(self, epoch: int, members: Sequence[int] | None = None) -> Iterator[Step]:
+        """All batches of an epoch, from 1; of some crops alone, where their numbers are given."""
         images, (views, count) = self._images, self._record.shape
+        chosen = np.arange(count) if members is None else np.asarray(members, np.int64)
         rng = generator(images.seed, images.number, epoch, VIEW)
-        view = rng.integers(views, size=count)
-        record = self._record[view, np.arange(count)]
-        frames = self._features.lengths[record]
+        view = rng.integers(views, size=len(chosen))
+        frames = self._features.lengths[self._record[view, chosen]]
         for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False):
-            features = self._features.gather(
-                [(record[i],) for i in batch.indices], batch.width, images.device
-            )
-            labels = [self._labels[view[i]][i] for i in batch.indices]
-            yield Step(_restored(features, self._dtype), labels)
+            yield self._step(view[batch.indices], chosen[batch.indices])
+
+    def once(self, members: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], Step]]:
+        """(crop numbers, batch) of some crops in their first view."""
+        chosen, size = np.asarray(members, np.int64), self._images.stage.batch_size
+        frames = self._features.lengths[self._record[0, chosen]]
+        for length in np.unique(frames):
+            alike = chosen[frames == length]
+            for start in range(0, len(alike), size):
+                part = alike[start : start + size]
+                yield part, self._step(np.zeros_like(part), part)
+
+    def _step(self, view: NDArray[np.int64], crops: NDArray[np.int64]) -> Step:
+        """A batch of crops of one length, each in its view."""
+        record = self._record[view, crops]
+        frames = int(self._features.lengths[record[0]])
+        features = self._features.gather([(each,) for each in record], frames, self._images.device)
+        labels = [self._labels[of][crop] for of, crop in zip(view, crops, strict=True)]
+        return Step(_restored(features, self._dtype), labels)
 
 
 class HeldOutFeatures:
@@ -166,8 +180,14 @@ def _restored(frames: Tensor, dtype: torch.dtype) -> Tensor:
     return frames.view(dtype).float().transpose(1, 2).unsqueeze(2)
 
 
-def _key(backbone: nn.Module, images: ImageBatches, views: int, dtype: torch.dtype) -> str:
-    """A hash of the weights, the crops and labels, and everything that makes batches of them."""
+def _key(
+    backbone: nn.Module, images: ImageBatches, plans: Sequence[Sequence[Planned]], dtype: torch.dtype
+) -> str:
+    """A hash of the weights, the crops, and everything that makes batches of them.
+
+    The labels are no part of it, only the frames that a batch has for them: a label that was mended
+    needs no new features.
+    """
     digest = hashlib.blake2b(digest_size=HASH // 2)
     settings = {
         "format": (FORMAT, version("linetune")),
@@ -175,11 +195,13 @@ def _key(backbone: nn.Module, images: ImageBatches, views: int, dtype: torch.dty
         "device": images.device.type,
         "augment": images.stage.augment.model_dump(),
         "batch_size": images.stage.batch_size,
-        "address": (images.seed, images.number, views),
+        "address": (images.seed, images.number, len(plans)),
         "dtype": str(dtype),
-        "labels": images.data.labels,
     }
     digest.update(json.dumps(settings).encode())
+    for batch in (batch for plan in plans for batch in plan):
+        parts = [sample.parts for sample in batch.samples]
+        digest.update(json.dumps((batch.members, parts, batch.width, batch.height)).encode())
     for name, tensor in backbone.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)

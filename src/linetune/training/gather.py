@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Given:
 def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
     lines = {"train": _read(config.data.train)}
-    lines |= {str(path): read_labels(path) for path in _label_files(config.stages)}
+    lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
     held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
     leaks = _leaks(config, skip_bad, reporter)
     for lines_of in (lines, held_out):
@@ -54,15 +54,9 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
                 )
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    lines["synth"], rendered = _synthetic(config, reporter)
+    lines["synth"], rendered = synthetic(config, reporter)
 
-    charset = (
-        Charset.collect(line.text for some in lines.values() for line in some)
-        if config.charset == "auto"
-        else Charset.read(config.charset)
-    )
-    if config.charset_space:
-        charset = Charset.from_dictionary(charset.characters)
+    charset = charset_of(config, (line.text for some in lines.values() for line in some))
     transfer = with_charset(base, charset)
     known = len(charset) - len(transfer.unknown)
     reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
@@ -84,9 +78,15 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     return given
 
 
+def charset_of(config: Config, texts: Iterable[str]) -> Charset:
+    """The run's characters: those of all its texts, or what its charset file holds."""
+    charset = Charset.collect(texts) if config.charset == "auto" else Charset.read(config.charset)
+    return Charset.from_dictionary(charset.characters) if config.charset_space else charset
+
+
 def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
     """``file:line`` of crops that stand in another split too; refused unless they may be left out."""
-    train = [*config.data.train, *_label_files(config.stages)]
+    train = [*config.data.train, *label_files(config.stages)]
     splits = {"train": train, "val": config.data.val, "test": config.data.test or []}
     checked = check(
         {name: paths for name, paths in splits.items() if paths},
@@ -108,12 +108,12 @@ def _read(paths: Sequence[Path] | None) -> list[Line]:
     return [line for path in paths or () for line in read_labels(path)]
 
 
-def _label_files(stages: Sequence[Stage]) -> list[Path]:
+def label_files(stages: Sequence[Stage]) -> list[Path]:
     """The label files that stages name by path, each once."""
     return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
 
 
-def _synthetic(config: Config, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
+def synthetic(config: Config, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
     """The rendered lines; their crops too where they lie in no folder.
 
     A folder is filled now unless an earlier run left the same in it.

@@ -130,8 +130,8 @@ def train(
     reporter = reporter or Silent()
     started = time.perf_counter()
     refuse_taken(config.output, overwrite)
-    device = _device(config)
-    dtype = _precision(config, device)
+    device = chosen_device(config)
+    dtype = chosen_precision(config, device)
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     given = gather(config, skip_bad, reporter)
@@ -241,14 +241,20 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
 
 
-def _device(config: Config) -> torch.device:
+def chosen_device(config: Config) -> torch.device:
+    """What a configuration computes on.
+
+    Raises:
+        LinetuneError: it asks for a GPU, and there is none.
+    """
     best = best_device()
     if config.device == "cuda" and best.type == "cpu":
         raise LinetuneError("torch finds no GPU on this machine", "device", "use device: auto")
     return best if config.device == "auto" else torch.device(config.device)
 
 
-def _precision(config: Config, device: torch.device) -> torch.dtype:
+def chosen_precision(config: Config, device: torch.device) -> torch.dtype:
+    """What a configuration computes in on that device."""
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     return named[config.precision] if config.precision != "auto" else best_precision(device)
 

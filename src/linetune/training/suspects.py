@@ -1,0 +1,212 @@
+"""Labels that a model disputes which has not been trained on them."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from linetune import cache
+from linetune.charset import Charset, show
+from linetune.config.schema import Config, Stage
+from linetune.data.dataset import Dataset, load_dataset
+from linetune.data.groups import group
+from linetune.data.split import divide
+from linetune.decode.greedy import greedy
+from linetune.decode.read import deployed_batches
+from linetune.models.network import Network
+from linetune.records import Line, read_labels
+from linetune.training.averaging import WeightAverage
+from linetune.training.batches import ImageBatches
+from linetune.training.features import FeatureBatches
+from linetune.training.freeze import set_trainable
+from linetune.training.gather import charset_of
+from linetune.training.losses import ctc_loss, ctc_losses
+from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
+from linetune.training.reporter import Reporter, Silent, count
+from linetune.training.run import chosen_device, chosen_precision
+from linetune.weights.official import load_base
+from linetune.weights.transfer import with_charset
+
+SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=6, learning_rate=1e-3)
+"""How neck and head are trained on each fold's features."""
+DISPUTED = math.log(20)
+"""Least score of a disputed label: a reading that is certain is 20 times as probable as the label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A crop as a model reads it that has trained on neither this crop nor its like."""
+
+    line: Line
+    read: str
+    label_nll: float
+    """Negative log-likelihood of the label, by CTC over all frames."""
+    read_nll: float
+    """That of what was read."""
+
+    @property
+    def score(self) -> float:
+        """p(read) (log p(read) - log p(label)): how strongly the label is disputed, 0 where it was read.
+
+        The difference alone puts crops first on which nothing is certain, such as one that is upside down.
+        """
+        return math.exp(-self.read_nll) * (self.label_nll - self.read_nll)
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What cross-validation came to."""
+
+    disputed: list[Reading]
+    """Those with a score of :data:`DISPUTED` or more, the most strongly disputed label first."""
+    lines: int
+    """Labels that were looked at."""
+    agreed: int
+    """Labels that were read as they stand."""
+    skipped: int
+    """Lines left out because they could not be used."""
+
+
+def find_suspects(
+    config: Config,
+    folds: int = 3,
+    model: str | None = None,
+    group_by: str | None = None,
+    skip_bad: bool = False,
+    reporter: Reporter | None = None,
+) -> Suspects:
+    """Read every train crop with a head that was trained on the other folds, and dispute its label.
+
+    The probability of a label by a model that has not trained on it tells wrong labels from right ones
+    (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
+    JAIR 70, arXiv 1911.00068). Here it is CTC's, of the whole text, against that of the text that was read.
+
+    A crop whose label would be disputed is read upside down as well: a label that is read there is taken to
+    be right, so that a 6 labelled as a 9 is not found.
+
+    The backbone stays as it is, so that its features are computed once for all folds, and stored. Its head
+    starts anew from the base model in every fold; it has seen no label that it judges.
+
+    Args:
+        config: the run; its train labels, charset, base model, seed and device are what matters.
+        folds: parts that the crops are divided into, 2 or more.
+        model: another base model, as a configuration names it.
+        group_by: names the photo that a crop is of, as in :func:`linetune.data.groups.group`; crops of one
+            photo stay in one fold, as do images that are equal or nearly so.
+        skip_bad: go on without lines that cannot be used.
+        reporter: told what happens; nobody by default.
+
+    Raises:
+        LinetuneError: anything in the configuration or the data that cannot be used.
+    """
+    reporter = reporter or Silent()
+    device = chosen_device(config)
+    dtype = chosen_precision(config, device)
+    cache.check_writable()
+    lines = list(dict.fromkeys(line for path in config.data.train for line in read_labels(path)))
+    charset = charset_of(config, (line.text for line in lines))
+    data = load_dataset(lines, charset, skip_bad, count(reporter, "train crops", len(lines)))
+    groups = group(data.lines, group_by, count(reporter, "comparing", len(data)))
+    parts = _folds(data.lines, groups, folds)
+
+    base = load_base(
+        model or config.base_model, lambda done, total: reporter.progress("weights", done, total)
+    )
+    reporter.say(f"base model {base.base_model} from {base.source}")
+    start = with_charset(base, charset)
+    if start.unknown:
+        reporter.say(f"the base model has never seen {show(*start.unknown)}")
+    network = start.model.network.to(device)
+    images = ImageBatches(data, SETTINGS, config.seed, 0, device)
+    features = FeatureBatches(network, images, 1, dtype, count(reporter, "features", len(data)))
+
+    readings: list[Reading] = []
+    for number, held_out in enumerate(parts, 1):
+        others = sorted({*range(len(data))} - {*held_out})
+        told = count(reporter, f"fold {number} of {folds}", SETTINGS.epochs * len(others))
+        trained = _trained(network, features, others, config.seed, told)
+        upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
+        doubted = [crop for crop, reading in upright.items() if reading.score >= DISPUTED]
+        for crop, reading in _readings(_turned(trained, data, doubted), data, charset):
+            if reading.read == reading.line.text:
+                upright[crop] = reading
+        readings += upright.values()
+    return judge(readings, data.skipped)
+
+
+def judge(readings: Sequence[Reading], skipped: int = 0) -> Suspects:
+    """Tell the disputed labels from those that the model is merely unsure of."""
+    disputed = [reading for reading in readings if reading.score >= DISPUTED]
+    agreed = sum(reading.read == reading.line.text for reading in readings)
+    return Suspects(sorted(disputed, key=lambda each: -each.score), len(readings), agreed, skipped)
+
+
+def _folds(lines: Sequence[Line], groups: Sequence[Sequence[int]], folds: int) -> list[list[int]]:
+    """Numbers of the lines in each fold; no group stands in two."""
+    division = divide(lines, groups, {str(fold): 1 / folds for fold in range(2, folds + 1)})
+    numbers = {line: number for number, line in enumerate(lines)}
+    return [[numbers[line] for line in fold] for fold in division.splits.values()]
+
+
+def _trained(
+    start: Network,
+    features: FeatureBatches,
+    members: Sequence[int],
+    seed: int,
+    progress: Callable[[int], None],
+) -> Network:
+    """A copy of the network with the averaged weights of a neck and head trained on some of the crops."""
+    network = copy.deepcopy(start)
+    set_trainable(network, SETTINGS.freeze)
+    optimiser, average = make_optimiser(network), WeightAverage(network)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    per_epoch = math.ceil(len(members) / SETTINGS.batch_size)
+    steps, warmup = SETTINGS.epochs * per_epoch, SETTINGS.warmup_epochs * per_epoch
+    seen = 0
+    for epoch in range(1, SETTINGS.epochs + 1):
+        torch.manual_seed(seed + epoch)  # dropout's
+        for batch in features.epoch(epoch, members):
+            set_rate(optimiser, rate_at(seen / SETTINGS.batch_size, steps, warmup, SETTINGS.learning_rate))
+            optimiser.zero_grad()
+            ctc_loss(network.classify(batch.inputs), batch.labels).backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+            optimiser.step()
+            average.update(network)
+            seen += len(batch.labels)
+            progress(seen)
+    return average.network.eval()
+
+
+Logits = Iterator[tuple[Sequence[int], Tensor]]
+"""(crop numbers, logits) of some crops, a batch at a time."""
+
+
+@torch.inference_mode()
+def _held_out(network: Network, features: FeatureBatches, members: Sequence[int]) -> Logits:
+    for crops, batch in features.once(members):
+        yield crops.tolist(), network.classify(batch.inputs)
+
+
+@torch.inference_mode()
+def _turned(network: Network, data: Dataset, members: Sequence[int]) -> Logits:
+    """Of crops upside down, whose features are not stored."""
+    crops = [np.ascontiguousarray(data.crops[i][::-1, ::-1]) for i in members]
+    for some, batch in deployed_batches(crops):
+        yield [members[i] for i in some], network(torch.from_numpy(batch).to(network.device))
+
+
+def _readings(batches: Logits, data: Dataset, charset: Charset) -> Iterator[tuple[int, Reading]]:
+    """What is read on each crop, and how probable that and the label are."""
+    for crops, logits in batches:
+        log_probabilities = logits.float().log_softmax(2)
+        read = [each.text for each in greedy(log_probabilities.exp().cpu().numpy(), charset)]
+        label_nll = ctc_losses(log_probabilities, [data.labels[crop] for crop in crops]).tolist()
+        read_nll = ctc_losses(log_probabilities, [charset.encode(text) for text in read]).tolist()
+        for crop, *figures in zip(crops, read, label_nll, read_nll, strict=True):
+            yield crop, Reading(data.lines[crop], *figures)

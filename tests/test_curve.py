@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from linetune import records
+from linetune.charset import Charset
+from linetune.cli import main
+from linetune.config import Config
+from linetune.evaluation.metrics import Score
+from linetune.evaluation.trend import power_law
+from linetune.models.network import Architecture, Network
+from linetune.models.reparam import fold
+from linetune.report.curve import picture
+from linetune.training import curve as curves
+from linetune.training.curve import Curve, Point
+from linetune.training.reporter import Silent
+from linetune.training.run import train
+from linetune.weights.store import Model, save_model
+
+ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
+TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(2)] + ["XY"]
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[[Path, Sequence[str]], Path]
+) -> Path:
+    """A run of two stages on a small network that has learned nothing."""
+    folder = tmp_path_factory.mktemp("project")
+    make_crops(folder / "train", TEXTS)
+    make_crops(folder / "val", ["0101", "2202", "31"])
+    torch.manual_seed(0)
+    charset = Charset.collect(TEXTS)
+    network = fold(Network(Architecture(scale=0.35), charset.classes))
+    save_model(Model(network, charset, "small", "here"), folder / "small.safetensors")
+    (folder / "linetune.yaml").write_text(
+        "output: run\nbase_model: small.safetensors\n"
+        "data: {train: train/labels.txt, val: val/labels.txt}\n"
+        f"synth: {{rule: '[0-9]{{4}}', fonts: {ROBOTO.as_posix()}, count: 4, output: synth}}\n"
+        "stages:\n"
+        "  - {name: head, data: synth, freeze: backbone, epochs: 1, learning_rate: 1e-4}\n"
+        "  - {name: real, data: train, epochs: 1, learning_rate: 1e-4}\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """The runs that are trained from now on."""
+    trained: list[Config] = []
+
+    def watched(config: Config, **options: Any) -> object:
+        trained.append(config)
+        return train(config, **options)
+
+    monkeypatch.setattr(curves, "train", watched)
+    return trained
+
+
+def linetune(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["linetune", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def score(exact: float, lines: int = 400) -> Score:
+    return Score(exact, -0.1, lines)
+
+
+def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
+    project: Path,
+    tmp_path: Path,
+    runs: list[Config],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "curve"
+    command = ("learning-curve", project / "linetune.yaml", "--output", output)
+    assert linetune(monkeypatch, *command, "--sizes", "6,3", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [point["crops"] for point in printed["points"]] == [3, 6, len(TEXTS)]
+    assert [config.output.name for config in runs] == ["shared", "3", "6", str(len(TEXTS))]
+    # The stage on rendered crops is trained once, and the others start from it.
+    assert [[stage.name for stage in config.stages] for config in runs] == [["head"], *[["real"]] * 3]
+    assert {config.base_model for config in runs[1:]} == {str(output / "shared/stages/1-head.safetensors")}
+    # All have the characters of all labels, though X and Y are in one crop.
+    assert {(output / name / "charset.txt").read_bytes() for name in ("shared", "3", "6")} == {
+        (output / "charset.txt").read_bytes()
+    }
+    assert "X" in Charset.read(output / "charset.txt")
+    # A size holds the smaller ones; the label file at hand is as it was.
+    three, six, everything = (
+        {(line.image, line.text) for line in records.read_labels(output / f"{size}.txt")}
+        for size in (3, 6, len(TEXTS))
+    )
+    assert three < six < everything
+    assert (len(three), len(six)) == (3, 6)
+    assert {text for _, text in everything} == set(TEXTS)
+    assert json.loads((output / "curve.json").read_text("utf-8"))["points"] == printed["points"]
+    ET.parse(output / "curve.svg")
+
+    runs.clear()
+    assert linetune(monkeypatch, *command, "--sizes", "6,9") == 0
+    shown = capsys.readouterr()
+    assert [config.output.name for config in runs] == ["9"]
+    assert "6: finished before" in shown.err
+    assert [row.split()[1] for row in shown.out.splitlines() if row.startswith("│")] == ["6", "9", "13"]
+    # Other settings would not be comparable.
+    assert linetune(monkeypatch, *command, "seed=7") == 2
+    assert "other settings or labels" in capsys.readouterr().err
+
+
+def test_an_interruption_leaves_what_is_finished(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(config: Config, **options: Any) -> object:
+        if config.output.name == "6":
+            raise KeyboardInterrupt
+        return train(config, **options)
+
+    monkeypatch.setattr(curves, "train", interrupted)
+    output = tmp_path / "curve"
+    arguments = ("learning-curve", project / "linetune.yaml", "--output", output, "--sizes", "3,6")
+    assert linetune(monkeypatch, *arguments) == 130
+    capsys.readouterr()
+    points = json.loads((output / "curve.json").read_text("utf-8"))["points"]
+    assert [point["crops"] for point in points] == [3]
+    assert (output / "3/model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--sizes", "20"], "20 is no size for 13 train crops"),
+        (["--sizes", "0"], "0 is no size for 13 train crops"),
+        (["--sizes", "5,many"], "'5,many' is no list of numbers"),
+        (["stages.real.data=synth"], "no stage trains on train crops"),
+    ],
+)
+def test_mistakes_are_one_line(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    told: str,
+) -> None:
+    output = tmp_path / "curve"
+    assert (
+        linetune(monkeypatch, "learning-curve", project / "linetune.yaml", *arguments, "--output", output)
+        == 2
+    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert not output.exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    command = ("learning-curve", project / "linetune.yaml", "--output", tmp_path, "--overwrite")
+    assert linetune(monkeypatch, *command) == 2
+    assert "holds files but no learning curve" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_photos_are_drawn_instead_of_crops(tmp_path: Path) -> None:
+    lines = [records.Line(tmp_path / f"{i // 4}_{i}.png", "A", f"labels.txt:{i}") for i in range(40)]
+    order = curves._order(lines, r"^(\d+)_", 3, Silent())
+    assert sorted(order) == list(range(40))
+    assert all(len({number // 4 for number in order[i : i + 4]}) == 1 for i in range(0, 40, 4))
+    assert order != list(range(40))
+
+
+def test_a_law_is_told_only_where_every_point_follows_it() -> None:
+    falling = {100: score(0.6), 400: score(0.8), 1600: score(0.9)}
+    law = power_law(falling)
+    assert law is not None
+    assert law.exponent == pytest.approx(0.5)
+    assert law.error(6400) == pytest.approx(0.05)
+    assert power_law({100: score(0.6), 400: score(0.8)}) is None, "two points are always met"
+    assert power_law({100: score(0.8), 400: score(0.8), 1600: score(0.7)}) is None, "it does not fall"
+    assert power_law({100: score(0.5), 400: score(0.9), 1600: score(0.9)}) is None, "it has flattened"
+    assert power_law({100: score(0.9), 400: score(0.95), 1600: score(1.0)}) is None
+    few = {75: score(0.67, 200), 300: score(0.75, 200), 1200: score(0.77, 200)}
+    assert power_law(few) is None, "it flattens within its intervals"
+
+
+def test_the_sentence_promises_only_what_follows_from_the_points(tmp_path: Path) -> None:
+    points = [Point(n, "stage real", score(e), None, 1) for n, e in ((100, 0.6), (400, 0.8), (1600, 0.9))]
+    told = Curve(tmp_path, points).sentence()
+    assert told.startswith("From 400 to 1,600 crops, exact match on validation changed by +10.0 points.")
+    assert "3,200 crops give about 92.9%" in told
+    assert "crops give" not in Curve(tmp_path, points[1:]).sentence()
+    assert Curve(tmp_path, points[:1]).sentence() == ""
+
+
+def test_the_picture_shows_every_point_with_its_interval(tmp_path: Path) -> None:
+    points = [Point(n, "stage real", score(e), score(e - 0.02), 1) for n, e in ((50, 0.6), (400, 0.8))]
+    root = ET.fromstring(picture(Curve(tmp_path, points)))
+    names = [node.tag.rpartition("}")[2] for node in root]
+    assert names.count("circle") == 4
+    assert names.count("polyline") == 2
+    texts = {node.text for node in root if node.tag.endswith("text")}
+    assert {"50", "400", "validation", "test", "100%"} <= texts
+    ET.fromstring(picture(Curve(tmp_path, points[:1])))

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linetune import image, records
+from linetune.cli import main
+from linetune.records import Line
+from linetune.report.suspects import path_in_file, summary, suspects_table
+from linetune.training import suspects
+from linetune.training.suspects import Reading, judge
+
+TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
+WRONG = {5: "7777", 14: "2199"}
+"""Labels that say something else than what is drawn."""
+
+UPSIDE_DOWN = 20
+"""A crop whose label is right all the same."""
+
+
+def reading(label: str, read: str, label_probability: float, read_probability: float) -> Reading:
+    line = Line(Path("a.png"), label, f"labels.txt:{label}")
+    return Reading(line, read, -math.log(label_probability), -math.log(read_probability))
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[[Path, Sequence[str]], Path]
+) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    make_crops(folder / "crops", TEXTS)
+    turned = folder / "crops" / f"{UPSIDE_DOWN:02}.png"
+    image.write(turned, np.ascontiguousarray(image.read(turned)[::-1, ::-1]))
+    labels = [WRONG.get(i, text) for i, text in enumerate(TEXTS)]
+    records.write_labels(
+        folder / "labels.txt", [(f"crops/{i:02}.png", text) for i, text in enumerate(labels)]
+    )
+    (folder / "linetune.yaml").write_text(
+        "output: run\ndata: {train: labels.txt, val: crops/labels.txt}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+def linetune(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["linetune", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def test_wrong_labels_come_first_and_nothing_is_changed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (project / "labels.txt").read_bytes()
+    config, output = project / "linetune.yaml", tmp_path / "out"
+    assert linetune(monkeypatch, "suspects", config, "--output", output, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["lines"] == len(TEXTS)
+    first = {each["source"]: (each["text"], each["read"]) for each in found["disputed"][: len(WRONG)]}
+    assert first == {f"{project / 'labels.txt'}:{i + 1}": (label, TEXTS[i]) for i, label in WRONG.items()}
+    assert not any(each["source"].endswith(f":{UPSIDE_DOWN + 1}") for each in found["disputed"])
+    assert (project / "labels.txt").read_bytes() == before
+    assert not (project / "run").exists()
+
+    rows = [row.split("\t") for row in (output / "suspects.txt").read_text("utf-8").splitlines()]
+    assert [row[:3] for row in rows] == [
+        [f"crops/{Path(each['image']).name}", each["text"], each["read"]] for each in found["disputed"]
+    ]
+    page = (output / "suspects.html").read_text("utf-8")
+    assert page.count("data:image/jpeg") == len(found["disputed"])
+    copied = re.findall(r'<code class="copy">(.*?)</code>', page)
+    assert copied[0] == f"{rows[0][0]}\t{rows[0][2]}"
+
+    # What was listed is not lost by a second look, unless that is wanted; the table is for people.
+    assert linetune(monkeypatch, "suspects", config, "--output", output) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert linetune(monkeypatch, "suspects", config, "--output", output, "--overwrite", "--top", 1) == 0
+    out = capsys.readouterr().out
+    assert f"{len(found['disputed'])} of {len(TEXTS)} labels are disputed" in out
+    assert "7777" in out or "2199" in out
+    assert len((output / "suspects.txt").read_text("utf-8").splitlines()) == 1
+
+
+def test_too_few_crops_for_the_folds_are_one_clear_error(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = project / "linetune.yaml"
+    assert linetune(monkeypatch, "suspects", config, "--folds", 25, "--output", tmp_path / "out") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: 24 groups cannot make 25 ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_crops_of_one_photo_stay_in_one_fold() -> None:
+    lines = [Line(Path(f"{i}.png"), "ABC"[i % 3], f"labels.txt:{i + 1}") for i in range(20)]
+    groups = [[0, 7, 13], [1, 2], *([i] for i in range(3, 20) if i not in (7, 13))]
+    folds = suspects._folds(lines, groups, 3)
+    assert sorted(number for fold in folds for number in fold) == list(range(20))
+    assert all(5 <= len(fold) <= 9 for fold in folds)
+    assert all(len({number in fold for number in group}) == 1 for fold in folds for group in groups)
+
+
+def test_only_what_is_read_with_confidence_is_disputed() -> None:
+    agreed = [reading(f"A{i}", f"A{i}", 0.9, 0.9) for i in range(6)]
+    doubted = reading("AO1", "A01", 0.01, 0.85)
+    denied = reading("77", "A07", 1e-9, 0.9)
+    unsure = reading("upside down", "?", 1e-12, 0.05)
+    likely = reading("B", "8", 0.4, 0.5)
+    found = judge([unsure, doubted, *agreed, denied, likely], skipped=1)
+    assert found.disputed == [denied, doubted]
+    assert (found.lines, found.agreed, found.skipped) == (10, 6, 1)
+
+
+def test_the_summary_says_what_is_not_shown() -> None:
+    found = judge(
+        [reading("AO1", "A01", 0.01, 0.9), reading("B", "C", 0.001, 0.9), reading("D", "D", 0.9, 0.9)]
+    )
+    assert summary(found, 5) == "2 of 3 labels are disputed"
+    assert summary(found, 1) == "2 of 3 labels are disputed, the first 1 shown"
+    assert suspects_table(found, 1).row_count == 1
+
+
+def test_a_path_is_listed_as_its_label_file_has_it(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    elsewhere = (tmp_path.parent / "else" / "b.png").as_posix()
+    records.write_labels(labels, [("../a/1.png", "A"), (elsewhere, "B")])
+    assert [path_in_file(line) for line in records.read_labels(labels)] == ["../a/1.png", elsewhere]
