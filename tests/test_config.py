@@ -54,7 +54,7 @@ def refused(path: Path, *overrides: str) -> list[str]:
 
 def test_a_run_file_means_what_it_says(run_file: Path) -> None:
     config = load(run_file)
-    assert config.base_model == "PP-OCRv5_mobile_rec"
+    assert config.base_model == "PP-OCRv6_small_rec"
     assert config.charset == "auto"
     assert config.synth
     assert config.synth.rule == [Pattern(pattern=r"[A-Z]{2}\d")]

@@ -45,7 +45,7 @@ class Recogniser:
         """Load a run's folder, a model file, or an official model by name.
 
         Args:
-            model: for example ``runs/mine``, ``model.safetensors`` or ``PP-OCRv5_mobile_rec``.
+            model: for example ``runs/mine``, ``model.safetensors`` or ``PP-OCRv6_small_rec``.
             charset: limit the model to these characters; those it does not know read badly.
             progress: told of a download.
 

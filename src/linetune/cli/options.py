@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ModelArgument = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A run's folder, a model file, or an official name such as PP-OCRv5_mobile_rec."
+        metavar="MODEL", help="A run's folder, a model file, or an official name such as PP-OCRv6_small_rec."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]

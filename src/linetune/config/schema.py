@@ -243,7 +243,7 @@ class Config(Strict):
 
     output: FilePath = Field(description="the run's folder")
     base_model: str = Field(
-        "PP-OCRv5_mobile_rec", description="an official name, a model file, or a folder that holds one"
+        "PP-OCRv6_small_rec", description="an official name, a model file, or a folder that holds one"
     )
     charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
     charset_space: bool = Field(False, description="add the space, as PaddleOCR's use_space_char does")

@@ -42,9 +42,9 @@ class Score:
         }
 
     def as_text(self) -> str:
-        """Exact match and its interval for people: ``88.0% (84.6–90.7)``."""
+        """Exact match and its interval for people: ``88.0% (85–91)``."""
         low, high = self.interval
-        return f"{self.exact_match:.1%} ({low * 100:.1f}–{high * 100:.1f})"
+        return f"{self.exact_match:.1%} ({low * 100:.0f}–{high * 100:.0f})"
 
 
 def score(predicted: Sequence[str], reference: Sequence[str]) -> Score:

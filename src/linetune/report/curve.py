@@ -29,7 +29,7 @@ def curve_table(curve: Curve) -> Table:
     shared = f"; {curve.shared_seconds:.0f} s before, the same for all" if curve.shared_seconds else ""
     table = Table(caption=f"exact match with its 95% interval{shared}")
     tested = any(point.test for point in curve.points)
-    columns = ("crops", "val exact", "val CER", *(("test exact", "test CER") if tested else ()), "seconds")
+    columns = ("crops", "val exact", "CER", *(("test exact", "CER") if tested else ()), "seconds")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for point in curve.points:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -70,18 +71,20 @@ def terminal() -> Iterator[Terminal]:
 
 def run_table(result: RunResult) -> Table:
     """All models of a run side by side; the one that was kept is marked."""
-    table = Table(title=None, caption=_caption(result))
-    # Folds where the screen is narrow, so that figures stay whole.
-    table.add_column("model")
+    # Narrow enough for 80 columns: no lines between the columns, the base model named once.
+    table = Table(caption=_caption(result), box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+    base = result.rows[0].name.rpartition(", ")[0]
+    table.add_column(base)
     tested = result.rows[0].test is not None
-    for name in ("val exact", "val CER", *(("test exact", "test CER") if tested else ()), "seconds"):
+    for name in ("val exact", "CER", *(("test exact", "CER") if tested else ()), "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in result.rows:
         kept = row.name == result.best
         figures = [*_figures(row.val), *(_figures(row.test) if row.test else ())]
         seconds = f"{row.seconds:.0f}" if row.seconds else "-"
         style = "bold" if kept else None
-        table.add_row(row.name + (" *" if kept else ""), *figures, seconds, style=style)
+        name = row.name.removeprefix(f"{base}, ") + (" *" if kept else "")
+        table.add_row(name, *figures, seconds, style=style)
     return table
 
 

