@@ -21,6 +21,10 @@ MOST = 200
 """Crops that are looked at: the share within 5 points, in a few seconds."""
 DECIDED = 1.0
 """Least difference of log-likelihoods; with less, a crop reads either way (0, 8, I) or not at all."""
+CLEAR = 0.5
+"""Least share of decided crops; with fewer, the model reads them either way up, having been trained to."""
+EITHER = 0.1
+"""``half_turn: auto`` where the model cannot tell: it keeps what it can."""
 LEAST = 0.03
 """Share from which crops are turned in training; below, it may be a few bad labels."""
 
@@ -37,11 +41,12 @@ def with_half_turns(config: Config, model: Model, crops: Dataset, reporter: Repo
     if all(stage.augment.half_turn != "auto" for stage in config.stages):
         return config
     share = turned_share(model, crops, lambda total: count(reporter, "which way up", total))
-    half_turn = round(share, 2) if share >= LEAST else 0.0
-    reporter.say(
-        f"about {share:.0%} of the real crops stand upside down, "
-        + (f"so half_turn: auto is {half_turn}" if half_turn else "so none is turned in training")
-    )
+    if share is None:
+        half_turn, found = EITHER, "the base model reads the real crops either way up"
+    else:
+        half_turn = round(share, 2) if share >= LEAST else 0.0
+        found = f"about {share:.0%} of the real crops stand upside down"
+    reporter.say(f"{found}, so half_turn: auto is {half_turn:g}")
     stages = [
         stage.model_copy(update={"augment": stage.augment.model_copy(update={"half_turn": half_turn})})
         if stage.augment.half_turn == "auto"
@@ -55,10 +60,11 @@ def turned_share(
     model: Model,
     crops: Dataset,
     progress: Callable[[int], Callable[[int], None]] = lambda total: lambda done: None,
-) -> float:
+) -> float | None:
     """Share of crops, 0 to 1, whose label the model finds likelier when they are turned by half.
 
-    Only crops count that speak clearly for one way, and whose label the model can write.
+    Only crops count that speak clearly for one way, and whose label the model can write; None where
+    most of them do not.
     """
     labelled = [
         (crop, model.charset.encode(text))
@@ -74,7 +80,7 @@ def turned_share(
     with np.errstate(invalid="ignore"):
         gain = losses[0] - losses[1]
     clear = np.abs(gain) > DECIDED
-    return float((gain[clear] > 0).mean()) if clear.any() else 0.0
+    return float((gain[clear] > 0).mean()) if clear.mean() >= CLEAR else None
 
 
 def _losses(
