@@ -157,6 +157,7 @@ Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     [
         (lambda p: np.roll(p, 1, 2), "reads .* where the trained model reads"),
         (lambda p: p * np.float32(0.99), "probabilities differ by up to"),
+        (lambda p: p * np.float32(0.9995), "or in the median by .*e-04, more than 1e-04"),
         (lambda p: p[:, :-1], "where the model gives"),
         (lambda p: p * np.float32(np.nan), "reads|differ"),
     ],
