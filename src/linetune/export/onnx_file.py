@@ -6,6 +6,7 @@ import copy
 import io
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +87,9 @@ def with_dictionary(model: Model, path: Path) -> onnx.ModelProto:
     return content
 
 
-def describe(content: onnx.ModelProto, model: Model, **more: str) -> None:
-    """Replace a file's metadata by the model's, and what ``more`` says of the file itself."""
+def describe(content: onnx.ModelProto, model: Model, precision: str = "fp32") -> None:
+    """Replace what a file says of itself by what a reader, or its owner years later, has to know."""
+    content.producer_name, content.producer_version = "linetune", version("linetune")
     del content.metadata_props[:]
     metadata = {
         "character": "\n".join(c for c in model.charset.characters if c != SPACE),
@@ -95,7 +97,12 @@ def describe(content: onnx.ModelProto, model: Model, **more: str) -> None:
         "base_model": model.base_model,
         "height": str(image.HEIGHT),
         "min_width": str(image.MIN_WIDTH),
-        **more,
+        "preprocessing": (
+            f"BGR; bilinear to height {image.HEIGHT} at the line's own width; x / 127.5 - 1; "
+            f"padded on the right with 0 to at least {image.MIN_WIDTH} px"
+        ),
+        "precision": precision,
+        "linetune": version("linetune"),
     }
     for key, value in metadata.items():
         content.metadata_props.add(key=key, value=value)

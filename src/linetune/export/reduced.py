@@ -85,7 +85,7 @@ def export_reduced(
     full = with_dictionary(model, path)
     with _quiet():
         content = _to_fp16(full) if precision == "fp16" else _to_int8(full, spread(compared, CALIBRATED_ON))
-    describe(content, model, precision=precision)
+    describe(content, model, precision)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial, tempfile.TemporaryDirectory() as folder:
@@ -108,12 +108,12 @@ def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    content = onnx.ModelProto()
-    content.CopyFrom(full)
-    converted = OnnxModel(convert_float_to_float16(content, keep_io_types=True))
+    copy, sound = onnx.ModelProto(), onnx.ModelProto()
+    copy.CopyFrom(full)
+    converted = OnnxModel(convert_float_to_float16(copy, keep_io_types=True))
     converted.topological_sort()  # the casts were put last
-    content.CopyFrom(converted.model)
-    return content
+    sound.CopyFrom(converted.model)
+    return sound
 
 
 def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop]) -> onnx.ModelProto:
