@@ -4,8 +4,9 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := rapidocr paddleocr transformers
 
-.PHONY: test demo lint clean
+.PHONY: test demo interop lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -17,12 +18,17 @@ demo: $(VENV)/demo
 	$(BIN)/python examples/digits/prepare.py demo
 	$(BIN)/linetune train demo/linetune.yaml --overwrite
 
+# What other programs read, each in an environment of its own: make interop MODEL=runs/mine LABELS=test.txt
+interop: $(CLIENTS:%=.interop/%/ready)
+	.interop/rapidocr/bin/python tests/interop/compare.py $(if $(MODEL),--model $(MODEL)) \
+		$(if $(LABELS),--labels $(LABELS))
+
 lint: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .interop demo
 
 # torch first and by itself: left to a range, pip takes the build with several GB of GPU libraries.
 $(VENV)/torch: Makefile
@@ -37,4 +43,14 @@ $(VENV)/demo: $(VENV)/torch pyproject.toml
 
 $(VENV)/dev: $(VENV)/torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+.interop/rapidocr/ready: PACKAGES = '.[official]' font-roboto
+.interop/paddleocr/ready: PACKAGES = '.[official,paddle]' paddleocr paddlepaddle==3.3.1
+.interop/transformers/ready: PACKAGES = '.[official,hf]'
+.interop/%/ready: Makefile pyproject.toml
+	$(PYTHON) -m venv --clear .interop/$*
+	.interop/$*/bin/python -m pip install --quiet --upgrade pip
+	.interop/$*/bin/python -m pip install --quiet $(TORCH)
+	.interop/$*/bin/python -m pip install --quiet --editable $(PACKAGES)
 	touch $@

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -599,6 +600,39 @@ def test_export_to_a_format_that_is_not_there(cli: Cli, small: Path, monkeypatch
     done = cli("export", small, "--format", "paddle")
     assert done.code == 2
     assert done.errors[0].endswith("needs the package 'paddle'; pip install linetune[paddle]")
+
+
+def test_export_in_a_lower_precision_is_measured(cli: Cli, small: Path, labels: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(small.read_bytes())
+    done = cli("export", tmp_path, "--precision", "int8", "--compare-on", labels)
+    assert done.code == 0, done.err
+    wrote, figures = done.out.splitlines()
+    assert wrote == f"wrote {tmp_path / 'model-int8.onnx'}"
+    assert re.fullmatch(
+        r"int8: 0\.0% exact, 0\.0% in fp32 on 3 crops, [\d.]+ times as fast "
+        r"\(\d+ and \d+ crops a second, one thread\), [\d.]+ of [\d.]+ MB",
+        figures,
+    )
+    done = cli("export", tmp_path, "--precision", "fp16", "--json")
+    figures = json.loads(done.out)
+    assert (figures["precision"], figures["exact"], figures["alike"]) == ("fp16", None, figures["crops"])
+    assert (tmp_path / "model-fp16.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--precision", "int"), "no precision 'int'; did you mean 'int8'?"),
+        (("--precision", "int8", "--format", "hf"), "--precision int8: only for --format onnx, not hf"),
+        (("--precision", "fp16", "--format", "all"), "--precision fp16: only for --format onnx, not all"),
+    ],
+)
+def test_precisions_that_there_are_not(
+    cli: Cli, small: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = cli("export", small, *arguments)
+    assert (done.code, len(done.errors)) == (2, 1)
+    assert message in done.errors[0]
 
 
 # synth

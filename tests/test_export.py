@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,18 @@ def test_the_dictionary_is_inside_as_readers_expect_it(exported: Path, model: Mo
     assert metadata["height"] == "48"
 
 
+def test_the_file_says_where_it_comes_from_and_what_it_is_fed(exported: Path, model: Model) -> None:
+    metadata = session(exported).get_modelmeta().custom_metadata_map
+    assert metadata["preprocessing"] == (
+        "BGR; bilinear to height 48 at the line's own width; x / 127.5 - 1; "
+        "padded on the right with 0 to at least 320 px"
+    )
+    assert (metadata["base_model"], metadata["precision"]) == (NAME, "fp32")
+    file = onnx.load(str(exported))
+    assert (file.producer_name, file.producer_version) == ("linetune", version("linetune"))
+    assert metadata["linetune"] == version("linetune")
+
+
 @pytest.mark.parametrize(("batch", "width"), [(1, 320), (3, 320), (2, 333), (1, 64), (1, 1000)])
 def test_batch_and_width_are_free(exported: Path, model: Model, batch: int, width: int) -> None:
     images = np.random.default_rng(0).uniform(-1, 1, (batch, 3, 48, width)).astype(np.float32)
@@ -157,6 +170,7 @@ Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     [
         (lambda p: np.roll(p, 1, 2), "reads .* where the trained model reads"),
         (lambda p: p * np.float32(0.99), "probabilities differ by up to"),
+        (lambda p: p * np.float32(0.9995), "or in the median by .*e-04, more than 1e-04"),
         (lambda p: p[:, :-1], "where the model gives"),
         (lambda p: p * np.float32(np.nan), "reads|differ"),
     ],

@@ -74,7 +74,7 @@ class Recogniser:
         if isinstance(images, (str, Path, np.ndarray)):
             raise LinetuneError("expected a list of images, got one", hint="read([image]) reads one")
         crops = [_crop(each) for each in images]
-        return read_crops(self.model.network.run, crops, self.charset, batch_size, progress)
+        return read_crops(self.model.reader.run, crops, self.charset, batch_size, progress)
 
 
 def _crop(source: Image) -> NDArray[np.uint8]:

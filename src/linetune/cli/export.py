@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +17,10 @@ from linetune.cli.options import (
     refuse_existing,
 )
 from linetune.errors import LinetuneError, did_you_mean
-from linetune.export.formats import FORMATS, available
+from linetune.export.formats import FORMATS, PRECISIONS, available
+
+if TYPE_CHECKING:
+    from linetune.export.reduced import Reduced
 
 ALL = "all"
 
@@ -37,6 +41,15 @@ def export(
     charset: Annotated[
         str | None, typer.Option(help="Limit the model to the characters in this file.")
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="PRECISION", help=f"{', '.join(PRECISIONS)}; the last two for onnx, measured beside fp32."
+        ),
+    ] = "fp32",
+    max_loss: Annotated[
+        float, typer.Option(min=0, max=100, help="Most points of exact match that fp16 or int8 may lose.")
+    ] = 0.5,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,6 +60,10 @@ def export(
 
     if form not in (*FORMATS, ALL):
         raise LinetuneError(f"no format {form!r}", "--format", did_you_mean(form, (*FORMATS, ALL)))
+    if precision not in PRECISIONS:
+        raise LinetuneError(f"no precision {precision!r}", "--precision", did_you_mean(precision, PRECISIONS))
+    if precision != "fp32" and form != "onnx":
+        raise LinetuneError(f"only for --format onnx, not {form}", f"--precision {precision}")
     names = [name for name, each in FORMATS.items() if each.available] if form == ALL else [form]
     left_out = [name for name in FORMATS if name not in names] if form == ALL else []
     folder, stem = _beside(model)
@@ -54,13 +71,22 @@ def export(
         if output.exists() and not output.is_dir():
             raise LinetuneError("not a folder", output, "--format all writes several files into one")
         folder, output = output, None
-    paths = {name: output or folder / f"{stem}{available(name).ending}" for name in names}
+    suffix = "" if precision == "fp32" else f"-{precision}"
+    paths = {name: output or folder / f"{stem}{suffix}{available(name).ending}" for name in names}
     for name, path in paths.items():
         for file in FORMATS[name].writes(path):
             refuse_existing(file, overwrite)
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter)
-        crops = load_dataset(read_labels(compare_on), None).crops if compare_on else []
+        data = load_dataset(read_labels(compare_on), None) if compare_on else None
+        crops = data.crops if data else []
+        if precision != "fp32":
+            from linetune.export.reduced import export_reduced
+
+            texts = data.texts if data else []
+            reduced = export_reduced(recogniser.model, paths[form], precision, crops, texts, max_loss)
+            _print_reduced(reduced, as_json)
+            return
         done = {name: FORMATS[name].export(recogniser.model, path, crops) for name, path in paths.items()}
     if as_json:
         figures = {
@@ -82,6 +108,25 @@ def export(
             print(f"  {note}")
     for name in left_out:
         print(f"left out {name}: pip install linetune[{FORMATS[name].package}]")
+
+
+def _print_reduced(done: Reduced, as_json: bool) -> None:
+    if as_json:
+        print_json({**dataclasses.asdict(done), "path": str(done.path), "speedup": done.speedup})
+        return
+    measured = (
+        f"{done.alike} of {done.crops} drawn crops read as in fp32"
+        if done.exact is None or done.exact_fp32 is None
+        else f"{done.exact:.1%} exact, {done.exact_fp32:.1%} in fp32 on {done.crops} crops"
+    )
+    print(f"wrote {done.path}")
+    print(
+        f"{done.precision}: {measured}, {done.speedup:.1f} times as fast ({done.crops_per_second:.0f} and "
+        f"{done.crops_per_second_fp32:.0f} crops a second, one thread), "
+        f"{done.bytes / 1e6:.1f} of {done.bytes_fp32 / 1e6:.1f} MB"
+    )
+    if done.exact is None:
+        print("  accuracy was not measured; --compare-on LABELS does, and gives int8 real crops to fit")
 
 
 def _beside(model: str) -> tuple[Path, str]:

@@ -42,6 +42,10 @@ def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     return export_hf(model, path, crops)
 
 
+PRECISIONS = ("fp32", "fp16", "int8")
+"""Those of an ONNX file; the other formats are fp32."""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A format, and what the command line has to know before it writes one."""

@@ -6,6 +6,7 @@ import copy
 import io
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -57,18 +58,7 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exporte
     Raises:
         LinetuneError: a character that readers would split on, or the file reads another text.
     """
-    _refuse_line_breaks(model.charset, path)
-    content = onnx.load_from_string(_graph(model.network))
-    del content.metadata_props[:]
-    metadata = {
-        "character": "\n".join(c for c in model.charset.characters if c != SPACE),
-        "charset_sha256": model.charset.sha256,
-        "base_model": model.base_model,
-        "height": str(image.HEIGHT),
-        "min_width": str(image.MIN_WIDTH),
-    }
-    for key, value in metadata.items():
-        content.metadata_props.add(key=key, value=value)
+    content = with_dictionary(model, path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial:
@@ -81,9 +71,52 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exporte
     return Exported(path, len(compared), difference)
 
 
-def open_onnx(path: Path) -> tuple[Run, Charset]:
-    """An exported file in onnxruntime, and the charset as a reader finds it there."""
+def with_dictionary(model: Model, path: Path) -> onnx.ModelProto:
+    """The file's content: the graph, and in its metadata what a reader has to know.
+
+    Args:
+        model: what to export.
+        path: what to call the file in a message.
+
+    Raises:
+        LinetuneError: a character that readers would split on.
+    """
+    _refuse_line_breaks(model.charset, path)
+    content = onnx.load_from_string(_graph(model.network))
+    describe(content, model)
+    return content
+
+
+def describe(content: onnx.ModelProto, model: Model, precision: str = "fp32") -> None:
+    """Replace what a file says of itself by what a reader, or its owner years later, has to know."""
+    content.producer_name, content.producer_version = "linetune", version("linetune")
+    del content.metadata_props[:]
+    metadata = {
+        "character": "\n".join(c for c in model.charset.characters if c != SPACE),
+        "charset_sha256": model.charset.sha256,
+        "base_model": model.base_model,
+        "height": str(image.HEIGHT),
+        "min_width": str(image.MIN_WIDTH),
+        "preprocessing": (
+            f"BGR; bilinear to height {image.HEIGHT} at the line's own width; x / 127.5 - 1; "
+            f"padded on the right with 0 to at least {image.MIN_WIDTH} px"
+        ),
+        "precision": precision,
+        "linetune": version("linetune"),
+    }
+    for key, value in metadata.items():
+        content.metadata_props.add(key=key, value=value)
+
+
+def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
+    """An exported file in onnxruntime, and the charset as a reader finds it there.
+
+    Args:
+        path: the file.
+        threads: how many one operator may use; 0 for as many as there are cores.
+    """
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name

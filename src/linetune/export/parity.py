@@ -16,8 +16,18 @@ from linetune.decode.read import Run, read_crops
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 
+TYPICAL = 1e-4
+"""Largest difference of a class probability in the median call."""
 TOLERANCE = 1e-3
-"""Largest difference of a class probability. float32 in two runtimes differs by a few 1e-4 on hard crops."""
+"""Largest difference of a class probability in any call.
+
+float32 alone is that far off on hard crops. Beside the same network in float64, on 456 and 440 real crops,
+torch and onnxruntime are both off by 2e-7 in the median and by up to 2.4e-4 and 1.7e-4; a model that reads
+the crops badly by up to 1.3e-4 and 2.8e-4, and without onnxruntime's optimiser by up to 5.2e-4
+(benchmarks/parity.py). Which of the two is nearer on a crop is chance, by a factor of up to 6, so that a
+smaller bound for every crop, or one relative to torch's own error, would refuse sound files.
+A fault in the file shows in most crops, and there :data:`TYPICAL` is 200 times the rounding.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +80,16 @@ def check_parity(
         the largest difference of a class probability.
 
     Raises:
-        LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`.
+        LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`, or by more than
+            :data:`TYPICAL` most of the time.
     """
-    worst = 0.0
+    differences = list[float]()
 
     def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        nonlocal worst
         mine, theirs = trained(batch), exported(batch)
         if mine.shape != theirs.shape:
             raise LinetuneError(f"gives {theirs.shape} where the model gives {mine.shape}", where)
-        # numpy's maximum, since Python's passes over NaN.
-        worst = float(np.maximum(worst, np.abs(mine - theirs).max()))
+        differences.append(float(np.abs(mine - theirs).max()))
         return theirs
 
     expected = read_crops(trained, crops, charset)
@@ -89,6 +98,11 @@ def check_parity(
         for one, other in zip(expected, found, strict=True):
             if one.text != other.text:
                 raise LinetuneError(f"reads {other.text!r} where the trained model reads {one.text!r}", where)
-    if not worst <= TOLERANCE:
-        raise LinetuneError(f"probabilities differ by up to {worst:.1e}, more than {TOLERANCE:.0e}", where)
+    typical, worst = (float(q) for q in np.quantile(differences, (0.5, 1)))  # NaN where one is
+    if not (worst <= TOLERANCE and typical <= TYPICAL):
+        raise LinetuneError(
+            f"probabilities differ by up to {worst:.1e}, more than {TOLERANCE:.0e}, or in the median "
+            f"by {typical:.1e}, more than {TYPICAL:.0e}",
+            where,
+        )
     return worst

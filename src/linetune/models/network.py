@@ -100,19 +100,21 @@ class Network(nn.Module):
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities (batch, frames, classes) of packed images, in evaluation mode."""
         images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
-        return self._probabilities(self, images)
+        return self.evaluated(lambda inputs: self(inputs).softmax(2), images)
 
     def run_features(self, features: Tensor) -> NDArray[np.float32]:
         """Class probabilities of the backbone's features (batch, channels, 1, frames), in evaluation mode."""
-        return self._probabilities(self.classify, features.to(self.device, torch.float32))
+        inputs = features.to(self.device, torch.float32)
+        return self.evaluated(lambda inputs: self.classify(inputs).softmax(2), inputs)
 
-    def _probabilities(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
+    def evaluated(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
+        """What a function of this network gives, in evaluation mode."""
         training = self.training
         self.eval()
         with torch.inference_mode():
-            probabilities = function(inputs).softmax(2).float().cpu().numpy()
+            out = function(inputs).float().cpu().numpy()
         self.train(training)
-        return np.asarray(probabilities, np.float32)
+        return np.asarray(out, np.float32)
 
 
 def new_guide(network: Network, characters: int) -> NRTRHead:

@@ -22,6 +22,12 @@ from linetune.weights.store import fill
 Array = NDArray[np.float32]
 OWN = "network."
 """How the tensors' names begin in a file that linetune exported."""
+_ROUNDED = {
+    onnx.TensorProto.FLOAT16: "fp16",
+    onnx.TensorProto.BFLOAT16: "bf16",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "int8",
+}
 
 
 def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -30,7 +36,7 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     Constants stand in initialisers or in Constant nodes, biases as they are or reshaped.
 
     Raises:
-        LinetuneError: the file is missing or no ONNX.
+        LinetuneError: the file is missing, no ONNX, or holds rounded weights.
     """
     if not path.is_file():
         raise LinetuneError("weights not found", path)
@@ -42,6 +48,13 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             constants[node.output[0]] = node.attribute[0].t
+    rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
+    if rounded:
+        raise LinetuneError(
+            f"holds weights rounded to {rounded}, which cannot be taken up again",
+            path,
+            "give the model it was made from, or its export in fp32",
+        )
     weights = {}
     for node in model.graph.node:
         for name in node.input:

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from linetune import atomic, image
 from linetune.charset import Charset
 from linetune.errors import LinetuneError
+from linetune.models.both_ways import BothWays
 from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import fold
 
@@ -35,6 +36,13 @@ class Model:
     """What it was loaded from, for people."""
     history: dict[str, Any] = field(default_factory=dict)
     """What was measured when it was trained."""
+    both_ways: bool = False
+    """Whether every crop is read upside down as well, and the surer reading kept."""
+
+    @property
+    def reader(self) -> Network | BothWays:
+        """What reads packed images: its ``run`` gives class probabilities."""
+        return BothWays(self.network) if self.both_ways else self.network
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -53,6 +61,7 @@ def save_model(model: Model, path: Path) -> None:
         "preprocessing": json.dumps({"height": image.HEIGHT, "min_width": image.MIN_WIDTH, "order": "BGR"}),
         "base_model": model.base_model,
         "history": json.dumps(model.history),
+        "both_ways": json.dumps(model.both_ways),
     }
     with atomic.written(path) as partial:
         # Not save_file: some of its releases write files that only their owner can read.
@@ -85,7 +94,8 @@ def load_model(path: Path) -> Model:
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
         raise LinetuneError("the header's 'base_model' is missing or damaged", path)
-    return Model(network, charset, header["base_model"], str(path), history)
+    both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
+    return Model(network, charset, header["base_model"], str(path), history, both_ways)
 
 
 def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -> None:

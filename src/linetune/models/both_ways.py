@@ -1,0 +1,57 @@
+"""Reading every crop as it stands and upside down, and keeping the reading that is surer."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from linetune.charset import BLANK
+from linetune.models.network import Network
+
+
+class BothWays(nn.Module):
+    """Images (batch, 3, 48, width) to class probabilities (batch, frames, classes) of the surer way up.
+
+    Made of what ONNX has as well, so that an exported file does the same in every reader.
+
+    Args:
+        network: reads both ways, in one batch.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        probabilities: Tensor = self.network(torch.cat((images, turned(images)))).softmax(2)
+        upright, upside_down = probabilities.chunk(2)
+        surer = confidence(upside_down) > confidence(upright)
+        return torch.where(surer.view(-1, 1, 1), upside_down, upright)
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities of packed images, as :meth:`Network.run` gives them."""
+        images = torch.from_numpy(batch).to(self.network.device, memory_format=torch.channels_last)
+        return self.network.evaluated(self, images)
+
+
+def turned(images: Tensor) -> Tensor:
+    """Packed images (batch, 3, height, width), each turned by half within its own width; padding stays right.
+
+    Padding is exactly 0, which no grey level becomes: 127 and 128 lie beside it.
+    """
+    inside = (images.abs().amax((1, 2)) > 0).to(images.dtype)
+    widths = inside.sum(1, keepdim=True).long()
+    columns = (widths - 1 - torch.arange(images.shape[3], device=images.device)).clamp(min=0)
+    mirrored = images.flip(2).gather(3, columns[:, None, None, :].expand_as(images))
+    return mirrored * inside[:, None, None, :]
+
+
+def confidence(probabilities: Tensor) -> Tensor:
+    """PaddleOCR's score of class probabilities (batch, frames, classes), as in ``decode.greedy``: (batch,)."""
+    peaks, best = probabilities.max(2)
+    before = F.pad(best[:, :-1], (1, 0), value=-1)
+    kept = ((best != BLANK) & (best != before)).to(peaks.dtype)
+    return (peaks * kept).sum(1) / kept.sum(1).clamp(min=1)

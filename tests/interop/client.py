@@ -1,0 +1,145 @@
+"""One program reads every crop alone; started by compare.py in the environment that has the program.
+
+    python tests/interop/client.py CLIENT MODEL LABELS ANSWERS.json
+
+The model is exported here, in the format the client loads; the client then opens the image files by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")  # it would ask the network
+
+from linetune import Recogniser, image
+from linetune.export.formats import FORMATS
+from linetune.records import read_labels
+from linetune.weights.store import Model
+
+Read = Callable[[Path], tuple[str, float]]
+"""An image file to its text and confidence."""
+
+
+def main(client: str, model: str, labels: Path, answers: Path) -> None:
+    """Write what the client reads and the versions it is made of."""
+    opened, packages = CLIENTS[client]
+    with tempfile.TemporaryDirectory() as folder:
+        read = opened(Recogniser.load(model).model, Path(folder))
+        readings = [read(line.image) for line in read_labels(labels)]
+    versions = {package: version(package) for package in packages}
+    answers.write_text(json.dumps({"readings": readings, "versions": versions}), encoding="utf-8")
+
+
+def by_linetune(model: Model, folder: Path) -> Read:
+    """The model itself."""
+    recogniser = Recogniser(model)
+
+    def read(path: Path) -> tuple[str, float]:
+        (reading,) = recogniser.read([path])
+        return reading.text, reading.confidence
+
+    return read
+
+
+def by_linetune_from(name: str, file: str) -> Callable[[Model, Path], Read]:
+    """An export that is loaded again."""
+
+    def opened(model: Model, folder: Path) -> Read:
+        FORMATS[name].export(model, folder / file, ())
+        return by_linetune(Recogniser.load(folder / file).model, folder)
+
+    return opened
+
+
+def by_rapidocr(model: Model, folder: Path) -> Read:
+    """RapidOCR on onnxruntime."""
+    from rapidocr import RapidOCR
+
+    path = folder / "model.onnx"
+    FORMATS["onnx"].export(model, path, ())
+    params = {
+        "Rec.model_path": str(path),
+        # What it does to whole photos before detection; a crop goes to the recogniser as it is.
+        "Global.use_preprocess_img": False,
+        "Global.log_level": "error",
+    }
+    engine: Any = RapidOCR(params=params)
+
+    def read(path: Path) -> tuple[str, float]:
+        result = engine(str(path), use_det=False, use_cls=False, use_rec=True)
+        return result.txts[0], float(result.scores[0])
+
+    return read
+
+
+def by_paddleocr(onednn: bool) -> Callable[[Model, Path], Read]:
+    """paddleocr on a CPU, with oneDNN or without."""
+
+    def opened(model: Model, folder: Path) -> Read:
+        from paddleocr import TextRecognition
+
+        FORMATS["paddle"].export(model, folder / "inference", ())
+        client: Any = TextRecognition(
+            model_name=model.base_model,
+            model_dir=str(folder / "inference"),
+            device="cpu",
+            enable_mkldnn=onednn,
+            cpu_threads=1,
+        )
+
+        def read(path: Path) -> tuple[str, float]:
+            (result,) = client.predict(str(path), batch_size=1)
+            return result["rec_text"], float(result["rec_score"])
+
+        return read
+
+    return opened
+
+
+def by_transformers(resized: bool) -> Callable[[Model, Path], Read]:
+    """transformers, with its image processor's own resizing or after OpenCV's."""
+
+    def opened(model: Model, folder: Path) -> Read:
+        import torch
+
+        from linetune.export.hf import load_in_transformers
+
+        FORMATS["hf"].export(model, folder / "hf", ())
+        theirs, processor = load_in_transformers(folder / "hf")
+
+        def read(path: Path) -> tuple[str, float]:
+            crop = image.read(path)
+            rgb = np.ascontiguousarray((image.resize(crop) if resized else crop)[..., ::-1])
+            inputs = processor(images=[rgb], do_resize=not resized, return_tensors="pt")
+            with torch.inference_mode():
+                out = theirs(**inputs)
+            (found,) = processor.post_process_text_recognition(out)
+            return found["text"], float(found["score"])
+
+        return read
+
+    return opened
+
+
+CLIENTS: dict[str, tuple[Callable[[Model, Path], Read], tuple[str, ...]]] = {
+    "linetune": (by_linetune, ("torch",)),
+    "linetune, .pdparams": (by_linetune_from("pdparams", "model.pdparams"), ("torch",)),
+    "RapidOCR": (by_rapidocr, ("rapidocr", "onnxruntime")),
+    "paddleocr": (by_paddleocr(False), ("paddleocr", "paddlepaddle")),
+    "paddleocr, oneDNN": (by_paddleocr(True), ("paddleocr", "paddlepaddle")),
+    "transformers after OpenCV": (by_transformers(True), ("transformers", "torch")),
+    "transformers": (by_transformers(False), ("transformers", "torchvision")),
+}
+"""By name: what exports, opens and reads, and the packages whose versions matter."""
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
