@@ -13,7 +13,7 @@ from linetune.decode.read import read_crops
 from linetune.export.formats import FORMATS
 from linetune.image import Crop
 from linetune.records import read_labels
-from linetune.weights.official import OFFICIAL, load_base
+from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
 
@@ -29,7 +29,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pa
 @pytest.fixture(scope="module", params=[3, 18_000])
 def model(request: pytest.FixtureRequest) -> Model:
     base = load_base(NAME)
-    characters = ("0", "1", " ") if request.param == 3 else OFFICIAL[NAME].charset.characters[:18_000]
+    characters = ("0", "1", " ") if request.param == 3 else base.charset.characters[:18_000]
     return with_charset(base, Charset(characters)).model
 
 

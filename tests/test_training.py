@@ -608,3 +608,15 @@ def test_a_cache_that_cannot_be_written_stops_a_run_before_it_touches_an_earlier
     with pytest.raises(LinetuneError, match=r"the cache folder cannot be written .*LINETUNE_CACHE"):
         train(short(project, str(tmp_path / "out")), overwrite=True)
     assert (tmp_path / "out/model.onnx").read_bytes() == b"good"
+
+
+def test_a_run_that_turned_crops_tries_to_read_both_ways_up(project: Path, tmp_path: Path) -> None:
+    stage = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-3}
+    result = train(short(project, str(tmp_path / "out"), stages=[stage | {"augment": {"half_turn": 0.2}}]))
+    trained = [row for row in result.rows if row.name == "stage head"]
+    if result.best == result.rows[1].name:
+        assert len(result.rows) == 3
+    else:
+        assert result.rows[-1].name == "stage head, both ways up"
+    assert load_model(result.model).both_ways == result.best.endswith("both ways up")
+    assert len(trained) == 1

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import (
+    BothWaysOption,
     JsonOption,
     ModelArgument,
     OverwriteOption,
@@ -34,6 +35,7 @@ def evaluate(
     ] = None,
     overwrite: OverwriteOption = False,
     skip_bad: SkipBadOption = False,
+    both_ways: BothWaysOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on labelled crops, with the preprocessing of deployment."""
@@ -49,7 +51,9 @@ def evaluate(
         refuse_existing(errors, overwrite)
     lines = [line for path in labels for line in read_labels(path)]
     with terminal() as reporter:
-        recogniser = load_recogniser(model, charset, reporter, [line.text for line in lines])
+        recogniser = load_recogniser(
+            model, charset, reporter, [line.text for line in lines], both_ways=both_ways
+        )
         data = load_dataset(lines, None, skip_bad, count(reporter, "decoding", len(lines)))
         started = time.perf_counter()
         readings = recogniser.read(data.crops, progress=count(reporter, "reading", len(data)))

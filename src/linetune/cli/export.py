@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linetune.cli.options import (
+    BothWaysOption,
     JsonOption,
     ModelArgument,
     OverwriteOption,
@@ -51,6 +52,7 @@ def export(
         float, typer.Option(min=0, max=100, help="Most points of exact match that fp16 or int8 may lose.")
     ] = 0.5,
     overwrite: OverwriteOption = False,
+    both_ways: BothWaysOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for other programs; fails unless the file reads what the model reads."""
@@ -77,7 +79,7 @@ def export(
         for file in FORMATS[name].writes(path):
             refuse_existing(file, overwrite)
     with terminal() as reporter:
-        recogniser = load_recogniser(model, charset, reporter)
+        recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
         crops = data.crops if data else []
         if precision != "fp32":

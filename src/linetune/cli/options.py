@@ -28,6 +28,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print figures as JSON 
 OVERRIDES = "paths in it start at the current folder, those in the file at the file's."
 """What an override's help says of its value."""
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file to write.")]
+BothWaysOption = Annotated[
+    bool,
+    typer.Option(
+        "--both-ways",
+        help="Read every crop upside down as well and keep the surer reading, for twice the time; a run "
+        "whose crops need it has turned it on by itself.",
+    ),
+]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without lines that cannot be used.")]
 
 
@@ -54,12 +62,17 @@ def print_json(content: Any) -> None:
 
 
 def load_recogniser(
-    model: str, charset: str | None, reporter: Reporter, texts: Sequence[str] | None = None
+    model: str,
+    charset: str | None,
+    reporter: Reporter,
+    texts: Sequence[str] | None = None,
+    both_ways: bool = False,
 ) -> Recogniser:
     """The recogniser of a MODEL argument, limited to ``--charset``.
 
     Args:
         texts: what ``auto`` collects the characters from; None where a command has no labels.
+        both_ways: read every crop both ways up, whatever the model says.
     """
     from linetune.recogniser import Recogniser
     from linetune.weights.transfer import with_charset
@@ -67,6 +80,7 @@ def load_recogniser(
     recogniser = Recogniser.load(
         model, progress=lambda done, total: reporter.progress("downloading weights", done, total)
     )
+    recogniser.model.both_ways |= both_ways
     if charset is None:
         return recogniser
     if charset == "auto" and texts is None:

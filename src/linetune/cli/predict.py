@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, ModelArgument, load_recogniser, print_json
+from linetune.cli.options import BothWaysOption, JsonOption, ModelArgument, load_recogniser, print_json
 from linetune.errors import LinetuneError
 
 
@@ -17,6 +17,7 @@ def predict(
     charset: Annotated[
         str | None, typer.Option(help="Limit the model to the characters in this file.")
     ] = None,
+    both_ways: BothWaysOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read crops: path, text and confidence, separated by tabs."""
@@ -25,7 +26,7 @@ def predict(
 
     paths = [path for given in images for path in _expand(given)]
     with terminal() as reporter:
-        recogniser = load_recogniser(model, charset, reporter)
+        recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
         readings = recogniser.read(list(paths), progress=count(reporter, "reading", len(paths)))
     if as_json:
         print_json(

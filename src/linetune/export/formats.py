@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,19 +27,25 @@ def _onnx(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
 def _pdparams(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.pdparams import export_pdparams
 
-    return export_pdparams(model, path, crops)
+    return _one_way(model, export_pdparams(model, path, crops))
 
 
 def _paddle(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.paddle import export_paddle
 
-    return export_paddle(model, path, crops)
+    return _one_way(model, export_paddle(model, path, crops))
 
 
 def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.hf import export_hf
 
-    return export_hf(model, path, crops)
+    return _one_way(model, export_hf(model, path, crops))
+
+
+def _one_way(model: Model, done: Exported) -> Exported:
+    """Formats that know a network and nothing around it."""
+    note = "reads crops as they stand: only onnx can hold reading both ways up, as the model does"
+    return replace(done, notes=(*done.notes, note)) if model.both_ways else done
 
 
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -22,6 +22,7 @@ from linetune.decode.read import Run
 from linetune.errors import LinetuneError
 from linetune.export.parity import Exported, check_parity, sample_crops
 from linetune.image import Crop
+from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
 from linetune.weights.store import Model
 
@@ -30,7 +31,7 @@ OPSET = 17
 
 
 class _Probabilities(nn.Module):
-    """The network with the softmax that every reader expects inside.
+    """The network with the softmax that every reader expects inside, as :class:`BothWays` has it too.
 
     Its attribute's name stands before every tensor's in the file (``weights.onnx_file`` reads them back).
     """
@@ -65,7 +66,7 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exporte
             partial.write_bytes(content.SerializeToString())
             run, charset = open_onnx(partial)
             compared = list(crops) or sample_crops(model.charset)
-            difference = check_parity(model.network.run, run, model.charset, charset, compared, path)
+            difference = check_parity(model.reader.run, run, model.charset, charset, compared, path)
     except OSError as error:
         raise LinetuneError(f"cannot write ({error.strerror})", path) from None
     return Exported(path, len(compared), difference)
@@ -82,7 +83,7 @@ def with_dictionary(model: Model, path: Path) -> onnx.ModelProto:
         LinetuneError: a character that readers would split on.
     """
     _refuse_line_breaks(model.charset, path)
-    content = onnx.load_from_string(_graph(model.network))
+    content = onnx.load_from_string(_graph(model))
     describe(content, model)
     return content
 
@@ -101,6 +102,7 @@ def describe(content: onnx.ModelProto, model: Model, precision: str = "fp32") ->
             f"BGR; bilinear to height {image.HEIGHT} at the line's own width; x / 127.5 - 1; "
             f"padded on the right with 0 to at least {image.MIN_WIDTH} px"
         ),
+        "both_ways": str(model.both_ways).lower(),
         "precision": precision,
         "linetune": version("linetune"),
     }
@@ -128,8 +130,8 @@ def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
     return run, Charset((*characters, SPACE))
 
 
-def _graph(network: Network) -> bytes:
-    network = copy.deepcopy(network).cpu().float().eval()
+def _graph(model: Model) -> bytes:
+    network = copy.deepcopy(model.network).cpu().float().eval()
     network.nrtr = None
     file = io.BytesIO()
     example = torch.zeros(2, 3, image.HEIGHT, image.MIN_WIDTH)
@@ -138,7 +140,7 @@ def _graph(network: Network) -> bytes:
         # a file that older runtimes refuse. The parity check decides, not the warning.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Probabilities(network),
+            BothWays(network) if model.both_ways else _Probabilities(network),
             (example,),
             file,  # type: ignore[arg-type]
             dynamo=False,

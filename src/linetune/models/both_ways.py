@@ -11,6 +11,10 @@ from torch import Tensor, nn
 from linetune.charset import BLANK
 from linetune.models.network import Network
 
+MARGIN = 0.01
+"""By so much must the turned crop be surer: one that reads alike either way stays as it is, and no runtime's
+rounding decides."""
+
 
 class BothWays(nn.Module):
     """Images (batch, 3, 48, width) to class probabilities (batch, frames, classes) of the surer way up.
@@ -28,7 +32,7 @@ class BothWays(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         probabilities: Tensor = self.network(torch.cat((images, turned(images)))).softmax(2)
         upright, upside_down = probabilities.chunk(2)
-        surer = confidence(upside_down) > confidence(upright)
+        surer = confidence(upside_down) > confidence(upright) + MARGIN
         return torch.where(surer.view(-1, 1, 1), upside_down, upright)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -50,7 +54,7 @@ def turned(images: Tensor) -> Tensor:
 
 
 def confidence(probabilities: Tensor) -> Tensor:
-    """PaddleOCR's score of class probabilities (batch, frames, classes), as in ``decode.greedy``: (batch,)."""
+    """PaddleOCR's score (batch,) of class probabilities (batch, frames, classes), as in ``decode.greedy``."""
     peaks, best = probabilities.max(2)
     before = F.pad(best[:, :-1], (1, 0), value=-1)
     kept = ((best != BLANK) & (best != before)).to(peaks.dtype)

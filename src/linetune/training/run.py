@@ -30,8 +30,11 @@ from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import with_half_turns
 from linetune.training.reporter import Reporter, Silent
-from linetune.training.stage import Setting, train_stage, validate
+from linetune.training.stage import Setting, scored, train_stage
 from linetune.weights.store import Model, load_model, save_model
+
+BOTH_WAYS_GAIN = 0.01
+"""Least gain in exact match on validation, 0 to 1, for which crops are read both ways up."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,8 @@ def train(
 
         def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
             model.network.to(device)
-            val = val or validate(model.network, given.val, model.charset)
-            test = validate(model.network, given.test, model.charset) if given.test else None
+            val = val or scored(model.reader.run, given.val, model.charset)
+            test = scored(model.reader.run, given.test, model.charset) if given.test else None
             result.rows.append(Row(name, val, test, seconds))
             journal.record("result", **result.rows[-1].as_dict())
             return result.rows[-1]
@@ -176,6 +179,13 @@ def train(
             if stage_row.val > best.val:
                 best = stage_row
                 _keep(model, stage_row, folder / "model.safetensors")
+        if _turned(config) and best.name != untrained:
+            model = replace(load_model(folder / "model.safetensors"), both_ways=True)
+            both_ways = row(f"{best.name}, both ways up", model)
+            if both_ways.val.exact_match >= best.val.exact_match + BOTH_WAYS_GAIN:
+                best = both_ways
+                _keep(model, best, folder / "model.safetensors")
+                reporter.say("every crop is read both ways up from now on, for twice the time")
         result.best = best.name
         result.general = _general(before, load_model(result.model), device)
         result.seconds = time.perf_counter() - started
@@ -185,10 +195,16 @@ def train(
     return result
 
 
+def _turned(config: Config) -> bool:
+    """Whether real crops may stand upside down, so that some were turned in training."""
+    rendered = bool(config.synth and config.synth.half_turn)
+    return rendered or any(stage.augment.turned for stage in config.stages)
+
+
 def _general_reading(model: Model) -> Score | str:
     """How well a model reads everyday texts, or why that is left out."""
     try:
-        return general_reading(model.network.run, model.charset)
+        return general_reading(model.reader.run, model.charset)
     except LinetuneError as error:
         return error.what
 
@@ -197,7 +213,7 @@ def _general(before: Score | str, kept: Model, device: torch.device) -> General 
     if isinstance(before, str):
         return before
     kept.network.to(device)
-    return General(before, general_reading(kept.network.run, kept.charset))
+    return General(before, general_reading(kept.reader.run, kept.charset))
 
 
 def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage, Dataset, int]]:
@@ -261,7 +277,7 @@ def chosen_precision(config: Config, device: torch.device) -> torch.dtype:
 
 def _keep(model: Model, row: Row, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    save_model(Model(model.network, model.charset, model.base_model, model.source, row.as_dict()), path)
+    save_model(replace(model, history=row.as_dict()), path)
 
 
 def _keep_better(beaten: Score, model: Model, name: str, path: Path, network: Network, val: Score) -> None:

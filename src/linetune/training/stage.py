@@ -15,7 +15,7 @@ from linetune.augment.draws import generator
 from linetune.charset import Charset
 from linetune.config.schema import Stage
 from linetune.data.dataset import Dataset
-from linetune.decode.read import read_batches, read_crops
+from linetune.decode.read import Run, read_batches, read_crops
 from linetune.device import autocast, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
@@ -195,8 +195,12 @@ def validate(
 ) -> Score:
     """Score a network with the deployment preprocessing, or from its frozen backbone's features."""
     if features is None:
-        readings = read_crops(network.run, data.crops, charset)
-    else:
-        batches = ((members, network.run_features(batch)) for members, batch in features.batches())
-        readings = read_batches(batches, charset, len(data))
+        return scored(network.run, data, charset)
+    batches = ((members, network.run_features(batch)) for members, batch in features.batches())
+    readings = read_batches(batches, charset, len(data))
     return score([reading.text for reading in readings], data.texts)
+
+
+def scored(run: Run, data: Dataset, charset: Charset) -> Score:
+    """The score of whatever reads packed images, with the deployment preprocessing."""
+    return score([reading.text for reading in read_crops(run, data.crops, charset)], data.texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,8 @@ def _load_file(path: Path, official: Official | None = None) -> Model:
             raise LinetuneError(
                 "the dictionary in the file does not have the hash that stands beside it", path
             )
-        return Model(network, charset, metadata.get("base_model", official.name), str(path))
+        model = Model(network, charset, metadata.get("base_model", official.name), str(path))
+        return replace(model, both_ways=metadata.get("both_ways") == "true")
     state = to_state(read_pdparams(path))
     if "head.fc.weight" not in state:
         raise LinetuneError("not a recogniser's weights: there is no CTC head", path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ def with_charset(model: Model, charset: Charset) -> Transfer:
         network.head.fc.bias.copy_(_carry(old.bias, rows))
         if network.nrtr is not None:
             network.nrtr = _carry_guide(network.nrtr, new_guide(network, len(charset)), rows[1:])
-    moved = Model(network, charset, model.base_model, model.source, model.history)
+    moved = replace(model, network=network, charset=charset)
     return Transfer(moved, unknown)
 
 
