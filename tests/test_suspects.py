@@ -43,7 +43,8 @@ def project(
         folder / "labels.txt", [(f"crops/{i:02}.png", text) for i, text in enumerate(labels)]
     )
     (folder / "linetune.yaml").write_text(
-        "output: run\ndata: {train: labels.txt, val: crops/labels.txt}\n"
+        "output: run\nbase_model: PP-OCRv5_mobile_rec\n"
+        "data: {train: labels.txt, val: crops/labels.txt}\n"
         "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
         encoding="utf-8",
     )
