@@ -20,8 +20,8 @@ demo: $(VENV)/demo
 
 # What other programs read, each in an environment of its own: make interop MODEL=runs/mine LABELS=test.txt
 interop: $(CLIENTS:%=.interop/%/ready)
-	.interop/rapidocr/bin/python tests/interop/compare.py $(if $(MODEL),--model $(MODEL)) \
-		$(if $(LABELS),--labels $(LABELS))
+	.interop/rapidocr/bin/python tests/interop/compare.py \
+		$(if $(MODEL),--model $(MODEL)) $(if $(LABELS),--labels $(LABELS))
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check --fix .
@@ -48,9 +48,10 @@ $(VENV)/dev: $(VENV)/torch pyproject.toml
 .interop/rapidocr/ready: PACKAGES = '.[official]' font-roboto
 .interop/paddleocr/ready: PACKAGES = '.[official,paddle]' paddleocr paddlepaddle==3.3.1
 .interop/transformers/ready: PACKAGES = '.[official,hf]'
+# torch by name once more, or torchvision replaces it by the build with the GPU libraries.
 .interop/%/ready: Makefile pyproject.toml
 	$(PYTHON) -m venv --clear .interop/$*
 	.interop/$*/bin/python -m pip install --quiet --upgrade pip
 	.interop/$*/bin/python -m pip install --quiet $(TORCH)
-	.interop/$*/bin/python -m pip install --quiet --editable $(PACKAGES)
+	.interop/$*/bin/python -m pip install --quiet --editable $(PACKAGES) $(TORCH)
 	touch $@
