@@ -113,6 +113,7 @@ def by_transformers(resized: bool) -> Callable[[Model, Path], Read]:
 
         from linetune.export.hf import load_in_transformers
 
+        make_torchvision_importable()
         FORMATS["hf"].export(model, folder / "hf", ())
         theirs, processor = load_in_transformers(folder / "hf")
 
@@ -128,6 +129,19 @@ def by_transformers(resized: bool) -> Callable[[Model, Path], Read]:
         return read
 
     return opened
+
+
+def make_torchvision_importable() -> None:
+    """Declare the operators without which torchvision cannot be imported beside another build of torch.
+
+    Its package is built for the GPU build; beside the CPU one its compiled operators do not load.
+    Resizing, all that an image processor asks of it, uses none of them.
+    """
+    import torch
+
+    if "+cpu" in torch.__version__:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "() -> Tensor")
 
 
 CLIENTS: dict[str, tuple[Callable[[Model, Path], Read], tuple[str, ...]]] = {

@@ -77,7 +77,9 @@ def ask(client: str, environment: Path, model: str, labels: Path, folder: Path) 
     python = environment / "bin" / "python"
     if not python.exists():
         sys.exit(f"{environment}: no environment for {client}; make interop makes it")
-    subprocess.run([python, "-W", "ignore", script, client, model, labels, answers], check=True)
+    done = subprocess.run([python, "-W", "ignore", script, client, model, labels, answers], check=False)
+    if done.returncode:
+        sys.exit(f"{client} failed, see above")
     answer: dict[str, Any] = json.loads(answers.read_text("utf-8"))
     return answer
 
