@@ -52,6 +52,10 @@ def refused(path: Path, *overrides: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+def test_a_path_may_be_text(run_file: Path) -> None:
+    assert load(str(run_file)) == load(run_file)
+
+
 def test_a_run_file_means_what_it_says(run_file: Path) -> None:
     config = load(run_file)
     assert config.base_model == "PP-OCRv6_small_rec"

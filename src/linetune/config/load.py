@@ -26,7 +26,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """The configuration in a YAML file.
 
     Args:
@@ -38,6 +38,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         LinetuneError: the file is missing or no YAML; an ``ManyErrors`` of every key that is
             unknown, missing or wrong, each with its line.
     """
+    path = Path(path)
     tree = _parse(path)
     set_by = {_override(tree, override): override for override in overrides}
     try:
