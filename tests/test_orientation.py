@@ -84,6 +84,13 @@ def test_a_number_stays_what_it_is(model: Model, crops: Callable[[int], Dataset]
     assert with_half_turns(asked, model, crops(3), Told()) == asked
 
 
+def test_crops_whose_labels_the_model_cannot_write_count_as_upright(
+    model: Model, crops: Callable[[int], Dataset]
+) -> None:
+    unknown = with_charset(model, Charset.collect(["%"])).model
+    assert turned_share(unknown, crops(3)) == 0
+
+
 def test_a_model_that_cannot_tell_keeps_some_half_turns(model: Model, tmp_path: Path) -> None:
     unreadable = tmp_path / "noise"
     unreadable.mkdir()

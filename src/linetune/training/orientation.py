@@ -63,17 +63,16 @@ def turned_share(
 ) -> float | None:
     """Share of crops, 0 to 1, whose label the model finds likelier when they are turned by half.
 
-    Only crops count that speak clearly for one way, and whose label the model can write; None where
-    most of them do not.
+    Only crops count whose label the model can write, and 0 is the share of none; None where most of
+    them do not speak clearly for one way.
     """
-    labelled = [
-        (crop, model.charset.encode(text))
-        for crop, text in spread(list(zip(crops.crops, crops.texts, strict=True)), MOST)
-        if not model.charset.missing(text)
-    ]
-    told = progress(2 * len(labelled))
-    labels = [label for _, label in labelled]
-    upright = [crop for crop, _ in labelled]
+    texts = crops.texts
+    chosen = [i for i in spread(range(len(crops)), MOST) if not model.charset.missing(texts[i])]
+    if not chosen:
+        return 0.0
+    told = progress(2 * len(chosen))
+    labels = [model.charset.encode(texts[i]) for i in chosen]
+    upright = [crops.crops[i] for i in chosen]
     turned = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in upright]
     # Infinite where no frames suffice, either way: the difference is no number, and speaks for neither.
     losses = _losses(model, upright + turned, labels * 2, told).reshape(2, -1)
