@@ -36,7 +36,7 @@ def crops(
     """Every other one upside down."""
     labels = make_crops(tmp_path_factory.mktemp("crops"), TEXTS)
     upright = [image.read(line.image) for line in read_labels(labels)]
-    return [crop if i % 2 else np.ascontiguousarray(crop[::-1, ::-1]) for i, crop in enumerate(upright)]
+    return [crop if i % 2 else image.half_turned(crop) for i, crop in enumerate(upright)]
 
 
 def test_crops_upside_down_are_read(model: Model, crops: list[image.Crop]) -> None:
@@ -75,7 +75,7 @@ def test_each_crop_turns_within_its_own_width() -> None:
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 256, (48, width, 3), np.uint8) for width in (100, 320, 7)]
     batch = torch.from_numpy(image.pack(crops, 320))
-    upside_down = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
+    upside_down = [image.half_turned(crop) for crop in crops]
     assert torch.equal(turned(batch), torch.from_numpy(image.pack(upside_down, 320)))
 
 

@@ -44,7 +44,7 @@ def crops(tmp_path: Path, make_crops: Callable[[Path, Sequence[str]], Path]) -> 
     def make(every: int) -> Dataset:
         labels = make_crops(tmp_path / f"every{every}", TEXTS)
         for line in read_labels(labels)[::every]:
-            image.write(line.image, np.ascontiguousarray(image.read(line.image)[::-1, ::-1]))
+            image.write(line.image, image.half_turned(image.read(line.image)))
         return load_dataset(read_labels(labels), None)
 
     return make

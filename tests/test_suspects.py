@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from linetune import image, records
@@ -37,7 +36,7 @@ def project(
     folder = tmp_path_factory.mktemp("project")
     make_crops(folder / "crops", TEXTS)
     turned = folder / "crops" / f"{UPSIDE_DOWN:02}.png"
-    image.write(turned, np.ascontiguousarray(image.read(turned)[::-1, ::-1]))
+    image.write(turned, image.half_turned(image.read(turned)))
     labels = [WRONG.get(i, text) for i, text in enumerate(TEXTS)]
     records.write_labels(
         folder / "labels.txt", [(f"crops/{i:02}.png", text) for i, text in enumerate(labels)]

@@ -125,6 +125,11 @@ def resize(crop: Crop) -> Crop:
     return np.asarray(cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
+def half_turned(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy upside down, of an image with or without colours: shape (height, width, ...)."""
+    return np.ascontiguousarray(pixels[::-1, ::-1])
+
+
 def pack(crops: Sequence[Crop], width: int) -> NDArray[np.float32]:
     """Network input of resized crops.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from linetune.config.schema import Material, Style, Synth
 from linetune.errors import LinetuneError
-from linetune.image import Crop
+from linetune.image import Crop, half_turned
 from linetune.rules.rule import Rule
 from linetune.synth import camera, lettering, looks, scene
 from linetune.synth import fonts as typefaces
@@ -82,7 +82,7 @@ class Renderer:
         material = draw.choice(self.materials)
         turned = rng.random() < self.half_turn
         crop = _render(rng, text, font, look, style, material, photo, bool(self.looks))
-        return (np.ascontiguousarray(crop[::-1, ::-1]) if turned else crop), text
+        return (half_turned(crop) if turned else crop), text
 
     def undegraded(self, index: int) -> tuple[Crop, str]:
         """The text of crop ``index`` as it is drawn, black on white: upright, whole and sharp."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from linetune.config.schema import Config
 from linetune.data.dataset import Dataset
 from linetune.decode.read import deployed_batches
-from linetune.image import Crop
+from linetune.image import Crop, half_turned
 from linetune.records import spread
 from linetune.training.losses import ctc_losses
 from linetune.training.reporter import Reporter, count
@@ -73,7 +73,7 @@ def turned_share(
     told = progress(2 * len(chosen))
     labels = [model.charset.encode(texts[i]) for i in chosen]
     upright = [crops.crops[i] for i in chosen]
-    turned = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in upright]
+    turned = [half_turned(crop) for crop in upright]
     # Infinite where no frames suffice, either way: the difference is no number, and speaks for neither.
     losses = _losses(model, upright + turned, labels * 2, told).reshape(2, -1)
     with np.errstate(invalid="ignore"):

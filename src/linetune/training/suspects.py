@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from linetune.data.groups import group
 from linetune.data.split import divide
 from linetune.decode.greedy import greedy
 from linetune.decode.read import deployed_batches
+from linetune.image import half_turned
 from linetune.models.network import Network
 from linetune.records import Line, read_labels
 from linetune.training.averaging import WeightAverage
@@ -196,7 +196,7 @@ def _held_out(network: Network, features: FeatureBatches, members: Sequence[int]
 @torch.inference_mode()
 def _turned(network: Network, data: Dataset, members: Sequence[int]) -> Logits:
     """Of crops upside down, whose features are not stored."""
-    crops = [np.ascontiguousarray(data.crops[i][::-1, ::-1]) for i in members]
+    crops = [half_turned(data.crops[i]) for i in members]
     for some, batch in deployed_batches(crops):
         yield [members[i] for i in some], network(torch.from_numpy(batch).to(network.device))
 

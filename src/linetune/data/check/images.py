@@ -83,7 +83,7 @@ def look(path: Path) -> Look:
         height,
         digest.digest(),
         near.difference_hash(grey),
-        near.difference_hash(np.ascontiguousarray(grey[::-1, ::-1])),
+        near.difference_hash(image.half_turned(grey)),
         near.thumbnail(grey),
         float(grey.std()),
         _orientation(path),
