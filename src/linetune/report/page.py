@@ -19,7 +19,7 @@ from linetune.image import Crop
 JPEG_QUALITY = 90
 """Of the pictures: at height 48 some 3 kB each."""
 
-Mark = Literal["", "wrong", "missing", "doubtful"]
+Mark = Literal["", "wrong", "missing"]
 """Why a piece of a text stands out."""
 
 
@@ -115,5 +115,4 @@ img { display: block; max-width: 640px; }
 mark { border-radius: 2px; color: inherit; padding: 0 1px; }
 mark.wrong { background: #e5484d66; }
 mark.missing { background: #f5a52466; }
-mark.doubtful { background: #3e8ede55; }
 """
