@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from linetune.errors import LinetuneError
 from linetune.image import Crop
+from linetune.weights import paddle_inference
 
 if TYPE_CHECKING:
     from linetune.export.parity import Exported
@@ -75,10 +76,7 @@ FORMATS = {
     "onnx": Format(_onnx, ".onnx"),
     "hf": Format(_hf, "-hf"),
     "paddle": Format(
-        _paddle,
-        "_paddle",
-        lambda path: [path / f"inference.{kind}" for kind in ("json", "pdiparams", "yml")],
-        "paddle",
+        _paddle, "_paddle", lambda path: [path / name for name in paddle_inference.FILES], "paddle"
     ),
     "pdparams": Format(
         _pdparams, ".pdparams", lambda path: [path, path.with_suffix(".txt"), path.with_suffix(".yml")]
