@@ -92,7 +92,9 @@ class Project:
 
     def files(self) -> dict[str, list[Path]]:
         for split, rows in self.rows.items():
-            (self.folder / f"{split}.txt").write_bytes("".join(f"{row}\n" for row in rows).encode())
+            (self.folder / f"{split}.txt").write_bytes(
+                "".join(f"{row}\n" for row in rows).encode(errors="surrogateescape")
+            )
         return {split: [self.folder / f"{split}.txt"] for split in self.rows}
 
     def check(self) -> Checked:
@@ -124,6 +126,11 @@ def fault(plant: Fault) -> Fault:
 @fault
 def no_tab(project: Project) -> None:
     project.row("train", f"{project.crop()} AB 1234", "no-tab")
+
+
+@fault
+def not_utf8(project: Project) -> None:
+    project.row("train", f"{project.crop()}\tGr\udcf6\udcdfe", "encoding")
 
 
 @fault

@@ -268,23 +268,24 @@ def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
         "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
         encoding="utf-8",
     )
-    for command in (
-        ("check", train),
-        ("check", config),
-        ("train", config),
-        ("split", train, "--to", tmp_path),
-    ):
+    hint = f"linetune import '{train}' --to DIR writes it as UTF-8"
+    told = f"error: {train}:2: not UTF-8 but GBK; "
+    for command in (("train", config), ("split", train, "--to", tmp_path)):
         done = cli(*command)
         assert (done.code, done.out) == (2, "")
-        told = f"error: {train}:2: not UTF-8 but GBK; "
-        assert done.errors == [f"{told}linetune import '{train}' --to DIR writes it as UTF-8"]
+        assert done.errors == [told + hint]
+    for given in (train, config):
+        checked = cli("check", given, "--json")
+        finding = json.loads(checked.out)["findings"][0]
+        assert (checked.code, finding["kind"], finding["source"]) == (1, "encoding", f"{train}:2")
+        assert (finding["message"], finding["hint"]) == ("not UTF-8 but GBK", hint)
     program, *way_out = shlex.split(done.errors[0].removeprefix(told).removesuffix(" writes it as UTF-8"))
     assert program == "linetune"
     assert cli(*(tmp_path / "new" if word == "DIR" else word for word in way_out)).code == 0
     texts = [line.text for line in records.read_labels(tmp_path / "new" / "labels.txt")]
     assert texts == ["LOT 4711", "线 2"]
     train.write_bytes("a.png\t线线线线线线\n".encode() + b"b.png\t\xe9\n")
-    assert "not UTF-8; save the file as UTF-8" in cli("check", train).err
+    assert "not UTF-8; save the file as UTF-8" in cli("check", train).out
 
 
 def test_check_tells_wrong_check_digits(

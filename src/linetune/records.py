@@ -44,6 +44,10 @@ def read_labels(path: Path) -> list[Line]:
             lines have no tab, no path or no text.
     """
     lines, errors = scan_labels(path)
+    for error in errors.values():
+        # Told alone: that mends the whole file.
+        if error.what in (textfile.NOT_UTF8, textfile.GBK):
+            raise error
     if errors:
         raise first(list(errors.values()), "lines that are not labels")
     return lines
@@ -56,18 +60,20 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
         The labels, and by ``file:line`` what is wrong with the other lines.
 
     Raises:
-        LinetuneError: the file is missing, not UTF-8 or holds no line.
+        LinetuneError: the file is missing, UTF-16 or holds no line.
     """
     command = f"linetune import {shlex.quote(str(path))} --to DIR"
-    content = textfile.read(path, "label file", gbk=f"{command} writes it as UTF-8")
+    rows = textfile.read_lines(path, "label file", f"{command} writes it as UTF-8")
     lines: list[Line] = []
     errors: dict[str, LinetuneError] = {}
-    # Not splitlines(): that would split a text at U+2028, U+0085 and others.
-    for number, row in enumerate(content.split("\n"), 1):
+    for number, row in enumerate(rows, 1):
+        source = f"{path}:{number}"
+        if isinstance(row, LinetuneError):
+            errors[source] = row
+            continue
         row = row.removesuffix("\r")
         if not row.strip():
             continue
-        source = f"{path}:{number}"
         image, tab, text = row.partition("\t")
         if not tab:
             errors[source] = LinetuneError(NO_TAB, source, "write path<TAB>text")

@@ -16,6 +16,7 @@ class Severity(str, Enum):
 
 
 KINDS = {
+    "encoding": "lines that are not UTF-8",
     "no-tab": "lines without a tab between path and text",
     "no-path": "lines without an image path",
     "empty-label": "labels without a text",

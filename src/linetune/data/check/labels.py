@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune import records
+from linetune import records, textfile
 from linetune.charset import SPACE, Charset, show
 from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
@@ -19,6 +19,8 @@ from linetune.records import Line
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
 """Words in a split's name that say that nothing is trained on it."""
 _KINDS = {
+    textfile.NOT_UTF8: "encoding",
+    textfile.GBK: "encoding",
     records.NO_TAB: "no-tab",
     records.NO_PATH: "no-path",
     records.NO_TEXT: "empty-label",
@@ -52,7 +54,7 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
     """The splits' lines, and a finding for every line that is no label.
 
     Raises:
-        LinetuneError: a label file is missing, not UTF-8 or empty, or two splits name it.
+        LinetuneError: a label file is missing, UTF-16 or empty, or two splits name it.
     """
     splits, findings = [], []
     taken: dict[Path, str] = {}

@@ -81,7 +81,7 @@ def check(
         progress: called with the number of images looked at so far, and of all.
 
     Raises:
-        LinetuneError: a label file is missing, not UTF-8 or empty, or two splits name it.
+        LinetuneError: a label file is missing, UTF-16 or empty, or two splits name it.
     """
     splits, found = read_splits(files)
     lines = [(split, line) for split in splits for line in split.lines]
