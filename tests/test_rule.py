@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from linetune import records
-from linetune.config import Pattern, Synth
+from linetune.config import Pattern, Synth, load
 from linetune.errors import LinetuneError
 from linetune.rules import Rule
 from linetune.rules.checks import CHECKS
@@ -236,6 +236,35 @@ def test_a_check_that_does_not_fit_the_pattern_is_refused(name: Any, pattern: st
     with pytest.raises(LinetuneError, match=message) as caught:
         several({"pattern": pattern, "check": name})
     assert caught.value.where == f"rule {pattern}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "overrides", "place"),
+    [
+        ("rule: 'A['", (), "run.yaml:4: rule A["),
+        ("rule:\n    - A\n    - A[", (), "run.yaml:6: rule A["),
+        ("rule:\n    - {pattern: A}\n    - check: luhn\n      pattern: 'A['", (), "run.yaml:7: rule A["),
+        ("rule:\n    - {pattern: AB, check: luhn}", (), "run.yaml:5: rule AB"),
+        ("rule: '{month}'", (), "run.yaml:4: rule {month}"),
+        ("rule: '{day}'\n  parts: {day: 'A['}", (), "synth.parts.day"),
+        ("rule: A", ("synth.rule='A['",), "override \"synth.rule='A['\": rule A["),
+    ],
+)
+def test_a_pattern_that_is_refused_has_its_place(
+    rule: str, overrides: tuple[str, ...], place: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "output: run\ndata: {train: train.txt, val: val.txt}\n"
+        f"synth:\n  {rule}\n  fonts: fonts\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    synth = load(path, overrides).synth
+    assert synth
+    with pytest.raises(LinetuneError) as caught:
+        Rule.of(synth)
+    assert str(caught.value.where).removeprefix(f"{tmp_path}/") == place
 
 
 def test_what_breaks_the_rule_is_told() -> None:

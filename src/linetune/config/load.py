@@ -42,9 +42,13 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     tree = _parse(path)
     set_by = {_override(tree, override): override for override in overrides}
     try:
-        return Config.model_validate(tree, context={"folder": path.resolve().parent})
+        config = Config.model_validate(tree, context={"folder": path.resolve().parent})
     except ValidationError as error:
         raise ManyErrors([_explain(path, tree, problem, set_by) for problem in error.errors()]) from None
+    for number, pattern in enumerate(config.synth.rule if config.synth else ()):
+        # Whether texts can be drawn from it shows later.
+        pattern.stands(_where(path, tree, ["synth", "rule", number, "pattern"], set_by))
+    return config
 
 
 def save(config: Config, path: Path) -> None:
@@ -121,23 +125,7 @@ def _explain(
 ) -> LinetuneError:
     """A pydantic problem as one line: the file and line, or the override, and the key."""
     location = [part for part in problem["loc"] if isinstance(part, int) or not _is_tag(part)]
-    line = None
-    node = tree
-    for part in location:
-        lc = getattr(node, "lc", None)
-        try:
-            position = (lc.item(part) if isinstance(node, list) else lc.key(part)) if lc else None
-            node = node[part]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-        if position:
-            line = position[0] + 1
-    key = _named(tree, location)
-    where = f"{path}:{line}" if line else str(path)
-    for length in range(len(location), 0, -1):
-        if tuple(location[:length]) in set_by:
-            where = f"override {set_by[tuple(location[:length])]!r}"
-            break
+    key, where = _named(tree, location), _where(path, tree, location, set_by)
     if problem["type"] == "extra_forbidden":
         parents = [part for part in location[:-1] if isinstance(part, str)]
         model = _SECTIONS.get(parents[-1], Config) if parents else Config
@@ -149,6 +137,27 @@ def _explain(
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     return LinetuneError(f"{key}: {message}" if key else message, where)
+
+
+def _where(
+    path: Path, tree: Any, location: Sequence[str | int], set_by: Mapping[tuple[str | int, ...], str]
+) -> str:
+    """The file and line of a key, or of what it stands in; the override that set it."""
+    for length in range(len(location), 0, -1):
+        if tuple(location[:length]) in set_by:
+            return f"override {set_by[tuple(location[:length])]!r}"
+    line = None
+    node = tree
+    for part in location:
+        lc = getattr(node, "lc", None)
+        try:
+            position = (lc.item(part) if isinstance(node, list) else lc.key(part)) if lc else None
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+        if position:
+            line = position[0] + 1
+    return f"{path}:{line}" if line else str(path)
 
 
 def _named(tree: Any, location: Sequence[str | int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -161,8 +163,17 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 CheckName = Literal["iso6346", "vin", "luhn", "ean"]
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where something stands; settings are equal wherever they do."""
+
+    where: str | None = field(default=None, compare=False)
+
+
 class Pattern(Strict):
     """Texts of one form."""
+
+    _place: _Place = PrivateAttr(_Place())
 
     pattern: Annotated[str, Field(min_length=1, description="regular expression that the whole text follows")]
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
@@ -173,6 +184,15 @@ class Pattern(Strict):
         description="the check digit that every text carries: iso6346 (containers), vin (vehicles), "
         "luhn (cards, IMEI) or ean (EAN, UPC, GTIN); spaces and hyphens do not count",
     )
+
+    @property
+    def where(self) -> str | None:
+        """``file:line`` of the pattern, or the override, for messages; None where it comes from no file."""
+        return self._place.where
+
+    def stands(self, where: str) -> None:
+        """Note where the pattern stands, which changes nothing about it."""
+        self._place = _Place(where)
 
 
 def _patterns(value: Any) -> Any:

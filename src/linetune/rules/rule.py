@@ -51,7 +51,7 @@ class Rule:
         if isinstance(patterns, str):
             self._forms = [_Form(expand(patterns, parts or {}), None)]
         else:
-            self._forms = [_Form(expand(form.pattern, parts or {}), form.check) for form in patterns]
+            self._forms = [_formed(pattern, parts or {}) for pattern in patterns]
         self.alphabet = tuple(sorted({c for form in self._forms for c in form.alphabet}))
         """Every character that its texts can hold, in code-point order."""
         shares: list[float] = [1] * len(self._forms)
@@ -165,6 +165,16 @@ class _Form:
             if check.right(text) is None:
                 raise LinetuneError(f"{check.name} needs {check.shape}, the rule gives {text!r}", where)
         self.draw(source)
+
+
+def _formed(pattern: Pattern, parts: Mapping[str, str]) -> _Form:
+    """A pattern of a configuration; its place is told where it, and not a part, cannot be used."""
+    try:
+        return _Form(expand(pattern.pattern, parts), pattern.check)
+    except LinetuneError as error:
+        if pattern.where is None or str(error.where).startswith("synth.parts."):
+            raise
+        raise LinetuneError(error.what, f"{pattern.where}: {error.where}", error.hint) from None
 
 
 def identity(settings: Synth) -> dict[str, Any]:
