@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -10,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import Cli
 
 from linetune import records
 from linetune.charset import Charset
-from linetune.cli import main
 from linetune.config import Config
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
@@ -67,28 +66,18 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     return trained
 
 
-def linetune(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["linetune", *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
-
-
 def score(exact: float, lines: int = 400) -> Score:
     return Score(exact, -0.1, lines)
 
 
 def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
-    project: Path,
-    tmp_path: Path,
-    runs: list[Config],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    project: Path, tmp_path: Path, runs: list[Config], cli: Cli
 ) -> None:
     output = tmp_path / "curve"
     command = ("learning-curve", project / "linetune.yaml", "--output", output)
-    assert linetune(monkeypatch, *command, "--sizes", "6,3", "--json") == 0
-    printed = json.loads(capsys.readouterr().out)
+    done = cli(*command, "--sizes", "6,3", "--json")
+    assert done.code == 0
+    printed = json.loads(done.out)
     assert [point["crops"] for point in printed["points"]] == [3, 6, len(TEXTS)]
     assert [config.output.name for config in runs] == ["shared", "3", "6", str(len(TEXTS))]
     # The stage on rendered crops is trained once, and the others start from it.
@@ -111,18 +100,19 @@ def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
     ET.parse(output / "curve.svg")
 
     runs.clear()
-    assert linetune(monkeypatch, *command, "--sizes", "6,9") == 0
-    shown = capsys.readouterr()
+    shown = cli(*command, "--sizes", "6,9")
+    assert shown.code == 0
     assert [config.output.name for config in runs] == ["9"]
     assert "6: finished before" in shown.err
     assert [row.split()[1] for row in shown.out.splitlines() if row.startswith("│")] == ["6", "9", "13"]
     # Other settings would not be comparable.
-    assert linetune(monkeypatch, *command, "seed=7") == 2
-    assert "other settings or labels" in capsys.readouterr().err
+    refused = cli(*command, "seed=7")
+    assert refused.code == 2
+    assert "other settings or labels" in refused.err
 
 
 def test_an_interruption_leaves_what_is_finished(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     def interrupted(config: Config, **options: Any) -> object:
         if config.output.name == "6":
@@ -132,8 +122,7 @@ def test_an_interruption_leaves_what_is_finished(
     monkeypatch.setattr(curves, "train", interrupted)
     output = tmp_path / "curve"
     arguments = ("learning-curve", project / "linetune.yaml", "--output", output, "--sizes", "3,6")
-    assert linetune(monkeypatch, *arguments) == 130
-    capsys.readouterr()
+    assert cli(*arguments).code == 130
     points = json.loads((output / "curve.json").read_text("utf-8"))["points"]
     assert [point["crops"] for point in points] == [3]
     assert (output / "3/model.safetensors").exists()
@@ -149,30 +138,22 @@ def test_an_interruption_leaves_what_is_finished(
     ],
 )
 def test_mistakes_are_one_line(
-    project: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    told: str,
+    project: Path, tmp_path: Path, cli: Cli, arguments: list[str], told: str
 ) -> None:
     output = tmp_path / "curve"
-    assert (
-        linetune(monkeypatch, "learning-curve", project / "linetune.yaml", *arguments, "--output", output)
-        == 2
-    )
-    (line,) = capsys.readouterr().err.splitlines()
+    refused = cli("learning-curve", project / "linetune.yaml", *arguments, "--output", output)
+    assert refused.code == 2
+    (line,) = refused.err.splitlines()
     assert told in line
     assert not output.exists()
 
 
-def test_a_folder_of_something_else_is_left_alone(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_of_something_else_is_left_alone(project: Path, tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     command = ("learning-curve", project / "linetune.yaml", "--output", tmp_path, "--overwrite")
-    assert linetune(monkeypatch, *command) == 2
-    assert "holds files but no learning curve" in capsys.readouterr().err
+    refused = cli(*command)
+    assert refused.code == 2
+    assert "holds files but no learning curve" in refused.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from conftest import Cli
 
-from linetune.cli import main
 from linetune.config import Augment, Config, load
 from linetune.config.paddle import convert
 from linetune.errors import LinetuneError
@@ -94,28 +92,11 @@ EMPTY = ("./weights/PP-OCRv5_mobile_rec_pretrained.pdparams", "")
 SEED = Path(__file__).parents[2] / "shared" / "seed"
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Result]
-
-
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """``linetune from-paddle`` in the folder that PaddleOCR ran in."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["linetune", "from-paddle", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return Result(caught.value.code if isinstance(caught.value.code, int) else 0, out, err)
-
-    return run
+    return partial(cli, "from-paddle")
 
 
 def written(folder: Path, name: str, *changes: tuple[str, str]) -> Path:

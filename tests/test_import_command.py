@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Cli
 
 from linetune import image, records
-from linetune.cli import main
 from linetune.data.importers.folder import RECORD
 from linetune.data.importers.run import import_crops
 from linetune.data.naming import Names, safe
@@ -229,24 +229,15 @@ def test_damaged_sources_give_whole_imports_or_one_error(source: Path, tmp_path:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
-    """Runs ``linetune import``: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> list[str]:
-        monkeypatch.setattr(sys, "argv", ["linetune", "import", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return [str(caught.value.code or 0), *capsys.readouterr()]
-
-    return run
+def cli(cli: Cli) -> Cli:
+    """``linetune import``."""
+    return partial(cli, "import")
 
 
-def test_the_command_says_what_came_in_and_what_did_not(
-    source: Path, tmp_path: Path, cli: Callable[..., list[str]]
-) -> None:
+def test_the_command_says_what_came_in_and_what_did_not(source: Path, tmp_path: Path, cli: Cli) -> None:
     put_labels(source, "a.png", "none.png", "b.png")
     code, out, err = cli(source, "--to", tmp_path / "to")
-    assert (code, err) == ("0", "")
+    assert (code, err) == (0, "")
     assert out.splitlines() == [
         f"wrote {tmp_path / 'to' / 'labels.txt'} with 2 crops (paddleocr: label file: path<TAB>text)",
         "1 left out:",
@@ -260,12 +251,12 @@ def test_the_command_says_what_came_in_and_what_did_not(
     assert record["images"] == ["a.png", "b.png"]
     assert told.items() <= record.items()
     put_labels(source, "a.png", *(f"none{i}.png" for i in range(30)))
-    out = cli(source, "--to", tmp_path / "many")[1]
+    out = cli(source, "--to", tmp_path / "many").out
     assert "30 left out, the first 20 here and all in" in out
     assert len(out.splitlines()) == 22
 
 
-def test_mistakes_are_one_line(source: Path, tmp_path: Path, cli: Callable[..., list[str]]) -> None:
+def test_mistakes_are_one_line(source: Path, tmp_path: Path, cli: Cli) -> None:
     for arguments, message in (
         ((tmp_path / "none",), "none: no such file or folder"),
         ((source, "--format", "cvs"), "--format: no format 'cvs'; did you mean 'csv'?"),
@@ -276,9 +267,9 @@ def test_mistakes_are_one_line(source: Path, tmp_path: Path, cli: Callable[..., 
     ):
         code, out, err = cli(*arguments, "--to", tmp_path / "to")
         if message is None:
-            assert code == "0"
+            assert code == 0
             continue
-        assert (code, out) == ("2", "")
+        assert (code, out) == (2, "")
         assert err.startswith("error: ")
         assert message in err
         assert err.count("\n") == 1

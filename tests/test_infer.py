@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Cli
 from ruamel.yaml import YAML
 
 from linetune import records
@@ -161,22 +162,6 @@ def test_nothing_to_propose() -> None:
 # The command
 
 
-Cli = Callable[..., str]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """What the command line prints."""
-
-    def run(*arguments: object) -> str:
-        monkeypatch.setattr(sys, "argv", ["linetune", *map(str, arguments)])
-        with pytest.raises(SystemExit):
-            main()
-        return capsys.readouterr().out
-
-    return run
-
-
 def write_texts(path: Path, texts: list[str]) -> Path:
     records.write_labels(path, ((f"{i}.png", text) for i, text in enumerate(texts)))
     return path
@@ -185,7 +170,7 @@ def write_texts(path: Path, texts: list[str]) -> Path:
 def test_rule_proposes_yaml_to_paste(cli: Cli, tmp_path: Path) -> None:
     names = [f"it's {i * 37 % 1000:03}" for i in range(60)]
     train = write_texts(tmp_path / "train.txt", [*names, "??", *(f"-{i}" for i in range(20, 80))])
-    told = cli("rule", train)
+    told = cli("rule", train).out
     assert told == (
         "  rule:\n"
         "    - {pattern: '-[2-7][0-9]', weight: 60}\n"
@@ -196,7 +181,7 @@ def test_rule_proposes_yaml_to_paste(cli: Cli, tmp_path: Path) -> None:
     settings = YAML(typ="safe").load(f"synth:\n{told}  fonts: fonts\n  output: out\n")["synth"]
     rule = Rule.of(Synth.model_validate(settings))
     assert all(rule.matches(name) for name in names)
-    assert cli("rule", write_texts(tmp_path / "one.txt", ["A-1"])) == (
+    assert cli("rule", write_texts(tmp_path / "one.txt", ["A-1"])).out == (
         "  rule: '[A-Z]-[0-9]'\n# covers 1 of 1 labels\n"
     )
 
@@ -205,21 +190,21 @@ def test_rule_finds_a_check_digit(cli: Cli, tmp_path: Path) -> None:
     codes = [CHECKS["luhn"].right(f"{7919 * i % 1000000:06}0") or "" for i in range(40)]
     wrong = codes[3][:-1] + str((int(codes[3][-1]) + 1) % 10)
     train = write_texts(tmp_path / "train.txt", [*codes, wrong])
-    told = json.loads(cli("rule", train, "--json"))
+    told = json.loads(cli("rule", train, "--json").out)
     assert told["labels"] == 41
     assert told["rule"] == [{"pattern": "[0-9]{7}", "weight": 40, "check": "luhn"}]
     (missed,) = told["not_covered"]
     assert (missed["source"], missed["text"]) == (f"{train}:41", wrong)
     assert missed["reason"] == f"has a wrong check digit, luhn gives '{codes[3]}'"
-    assert "# all 40 labels of [0-9]{7} pass the luhn check\n" in cli("rule", train)
+    assert "# all 40 labels of [0-9]{7} pass the luhn check\n" in cli("rule", train).out
 
 
 def test_rule_leaves_out_what_is_rare(cli: Cli, tmp_path: Path) -> None:
     train = write_texts(tmp_path / "train.txt", [f"A{i}" for i in range(100, 150)] + ["x.x.x"] * 15)
-    few, many = (json.loads(cli("rule", train, "--least", n, "--json")) for n in (15, 16))
+    few, many = (json.loads(cli("rule", train, "--least", n, "--json").out) for n in (15, 16))
     assert len(few["not_covered"]) == 0
     assert len(many["not_covered"]) == 15
-    told = cli("rule", train, "--least", 16)
+    told = cli("rule", train, "--least", 16).out
     assert "#   and 5 more\n" in told
     assert f"{train}:60: " in told
     assert f"{train}:61: " not in told
@@ -228,7 +213,7 @@ def test_rule_leaves_out_what_is_rare(cli: Cli, tmp_path: Path) -> None:
 def test_rule_is_told_on_every_console(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plates = [f"{'京沪'[i % 2]}A{i * 7919 % 100000:05}" for i in range(40)]
     train = write_texts(tmp_path / "train.txt", [*plates, "😀"])
-    assert "rule: '[京沪]A[0-9]{5}'\n" in cli("rule", train)
+    assert "rule: '[京沪]A[0-9]{5}'\n" in cli("rule", train).out
     with io.TextIOWrapper(io.BytesIO(), "ascii") as out:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "argv", ["linetune", "rule", str(train)])

@@ -3,14 +3,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from conftest import Cli
 
 from linetune import image, records
-from linetune.cli import main
 from linetune.records import Line
 from linetune.report.suspects import path_in_file, summary, suspects_table
 from linetune.training import suspects
@@ -50,20 +49,12 @@ def project(
     return folder
 
 
-def linetune(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["linetune", *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
-
-
-def test_wrong_labels_come_first_and_nothing_is_changed(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_labels_come_first_and_nothing_is_changed(project: Path, tmp_path: Path, cli: Cli) -> None:
     before = (project / "labels.txt").read_bytes()
     config, output = project / "linetune.yaml", tmp_path / "out"
-    assert linetune(monkeypatch, "suspects", config, "--output", output, "--json") == 0
-    found = json.loads(capsys.readouterr().out)
+    done = cli("suspects", config, "--output", output, "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
     assert found["lines"] == len(TEXTS)
     first = {each["source"]: (each["text"], each["read"]) for each in found["disputed"][: len(WRONG)]}
     assert first == {f"{project / 'labels.txt'}:{i + 1}": (label, TEXTS[i]) for i, label in WRONG.items()}
@@ -81,21 +72,21 @@ def test_wrong_labels_come_first_and_nothing_is_changed(
     assert copied[0] == f"{rows[0][0]}\t{rows[0][2]}"
 
     # What was listed is not lost by a second look, unless that is wanted; the table is for people.
-    assert linetune(monkeypatch, "suspects", config, "--output", output) == 2
-    assert "--overwrite" in capsys.readouterr().err
-    assert linetune(monkeypatch, "suspects", config, "--output", output, "--overwrite", "--top", 1) == 0
-    out = capsys.readouterr().out
+    refused = cli("suspects", config, "--output", output)
+    assert refused.code == 2
+    assert "--overwrite" in refused.err
+    code, out, _ = cli("suspects", config, "--output", output, "--overwrite", "--top", 1)
+    assert code == 0
     assert f"{len(found['disputed'])} of {len(TEXTS)} labels are disputed" in out
     assert "7777" in out or "2199" in out
     assert len((output / "suspects.txt").read_text("utf-8").splitlines()) == 1
 
 
-def test_too_few_crops_for_the_folds_are_one_clear_error(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_too_few_crops_for_the_folds_are_one_clear_error(project: Path, tmp_path: Path, cli: Cli) -> None:
     config = project / "linetune.yaml"
-    assert linetune(monkeypatch, "suspects", config, "--folds", 25, "--output", tmp_path / "out") == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
+    refused = cli("suspects", config, "--folds", 25, "--output", tmp_path / "out")
+    assert refused.code == 2
+    (line,) = refused.err.strip().splitlines()
     assert line.startswith("error: 24 groups cannot make 25 ")
     assert not (tmp_path / "out").exists()
 
