@@ -146,6 +146,7 @@ def make_torchvision_importable() -> None:
 
 CLIENTS: dict[str, tuple[Callable[[Model, Path], Read], tuple[str, ...]]] = {
     "linetune": (by_linetune, ("torch",)),
+    "linetune, inference folder": (by_linetune_from("paddle", "inference"), ("torch", "paddlepaddle")),
     "linetune, .pdparams": (by_linetune_from("pdparams", "model.pdparams"), ("torch",)),
     "RapidOCR": (by_rapidocr, ("rapidocr", "onnxruntime")),
     "paddleocr": (by_paddleocr(False), ("paddleocr", "paddlepaddle")),

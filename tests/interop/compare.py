@@ -28,6 +28,7 @@ CLIENTS = {
     "linetune": "rapidocr",
     "RapidOCR": "rapidocr",
     "linetune, .pdparams": "rapidocr",
+    "linetune, inference folder": "paddleocr",
     "paddleocr": "paddleocr",
     "paddleocr, oneDNN": "paddleocr",
     "transformers after OpenCV": "transformers",
