@@ -438,6 +438,25 @@ def test_an_interruption_tells_what_is_kept(
         assert not differing(asked[-1], load_model(path).network.state_dict())
 
 
+def test_an_earlier_run_stays_until_a_better_model_takes_its_place(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    earlier = {"config.yaml": b"", "model.safetensors": b"good", "stages/1-a.safetensors": b"a", "mine": b"1"}
+    (tmp_path / "out/stages").mkdir(parents=True)
+    for name, content in earlier.items():
+        (tmp_path / "out" / name).write_bytes(content)
+    monkeypatch.setattr(runs, "train_stage", interrupted)
+    heard = Heard()
+    with pytest.raises(KeyboardInterrupt):
+        train(short(project, str(tmp_path / "out")), overwrite=True, reporter=heard)
+    files = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files} == earlier
+    assert heard.lines[-1] == f"{tmp_path / 'out'} holds the earlier run still: no stage was better yet"
+
+
 def test_an_interruption_of_the_set_up_leaves_an_earlier_run_unmentioned(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

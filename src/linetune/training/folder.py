@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,39 +37,61 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
         )
 
 
-def claim(folder: Path) -> Path:
-    """The run's folder, without an earlier run's files; what else lies there stays.
-
-    Raises:
-        LinetuneError: it cannot be made or cleared.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
-        for name in OWN_FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
-    except OSError as error:
-        raise LinetuneError(f"cannot use the run's folder ({error.strerror})", folder) from None
-    return folder
-
-
 @contextmanager
-def interruption_told(model: Path, untrained: str, reporter: Reporter) -> Iterator[None]:
-    """When the block is interrupted, say what its model file holds by then.
+def claimed(folder: Path, untrained: str, reporter: Reporter) -> Iterator[Path]:
+    """The run's folder while it is filled, without an earlier run's files; what else lies there stays.
+
+    The earlier run is set aside inside the folder. When the block fails or is interrupted before a model
+    was trained that is worth keeping, it comes back; otherwise it goes. An interruption is told what the
+    folder holds by then.
 
     Args:
-        model: the file.
+        folder: the folder.
         untrained: what the history calls the model that the run starts from.
         reporter: told.
+
+    Raises:
+        LinetuneError: the folder cannot be made or cleared.
     """
+    aside, model = folder / f"{secrets.token_hex(4)}.old", folder / "model.safetensors"
     try:
-        yield
-    except KeyboardInterrupt:
-        if model.exists():
-            name = load_model(model).history["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        replaced = _move(folder, aside)
+    except OSError as error:
+        raise LinetuneError(f"cannot use the run's folder ({error.strerror})", folder) from None
+    try:
+        yield folder
+    except BaseException as error:
+        name = load_model(model).history["name"] if model.exists() else untrained
+        if replaced and name == untrained:
+            _clear(folder)
+            _move(aside, folder)
+            aside.rmdir()
+            reporter.say(f"{folder} holds the earlier run still: no stage was better yet")
+            raise
+        if isinstance(error, KeyboardInterrupt) and model.exists():
             what = (
                 "the base model: no stage was better yet" if name == untrained else f"the best so far: {name}"
             )
             reporter.say(f"{model} holds {what}")
+        shutil.rmtree(aside, ignore_errors=True)
         raise
+    # No `finally`: where the process is killed, or the earlier run cannot come back, it is still there.
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> bool:
+    """Move a run's files, those that there are, into a folder made for them; whether there were any."""
+    there = [source / name for name in (*OWN_FILES, *OWN_FOLDERS) if (source / name).exists()]
+    if there:
+        target.mkdir(exist_ok=True)
+    for path in there:
+        path.rename(target / path.name)
+    return bool(there)
+
+
+def _clear(folder: Path) -> None:
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in OWN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -25,7 +25,7 @@ from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import estimate
-from linetune.training.folder import claim, interruption_told, refuse_taken
+from linetune.training.folder import claimed, refuse_taken
 from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import with_half_turns
@@ -123,7 +123,8 @@ def train(
 
     Args:
         config: the run.
-        overwrite: replace an earlier run in the same folder.
+        overwrite: replace an earlier run in the same folder, once a stage has given a better model than
+            the base model or the run has ended.
         skip_bad: go on without lines that cannot be used.
         reporter: told what happens; nobody by default.
 
@@ -139,13 +140,12 @@ def train(
         cache.check_writable()
     given = gather(config, skip_bad, reporter)
     config = with_half_turns(config, given.start, given.data.get("train", given.val), reporter)
-    folder = claim(config.output)
-    save(config, folder / "config.yaml")
-    given.start.charset.write(folder / "charset.txt")
-    result = RunResult(folder, unknown_characters=given.unknown, skipped=given.skipped)
+    result = RunResult(config.output, unknown_characters=given.unknown, skipped=given.skipped)
 
     untrained = f"{given.base.base_model}, limited to the charset"
-    with Journal(folder) as journal, interruption_told(result.model, untrained, reporter):
+    with claimed(config.output, untrained, reporter) as folder, Journal(folder) as journal:
+        save(config, folder / "config.yaml")
+        given.start.charset.write(folder / "charset.txt")
         setting = Setting(given.start.charset, given.val, config.seed, device, dtype, journal, reporter)
 
         def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
