@@ -1,4 +1,4 @@
-"""One program reads every crop alone; started by compare.py in the environment that has the program.
+"""One program reads every crop; started by compare.py in the environment that has the program.
 
     python tests/interop/client.py CLIENT MODEL LABELS ANSWERS.json
 
@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from linetune.export.formats import FORMATS
 from linetune.records import read_labels
 from linetune.weights.store import Model
 
-Read = Callable[[Path], tuple[str, float]]
-"""An image file to its text and confidence."""
+Reading = tuple[str, float]
+"""Text and confidence."""
+Read = Callable[[Sequence[Path]], list[Reading]]
+"""Image files to what is read on them."""
 
 
 def main(client: str, model: str, labels: Path, answers: Path) -> None:
@@ -34,20 +36,25 @@ def main(client: str, model: str, labels: Path, answers: Path) -> None:
     opened, packages = CLIENTS[client]
     with tempfile.TemporaryDirectory() as folder:
         read = opened(Recogniser.load(model).model, Path(folder))
-        readings = [read(line.image) for line in read_labels(labels)]
+        readings = read([line.image for line in read_labels(labels)])
     versions = {package: version(package) for package in packages}
     answers.write_text(json.dumps({"readings": readings, "versions": versions}), encoding="utf-8")
+
+
+def one_by_one(read: Callable[[Path], Reading]) -> Read:
+    """A client that reads one image file a call."""
+    return lambda paths: [read(path) for path in paths]
 
 
 def by_linetune(model: Model, folder: Path) -> Read:
     """The model itself."""
     recogniser = Recogniser(model)
 
-    def read(path: Path) -> tuple[str, float]:
+    def read(path: Path) -> Reading:
         (reading,) = recogniser.read([path])
         return reading.text, reading.confidence
 
-    return read
+    return one_by_one(read)
 
 
 def by_linetune_from(name: str, file: str) -> Callable[[Model, Path], Read]:
@@ -74,11 +81,11 @@ def by_rapidocr(model: Model, folder: Path) -> Read:
     }
     engine: Any = RapidOCR(params=params)
 
-    def read(path: Path) -> tuple[str, float]:
+    def read(path: Path) -> Reading:
         result = engine(str(path), use_det=False, use_cls=False, use_rec=True)
         return result.txts[0], float(result.scores[0])
 
-    return read
+    return one_by_one(read)
 
 
 def by_paddleocr(onednn: bool) -> Callable[[Model, Path], Read]:
@@ -96,17 +103,17 @@ def by_paddleocr(onednn: bool) -> Callable[[Model, Path], Read]:
             cpu_threads=1,
         )
 
-        def read(path: Path) -> tuple[str, float]:
+        def read(path: Path) -> Reading:
             (result,) = client.predict(str(path), batch_size=1)
             return result["rec_text"], float(result["rec_score"])
 
-        return read
+        return one_by_one(read)
 
     return opened
 
 
-def by_transformers(resized: bool) -> Callable[[Model, Path], Read]:
-    """transformers, with its image processor's own resizing or after OpenCV's."""
+def by_transformers(resized: bool, size: int = 1) -> Callable[[Model, Path], Read]:
+    """transformers, with its image processor's own resizing or after OpenCV's, so many crops at a time."""
 
     def opened(model: Model, folder: Path) -> Read:
         import torch
@@ -117,18 +124,31 @@ def by_transformers(resized: bool) -> Callable[[Model, Path], Read]:
         FORMATS["hf"].export(model, folder / "hf", ())
         theirs, processor = load_in_transformers(folder / "hf")
 
-        def read(path: Path) -> tuple[str, float]:
-            crop = image.read(path)
-            rgb = np.ascontiguousarray((image.resize(crop) if resized else crop)[..., ::-1])
-            inputs = processor(images=[rgb], do_resize=not resized, return_tensors="pt")
-            with torch.inference_mode():
-                out = theirs(**inputs)
-            (found,) = processor.post_process_text_recognition(out)
-            return found["text"], float(found["score"])
+        def read(paths: Sequence[Path]) -> list[Reading]:
+            crops = [image.read(path) for path in paths]
+            rgb = [np.ascontiguousarray((image.resize(c) if resized else c)[..., ::-1]) for c in crops]
+            readings: list[Reading] = [("", 0.0)] * len(rgb)
+            for members in batches([each.shape[1] for each in rgb], size, resized):
+                chosen = [rgb[i] for i in members]
+                inputs = processor(images=chosen, do_resize=not resized, return_tensors="pt")
+                with torch.inference_mode():
+                    out = theirs(**inputs)
+                for i, found in zip(members, processor.post_process_text_recognition(out), strict=True):
+                    readings[i] = found["text"], float(found["score"])
+            return readings
 
         return read
 
     return opened
+
+
+def batches(widths: Sequence[int], size: int, resized: bool) -> Iterator[list[int]]:
+    """Numbers of the images to read together; resized ones that are wider than the padding stay alone."""
+    alone = [i for i, width in enumerate(widths) if resized and width > image.MIN_WIDTH]
+    others = [i for i in range(len(widths)) if i not in alone]
+    yield from ([i] for i in alone)
+    for start in range(0, len(others), size):
+        yield others[start : start + size]
 
 
 def make_torchvision_importable() -> None:
@@ -153,6 +173,8 @@ CLIENTS: dict[str, tuple[Callable[[Model, Path], Read], tuple[str, ...]]] = {
     "paddleocr, oneDNN": (by_paddleocr(True), ("paddleocr", "paddlepaddle")),
     "transformers after OpenCV": (by_transformers(True), ("transformers", "torch")),
     "transformers": (by_transformers(False), ("transformers", "torchvision")),
+    "transformers in eights after OpenCV": (by_transformers(True, 8), ("transformers", "torch")),
+    "transformers in eights": (by_transformers(False, 8), ("transformers", "torchvision")),
 }
 """By name: what exports, opens and reads, and the packages whose versions matter."""
 
