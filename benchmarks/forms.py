@@ -40,7 +40,7 @@ from linetune.models.reparam import ConvBN, RepLayer
 from linetune.records import Line, read_labels
 from linetune.training.journal import Journal
 from linetune.training.reporter import Silent
-from linetune.training.stage import Setting, train_stage, validate
+from linetune.training.stage import Setting, scored, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
 
@@ -86,7 +86,7 @@ def main() -> None:
     calibration, _ = collate([shown[i] for i in range(0, len(lines), len(lines) // 64 + 1)])
     val = load_dataset(read_labels(options.val), None)
     trial = Trial(start, lines, charset, val, options.epochs, options.batch, options.rate, calibration)
-    before = validate(start, val, charset).exact_match
+    before = scored(start.run, val, charset).exact_match
     title = (
         f"{len(lines)} crops, {options.epochs} epochs, batches of {options.batch}, {options.seeds} seeds; "
         f"validation ({len(val)}) before: {before:.1%}"
@@ -116,7 +116,7 @@ def plain(trial: Trial, seed: int) -> tuple[float, float]:
         learning_rate=PLAIN_RATE,
         augment=True,
         seed=seed,
-        after_epoch=lambda epoch: scores.append(validate(network, trial.val, trial.charset).exact_match),
+        after_epoch=lambda epoch: scores.append(scored(network.run, trial.val, trial.charset).exact_match),
     )
     return max(scores), rate
 

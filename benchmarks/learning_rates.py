@@ -25,7 +25,7 @@ from linetune.records import read_labels
 from linetune.training import optimiser
 from linetune.training.journal import Journal
 from linetune.training.reporter import Silent
-from linetune.training.stage import Setting, train_stage, validate
+from linetune.training.stage import Setting, scored, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
 
@@ -38,7 +38,7 @@ def main(train: Path, val: Path) -> None:
     charset = Charset.collect(line.text for line in lines)
     data, held_out = load_dataset(lines, charset), load_dataset(read_labels(val), None)
     start = with_charset(load_base("PP-OCRv5_mobile_rec"), charset).model.network
-    before = validate(start, held_out, charset).exact_match
+    before = scored(start.run, held_out, charset).exact_match
     title = f"{len(data)} crops, one epoch; before it {before:.1%} of {len(held_out)}"
     table = Table("learning rates", "rate", "val exact", "seconds", title=title)
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:

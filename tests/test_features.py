@@ -16,6 +16,7 @@ from linetune.config import Stage
 from linetune.config.schema import Augment
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.errors import LinetuneError
+from linetune.models.both_ways import BothWays
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.records import read_labels
@@ -241,14 +242,15 @@ def test_old_features_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-def test_held_out_features_are_read_as_the_images_would_be(network: Network, data: Dataset) -> None:
-    held = HeldOutFeatures(network, data.crops)
-    members = np.concatenate([numbers for numbers, _ in held.batches()])
-    assert sorted(members.tolist()) == list(range(len(TEXTS)))
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_held_out_features_are_read_as_the_images_would_be(
+    network: Network, data: Dataset, upside_down: bool
+) -> None:
     from linetune.decode.read import read_batches, read_crops
 
-    expected = read_crops(network.run, data.crops, CHARSET)
+    data = data.half_turned(np.arange(len(data)) % 2 == 0)
+    held = HeldOutFeatures(network, data.crops, upside_down)
+    expected = read_crops((BothWays(network) if upside_down else network).run, data.crops, CHARSET)
     for _ in range(2):
-        probabilities = ((numbers, network.run_features(batch)) for numbers, batch in held.batches())
-        found = read_batches(probabilities, CHARSET, len(data))
+        found = read_batches(held.read(network), CHARSET, len(data))
         assert [reading.text for reading in found] == [reading.text for reading in expected]

@@ -8,10 +8,9 @@ import pytest
 
 from linetune import image, records
 from linetune.charset import Charset
-from linetune.config.schema import STANDARD, Config
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.records import read_labels
-from linetune.training.orientation import turned_share, with_half_turns
+from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
@@ -50,58 +49,42 @@ def crops(tmp_path: Path, make_crops: Callable[[Path, Sequence[str]], Path]) -> 
     return make
 
 
-def config(tmp_path: Path, half_turn: float | str) -> Config:
-    augment = STANDARD.model_copy(update={"half_turn": half_turn})
-    stage = {"name": "real", "data": "train", "epochs": 1, "learning_rate": 1e-4, "augment": augment}
-    data = {"train": "train.txt", "val": "val.txt"}
-    return Config.model_validate({"output": str(tmp_path), "data": data, "stages": [stage]})
-
-
-def test_crops_upside_down_are_counted(model: Model, crops: Callable[[int], Dataset]) -> None:
-    assert turned_share(model, crops(3)) == pytest.approx(1 / 3, abs=0.03)
-
-
-def test_auto_turns_as_many_in_training_as_stand_upside_down(
-    model: Model, crops: Callable[[int], Dataset], tmp_path: Path
+@pytest.mark.parametrize(("every", "many"), [(3, True), (1000, False)])
+def test_crops_upside_down_are_noticed(
+    model: Model, crops: Callable[[int], Dataset], every: int, many: bool
 ) -> None:
     told = Told()
-    settled = with_half_turns(config(tmp_path, "auto"), model, crops(3), told)
-    assert settled.stages[0].augment.turned == pytest.approx(1 / 3, abs=0.03)
-    assert "33% of the real crops stand upside down" in told.said[0]
+    assert any_upside_down(model, crops(every), told) is many
+    share = "33%" if many else "2%"
+    assert told.said == [f"about {share} of the real crops stand upside down"]
 
 
-def test_auto_turns_none_where_nearly_all_stand_upright(
-    model: Model, crops: Callable[[int], Dataset], tmp_path: Path
-) -> None:
-    told = Told()
-    settled = with_half_turns(config(tmp_path, "auto"), model, crops(1000), told)
-    assert settled.stages[0].augment.half_turn == 0
-    assert told.said == ["about 2% of the real crops stand upside down, so half_turn: auto is 0"]
+def test_they_are_turned_upright_and_the_others_left(model: Model, crops: Callable[[int], Dataset]) -> None:
+    given, told = crops(3), Told()
+    upright = stood_upright(model, given, told)
+    assert told.said == [f"14 of {len(TEXTS)} real crops are turned upright for training"]
+    for number, (before, after) in enumerate(zip(given.crops, upright.crops, strict=True)):
+        assert np.array_equal(after, image.half_turned(before) if number % 3 == 0 else before)
+    assert upright.texts == given.texts
 
 
-def test_a_number_stays_what_it_is(model: Model, crops: Callable[[int], Dataset], tmp_path: Path) -> None:
-    asked = config(tmp_path, 0.5)
-    assert with_half_turns(asked, model, crops(3), Told()) == asked
-
-
-def test_crops_whose_labels_the_model_cannot_write_count_as_upright(
+def test_crops_whose_labels_the_model_cannot_write_stay_as_they_are(
     model: Model, crops: Callable[[int], Dataset]
 ) -> None:
-    unknown = with_charset(model, Charset.collect(["%"])).model
-    assert turned_share(unknown, crops(3)) == 0
+    given = crops(3)
+    unknown, told = with_charset(model, Charset.collect(["%"])).model, Told()
+    assert not any_upside_down(unknown, given, told)
+    assert told.said == ["the base model cannot tell which way up the real crops stand"]
+    for before, after in zip(given.crops, stood_upright(unknown, given, told).crops, strict=True):
+        assert np.array_equal(before, after)
 
 
-def test_a_model_that_cannot_tell_keeps_some_half_turns(model: Model, tmp_path: Path) -> None:
-    unreadable = tmp_path / "noise"
-    unreadable.mkdir()
+def test_a_crop_that_reads_either_way_stays_as_it_is(model: Model, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    for number in range(8):
-        noise = rng.integers(0, 255, (40, 40, 3), np.uint8)
-        # Equal either way up, so that no reading can prefer one.
-        image.write(unreadable / f"{number}.png", np.maximum(noise, noise[::-1, ::-1]))
-    records.write_labels(unreadable / "labels.txt", [(f"{number}.png", "A127") for number in range(8)])
-    crops = load_dataset(read_labels(unreadable / "labels.txt"), None)
-    assert turned_share(model, crops) is None
-    told = Told()
-    assert with_half_turns(config(tmp_path, "auto"), model, crops, told).stages[0].augment.half_turn == 0.1
-    assert told.said == ["the base model reads the real crops either way up, so half_turn: auto is 0.1"]
+    noise = rng.integers(0, 255, (40, 40, 3), np.uint8)
+    image.write(tmp_path / "0.png", np.maximum(noise, image.half_turned(noise)))
+    records.write_labels(tmp_path / "labels.txt", [("0.png", "A127")])
+    given, told = load_dataset(read_labels(tmp_path / "labels.txt"), None), Told()
+    assert not any_upside_down(model, given, told)
+    stood_upright(model, given, told)
+    assert told.said[-1] == "0 of 1 real crops are turned upright for training"

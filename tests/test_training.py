@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from linetune import image, records
 from linetune.charset import Charset
 from linetune.cli import main
 from linetune.cli.train import train as train_command
@@ -629,13 +630,20 @@ def test_a_cache_that_cannot_be_written_stops_a_run_before_it_touches_an_earlier
     assert (tmp_path / "out/model.onnx").read_bytes() == b"good"
 
 
-def test_a_run_that_turned_crops_tries_to_read_both_ways_up(project: Path, tmp_path: Path) -> None:
+def test_a_run_whose_crops_stand_upside_down_reads_both_ways_up(project: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "turned.txt"
+    given = read_labels(project / "real/labels.txt")
+    for number, line in enumerate(given):
+        crop = image.read(line.image)
+        image.write(tmp_path / f"{number}.png", image.half_turned(crop) if number % 2 else crop)
+    records.write_labels(labels, [(f"{number}.png", line.text) for number, line in enumerate(given)])
     stage = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-3}
-    result = train(short(project, str(tmp_path / "out"), stages=[stage | {"augment": {"half_turn": 0.2}}]))
-    trained = [row for row in result.rows if row.name == "stage head"]
-    if result.best == result.rows[1].name:
-        assert len(result.rows) == 3
-    else:
-        assert result.rows[-1].name == "stage head, both ways up"
-    assert load_model(result.model).both_ways == result.best.endswith("both ways up")
-    assert len(trained) == 1
+    data = {"train": labels, "val": project / "val/labels.txt"}
+    for both_ways, expected in (("auto", True), (False, False)):
+        heard = Heard()
+        config = short(project, str(tmp_path / "out"), data=data, stages=[stage], both_ways=both_ways)
+        result = train(config, reporter=heard, overwrite=True)
+        assert any("turned upright for training" in line for line in heard.lines) is expected
+        kept = load_model(result.folder / "stages/1-head.safetensors")
+        assert kept.both_ways is expected
+        assert load(result.folder / "config.yaml").both_ways is expected

@@ -47,7 +47,7 @@ def resample(
     x = (torch.arange(width, device=images.device) + 0.5) / new_own * 2 - 1
     y, x = y.expand(batch, height, width), x.expand(batch, height, width)
 
-    turn = draws.gate("half_turn", augment.turned).view(-1, 1, 1)
+    turn = draws.gate("half_turn", augment.half_turn).view(-1, 1, 1)
     x, y = torch.where(turn, -x, x), torch.where(turn, -y, y)
 
     gate = draws.gate("warp", augment.warp).view(-1, 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from typing import overload
 
@@ -49,6 +49,13 @@ class Dataset:
     def crops(self) -> Sequence[Crop]:
         """The crops as images."""
         return _Crops(self.columns)
+
+    def half_turned(self, which: NDArray[np.bool_]) -> Dataset:
+        """The same with those crops turned by half, the labels as they are."""
+        columns = (
+            self.columns[i][::-1, ::-1] if turn else self.columns[i] for i, turn in enumerate(which.tolist())
+        )
+        return replace(self, columns=Packed.write(columns, ROW, np.uint8))
 
     def __add__(self, other: Dataset) -> Dataset:
         parts = (self, other)

@@ -30,15 +30,24 @@ class BothWays(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        probabilities: Tensor = self.network(torch.cat((images, turned(images)))).softmax(2)
-        upright, upside_down = probabilities.chunk(2)
-        surer = confidence(upside_down) > confidence(upright) + MARGIN
-        return torch.where(surer.view(-1, 1, 1), upside_down, upright)
+        return surer(self.network(both_ways(images)).softmax(2))
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities of packed images, as :meth:`Network.run` gives them."""
         images = torch.from_numpy(batch).to(self.network.device, memory_format=torch.channels_last)
         return self.network.evaluated(self, images)
+
+
+def both_ways(images: Tensor) -> Tensor:
+    """Packed images (batch, 3, height, width) as they stand, and after them each turned: (2 batch, ...)."""
+    return torch.cat((images, turned(images)))
+
+
+def surer(probabilities: Tensor) -> Tensor:
+    """Class probabilities of the surer way up, of those (2 batch, frames, classes) of :func:`both_ways`."""
+    upright, upside_down = probabilities.chunk(2)
+    turn = confidence(upside_down) > confidence(upright) + MARGIN
+    return torch.where(turn.view(-1, 1, 1), upside_down, upright)
 
 
 def turned(images: Tensor) -> Tensor:

@@ -102,11 +102,6 @@ class Network(nn.Module):
         images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
         return self.evaluated(lambda inputs: self(inputs).softmax(2), images)
 
-    def run_features(self, features: Tensor) -> NDArray[np.float32]:
-        """Class probabilities of the backbone's features (batch, channels, 1, frames), in evaluation mode."""
-        inputs = features.to(self.device, torch.float32)
-        return self.evaluated(lambda inputs: self.classify(inputs).softmax(2), inputs)
-
     def evaluated(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
         """What a function of this network gives, in evaluation mode."""
         training = self.training

@@ -24,6 +24,7 @@ from linetune.decode.read import deployed_batches
 from linetune.device import autocast, piece_size, to_device
 from linetune.errors import LinetuneError
 from linetune.image import Crop
+from linetune.models.both_ways import both_ways, surer
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned, Step
 
@@ -132,31 +133,43 @@ class FeatureBatches:
 
 
 class HeldOutFeatures:
-    """The features of crops that a stage with a frozen backbone is validated on, epoch after epoch."""
+    """The features of crops that a stage with a frozen backbone is validated on, epoch after epoch.
 
-    def __init__(self, network: Network, crops: Sequence[Crop]) -> None:
+    Args:
+        network: whose backbone computes them.
+        crops: BGR uint8 images.
+        upside_down: those of each crop turned by half as well, for reading both ways up.
+    """
+
+    def __init__(self, network: Network, crops: Sequence[Crop], upside_down: bool) -> None:
         self._members = list[NDArray[np.int64]]()
         self._device = network.device
+        self._both_ways = upside_down
 
         def batches() -> Iterator[NDArray[np.generic]]:
             for members, batch in deployed_batches(crops):
                 self._members.append(members)
-                yield from _packed(
-                    _features(network, to_device(torch.from_numpy(batch), self._device), torch.float32)
-                )
+                images = to_device(torch.from_numpy(batch), self._device)
+                images = both_ways(images) if upside_down else images
+                yield from _packed(_features(network, images, torch.float32))
 
         self._features = Packed.write(batches(), (network.backbone.channels,), np.float32)
         self._features.settle(self._device)
 
-    def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        """(crop numbers, features) of all crops, batched as in deployment."""
+    def read(self, network: Network) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """(crop numbers, class probabilities) of all crops by the network's neck and head."""
+
+        def classify(features: Tensor) -> Tensor:
+            probabilities = network.classify(features).softmax(2)
+            return surer(probabilities) if self._both_ways else probabilities
+
         start = 0
         for members in self._members:
-            records = [(start + i,) for i in range(len(members))]
-            start += len(members)
-            frames = int(self._features.lengths[records[0][0]])
-            features = self._features.gather(records, frames, self._device)
-            yield members, _restored(features, torch.float32)
+            end = start + len(members) * (2 if self._both_ways else 1)
+            frames = int(self._features.lengths[start])
+            packed = self._features.gather([(i,) for i in range(start, end)], frames, self._device)
+            start = end
+            yield members, network.evaluated(classify, _restored(packed, torch.float32))
 
 
 def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from linetune.charset import Charset, show
@@ -58,8 +58,6 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
 
     charset = charset_of(config, (line.text for some in lines.values() for line in some))
     transfer = with_charset(base, charset)
-    # Whether it pays to read both ways up is found out anew at the end.
-    start = replace(transfer.model, both_ways=False)
     known = len(charset) - len(transfer.unknown)
     reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
     if transfer.unknown:
@@ -74,7 +72,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
     for name, dataset in held.items():
         _tell_unreadable(name, dataset, charset, reporter)
-    given = Given(base, start, transfer.unknown, data, held["val"], held.get("test"))
+    given = Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"))
     if given.skipped:
         reporter.say(f"going on without {given.skipped} lines that cannot be used")
     return given

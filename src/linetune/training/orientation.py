@@ -1,4 +1,4 @@
-"""How many of the real crops stand upside down, and ``half_turn: auto`` set by it."""
+"""Real crops that stand upside down: found by their labels, and turned upright before training."""
 
 from __future__ import annotations
 
@@ -8,88 +8,79 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from linetune.config.schema import Config
 from linetune.data.dataset import Dataset
 from linetune.decode.read import deployed_batches
-from linetune.image import Crop, half_turned
+from linetune.image import Crop
+from linetune.models.both_ways import both_ways
 from linetune.records import spread
 from linetune.training.losses import ctc_losses
 from linetune.training.reporter import Reporter, count
 from linetune.weights.store import Model
 
-MOST = 200
-"""Crops that are looked at: the share within 5 points, in a few seconds."""
+SAMPLE = 200
+"""Crops that are looked at to find how many stand upside down: the share within 5 points, in seconds."""
 DECIDED = 1.0
 """Least difference of log-likelihoods; with less, a crop reads either way (0, 8, I) or not at all."""
 CLEAR = 0.5
 """Least share of decided crops; with fewer, the model reads them either way up, having been trained to."""
-EITHER = 0.1
-"""``half_turn: auto`` where the model cannot tell: it keeps what it can."""
 LEAST = 0.03
-"""Share from which crops are turned in training; below, it may be a few bad labels."""
+"""Share from which crops are turned; below, it may be a few bad labels."""
 
 
-def with_half_turns(config: Config, model: Model, crops: Dataset, reporter: Reporter) -> Config:
-    """The configuration with a number for every ``half_turn: auto``.
+def any_upside_down(model: Model, crops: Dataset, reporter: Reporter) -> bool:
+    """Whether so many crops stand upside down that it pays to deal with them; says how many.
 
     Args:
-        config: the run.
         model: the base model with the run's charset, on the CPU.
         crops: real ones.
         reporter: told what was found.
     """
-    if all(stage.augment.half_turn != "auto" for stage in config.stages):
-        return config
-    share = turned_share(model, crops, lambda total: count(reporter, "which way up", total))
-    if share is None:
-        half_turn, found = EITHER, "the base model reads the real crops either way up"
-    else:
-        half_turn = round(share, 2) if share >= LEAST else 0.0
-        found = f"about {share:.0%} of the real crops stand upside down"
-    reporter.say(f"{found}, so half_turn: auto is {half_turn:g}")
-    stages = [
-        stage.model_copy(update={"augment": stage.augment.model_copy(update={"half_turn": half_turn})})
-        if stage.augment.half_turn == "auto"
-        else stage
-        for stage in config.stages
-    ]
-    return config.model_copy(update={"stages": stages})
+    sample = spread(range(len(crops)), SAMPLE)
+    told = count(reporter, "which way up", len(sample))
+    gains = turn_gains(model, [crops.crops[i] for i in sample], [crops.texts[i] for i in sample], told)
+    clear = np.abs(gains) > DECIDED
+    if clear.mean() < CLEAR:
+        reporter.say("the base model cannot tell which way up the real crops stand")
+        return False
+    share = float((gains[clear] > 0).mean())
+    reporter.say(f"about {share:.0%} of the real crops stand upside down")
+    return share >= LEAST
 
 
-def turned_share(
-    model: Model,
-    crops: Dataset,
-    progress: Callable[[int], Callable[[int], None]] = lambda total: lambda done: None,
-) -> float | None:
-    """Share of crops, 0 to 1, whose label the model finds likelier when they are turned by half.
+def stood_upright(model: Model, crops: Dataset, reporter: Reporter) -> Dataset:
+    """The crops, with those turned by half that clearly stand upside down; says how many.
 
-    Only crops count whose label the model can write, and 0 is the share of none; None where most of
-    them do not speak clearly for one way.
+    A network that has learnt one way up alone is less sure of a line that stands on its head, so that
+    reading both ways up finds the right one more often; docs/log.md has the comparison.
+
+    Args:
+        model: the base model with the run's charset, on the CPU.
+        crops: real ones.
+        reporter: told what was done.
     """
-    texts = crops.texts
-    chosen = [i for i in spread(range(len(crops)), MOST) if not model.charset.missing(texts[i])]
-    if not chosen:
-        return 0.0
-    told = progress(2 * len(chosen))
-    labels = [model.charset.encode(texts[i]) for i in chosen]
-    upright = [crops.crops[i] for i in chosen]
-    turned = [half_turned(crop) for crop in upright]
-    # Infinite where no frames suffice, either way: the difference is no number, and speaks for neither.
-    losses = _losses(model, upright + turned, labels * 2, told).reshape(2, -1)
-    with np.errstate(invalid="ignore"):
-        gain = losses[0] - losses[1]
-    clear = np.abs(gain) > DECIDED
-    return float((gain[clear] > 0).mean()) if clear.mean() >= CLEAR else None
+    told = count(reporter, "turning upright", len(crops))
+    turned = turn_gains(model, crops.crops, crops.texts, told) > DECIDED
+    reporter.say(f"{turned.sum()} of {len(crops)} real crops are turned upright for training")
+    return crops.half_turned(turned)
 
 
-def _losses(
-    model: Model, crops: Sequence[Crop], labels: Sequence[Sequence[int]], told: Callable[[int], None]
+def turn_gains(
+    model: Model, crops: Sequence[Crop], texts: Sequence[str], progress: Callable[[int], None]
 ) -> NDArray[np.float64]:
-    losses, done = np.zeros(len(crops)), 0
+    """By how much the log-likelihood of each crop's label rises when the crop is turned by half.
+
+    0 where nothing can be said: the model cannot write the label, or there are too few frames for it.
+    """
+    gains, done = np.zeros(len(crops)), 0
     for members, batch in deployed_batches(crops):
         # Probabilities of exactly 0 would make every label with such a frame impossible.
-        likely = torch.from_numpy(model.network.run(batch)).clamp_min(1e-12).log()
-        losses[members] = ctc_losses(likely, [labels[i] for i in members])
+        probabilities = model.network.run(both_ways(torch.from_numpy(batch)).numpy())
+        likely = torch.from_numpy(probabilities).clamp_min(1e-12).log()
+        known = np.array([not model.charset.missing(texts[i]) for i in members])
+        labels = [model.charset.encode(texts[i]) if k else [] for i, k in zip(members, known, strict=True)]
+        losses = ctc_losses(likely, labels * 2).numpy().reshape(2, -1)
+        said = np.isfinite(losses).all(0) & known
+        gains[members[said]] = (losses[0] - losses[1])[said]
         done += len(members)
-        told(done)
-    return losses
+        progress(done)
+    return gains

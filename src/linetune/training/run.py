@@ -28,13 +28,10 @@ from linetune.training.estimate import estimate
 from linetune.training.folder import claimed, refuse_taken
 from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
-from linetune.training.orientation import with_half_turns
+from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, scored, train_stage
 from linetune.weights.store import Model, load_model, save_model
-
-BOTH_WAYS_GAIN = 0.01
-"""Least gain in exact match on validation, 0 to 1, for which crops are read both ways up."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +136,17 @@ def train(
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     given = gather(config, skip_bad, reporter)
-    config = with_half_turns(config, given.start, given.data.get("train", given.val), reporter)
+    config = with_both_ways(config, given, reporter)
     result = RunResult(config.output, unknown_characters=given.unknown, skipped=given.skipped)
 
     untrained = f"{given.base.base_model}, limited to the charset"
     with claimed(config.output, untrained, reporter) as folder, Journal(folder) as journal:
         save(config, folder / "config.yaml")
         given.start.charset.write(folder / "charset.txt")
-        setting = Setting(given.start.charset, given.val, config.seed, device, dtype, journal, reporter)
+        both_ways = config.both_ways is True
+        setting = Setting(
+            given.start.charset, given.val, config.seed, device, dtype, journal, reporter, both_ways
+        )
 
         def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
             model.network.to(device)
@@ -161,11 +161,11 @@ def train(
         reporter.progress("base model", 0, 2)
         row(f"{given.base.base_model}, untouched", given.base)
         reporter.progress("base model", 1, 2)
-        model = given.start
-        best = row(untrained, model)
-        before = _general_reading(model)
+        best = row(untrained, given.start)
+        before = _general_reading(given.start)
         reporter.progress("base model", 2, 2)
-        _keep(model, best, folder / "model.safetensors")
+        _keep(given.start, best, folder / "model.safetensors")
+        model = replace(given.start, both_ways=both_ways)
         for number, (stage, data, piece) in enumerate(stages):
             name = f"stage {stage.name}"
             keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
@@ -179,13 +179,6 @@ def train(
             if stage_row.val > best.val:
                 best = stage_row
                 _keep(model, stage_row, folder / "model.safetensors")
-        if _turned(config) and best.name != untrained:
-            model = replace(load_model(folder / "model.safetensors"), both_ways=True)
-            both_ways = row(f"{best.name}, both ways up", model)
-            if both_ways.val.exact_match >= best.val.exact_match + BOTH_WAYS_GAIN:
-                best = both_ways
-                _keep(model, best, folder / "model.safetensors")
-                reporter.say("every crop is read both ways up from now on, for twice the time")
         result.best = best.name
         result.general = _general(before, load_model(result.model), device)
         result.seconds = time.perf_counter() - started
@@ -195,10 +188,17 @@ def train(
     return result
 
 
-def _turned(config: Config) -> bool:
-    """Whether real crops may stand upside down, so that some were turned in training."""
-    rendered = bool(config.synth and config.synth.half_turn)
-    return rendered or any(stage.augment.turned for stage in config.stages)
+def with_both_ways(config: Config, given: Given, reporter: Reporter) -> Config:
+    """The configuration with ``both_ways: auto`` settled; where true, real crops are turned upright."""
+    real = given.data.get("train")
+    wanted = config.both_ways
+    if wanted == "auto":
+        wanted = any_upside_down(given.start, given.val if real is None else real, reporter)
+    if wanted:
+        reporter.say("every crop is read both ways up, for twice the time; both_ways: false reads it once")
+        if real is not None:
+            given.data["train"] = stood_upright(given.start, real, reporter)
+    return config.model_copy(update={"both_ways": wanted})
 
 
 def _general_reading(model: Model) -> Score | str:

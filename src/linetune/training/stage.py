@@ -19,6 +19,7 @@ from linetune.decode.read import Run, read_batches, read_crops
 from linetune.device import autocast, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
+from linetune.models.both_ways import BothWays
 from linetune.models.network import Network, new_guide
 from linetune.training.averaging import WeightAverage
 from linetune.training.batches import ImageBatches
@@ -58,6 +59,8 @@ class Setting:
     dtype: torch.dtype
     journal: Journal
     reporter: Reporter
+    both_ways: bool = False
+    """Whether validation crops are read both ways up, the surer reading counting."""
 
 
 def train_stage(
@@ -106,7 +109,7 @@ def train_stage(
         batches = FeatureBatches(network, images, views, setting.dtype, told)
         if batches.reused:
             setting.reporter.say(f"stage {stage.name}: trains on the features that an earlier run stored")
-        held_out = HeldOutFeatures(network, setting.val.crops)
+        held_out = HeldOutFeatures(network, setting.val.crops, setting.both_ways)
     best: Score | None = None
     best_epoch, best_state = 0, network.state_dict()
     step = step_before = epoch = seen = 0
@@ -164,7 +167,7 @@ def train_stage(
             setting.reporter.say(f"{where}: the loss became {loss_sum} in epoch {epoch}, stopped; {hint}")
             break
         epoch_ended = time.perf_counter()
-        now = validate(average.network, setting.val, setting.charset, held_out)
+        now = validate(average.network, setting, held_out)
         setting.journal.record(
             f"{stage.name} validation",
             step,
@@ -190,15 +193,13 @@ def train_stage(
     return StageResult(stage.name, best, best_epoch, epoch, time.perf_counter() - started)
 
 
-def validate(
-    network: Network, data: Dataset, charset: Charset, features: HeldOutFeatures | None = None
-) -> Score:
+def validate(network: Network, setting: Setting, features: HeldOutFeatures | None = None) -> Score:
     """Score a network with the deployment preprocessing, or from its frozen backbone's features."""
     if features is None:
-        return scored(network.run, data, charset)
-    batches = ((members, network.run_features(batch)) for members, batch in features.batches())
-    readings = read_batches(batches, charset, len(data))
-    return score([reading.text for reading in readings], data.texts)
+        reader = BothWays(network) if setting.both_ways else network
+        return scored(reader.run, setting.val, setting.charset)
+    readings = read_batches(features.read(network), setting.charset, len(setting.val))
+    return score([reading.text for reading in readings], setting.val.texts)
 
 
 def scored(run: Run, data: Dataset, charset: Charset) -> Score:
