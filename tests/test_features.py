@@ -242,15 +242,15 @@ def test_old_features_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-@pytest.mark.parametrize("upside_down", [False, True])
+@pytest.mark.parametrize("both_ways", [False, True])
 def test_held_out_features_are_read_as_the_images_would_be(
-    network: Network, data: Dataset, upside_down: bool
+    network: Network, data: Dataset, both_ways: bool
 ) -> None:
     from linetune.decode.read import read_batches, read_crops
 
     data = data.half_turned(np.arange(len(data)) % 2 == 0)
-    held = HeldOutFeatures(network, data.crops, upside_down)
-    expected = read_crops((BothWays(network) if upside_down else network).run, data.crops, CHARSET)
+    held = HeldOutFeatures(network, data.crops, both_ways)
+    expected = read_crops((BothWays(network) if both_ways else network).run, data.crops, CHARSET)
     for _ in range(2):
         found = read_batches(held.read(network), CHARSET, len(data))
         assert [reading.text for reading in found] == [reading.text for reading in expected]

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from linetune.training.reporter import Silent
 from linetune.training.run import train
 from linetune.training.stage import Setting, train_stage
 from linetune.weights.official import load_base
-from linetune.weights.store import load_model
+from linetune.weights.store import load_model, save_model
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 NAME = "PP-OCRv5_mobile_rec"
@@ -173,9 +174,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[
     """Validation says these exact matches, one an epoch; the weights it was asked about."""
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, data: Dataset, charset: Charset, features: object = None) -> Score:
+    def validate(net: Network, setting: Setting, features: object = None) -> Score:
         asked.append(state(net))
-        return Score(scores[len(asked) - 1], -1.0, len(data))
+        return Score(scores[len(asked) - 1], -1.0, len(setting.val))
 
     monkeypatch.setattr(stages, "validate", validate)
     return asked
@@ -422,11 +423,11 @@ def test_an_interruption_tells_what_is_kept(
     save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, data: Dataset, charset: Charset, features: object = None) -> Score:
+    def validate(net: Network, setting: Setting, features: object = None) -> Score:
         if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
-        return Score(1.0, float(len(asked)), len(data))  # beyond the base model, which may be perfect here
+        return Score(1.0, float(len(asked)), len(setting.val))  # beyond the base model, which may be perfect here
 
     monkeypatch.setattr(stages, "validate", validate)
     monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])
@@ -647,3 +648,30 @@ def test_a_run_whose_crops_stand_upside_down_reads_both_ways_up(project: Path, t
         kept = load_model(result.folder / "stages/1-head.safetensors")
         assert kept.both_ways is expected
         assert load(result.folder / "config.yaml").both_ways is expected
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_killed_run_leaves_the_better_model_behind_for_the_next(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: bool
+) -> None:
+    out = tmp_path / "out"
+    first = train(short(project, str(out)))
+    name = load_model(first.model).history["name"]
+    aside = out / "earlier-run"
+    aside.mkdir()
+    # What a process that was killed leaves: the run before it aside, its own files not all there yet.
+    for path in ("config.yaml", "charset.txt", "results.json", "model.safetensors", "stages"):
+        (out / path).rename(aside / path)
+    if trained:
+        save_model(replace(load_model(aside / "model.safetensors"), history={"name": "stage b"}), first.model)
+    with pytest.raises(LinetuneError, match="the folder holds a run already"):
+        train(short(project, str(out)))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train_stage", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(short(project, str(out)), overwrite=True)
+    assert load_model(first.model).history["name"] == ("stage b" if trained else name)
+    assert not aside.exists()

@@ -19,6 +19,14 @@ from pydantic import (
 )
 
 
+def _switch(value: Any) -> Any:
+    """A switch that may be left to the run, as one error instead of one for each kind of value."""
+    named = {"auto": "auto", "true": True, "false": False}
+    if str(value).lower() not in named:
+        raise ValueError("expected auto, true or false")
+    return named[str(value).lower()]
+
+
 class FromShell(str):
     """A value given on the command line, where paths are relative to the current folder."""
 
@@ -256,7 +264,8 @@ class Config(Strict):
     )
     charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
     both_ways: Annotated[
-        Literal["auto"] | bool,
+        bool | Literal["auto"],
+        BeforeValidator(_switch),
         Field(
             description="turn real crops that stand upside down upright for training, and read every crop "
             "both ways up, keeping the surer reading; auto: where 3 % or more of the real crops stand so"

@@ -12,14 +12,18 @@ from typing import Any
 
 from linetune import atomic, records
 from linetune.config.schema import Config
+from linetune.data.dataset import load_dataset
 from linetune.data.groups import group
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
-from linetune.records import Line, read_labels
+from linetune.records import Line, read_labels, spread
 from linetune.training.gather import charset_of, label_files, synthetic
+from linetune.training.orientation import SAMPLE, any_upside_down
 from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.run import train
+from linetune.weights.official import load_base
+from linetune.weights.transfer import with_charset
 
 RESULTS = "curve.json"
 SHARED = "shared"
@@ -133,8 +137,14 @@ def learning_curve(
     order = _order(lines, group_by, config.seed, reporter)
     texts = [line.text for path in label_files(config.stages) for line in read_labels(path)]
     texts += [line.text for line in (*lines, *synthetic(config, reporter)[0])]
-    charset_of(config, texts).write(output / "charset.txt")
+    charset = charset_of(config, texts)
+    charset.write(output / "charset.txt")
     settings: dict[str, Any] = {"charset": output / "charset.txt", "charset_space": False}
+    if config.both_ways == "auto":
+        # Once for all sizes, so that a few bad labels in a small one do not decide.
+        base = with_charset(load_base(config.base_model), charset).model
+        sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
+        settings["both_ways"] = any_upside_down(base, sample, reporter)
     curve = Curve(output)
 
     shared: dict[str, Any] = {"rows": []}

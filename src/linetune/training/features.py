@@ -24,7 +24,7 @@ from linetune.decode.read import deployed_batches
 from linetune.device import autocast, piece_size, to_device
 from linetune.errors import LinetuneError
 from linetune.image import Crop
-from linetune.models.both_ways import both_ways, surer
+from linetune.models import both_ways as ways
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned, Step
 
@@ -138,19 +138,19 @@ class HeldOutFeatures:
     Args:
         network: whose backbone computes them.
         crops: BGR uint8 images.
-        upside_down: those of each crop turned by half as well, for reading both ways up.
+        both_ways: keep those of each crop turned by half as well, and read the surer way up.
     """
 
-    def __init__(self, network: Network, crops: Sequence[Crop], upside_down: bool) -> None:
+    def __init__(self, network: Network, crops: Sequence[Crop], both_ways: bool) -> None:
         self._members = list[NDArray[np.int64]]()
         self._device = network.device
-        self._both_ways = upside_down
+        self._both_ways = both_ways
 
         def batches() -> Iterator[NDArray[np.generic]]:
             for members, batch in deployed_batches(crops):
                 self._members.append(members)
                 images = to_device(torch.from_numpy(batch), self._device)
-                images = both_ways(images) if upside_down else images
+                images = ways.both_ways(images) if both_ways else images
                 yield from _packed(_features(network, images, torch.float32))
 
         self._features = Packed.write(batches(), (network.backbone.channels,), np.float32)
@@ -161,7 +161,7 @@ class HeldOutFeatures:
 
         def classify(features: Tensor) -> Tensor:
             probabilities = network.classify(features).softmax(2)
-            return surer(probabilities) if self._both_ways else probabilities
+            return ways.surer(probabilities) if self._both_ways else probabilities
 
         start = 0
         for members in self._members:

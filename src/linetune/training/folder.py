@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,13 @@ from linetune.errors import LinetuneError
 from linetune.training.reporter import Reporter
 from linetune.weights.store import load_model
 
-OWN_FILES = ("config.yaml", "charset.txt", "journal.jsonl", "results.json", "model.safetensors", "model.onnx")
+# The model first: where one is still there, nothing was moved yet.
+OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "journal.jsonl", "results.json")
 OWN_FOLDERS = ("tensorboard", "stages")
+EARLIER = "earlier-run"
+"""Where a run waits that may be replaced."""
+UNTRAINED = "limited to the charset"
+"""How the name of the model ends that a run starts from."""
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:
@@ -27,7 +31,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     if not folder.is_dir():
         raise LinetuneError("the run's folder is a file", folder, "choose another output=")
     there = {path.name for path in folder.iterdir()}
-    if there and "config.yaml" not in there:
+    if there and not there & {"config.yaml", EARLIER}:
         raise LinetuneError("the folder holds files but no run", folder, "choose another output=")
     if there and not overwrite:
         raise LinetuneError(
@@ -53,20 +57,22 @@ def claimed(folder: Path, untrained: str, reporter: Reporter) -> Iterator[Path]:
     Raises:
         LinetuneError: the folder cannot be made or cleared.
     """
-    aside, model = folder / f"{secrets.token_hex(4)}.old", folder / "model.safetensors"
+    aside, model = folder / EARLIER, folder / "model.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replaced = _move(folder, aside)
+        _recover(folder, reporter)
     except OSError as error:
-        raise LinetuneError(f"cannot use the run's folder ({error.strerror})", folder) from None
+        raise _unusable(folder, error) from None
     try:
+        try:
+            _move(folder, aside)
+        except OSError as error:
+            raise _unusable(folder, error) from None
         yield folder
     except BaseException as error:
         name = load_model(model).history["name"] if model.exists() else untrained
-        if replaced and name == untrained:
-            _clear(folder)
-            _move(aside, folder)
-            aside.rmdir()
+        if aside.exists() and name == untrained:
+            _restore(folder)
             reporter.say(f"{folder} holds the earlier run still: no stage was better yet")
             raise
         if isinstance(error, KeyboardInterrupt) and model.exists():
@@ -76,18 +82,40 @@ def claimed(folder: Path, untrained: str, reporter: Reporter) -> Iterator[Path]:
             reporter.say(f"{model} holds {what}")
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    # No `finally`: where the process is killed, or the earlier run cannot come back, it is still there.
+    # No `finally`: where the earlier run cannot come back, it is still there.
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _move(source: Path, target: Path) -> bool:
-    """Move a run's files, those that there are, into a folder made for them; whether there were any."""
+def _recover(folder: Path, reporter: Reporter) -> None:
+    """Settle what a killed run left: its own model where one was trained, the run before it otherwise."""
+    if not (folder / EARLIER).is_dir():
+        return
+    model = folder / "model.safetensors"
+    if model.exists() and not load_model(model).history["name"].endswith(UNTRAINED):
+        shutil.rmtree(folder / EARLIER)
+        return
+    _restore(folder)
+    reporter.say(f"{folder} holds the run again that one that was killed had set aside")
+
+
+def _restore(folder: Path) -> None:
+    """Put the run that was set aside back in its place."""
+    _clear(folder)
+    _move(folder / EARLIER, folder)
+    (folder / EARLIER).rmdir()
+
+
+def _unusable(folder: Path, error: OSError) -> LinetuneError:
+    return LinetuneError(f"cannot use the run's folder ({error.strerror})", folder)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a run's files, those that there are, into a folder made for them."""
     there = [source / name for name in (*OWN_FILES, *OWN_FOLDERS) if (source / name).exists()]
     if there:
         target.mkdir(exist_ok=True)
     for path in there:
         path.rename(target / path.name)
-    return bool(there)
 
 
 def _clear(folder: Path) -> None:

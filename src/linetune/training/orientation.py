@@ -18,20 +18,24 @@ from linetune.training.reporter import Reporter, count
 from linetune.weights.store import Model
 
 SAMPLE = 200
-"""Crops that are looked at to find how many stand upside down: the share within 5 points, in seconds."""
+"""Crops that are looked at to find how many stand upside down: the share within 5 points."""
 DECIDED = 1.0
 """Least difference of log-likelihoods; with less, a crop reads either way (0, 8, I) or not at all."""
 CLEAR = 0.5
 """Least share of decided crops; with fewer, the model reads them either way up, having been trained to."""
 LEAST = 0.03
-"""Share from which crops are turned; below, it may be a few bad labels."""
+"""Share of the decided crops from which it pays to deal with them."""
+FEW = 3
+"""No more crops than these are a share of anything: they may be bad labels."""
 
 
 def any_upside_down(model: Model, crops: Dataset, reporter: Reporter) -> bool:
     """Whether so many crops stand upside down that it pays to deal with them; says how many.
 
+    Where the model cannot tell, what it does itself is the answer.
+
     Args:
-        model: the base model with the run's charset, on the CPU.
+        model: the base model with the run's charset.
         crops: real ones.
         reporter: told what was found.
     """
@@ -41,10 +45,10 @@ def any_upside_down(model: Model, crops: Dataset, reporter: Reporter) -> bool:
     clear = np.abs(gains) > DECIDED
     if clear.mean() < CLEAR:
         reporter.say("the base model cannot tell which way up the real crops stand")
-        return False
-    share = float((gains[clear] > 0).mean())
-    reporter.say(f"about {share:.0%} of the real crops stand upside down")
-    return share >= LEAST
+        return model.both_ways
+    turned = int((gains[clear] > 0).sum())
+    reporter.say(f"about {turned / clear.sum():.0%} of the real crops stand upside down")
+    return turned > FEW and turned >= LEAST * int(clear.sum())
 
 
 def stood_upright(model: Model, crops: Dataset, reporter: Reporter) -> Dataset:
@@ -54,12 +58,16 @@ def stood_upright(model: Model, crops: Dataset, reporter: Reporter) -> Dataset:
     reading both ways up finds the right one more often; docs/log.md has the comparison.
 
     Args:
-        model: the base model with the run's charset, on the CPU.
+        model: the base model with the run's charset; where it cannot tell, no crop is turned.
         crops: real ones.
         reporter: told what was done.
     """
     told = count(reporter, "turning upright", len(crops))
-    turned = turn_gains(model, crops.crops, crops.texts, told) > DECIDED
+    gains = turn_gains(model, crops.crops, crops.texts, told)
+    if (np.abs(gains) > DECIDED).mean() < CLEAR:
+        reporter.say("the base model cannot tell which way up the real crops stand, so none is turned")
+        return crops
+    turned = gains > DECIDED
     reporter.say(f"{turned.sum()} of {len(crops)} real crops are turned upright for training")
     return crops.half_turned(turned)
 

@@ -25,7 +25,7 @@ from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import estimate
-from linetune.training.folder import claimed, refuse_taken
+from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import any_upside_down, stood_upright
@@ -136,16 +136,17 @@ def train(
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     given = gather(config, skip_bad, reporter)
-    config = with_both_ways(config, given, reporter)
+    given.start.network.to(device)
+    config, given = with_both_ways(config, given, reporter)
     result = RunResult(config.output, unknown_characters=given.unknown, skipped=given.skipped)
 
-    untrained = f"{given.base.base_model}, limited to the charset"
+    untrained = f"{given.base.base_model}, {UNTRAINED}"
     with claimed(config.output, untrained, reporter) as folder, Journal(folder) as journal:
         save(config, folder / "config.yaml")
-        given.start.charset.write(folder / "charset.txt")
-        both_ways = config.both_ways is True
+        model = given.start
+        model.charset.write(folder / "charset.txt")
         setting = Setting(
-            given.start.charset, given.val, config.seed, device, dtype, journal, reporter, both_ways
+            model.charset, given.val, config.seed, device, dtype, journal, reporter, model.both_ways
         )
 
         def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
@@ -156,16 +157,14 @@ def train(
             journal.record("result", **result.rows[-1].as_dict())
             return result.rows[-1]
 
-        given.start.network.to(device)
         stages = _planned(config, given, setting)
         reporter.progress("base model", 0, 2)
         row(f"{given.base.base_model}, untouched", given.base)
         reporter.progress("base model", 1, 2)
-        best = row(untrained, given.start)
-        before = _general_reading(given.start)
+        best = row(untrained, model)
+        before = _general_reading(model)
         reporter.progress("base model", 2, 2)
-        _keep(given.start, best, folder / "model.safetensors")
-        model = replace(given.start, both_ways=both_ways)
+        _keep(model, best, folder / "model.safetensors")
         for number, (stage, data, piece) in enumerate(stages):
             name = f"stage {stage.name}"
             keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
@@ -188,17 +187,17 @@ def train(
     return result
 
 
-def with_both_ways(config: Config, given: Given, reporter: Reporter) -> Config:
-    """The configuration with ``both_ways: auto`` settled; where true, real crops are turned upright."""
-    real = given.data.get("train")
+def with_both_ways(config: Config, given: Given, reporter: Reporter) -> tuple[Config, Given]:
+    """``both_ways: auto`` settled; where it is true, the real crops to train on are turned upright."""
+    real = {name: data for name, data in given.data.items() if name != "synth"}
     wanted = config.both_ways
     if wanted == "auto":
-        wanted = any_upside_down(given.start, given.val if real is None else real, reporter)
+        wanted = any_upside_down(given.start, given.data.get("train", given.val), reporter)
     if wanted:
         reporter.say("every crop is read both ways up, for twice the time; both_ways: false reads it once")
-        if real is not None:
-            given.data["train"] = stood_upright(given.start, real, reporter)
-    return config.model_copy(update={"both_ways": wanted})
+        real = {name: stood_upright(given.start, data, reporter) for name, data in real.items()}
+    settled = config.model_copy(update={"both_ways": wanted})
+    return settled, replace(given, start=replace(given.start, both_ways=wanted), data=given.data | real)
 
 
 def _general_reading(model: Model) -> Score | str:
