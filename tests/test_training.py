@@ -427,7 +427,8 @@ def test_an_interruption_tells_what_is_kept(
         if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
-        return Score(1.0, float(len(asked)), len(setting.val))  # beyond the base model, which may be perfect here
+        # Beyond the base model, which may be perfect here.
+        return Score(1.0, float(len(asked)), len(setting.val))
 
     monkeypatch.setattr(stages, "validate", validate)
     monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])
