@@ -639,13 +639,16 @@ def test_a_run_whose_crops_stand_upside_down_reads_both_ways_up(project: Path, t
         crop = image.read(line.image)
         image.write(tmp_path / f"{number}.png", image.half_turned(crop) if number % 2 else crop)
     records.write_labels(labels, [(f"{number}.png", line.text) for number, line in enumerate(given)])
-    stage = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-3}
+    shutil.copy(labels, tmp_path / "more.txt")
+    stage = {"name": "head", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-3}
+    stage |= {"data": ["train", str(tmp_path / "more.txt")]}
     data = {"train": labels, "val": project / "val/labels.txt"}
     for both_ways, expected in (("auto", True), (False, False)):
         heard = Heard()
         config = short(project, str(tmp_path / "out"), data=data, stages=[stage], both_ways=both_ways)
         result = train(config, reporter=heard, overwrite=True)
-        assert any("turned upright for training" in line for line in heard.lines) is expected
+        turned = [line for line in heard.lines if line.endswith("turned upright for training")]
+        assert turned == ["4 of 8 real crops are turned upright for training"] * (2 if expected else 0)
         kept = load_model(result.folder / "stages/1-head.safetensors")
         assert kept.both_ways is expected
         assert load(result.folder / "config.yaml").both_ways is expected
