@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from linetune.charset import BLANK
+from linetune.device import piece_size
 from linetune.models.network import Network
 
 MARGIN = 0.01
@@ -35,7 +36,9 @@ class BothWays(nn.Module):
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities of packed images, as :meth:`Network.run` gives them."""
         images = torch.from_numpy(batch).to(self.network.device, memory_format=torch.channels_last)
-        return self.network.evaluated(self, images)
+        # Each crop is two images: batches stay of the size that the device is quick with.
+        pieces = images.split(max(1, piece_size(images.device, 2 * len(images)) // 2))
+        return np.concatenate([self.network.evaluated(self, piece) for piece in pieces])
 
 
 def both_ways(images: Tensor) -> Tensor:
