@@ -37,7 +37,7 @@ class BothWays(nn.Module):
         """Class probabilities of packed images, as :meth:`Network.run` gives them."""
         images = torch.from_numpy(batch).to(self.network.device, memory_format=torch.channels_last)
         # Each crop is two images: batches stay of the size that the device is quick with.
-        pieces = images.split(max(1, piece_size(images.device, 2 * len(images)) // 2))
+        pieces = torch.split(images, max(1, piece_size(images.device, 2 * len(images)) // 2))
         return np.concatenate([self.network.evaluated(self, piece) for piece in pieces])
 
 
