@@ -41,7 +41,7 @@ def any_upside_down(model: Model, crops: Dataset, reporter: Reporter) -> bool:
     """
     sample = spread(range(len(crops)), SAMPLE)
     told = count(reporter, "which way up", len(sample))
-    gains = turn_gains(model, [crops.crops[i] for i in sample], [crops.texts[i] for i in sample], told)
+    gains = turn_gains(model, [crops.crops[i] for i in sample], [crops.lines[i].text for i in sample], told)
     clear = np.abs(gains) > DECIDED
     if clear.mean() < CLEAR:
         reporter.say("the base model cannot tell which way up the real crops stand")
