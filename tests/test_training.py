@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import reduce
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,28 @@ def test_without_patience_every_epoch_runs(
     asked = scripted(monkeypatch, [0.5, 0.4, 0.3, 0.2])
     outcome = train_stage(network(charset), stage(epochs=4, freeze="backbone"), 0, data, setting)
     assert (len(asked), outcome.best_epoch) == (4, 1)
+
+
+def test_few_crops_are_not_validated_longer_than_they_are_trained_on(
+    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = scripted(monkeypatch, [0.1, 0.3, 0.2, 0.2])
+    more = replace(setting, val=reduce(Dataset.__add__, [data] * 3))
+    outcome = train_stage(network(charset), stage(epochs=10, freeze="backbone"), 0, data, more)
+    assert (len(asked), outcome.best_epoch) == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "crops", "readings", "due"),
+    [
+        (3, 1000, 1000, [1, 2, 3]),
+        (6, 400, 1000, [2, 4, 6]),
+        (10, 10, 1000, [3, 6, 9, 10]),
+        (1, 1, 1000, [1]),
+    ],
+)
+def test_every_stage_ends_with_a_validation(epochs: int, crops: int, readings: int, due: list[int]) -> None:
+    assert sorted(stages.validated_epochs(epochs, crops, readings)) == due
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(

@@ -32,6 +32,8 @@ from linetune.training.reporter import Reporter, count
 
 JOURNAL_STEPS = 10
 """Steps between two entries of the journal."""
+VALIDATIONS = 4
+"""Least number of a stage's validations, where it has so many epochs."""
 DROPOUT = 2**33
 """Address of a step's dropout, beyond every crop's and the epoch's own."""
 
@@ -110,6 +112,7 @@ def train_stage(
         if batches.reused:
             setting.reporter.say(f"stage {stage.name}: trains on the features that an earlier run stored")
         held_out = HeldOutFeatures(network, setting.val.crops, setting.both_ways)
+    due = validated_epochs(stage.epochs, len(data), len(setting.val) * (1 + setting.both_ways))
     best: Score | None = None
     best_epoch, best_state = 0, network.state_dict()
     step = step_before = epoch = seen = 0
@@ -163,9 +166,11 @@ def train_stage(
         if not math.isfinite(loss_sum):
             where, hint = f"stage {stage.name}", "lower its learning_rate"
             if best is None:
-                raise LinetuneError(f"the loss became {loss_sum} in its first epoch", where, hint)
+                raise LinetuneError(f"the loss became {loss_sum} before its first validation", where, hint)
             setting.reporter.say(f"{where}: the loss became {loss_sum} in epoch {epoch}, stopped; {hint}")
             break
+        if epoch not in due:
+            continue
         epoch_ended = time.perf_counter()
         now = validate(average.network, setting, held_out)
         setting.journal.record(
@@ -191,6 +196,21 @@ def train_stage(
     network.load_state_dict(best_state)
     assert best is not None
     return StageResult(stage.name, best, best_epoch, epoch, time.perf_counter() - started)
+
+
+def validated_epochs(epochs: int, crops: int, readings: int) -> set[int]:
+    """The epochs that end with a validation: all, unless reading would take longer than training.
+
+    A crop to train on costs about three readings. Where an epoch has fewer crops than a validation has
+    readings, several epochs pass between two validations, but never more than a quarter of all.
+
+    Args:
+        epochs: of the stage.
+        crops: of an epoch.
+        readings: of a validation; two a crop where crops are read both ways up.
+    """
+    apart = min(math.ceil(readings / crops), math.ceil(epochs / VALIDATIONS))
+    return {*range(apart, epochs + 1, apart), epochs}
 
 
 def validate(network: Network, setting: Setting, features: HeldOutFeatures | None = None) -> Score:
