@@ -39,7 +39,7 @@ from linetune.training.losses import ctc_loss
 from linetune.training.optimiser import rate_at
 from linetune.training.reporter import Silent
 from linetune.training.run import train
-from linetune.training.stage import Setting, train_stage
+from linetune.training.stage import Setting, StageResult, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
 
@@ -462,6 +462,37 @@ def test_an_interruption_tells_what_is_kept(
     assert f"{path} holds {told}\n" in capsys.readouterr().err
     if asked:
         assert not differing(asked[-1], load_model(path).network.state_dict())
+
+
+def test_a_stage_starts_from_the_best_model_so_far(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts, ends = list[dict[str, Tensor]](), list[dict[str, Tensor]]()
+
+    def recorded(net: Network, *arguments: Any) -> StageResult:
+        starts.append(state(net))
+        outcome = train_stage(net, *arguments)
+        ends.append(state(net))
+        return outcome
+
+    monkeypatch.setattr(runs, "train_stage", recorded)
+    scores = iter([2.0, 1.0, 3.0])  # beyond the base model, which may be perfect here
+
+    def validate(net: Network, setting: Setting, features: object = None) -> Score:
+        crops = len(setting.val)
+        return Score(1.0, next(scores), crops, (True,) * crops)
+
+    monkeypatch.setattr(stages, "validate", validate)
+    each = {"data": "train", "epochs": 1, "learning_rate": 1e-4}
+    heard = Heard()
+    config = short(
+        project, str(tmp_path / "out"), stages=[{"name": name, **each} for name in ("a", "b", "c")]
+    )
+    result = train(config, reporter=heard)
+    assert not differing(ends[0], starts[1])
+    assert not differing(ends[0], starts[2])
+    assert "stage b is no better, so the next one starts from stage a" in heard.lines
+    assert result.best == "stage c"
 
 
 def test_an_earlier_run_stays_until_a_better_model_takes_its_place(

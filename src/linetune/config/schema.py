@@ -104,7 +104,7 @@ def _augment(value: Any) -> Any:
 
 
 class Stage(Strict):
-    """One training run of the chain; it starts from the best model of the one before."""
+    """One training run of the chain; it starts from the best model so far."""
 
     name: Annotated[str, Field(pattern=STAGE_NAME)]
     data: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -113,10 +114,10 @@ def train(
 ) -> RunResult:
     """Run all stages of a configuration.
 
-    Each stage starts from the best epoch of the one before. The run ends with the best of all
-    stages and the untouched base model on validation, exact match before character error rate, and
-    leaves ``model.safetensors``, ``results.json``, the resolved configuration and its journal in
-    its folder. The test set is scored, never chosen on.
+    Each stage starts from the best model so far on validation, exact match before character error rate:
+    the best epoch of a stage, or the limited base model. The run ends with the best of all, and leaves
+    ``model.safetensors``, ``results.json``, the resolved configuration and its journal in its folder. The
+    test set is scored, never chosen on.
 
     Args:
         config: the run.
@@ -168,16 +169,19 @@ def train(
         for number, (stage, data, piece) in enumerate(stages):
             name = f"stage {stage.name}"
             keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
-            outcome = train_stage(model.network, stage, number, data, setting, piece, keep)
-            stage_row = row(name, model, outcome.score, outcome.seconds)
+            trained = replace(model, network=copy.deepcopy(model.network))
+            outcome = train_stage(trained.network, stage, number, data, setting, piece, keep)
+            stage_row = row(name, trained, outcome.score, outcome.seconds)
             reporter.say(
                 f"{name}: {outcome.score.as_text()} exact on validation "
                 f"in epoch {outcome.best_epoch} of {outcome.epochs}, {outcome.seconds:.0f} s"
             )
-            _keep(model, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
+            _keep(trained, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
             if stage_row.val > best.val:
-                best = stage_row
+                best, model = stage_row, trained
                 _keep(model, stage_row, folder / "model.safetensors")
+            elif number + 1 < len(stages):
+                reporter.say(f"{name} is no better, so the next one starts from {best.name}")
         result.best = best.name
         result.general = _general(before, load_model(result.model), device)
         result.seconds = time.perf_counter() - started

@@ -62,7 +62,7 @@ def run_text(run: RunSettings, notes: Sequence[Note], idle: Sequence[str]) -> st
         f"  val: {_list(run.val)}",
         "  # test: a label file that nothing is trained or chosen on; PaddleOCR has none",
         "",
-        "stages: # each starts from the best of the one before",
+        "stages: # each starts from the best model so far",
     ]
     for source, name, data, stage in zip(run.sources, run.names, run.data, run.stages, strict=True):
         lines += _stage(source, name, data, stage)
