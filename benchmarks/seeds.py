@@ -1,0 +1,68 @@
+"""A run with several seeds, or without one of its stages: the mean and every run's figures, row by row.
+
+    python benchmarks/seeds.py CONFIG [KEY=VALUE ...] [--seeds 0 1 2] [--without STAGE] [--output DIR]
+
+A seed is the run's and that of its rendered crops. A run that is finished is not run again: name another
+folder for other settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from linetune.config import Config, load
+from linetune.report.terminal import terminal
+from linetune.training.run import train
+
+
+def main() -> None:
+    """Train, and print one line for every model of the runs."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--without", action="append", default=[], metavar="STAGE", help="leave it out")
+    parser.add_argument("--output", type=Path, default=Path("runs/seeds"), help="a folder for every seed")
+    options = parser.parse_args()
+    config = load(options.config, options.overrides)
+    runs = [finished(seeded(config, seed, options.without, options.output)) for seed in options.seeds]
+    for rows in zip(*(run["rows"] for run in runs), strict=True):
+        print(rows[0]["name"])
+        for name in ("val", "test"):
+            if rows[0][name]:
+                print(f"  {name:<4} exact {shown(rows, name, 'exact_match')}  CER {shown(rows, name, 'cer')}")
+    print("seconds in all:", ", ".join(f"{run['seconds']:.0f}" for run in runs))
+
+
+def seeded(config: Config, seed: int, without: Sequence[str], output: Path) -> Config:
+    """The same run with another seed, in a folder of its own, without some stages."""
+    changes: dict[str, Any] = {"seed": seed, "output": (output / str(seed)).resolve()}
+    if config.synth:
+        changes["synth"] = config.synth.model_copy(update={"seed": seed})
+    changes["stages"] = [stage for stage in config.stages if stage.name not in without]
+    return config.model_copy(update=changes)
+
+
+def finished(config: Config) -> dict[str, Any]:
+    """A run's results, of an earlier call where there are any."""
+    results = config.output / "results.json"
+    if not results.is_file():
+        with terminal() as reporter:
+            train(config, overwrite=True, reporter=reporter)
+    found: dict[str, Any] = json.loads(results.read_text("utf-8"))
+    return found
+
+
+def shown(rows: Sequence[dict[str, Any]], name: str, figure: str) -> str:
+    """The mean and each run's own, in percent."""
+    values = [100 * row[name][figure] for row in rows]
+    return f"{statistics.mean(values):.1f} ({', '.join(f'{value:.1f}' for value in values)})"
+
+
+if __name__ == "__main__":  # rendering starts worker processes
+    main()
