@@ -11,7 +11,6 @@ import pytest
 
 from linetune import image, records
 from linetune.cli import main
-from linetune.training.reporter import Silent
 
 
 class Result(NamedTuple):
@@ -27,16 +26,6 @@ class Result(NamedTuple):
 
 
 Cli = Callable[..., Result]
-
-
-class Heard(Silent):
-    """Remembers what a run said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="session", autouse=True)

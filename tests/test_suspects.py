@@ -7,16 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-import torch
-from conftest import Cli, Heard
+from conftest import Cli
 
 from linetune import image, records
-from linetune.config import load
 from linetune.records import Line
 from linetune.report.suspects import path_in_file, summary, suspects_table
 from linetune.training import suspects
-from linetune.training.gather import gather
-from linetune.training.reporter import Silent
 from linetune.training.suspects import Reading, judge
 
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
@@ -38,7 +34,6 @@ def project(
 ) -> Path:
     folder = tmp_path_factory.mktemp("project")
     make_crops(folder / "crops", TEXTS)
-    make_crops(folder / "val", ["1234", "5678", "9012"])
     turned = folder / "crops" / f"{UPSIDE_DOWN:02}.png"
     image.write(turned, image.half_turned(image.read(turned)))
     labels = [WRONG.get(i, text) for i, text in enumerate(TEXTS)]
@@ -47,7 +42,7 @@ def project(
     )
     (folder / "linetune.yaml").write_text(
         "output: run\nbase_model: PP-OCRv5_mobile_rec\n"
-        "data: {train: labels.txt, val: val/labels.txt}\n"
+        "data: {train: labels.txt, val: crops/labels.txt}\n"
         "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
         encoding="utf-8",
     )
@@ -85,53 +80,6 @@ def test_wrong_labels_come_first_and_nothing_is_changed(project: Path, tmp_path:
     assert f"{len(found['disputed'])} of {len(TEXTS)} labels are disputed" in out
     assert "7777" in out or "2199" in out
     assert len((output / "suspects.txt").read_text("utf-8").splitlines()) == 1
-
-
-def test_a_run_leaves_disputed_labels_out_and_shows_them(
-    project: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(suspects, "FEWEST", 10)
-    monkeypatch.setattr(suspects, "MOST", 0.2)
-    monkeypatch.setattr(suspects, "RARE", 2)
-    done = cli("train", project / "linetune.yaml", f"output={tmp_path / 'run'}")
-    assert done.code == 0
-    left_out = json.loads((tmp_path / "run/results.json").read_text("utf-8"))["left_out"]
-    assert {each["text"]: each["read"] for each in left_out} == {
-        label: TEXTS[i] for i, label in WRONG.items()
-    }
-    assert f"2 of {len(TEXTS)} train labels are disputed" in done.err
-    assert f"1 x {len(TEXTS) - 2} crops" in done.err
-    assert str(tmp_path / "run/suspects.html") in done.out.replace("\n", "")
-    assert (tmp_path / "run/suspects.html").read_text("utf-8").count("data:image/jpeg") == len(WRONG)
-    journal = (tmp_path / "run/journal.jsonl").read_text("utf-8").splitlines()
-    assert sum(json.loads(line)["event"] == "left out" for line in journal) == 2
-
-
-@pytest.mark.parametrize(
-    ("limits", "settings", "told"),
-    [
-        ({}, ["suspects=keep"], ""),
-        ({"FEWEST": 100}, [], ""),
-        ({"MOST": 0.01}, [], "2 of 24 .* too many to leave out; linetune suspects shows them"),
-        ({"RARE": 100}, [], "2 of 24 .*; 0 are left out of training, 2 with rare characters stay;"),
-    ],
-)
-def test_a_run_leaves_no_label_out_where_the_model_may_be_no_judge(
-    project: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    limits: dict[str, float],
-    settings: list[str],
-    told: str,
-) -> None:
-    for name, limit in ({"FEWEST": 10, "MOST": 0.2, "RARE": 2} | limits).items():
-        monkeypatch.setattr(suspects, name, limit)
-    config = load(project / "linetune.yaml", settings)
-    given = gather(config, False, Silent())
-    heard = Heard()
-    left, verdict = suspects.without_suspects(config, given, torch.float32, heard)
-    assert verdict is None
-    assert left.data["train"].lines == given.data["train"].lines
-    assert re.search(told, heard.lines[-1]) if told else not heard.lines
 
 
 def test_too_few_crops_for_the_folds_are_one_clear_error(project: Path, tmp_path: Path, cli: Cli) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Heard
 from torch import Tensor, nn
 
 from linetune import image, records
@@ -38,6 +37,7 @@ from linetune.training.batches import ImageBatches
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
 from linetune.training.optimiser import rate_at
+from linetune.training.reporter import Silent
 from linetune.training.run import train
 from linetune.training.stage import Setting, StageResult, train_stage
 from linetune.weights.official import load_base
@@ -52,6 +52,16 @@ NAMES = [f"AB{code}" if i % 2 else f"C-{code}" for i, code in enumerate(CODES)]
 @pytest.fixture(autouse=True)
 def few_everyday_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general, "MOST", 8)
+
+
+class Heard(Silent):
+    """Remembers what a run said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 # One stage on a small network

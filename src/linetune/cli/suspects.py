@@ -58,7 +58,16 @@ def suspects(
     page, listed = write_suspects(output, found, top)
     if as_json:
         figures = {"page": str(page), "list": str(listed), "lines": found.lines, "agreed": found.agreed}
-        disputed = [each.as_dict() for each in found.disputed]
+        disputed = [
+            {
+                "source": each.line.source,
+                "image": str(each.line.image),
+                "text": each.line.text,
+                "read": each.read,
+                "score": each.score,
+            }
+            for each in found.disputed
+        ]
         print_json({**figures, "skipped": found.skipped, "disputed": disputed})
         return
     out = console()

@@ -29,7 +29,6 @@ def train(
     from linetune.data.dataset import load_dataset
     from linetune.export.onnx_file import export_onnx
     from linetune.records import read_labels
-    from linetune.report.suspects import PAGE, write_suspects
     from linetune.report.terminal import console, run_lines, run_table, terminal
     from linetune.training.run import train as run
     from linetune.weights.store import load_model
@@ -37,8 +36,6 @@ def train(
     settings = load(config, overrides or ())
     with terminal() as reporter:
         result = run(settings, overwrite=overwrite, skip_bad=skip_bad, reporter=reporter)
-        if result.left_out:
-            write_suspects(result.folder, result.left_out, len(result.left_out.disputed))
         compare_on = load_dataset(read_labels(settings.data.val[0])[:64], None, skip_bad)
         exported = export_onnx(load_model(result.model), result.folder / "model.onnx", compare_on.crops)
     if as_json:
@@ -51,6 +48,4 @@ def train(
     if not result.helped:
         out.print("Training did not help: the base model, limited to the charset, is kept.")
     out.print(f"model  {result.model}")
-    if result.left_out:
-        out.print(f"labels {result.folder / PAGE} shows the {len(result.left_out.disputed)} left out")
     out.print(f"onnx   {exported.path} (same texts on {exported.crops} crops)")

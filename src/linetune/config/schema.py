@@ -271,11 +271,6 @@ class Config(Strict):
             "both ways up, keeping the surer reading; auto: where 3 % or more of the real crops stand so"
         ),
     ] = "auto"
-    suspects: Literal["leave_out", "keep"] = Field(
-        "leave_out",
-        description="train labels that a model disputes which was trained on the others: leave_out (of "
-        "training), or keep",
-    )
     charset_space: bool = Field(False, description="add the space, as PaddleOCR's use_space_char does")
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

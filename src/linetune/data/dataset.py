@@ -57,17 +57,6 @@ class Dataset:
         )
         return replace(self, columns=Packed.write(columns, ROW, np.uint8))
 
-    def selected(self, which: NDArray[np.bool_]) -> Dataset:
-        """Those crops alone, in their order."""
-        members = np.flatnonzero(which).tolist()
-        columns = (self.columns[i] for i in members)
-        return Dataset(
-            [self.lines[i] for i in members],
-            Packed.write(columns, ROW, np.uint8),
-            [self.labels[i] for i in members],
-            self.skipped,
-        )
-
     def __add__(self, other: Dataset) -> Dataset:
         parts = (self, other)
         columns = (part.columns[i] for part in parts for i in range(len(part)))

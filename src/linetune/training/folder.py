@@ -12,16 +12,7 @@ from linetune.training.reporter import Reporter
 from linetune.weights.store import load_model
 
 # The model first: where one is still there, nothing was moved yet.
-OWN_FILES = (
-    "model.safetensors",
-    "model.onnx",
-    "config.yaml",
-    "charset.txt",
-    "journal.jsonl",
-    "results.json",
-    "suspects.html",
-    "suspects.txt",
-)
+OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "journal.jsonl", "results.json")
 OWN_FOLDERS = ("tensorboard", "stages")
 EARLIER = "earlier-run"
 """Where a run waits that may be replaced."""

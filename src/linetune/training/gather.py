@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from linetune.charset import Charset, show
 from linetune.config.schema import Config, Stage
 from linetune.data.check import check
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.device import best_device, best_precision
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.records import Line, first, read_labels
@@ -79,24 +76,6 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     if given.skipped:
         reporter.say(f"going on without {given.skipped} lines that cannot be used")
     return given
-
-
-def chosen_device(config: Config) -> torch.device:
-    """What a configuration computes on.
-
-    Raises:
-        LinetuneError: it asks for a GPU, and there is none.
-    """
-    best = best_device()
-    if config.device == "cuda" and best.type == "cpu":
-        raise LinetuneError("torch finds no GPU on this machine", "device", "use device: auto")
-    return best if config.device == "auto" else torch.device(config.device)
-
-
-def chosen_precision(config: Config, device: torch.device) -> torch.dtype:
-    """What a configuration computes in on that device."""
-    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    return named[config.precision] if config.precision != "auto" else best_precision(device)
 
 
 def charset_of(config: Config, texts: Iterable[str]) -> Charset:

@@ -18,7 +18,7 @@ from linetune import atomic, cache
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
 from linetune.data.dataset import Dataset
-from linetune.device import piece_size
+from linetune.device import best_device, best_precision, piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.general import General, general_reading
@@ -27,12 +27,11 @@ from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import estimate
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
-from linetune.training.gather import Given, chosen_device, chosen_precision, gather
+from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, scored, train_stage
-from linetune.training.suspects import Suspects, without_suspects
 from linetune.weights.store import Model, load_model, save_model
 
 
@@ -68,8 +67,6 @@ class RunResult:
     """Characters of the charset that the base model did not have."""
     skipped: int = 0
     """Lines left out because they could not be used."""
-    left_out: Suspects | None = None
-    """The disputed train labels that were not trained on, if there are any."""
     general: General | str = ""
     """How well everyday texts are read before and after, or why that is left out."""
     seconds: float = 0
@@ -108,7 +105,6 @@ class RunResult:
             ),
             "unknown_characters": self.unknown_characters,
             "skipped": self.skipped,
-            "left_out": [each.as_dict() for each in self.left_out.disputed] if self.left_out else [],
             "seconds": round(self.seconds, 1),
         }
 
@@ -143,10 +139,7 @@ def train(
     given = gather(config, skip_bad, reporter)
     given.start.network.to(device)
     config, given = with_both_ways(config, given, reporter)
-    given, left_out = without_suspects(config, given, dtype, reporter)
-    result = RunResult(
-        config.output, unknown_characters=given.unknown, skipped=given.skipped, left_out=left_out
-    )
+    result = RunResult(config.output, unknown_characters=given.unknown, skipped=given.skipped)
 
     untrained = f"{given.base.base_model}, {UNTRAINED}"
     with claimed(config.output, untrained, reporter) as folder, Journal(folder) as journal:
@@ -165,8 +158,6 @@ def train(
             journal.record("result", **result.rows[-1].as_dict())
             return result.rows[-1]
 
-        for each in left_out.disputed if left_out else ():
-            journal.record("left out", **each.as_dict())
         stages = _planned(config, given, setting)
         reporter.progress("base model", 0, 2)
         row(f"{given.base.base_model}, untouched", given.base)
@@ -267,6 +258,24 @@ def _notable(stage: Stage, crops: int) -> Iterator[str]:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
+
+
+def chosen_device(config: Config) -> torch.device:
+    """What a configuration computes on.
+
+    Raises:
+        LinetuneError: it asks for a GPU, and there is none.
+    """
+    best = best_device()
+    if config.device == "cuda" and best.type == "cpu":
+        raise LinetuneError("torch finds no GPU on this machine", "device", "use device: auto")
+    return best if config.device == "auto" else torch.device(config.device)
+
+
+def chosen_precision(config: Config, device: torch.device) -> torch.dtype:
+    """What a configuration computes in on that device."""
+    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    return named[config.precision] if config.precision != "auto" else best_precision(device)
 
 
 def _keep(model: Model, row: Row, path: Path) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,26 +25,18 @@ from linetune.training.averaging import WeightAverage
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches
 from linetune.training.freeze import set_trainable
-from linetune.training.gather import Given, charset_of, chosen_device, chosen_precision
+from linetune.training.gather import charset_of
 from linetune.training.losses import ctc_loss, ctc_losses
 from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
 from linetune.training.reporter import Reporter, Silent, count
+from linetune.training.run import chosen_device, chosen_precision
 from linetune.weights.official import load_base
-from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
 
 SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=6, learning_rate=1e-3)
 """How neck and head are trained on each fold's features."""
 DISPUTED = math.log(20)
 """Least score of a disputed label: a reading that is certain is 20 times as probable as the label."""
-FOLDS = 3
-"""Parts that the crops are divided into."""
-FEWEST = 100
-"""Crops below which a run leaves nothing out: a fold would learn too little of them."""
-MOST = 0.1
-"""Share of disputed labels above which a run leaves nothing out: the model may be no judge of such crops."""
-RARE = 10
-"""A character that fewer labels have is hardly known to the model that disputes one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +49,6 @@ class Reading:
     """Negative log-likelihood of the label, by CTC over all frames."""
     read_nll: float
     """That of what was read."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
-        return {
-            "source": self.line.source,
-            "image": str(self.line.image),
-            "text": self.line.text,
-            "read": self.read,
-            "score": self.score,
-        }
 
     @property
     def score(self) -> float:
@@ -96,7 +75,7 @@ class Suspects:
 
 def find_suspects(
     config: Config,
-    folds: int = FOLDS,
+    folds: int = 3,
     model: str | None = None,
     group_by: str | None = None,
     skip_bad: bool = False,
@@ -143,76 +122,22 @@ def find_suspects(
     start = with_charset(base, charset)
     if start.unknown:
         reporter.say(f"the base model has never seen {show(*start.unknown)}")
-    start.model.network.to(device)
-    return judge(_cross_validated(start.model, data, parts, config.seed, dtype, reporter), data.skipped)
-
-
-def without_suspects(
-    config: Config, given: Given, dtype: torch.dtype, reporter: Reporter
-) -> tuple[Given, Suspects | None]:
-    """What a run starts from without the train labels that are disputed; says how many, and which are kept.
-
-    Nothing is left out where ``suspects`` is keep, where there are fewer than :data:`FEWEST` crops, or where
-    more than :data:`MOST` of the labels are disputed, nor a label with a character that fewer than
-    :data:`RARE` labels have.
-
-    Returns:
-        what is left, and the verdict with the labels that are left out alone; None if none is.
-    """
-    data = given.data.get("train")
-    if config.suspects == "keep" or data is None or len(data) < FEWEST:
-        return given, None
-    groups = group(data.lines, progress=count(reporter, "comparing", len(data)))
-    if len(groups) < FOLDS:
-        return given, None
-    parts = _folds(data.lines, groups, FOLDS)
-    found = judge(_cross_validated(given.start, data, parts, config.seed, dtype, reporter), data.skipped)
-    if not found.disputed:
-        return given, None
-    share = f"{len(found.disputed)} of {len(data)} train labels are disputed by a model that saw the others"
-    if len(found.disputed) > MOST * len(data):
-        reporter.say(f"{share}, too many to leave out; linetune suspects shows them")
-        return given, None
-    holders = Counter(character for text in data.texts for character in set(text))
-    left_out = [
-        each for each in found.disputed if all(holders[character] >= RARE for character in each.line.text)
-    ]
-    kept = len(found.disputed) - len(left_out)
-    reporter.say(
-        f"{share}; {len(left_out)} are left out of training"
-        + (f", {kept} with rare characters stay" if kept else "")
-        + "; suspects: keep trains on them"
-    )
-    lines = {each.line for each in left_out}
-    remaining = data.selected(np.array([line not in lines for line in data.lines]))
-    verdict = replace(found, disputed=left_out) if left_out else None
-    return replace(given, data=given.data | {"train": remaining}), verdict
-
-
-def _cross_validated(
-    start: Model,
-    data: Dataset,
-    parts: Sequence[Sequence[int]],
-    seed: int,
-    dtype: torch.dtype,
-    reporter: Reporter,
-) -> list[Reading]:
-    """Every crop as a copy of ``start`` reads it whose neck and head were trained on the other parts."""
-    network, charset = start.network, start.charset
-    images = ImageBatches(data, SETTINGS, seed, 0, network.device)
+    network = start.model.network.to(device)
+    images = ImageBatches(data, SETTINGS, config.seed, 0, device)
     features = FeatureBatches(network, images, 1, dtype, count(reporter, "features", len(data)))
+
     readings: list[Reading] = []
     for number, held_out in enumerate(parts, 1):
         others = sorted({*range(len(data))} - {*held_out})
-        told = count(reporter, f"fold {number} of {len(parts)}", SETTINGS.epochs * len(others))
-        trained = _trained(network, features, others, seed, told)
+        told = count(reporter, f"fold {number} of {folds}", SETTINGS.epochs * len(others))
+        trained = _trained(network, features, others, config.seed, told)
         upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
         doubted = [crop for crop, reading in upright.items() if reading.score >= DISPUTED]
         for crop, reading in _readings(_turned(trained, data, doubted), data, charset):
             if reading.read == reading.line.text:
                 upright[crop] = reading
         readings += upright.values()
-    return readings
+    return judge(readings, data.skipped)
 
 
 def judge(readings: Sequence[Reading], skipped: int = 0) -> Suspects:
