@@ -80,9 +80,9 @@ def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
     printed = json.loads(done.out)
     assert [point["crops"] for point in printed["points"]] == [3, 6, len(TEXTS)]
     assert [config.output.name for config in runs] == ["shared", "3", "6", str(len(TEXTS))]
-    # The stage on rendered crops is trained once, and the others start from it.
+    # The stage on rendered crops is trained once, and the others start from the best of that run.
     assert [[stage.name for stage in config.stages] for config in runs] == [["head"], *[["real"]] * 3]
-    assert {config.base_model for config in runs[1:]} == {str(output / "shared/stages/1-head.safetensors")}
+    assert {config.base_model for config in runs[1:]} == {str(output / "shared/model.safetensors")}
     # All have the characters of all labels, though X and Y are in one crop.
     assert {(output / name / "charset.txt").read_bytes() for name in ("shared", "3", "6")} == {
         (output / "charset.txt").read_bytes()

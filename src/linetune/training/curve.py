@@ -153,8 +153,8 @@ def learning_curve(
         own = settings | {"output": output / SHARED, "stages": stages}
         shared = _run(config.model_copy(update=own), skip_bad, _Prefixed(reporter, SHARED))
         curve.shared_seconds = shared["seconds"]
-        last = output / SHARED / "stages" / f"{leading}-{stages[-1].name}.safetensors"
-        settings |= {"base_model": str(last), "stages": config.stages[leading:]}
+        best = output / SHARED / "model.safetensors"
+        settings |= {"base_model": str(best), "stages": config.stages[leading:]}
     for size in sizes:
         chosen = sorted(order[:size])
         labels = output / f"{size}.txt"
