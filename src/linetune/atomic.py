@@ -30,13 +30,9 @@ def folder_written(path: Path) -> Iterator[Path]:
     Raises:
         OSError: something stands in its place by then.
     """
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    partial.mkdir(parents=True)
-    try:
+    with _folder_beside(path) as partial:
         yield partial
         partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -50,23 +46,35 @@ def folder_replaced(path: Path, files: Collection[str]) -> Iterator[Path]:
     Raises:
         OSError: something else stands in its place.
     """
-    if path.is_dir():
-        other = sorted({child.name for child in path.iterdir()} - set(files))
-        if other:
-            raise OSError(f"the folder there holds {other[0]}, which would be lost")
+    _refuse_others(path, files)
+    with _folder_beside(path) as partial:
+        yield partial
+        _refuse_others(path, files)
+        aside = partial.with_suffix(".old")
+        try:
+            if path.is_dir():
+                path.rename(aside)
+            partial.rename(path)
+        finally:
+            if aside.exists() and not path.exists():
+                aside.rename(path)
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    aside = partial.with_suffix(".old")
     partial.mkdir(parents=True)
     try:
         yield partial
-        if path.is_dir():
-            path.rename(aside)
-        partial.rename(path)
     finally:
-        if aside.exists() and not path.exists():
-            aside.rename(path)
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _refuse_others(path: Path, files: Collection[str]) -> None:
+    other = sorted({child.name for child in path.iterdir()} - set(files)) if path.is_dir() else []
+    if other:
+        raise OSError(f"the folder there holds {other[0]}, which would be lost")
 
 
 @contextmanager
