@@ -124,7 +124,7 @@ def test_init_writes_a_file_that_can_be_loaded(cli: Cli, tmp_path: Path) -> None
     assert done.code == 0
     assert str(folder / "linetune.yaml") in done.out
     config = load(folder / "linetune.yaml")
-    assert [stage.name for stage in config.stages] == ["head", "full", "real"]
+    assert [stage.name for stage in config.stages] == ["head", "real"]
     assert config.base_model == "PP-OCRv6_small_rec"
     assert config.output.is_relative_to(folder.resolve())
     assert config.synth is not None

@@ -381,14 +381,19 @@ def test_a_saved_configuration_loads_to_the_same_one(rule: str, run_file: Path, 
 
 def test_the_shipped_preset_loads(tmp_path: Path) -> None:
     preset = resources.files("linetune") / "config/presets/default.yaml"
-    config = load(written(tmp_path, preset.read_text(encoding="utf-8")))
-    assert [stage.name for stage in config.stages] == ["head", "full", "real"]
-    assert [stage.data for stage in config.stages] == [["synth"], ["synth"], ["train"]]
+    text = preset.read_text(encoding="utf-8")
+    config = load(written(tmp_path, text))
+    assert [stage.name for stage in config.stages] == ["head", "real"]
+    assert [stage.data for stage in config.stages] == [["synth"], ["train"]]
     assert config.stages[0].freeze == ["backbone"]
     assert config.charset == "auto"
     assert config.output == tmp_path.resolve() / "runs/first"
     save(config, tmp_path / "saved.yaml")
     assert load(tmp_path / "saved.yaml") == config
+
+    between = text.replace("  # - name: full ", "  - name: full ").replace("\n  #   ", "\n    ")
+    names = [stage.name for stage in load(written(tmp_path, between)).stages]
+    assert names == ["head", "full", "real"], "the stage in comments is ready to use"
 
 
 def test_a_configuration_cannot_be_changed_by_accident(run_file: Path) -> None:
