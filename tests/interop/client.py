@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ def by_linetune(model: Model, folder: Path) -> Read:
         return reading.text, reading.confidence
 
     return one_by_one(read)
+
+
+def by_linetune_once(model: Model, folder: Path) -> Read:
+    """The model itself, crops as they stand, whatever it does."""
+    return by_linetune(replace(model, both_ways=False), folder)
 
 
 def by_linetune_from(name: str, file: str) -> Callable[[Model, Path], Read]:
@@ -166,6 +172,7 @@ def make_torchvision_importable() -> None:
 
 CLIENTS: dict[str, tuple[Callable[[Model, Path], Read], tuple[str, ...]]] = {
     "linetune": (by_linetune, ("torch",)),
+    "linetune, crops as they stand": (by_linetune_once, ("torch",)),
     "linetune, inference folder": (by_linetune_from("paddle", "inference"), ("torch", "paddlepaddle")),
     "linetune, .pdparams": (by_linetune_from("pdparams", "model.pdparams"), ("torch",)),
     "RapidOCR": (by_rapidocr, ("rapidocr", "onnxruntime")),

@@ -45,7 +45,10 @@ def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
 
 def _one_way(model: Model, done: Exported) -> Exported:
     """Formats that know a network and nothing around it."""
-    note = "reads crops as they stand: only onnx can hold reading both ways up, as the model does"
+    note = (
+        "reads crops as they stand, and those upside down wrong: only onnx can hold reading both ways up; "
+        "for this format train with both_ways: false and some half_turn"
+    )
     return replace(done, notes=(*done.notes, note)) if model.both_ways else done
 
 
