@@ -9,7 +9,6 @@ folder for other settings.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 from linetune.config import Config, load
 from linetune.report.terminal import terminal
-from linetune.training.run import train
+from linetune.training.curve import finished_run
 
 
 def main() -> None:
@@ -30,7 +29,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/seeds"), help="a folder for every seed")
     options = parser.parse_args()
     config = load(options.config, options.overrides)
-    runs = [finished(seeded(config, seed, options.without, options.output)) for seed in options.seeds]
+    names = [stage.name for stage in config.stages]
+    if not set(options.without) < set(names):
+        parser.error(f"--without takes some of the stages {', '.join(names)}, not all and no other")
+    with terminal() as reporter:
+        runs = [
+            finished_run(seeded(config, seed, options.without, options.output), False, reporter)
+            for seed in options.seeds
+        ]
     for rows in zip(*(run["rows"] for run in runs), strict=True):
         print(rows[0]["name"])
         for name in ("val", "test"):
@@ -46,16 +52,6 @@ def seeded(config: Config, seed: int, without: Sequence[str], output: Path) -> C
         changes["synth"] = config.synth.model_copy(update={"seed": seed})
     changes["stages"] = [stage for stage in config.stages if stage.name not in without]
     return config.model_copy(update=changes)
-
-
-def finished(config: Config) -> dict[str, Any]:
-    """A run's results, of an earlier call where there are any."""
-    results = config.output / "results.json"
-    if not results.is_file():
-        with terminal() as reporter:
-            train(config, overwrite=True, reporter=reporter)
-    found: dict[str, Any] = json.loads(results.read_text("utf-8"))
-    return found
 
 
 def shown(rows: Sequence[dict[str, Any]], name: str, figure: str) -> str:

@@ -151,7 +151,7 @@ def learning_curve(
     if leading:
         stages = config.stages[:leading]
         own = settings | {"output": output / SHARED, "stages": stages}
-        shared = _run(config.model_copy(update=own), skip_bad, _Prefixed(reporter, SHARED))
+        shared = finished_run(config.model_copy(update=own), skip_bad, _Prefixed(reporter, SHARED))
         curve.shared_seconds = shared["seconds"]
         best = output / SHARED / "model.safetensors"
         settings |= {"base_model": str(best), "stages": config.stages[leading:]}
@@ -160,7 +160,9 @@ def learning_curve(
         labels = output / f"{size}.txt"
         records.write_labels(labels, ((lines[i].image.resolve().as_posix(), lines[i].text) for i in chosen))
         own = {"output": output / str(size), "data": config.data.model_copy(update={"train": [labels]})}
-        found = _run(config.model_copy(update=settings | own), skip_bad, _Prefixed(reporter, str(size)))
+        found = finished_run(
+            config.model_copy(update=settings | own), skip_bad, _Prefixed(reporter, str(size))
+        )
         point = _point(size, found, shared)
         curve.points.append(point)
         _write(curve, key)
@@ -245,8 +247,12 @@ def _order(lines: Sequence[Line], group_by: str | None, seed: int, reporter: Rep
     return [number for members in groups for number in members]
 
 
-def _run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str, Any]:
-    """A run's results; those of an earlier one where it came to its end."""
+def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str, Any]:
+    """A run's ``results.json``; that of an earlier one in its folder where it came to its end.
+
+    Raises:
+        LinetuneError: anything in the configuration or the data that cannot be used.
+    """
     results = config.output / "results.json"
     if results.is_file():
         reporter.say("finished before")

@@ -33,7 +33,7 @@ from linetune.training.reporter import Reporter, count
 JOURNAL_STEPS = 10
 """Steps between two entries of the journal."""
 VALIDATIONS = 4
-"""Least number of a stage's validations, where it has so many epochs."""
+"""Parts of a stage, in whole epochs rounded up, after each of which it is validated at the latest."""
 DROPOUT = 2**33
 """Address of a step's dropout, beyond every crop's and the epoch's own."""
 
@@ -199,10 +199,10 @@ def train_stage(
 
 
 def validated_epochs(epochs: int, crops: int, readings: int) -> set[int]:
-    """The epochs that end with a validation: all, unless reading would take longer than training.
+    """The epochs that end with a validation: all, where an epoch has as many crops as a validation readings.
 
-    A crop to train on costs about three readings. Where an epoch has fewer crops than a validation has
-    readings, several epochs pass between two validations, but never more than a quarter of all.
+    A crop to train on costs about three readings. Where an epoch has fewer crops, several pass between two
+    validations, but never more than a quarter of all, rounded up.
 
     Args:
         epochs: of the stage.
