@@ -13,6 +13,7 @@ from linetune.charset import Charset
 from linetune.decode.greedy import greedy
 from linetune.export.formats import FORMATS
 from linetune.export.onnx_file import export_onnx, open_onnx
+from linetune.export.paddle import open_inference
 from linetune.models.both_ways import BothWays, confidence, turned
 from linetune.recogniser import Recogniser
 from linetune.records import read_labels
@@ -59,9 +60,22 @@ def test_the_onnx_file_reads_both_ways_too_and_comes_back(
     assert all(torch.equal(theirs[name], mine[name]) for name in theirs)
 
 
+def test_paddles_program_reads_both_ways_too_and_comes_back(
+    model: Model, crops: list[image.Crop], tmp_path: Path
+) -> None:
+    pytest.importorskip("paddle")
+    done = FORMATS["paddle"].export(model, tmp_path / "inference", crops)
+    assert not any("as they stand" in note for note in done.notes)
+    run, charset = open_inference(tmp_path / "inference")
+    for width in (320, 411):  # one batch has padding, the other may have none
+        padded = image.pack([image.resize(crop) for crop in crops], width)
+        assert [reading.text for reading in greedy(run(padded), charset)] == TEXTS
+    assert load_base(str(tmp_path / "inference")).both_ways
+
+
 def test_formats_that_cannot_hold_it_say_so(model: Model, crops: list[image.Crop], tmp_path: Path) -> None:
     done = FORMATS["pdparams"].export(model, tmp_path / "model.pdparams", crops)
-    assert any("only onnx can hold reading both ways up" in note for note in done.notes)
+    assert any("only onnx and paddle hold reading both ways up" in note for note in done.notes)
 
 
 def test_a_model_file_remembers_it(model: Model, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def _pdparams(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
 def _paddle(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.paddle import export_paddle
 
-    return _one_way(model, export_paddle(model, path, crops))
+    return export_paddle(model, path, crops)
 
 
 def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
@@ -44,10 +44,10 @@ def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
 
 
 def _one_way(model: Model, done: Exported) -> Exported:
-    """Formats that know a network and nothing around it."""
+    """Formats of weights alone, which the program that loads them puts into a network of its own."""
     note = (
-        "reads crops as they stand, and those upside down wrong: only onnx can hold reading both ways up; "
-        "for this format train with both_ways: false and some half_turn"
+        "reads crops as they stand, and those upside down wrong: only onnx and paddle hold reading both ways "
+        "up; for this format train with both_ways: false and some half_turn"
     )
     return replace(done, notes=(*done.notes, note)) if model.both_ways else done
 

@@ -44,14 +44,14 @@ def export_paddle(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Expor
         with atomic.files_written(path) as partial:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                save_inference(model.network, partial / Path(PROGRAM).stem)
+                save_inference(model.network, model.both_ways, partial / Path(PROGRAM).stem)
             if not (partial / PROGRAM).is_file():
                 raise LinetuneError(
                     "the PaddlePaddle here writes an older format", path, "pip install 'paddlepaddle>=3'"
                 )
             atomic.write_text(partial / SETTINGS, _settings(model))
             run, charset = open_inference(partial)
-            difference = check_parity(model.network.run, run, model.charset, charset, compared, path)
+            difference = check_parity(model.reader.run, run, model.charset, charset, compared, path)
     except OSError as error:
         raise LinetuneError(f"cannot write ({error.strerror})", path) from None
     note = f"load it with paddleocr.TextRecognition(model_name={model.base_model!r}, model_dir={str(path)!r})"
@@ -74,8 +74,7 @@ def open_inference(folder: Path) -> tuple[Run, Charset]:
         predictor.run()
         return np.asarray(predictor.get_output_handle(target).copy_to_cpu(), np.float32)
 
-    _, characters = read_settings(folder)
-    return run, Charset((*characters, SPACE))
+    return run, Charset((*read_settings(folder).characters, SPACE))
 
 
 def _settings(model: Model) -> str:
@@ -90,6 +89,8 @@ def _settings(model: Model) -> str:
     lines = [
         "Global:",
         f"  model_name: {model.base_model}",
+        # For linetune alone: the program does it by itself.
+        *(["  both_ways: true"] if model.both_ways else []),
         "Hpi:",
         "  backend_configs:",
         "    paddle_infer:",

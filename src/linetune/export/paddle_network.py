@@ -14,24 +14,27 @@ import paddle.nn.functional as F
 from torch import nn
 
 from linetune import image
+from linetune.charset import BLANK
 from linetune.models.backbones import pphgnetv2, pplcnetv3, pplcnetv4
 from linetune.models.backbones.stem import BranchedStem
+from linetune.models.both_ways import MARGIN
 from linetune.models.necks.light_svtr import ConvNeck, LightSVTRNeck
 from linetune.models.network import Network
 from linetune.models.reparam import Affine, FoldedRepLayer
 from linetune.weights.onnx_file import OWN
 
 
-def save_inference(network: Network, prefix: Path) -> None:
+def save_inference(network: Network, both_ways: bool, prefix: Path) -> None:
     """Write ``PREFIX.json`` and ``PREFIX.pdiparams``: images in, class probabilities out.
 
     Batch and width are free. A parameter's name there is :data:`OWN` and its name here.
 
     Args:
         network: folded; left as it is.
+        both_ways: read every image as it stands and upside down, as ``models.both_ways`` does.
         prefix: where to, without the suffix.
     """
-    layer = _Inference(network)
+    layer = _Inference(network, both_ways)
     layer.eval()
     shape = [None, 3, image.HEIGHT, None]
     spec = paddle.static.InputSpec(shape, "float32", name="x")
@@ -43,9 +46,9 @@ def save_inference(network: Network, prefix: Path) -> None:
 class _Inference(paddle.nn.Layer):  # type: ignore[misc]
     """Images (batch, 3, 48, width) to class probabilities (batch, width // 8, classes)."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, both_ways: bool) -> None:
         super().__init__()
-        self._network = network
+        self._network, self._both_ways = network, both_ways
         for name, tensor in network.state_dict().items():
             if name.startswith("nrtr."):
                 continue
@@ -59,6 +62,15 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
             self.add_parameter(name.replace(".", "_"), parameter)
 
     def forward(self, images: Any) -> Any:
+        if not self._both_ways:
+            return self._probabilities(images)
+        both = self._probabilities(paddle.concat([images, _turned(images)]))
+        count = paddle.shape(images)[0]
+        upright, upside_down = both[:count], both[count:]
+        turn = _confidence(upside_down) > _confidence(upright) + MARGIN
+        return paddle.where(turn.reshape([-1, 1, 1]), upside_down, upright)
+
+    def _probabilities(self, images: Any) -> Any:
         return F.softmax(self._linear("head.fc", self._neck(self._backbone(images))), 2)
 
     def _backbone(self, x: Any) -> Any:
@@ -181,3 +193,20 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
 def _sequence(x: Any) -> Any:
     """Features (batch, channels, 1, frames) as (batch, frames, channels)."""
     return x.squeeze(2).transpose([0, 2, 1])
+
+
+def _turned(images: Any) -> Any:
+    """``models.both_ways.turned``."""
+    inside = (images.abs().amax([1, 2]) > 0).astype("float32")
+    widths = inside.sum(1, keepdim=True).astype("int64")
+    columns = (widths - 1 - paddle.arange(paddle.shape(images)[3], dtype="int64")).clip(min=0)
+    mirrored = paddle.take_along_axis(images.flip(2), columns.unsqueeze([1, 2]), 3)
+    return mirrored * inside.unsqueeze([1, 2])
+
+
+def _confidence(probabilities: Any) -> Any:
+    """``models.both_ways.confidence``."""
+    best = probabilities.argmax(2)
+    before = paddle.concat([paddle.full_like(best[:, :1], -1), best[:, :-1]], 1)
+    kept = paddle.logical_and(best != BLANK, best != before).astype("float32")
+    return (probabilities.max(2) * kept).sum(1) / kept.sum(1).clip(min=1)

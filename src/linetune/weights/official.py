@@ -147,8 +147,8 @@ def _named(state: Mapping[str, torch.Tensor]) -> Official:
 def _load_inference(folder: Path, official: Official | None = None) -> Model:
     """Paddle's inference folder, of a known model, of the one it names, or of whichever its tensors fit."""
     tensors = read_inference(folder)
-    name, characters = read_settings(folder)
-    official = official or OFFICIAL.get(name or "")
+    told = read_settings(folder)
+    official = official or OFFICIAL.get(told.name or "")
     if any(name.startswith(OWN) for name in tensors):
         # Paddle's linear kernels are transposed.
         turned = {name: array.T.copy() if array.ndim == 2 else array for name, array in tensors.items()}
@@ -156,8 +156,9 @@ def _load_inference(folder: Path, official: Official | None = None) -> Model:
         network = exported_network(turned, official.architecture, folder)
     else:
         official, network = _fitting(tensors, [official] if official else list(OFFICIAL.values()), folder)
-    charset = _matching(Charset.from_dictionary(characters), network.classes, folder, "correct inference.yml")
-    return Model(network, charset, name or official.name, str(folder))
+    charset = Charset.from_dictionary(told.characters)
+    charset = _matching(charset, network.classes, folder, "correct inference.yml")
+    return Model(network, charset, told.name or official.name, str(folder), both_ways=told.both_ways)
 
 
 def _no_model_in(folder: Path) -> LinetuneError:

@@ -12,7 +12,7 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +51,19 @@ def read_inference(folder: Path) -> dict[str, Array]:
     return {name: arrays[name] for name in used}
 
 
-def read_settings(folder: Path) -> tuple[str | None, tuple[str, ...]]:
-    """The official model's name and the dictionary, without blank and space, of ``inference.yml``.
+class Settings(NamedTuple):
+    """What ``inference.yml`` says of the program beside it."""
+
+    name: str | None
+    """The official model's."""
+    characters: tuple[str, ...]
+    """The dictionary, without blank and space."""
+    both_ways: bool
+    """Whether the program reads every crop both ways up, which linetune's exports say."""
+
+
+def read_settings(folder: Path) -> Settings:
+    """What ``inference.yml`` says.
 
     Raises:
         LinetuneError: the file is missing, no YAML, or holds no dictionary.
@@ -61,12 +72,13 @@ def read_settings(folder: Path) -> tuple[str | None, tuple[str, ...]]:
     try:
         tree = YAML(typ="safe").load(textfile.read(path, "settings"))
         characters = tree["PostProcess"]["character_dict"]
-        name = tree.get("Global", {}).get("model_name")
+        told = tree.get("Global", {})
+        name, both_ways = told.get("model_name"), told.get("both_ways", False)
         if not isinstance(characters, list) or not all(isinstance(c, str) for c in characters):
             raise TypeError
     except (YAMLError, TypeError, LookupError, AttributeError):
         raise LinetuneError("no PostProcess.character_dict of characters", path) from None
-    return name, tuple(characters)
+    return Settings(name, tuple(characters), both_ways is True)
 
 
 def _parameters(operation: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
