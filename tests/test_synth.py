@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
@@ -361,6 +363,21 @@ def test_an_interrupted_run_leaves_no_labels_and_is_completed(tmp_path: Path, wo
     assert all(path.stat().st_mtime_ns == time for path, time in there.items()), "none is rendered again"
     generate(settings(tmp_path / "whole"), quiet, workers=1)
     assert same_files(here, tmp_path / "whole")
+
+
+def test_a_script_that_renders_unguarded_ends_with_the_way_out(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from functools import partial\n"
+        "from linetune.synth.pool import in_chunks\n"
+        "def work(much, chunk):\n"
+        "    return list(chunk)\n"
+        "print(list(in_chunks(partial(work, bytes(1 << 20)), 40, 10, 2)))\n"
+    )
+    # What does not fit into a pipe once left it waiting forever.
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "call linetune below `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
 
 
 def test_crops_of_other_settings_are_not_taken_for_these(tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
@@ -42,11 +45,22 @@ def in_chunks(
     if workers == 1:
         yield from map(work, chunks)
         return
-    # Spawned on every system: a fork would copy the locks of torch's and OpenCV's threads.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (work,))
+    # By file, since it may hold a thousand looks: where a process ends at once, as in a script that calls
+    # unguarded, it would be waited for forever to take what does not fit into its pipe.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "work")
+        path.write_bytes(pickle.dumps(work))
+        # Spawned on every system: a fork would copy the locks of torch's and OpenCV's threads.
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (path,))
+        yield from _in_order(pool, chunks, workers)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, chunks: Sequence[range], workers: int
+) -> Generator[list[Any], None, None]:
     try:
         # Only so far ahead that no worker waits: what is done early stays in memory until its turn.
-        ahead = deque[Future[list[T]]]()
+        ahead = deque[Future[list[Any]]]()
         for chunk in chunks:
             ahead.append(pool.submit(_do, chunk))
             if len(ahead) > 4 * workers:
@@ -64,12 +78,12 @@ def in_chunks(
 
 
 _work: Callable[[range], list[Any]]
-"""What a rendering process does; given to it once, since it may hold a thousand looks."""
+"""What a rendering process does; given to it once."""
 
 
-def _start_worker(work: Callable[[range], list[Any]]) -> None:
+def _start_worker(path: Path) -> None:
     global _work
-    _work = work
+    _work = pickle.loads(path.read_bytes())
     # Ctrl-C reaches every process of a terminal; the first one ends the pool.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
