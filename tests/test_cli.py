@@ -349,7 +349,11 @@ def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) ->
     assert "exact match 0.0%" in done.out
     assert "3 misread" in done.out
     assert "'LOT 4711' read as '线'" in done.out
-    misread = json.loads(cli("evaluate", small.parent, labels, "--json").out)["misread"]
+    assert "or more: 100% of the crops, 0.0% (0–56) of them right" in done.out
+    figures = json.loads(cli("evaluate", small.parent, labels, "--json").out)
+    misread, surest = figures["misread"], figures["accepted"]
+    assert surest[-1]["lines"] == 3
+    assert surest[0]["confidence"] >= surest[-1]["confidence"]
     assert [row["text"] for row in misread] == TEXTS
     assert misread[0]["read"] == "线"
 

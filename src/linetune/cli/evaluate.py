@@ -40,6 +40,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled crops, with the preprocessing of deployment."""
     from linetune.data.dataset import load_dataset
+    from linetune.evaluation.acceptance import accepted
     from linetune.evaluation.confusions import confusions
     from linetune.evaluation.metrics import score
     from linetune.records import read_labels
@@ -59,6 +60,7 @@ def evaluate(
         readings = recogniser.read(data.crops, progress=count(reporter, "reading", len(data)))
         seconds = time.perf_counter() - started
     result = score([reading.text for reading in readings], data.texts)
+    steps = accepted([reading.confidence for reading in readings], result.right)
     if errors is not None:
         write_errors(errors, model, result, data.lines, data.crops, readings)
     wrong = [
@@ -80,7 +82,13 @@ def evaluate(
             {"text": text, "read": read, "times": times}
             for (text, read), times in confusions((line.text, reading.text) for line, reading in wrong)
         ]
-        figures = {"seconds": seconds, "skipped": data.skipped, "misread": misread, "confusions": confused}
+        figures = {
+            "seconds": seconds,
+            "skipped": data.skipped,
+            "accepted": [step.as_dict() for step in steps],
+            "misread": misread,
+            "confusions": confused,
+        }
         print_json(result.as_dict() | figures)
         return
     out = console()
@@ -90,6 +98,9 @@ def evaluate(
         f"{result.lines} lines{skipped}   {seconds:.1f} s   (in brackets) 95% interval"
     )
     if wrong:
+        out.print("accepting only readings with a confidence of")
+        for step in steps:
+            out.print(f"  {step.as_text()}")
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""
         out.print(f"{len(wrong)} misread{more}:")
     for line, reading in wrong[:SHOWN]:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from linetune.evaluation.acceptance import accepted
+
+
+def test_the_surest_readings_are_told_first_and_all_of_them_last() -> None:
+    confidences = [0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5]
+    right = [True] * 7 + [False, True, False]
+    steps = accepted(confidences, right)
+    assert [(step.lines, step.right) for step in steps] == [(5, 5), (6, 6), (7, 7), (8, 7), (9, 8), (10, 8)]
+    assert [step.of for step in steps] == [10] * 6
+    assert steps[-1].exact_match == 0.8
+    low, high = steps[0].interval
+    assert low < 0.7, "five crops prove little"
+    assert high == 1
+
+
+def test_a_threshold_that_is_copied_accepts_what_was_told() -> None:
+    confidences = [0.99996, 0.99994, 0.99984, 0.98765, 0.5]
+    for step in accepted(confidences, [True, True, False, True, False]):
+        copied = float(step.as_text().split()[0])
+        assert sum(confidence >= copied for confidence in confidences) == step.lines
+        assert step.lines >= 0.5 * 5
+
+
+def test_readings_equally_sure_are_accepted_together_and_told_once() -> None:
+    (step,) = accepted([0.9] * 8, [True] * 6 + [False] * 2)
+    assert (step.lines, step.share, step.right) == (8, 1, 6)
+    assert step.as_dict() == {
+        "confidence": 0.9,
+        "share": 1,
+        "lines": 8,
+        "exact_match": 0.75,
+        "interval": list(step.interval),
+    }
+
+
+def test_one_crop_is_enough() -> None:
+    (step,) = accepted([0.0], [False])
+    assert (step.confidence, step.lines, step.right) == (0, 1, 0)
