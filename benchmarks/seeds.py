@@ -1,6 +1,8 @@
-"""A run with several seeds, or without one of its stages: the mean and every run's figures, row by row.
+"""A run with several seeds, without one of its stages, or with an idea of ``ideas.py``: the mean and every
+run's figures, row by row.
 
-    python benchmarks/seeds.py CONFIG [KEY=VALUE ...] [--seeds 0 1 2] [--without STAGE] [--output DIR]
+    python benchmarks/seeds.py CONFIG [KEY=VALUE ...] [--seeds 0 1 2] [--without STAGE] [--idea NAME=VALUE]
+        [--output DIR]
 
 A seed is the run's and that of its rendered crops. A run that is finished is not run again: name another
 folder for other settings.
@@ -14,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ideas import IDEAS
+
 from linetune.config import Config, load
 from linetune.report.terminal import terminal
 from linetune.training.curve import finished_run
@@ -26,12 +30,18 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--without", action="append", default=[], metavar="STAGE", help="leave it out")
+    parser.add_argument("--idea", action="append", default=[], metavar="NAME=VALUE", help="see ideas.py")
     parser.add_argument("--output", type=Path, default=Path("runs/seeds"), help="a folder for every seed")
     options = parser.parse_args()
     config = load(options.config, options.overrides)
     names = [stage.name for stage in config.stages]
     if not set(options.without) < set(names):
         parser.error(f"--without takes some of the stages {', '.join(names)}, not all and no other")
+    for idea in options.idea:
+        name, _, value = idea.partition("=")
+        if name not in IDEAS:
+            parser.error(f"--idea takes NAME=VALUE, NAME one of {', '.join(IDEAS)}")
+        IDEAS[name](float(value))
     with terminal() as reporter:
         runs = [
             finished_run(seeded(config, seed, options.without, options.output), False, reporter)
