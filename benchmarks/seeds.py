@@ -4,8 +4,7 @@ run's figures, row by row.
     python benchmarks/seeds.py CONFIG [KEY=VALUE ...] [--seeds 0 1 2] [--without STAGE] [--idea NAME=VALUE]
         [--output DIR]
 
-A seed is the run's and that of its rendered crops. A run that is finished is not run again: name another
-folder for other settings.
+A seed is the run's and that of its rendered crops. A run that is finished is not run again.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def main() -> None:
     parser.add_argument("--without", action="append", default=[], metavar="STAGE", help="leave it out")
     parser.add_argument("--idea", action="append", default=[], metavar="NAME=VALUE", help="see ideas.py")
     parser.add_argument("--output", type=Path, default=Path("runs/seeds"), help="a folder for every seed")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     config = load(options.config, options.overrides)
     names = [stage.name for stage in config.stages]
     if not set(options.without) < set(names):
@@ -41,12 +40,17 @@ def main() -> None:
         name, _, value = idea.partition("=")
         if name not in IDEAS:
             parser.error(f"--idea takes NAME=VALUE, NAME one of {', '.join(IDEAS)}")
-        IDEAS[name](float(value))
+        try:
+            IDEAS[name](float(value))
+        except ValueError:
+            parser.error(f"--idea {idea}: expected a number")
+    folder = options.output.joinpath(*options.idea)
+    wanted = [seeded(config, seed, options.without, folder) for seed in options.seeds]
+    for run in wanted:
+        if differs(run):
+            parser.error(f"{run.output} holds a run of other settings; name another folder with --output")
     with terminal() as reporter:
-        runs = [
-            finished_run(seeded(config, seed, options.without, options.output), False, reporter)
-            for seed in options.seeds
-        ]
+        runs = [finished_run(run, False, reporter) for run in wanted]
     for rows in zip(*(run["rows"] for run in runs), strict=True):
         print(rows[0]["name"])
         for name in ("val", "test"):
@@ -62,6 +66,13 @@ def seeded(config: Config, seed: int, without: Sequence[str], output: Path) -> C
         changes["synth"] = config.synth.model_copy(update={"seed": seed})
     changes["stages"] = [stage for stage in config.stages if stage.name not in without]
     return config.model_copy(update=changes)
+
+
+def differs(config: Config) -> bool:
+    """Whether its folder holds a run of other settings."""
+    path = config.output / "config.yaml"
+    # A run writes there what it found for auto.
+    return path.is_file() and load(path).model_copy(update={"both_ways": config.both_ways}) != config
 
 
 def shown(rows: Sequence[dict[str, Any]], name: str, figure: str) -> str:
