@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from linetune.evaluation.acceptance import accepted
+from linetune.evaluation.acceptance import accepted, rounded
 
 
 def test_the_surest_readings_are_told_first_and_all_of_them_last() -> None:
@@ -10,16 +10,21 @@ def test_the_surest_readings_are_told_first_and_all_of_them_last() -> None:
     assert [(step.lines, step.right) for step in steps] == [(5, 5), (6, 6), (7, 7), (8, 7), (9, 8), (10, 8)]
     assert [step.of for step in steps] == [10] * 6
     assert steps[-1].exact_match == 0.8
+    assert steps[0].interval is not None
     low, high = steps[0].interval
     assert low < 0.7, "five crops prove little"
     assert high == 1
+    assert steps[-1].as_text().startswith("all readings: 100% of the crops, 8 of 10 right, 80.0% (")
 
 
 def test_a_threshold_that_is_copied_accepts_what_was_told() -> None:
     confidences = [0.99996, 0.99994, 0.99984, 0.98765, 0.5]
-    for step in accepted(confidences, [True, True, False, True, False]):
+    *steps, everything = accepted(confidences, [True, True, False, True, False])
+    assert everything.lines == 5
+    for step in steps:
         copied = float(step.as_text().split()[0])
         assert sum(confidence >= copied for confidence in confidences) == step.lines
+        assert sum(rounded(confidence) >= copied for confidence in confidences) == step.lines
         assert step.lines >= 0.5 * 5
 
 
@@ -31,10 +36,19 @@ def test_readings_equally_sure_are_accepted_together_and_told_once() -> None:
         "share": 1,
         "lines": 8,
         "exact_match": 0.75,
-        "interval": list(step.interval),
+        "interval": list(step.interval or ()),
     }
 
 
 def test_one_crop_is_enough() -> None:
     (step,) = accepted([0.0], [False])
     assert (step.confidence, step.lines, step.right) == (0, 1, 0)
+
+
+def test_a_threshold_of_ones_own() -> None:
+    confidences, right = [0.99, 0.97, 0.9], [True, False, True]
+    (step,) = accepted(confidences, right, [0.97])
+    assert (step.lines, step.right, step.exact_match) == (2, 1, 0.5)
+    (none,) = accepted(confidences, right, [0.999])
+    assert none.as_text() == "0.9990 or more: none of the crops"
+    assert (none.exact_match, none.as_dict()["interval"]) == (None, None)

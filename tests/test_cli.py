@@ -349,7 +349,11 @@ def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) ->
     assert "exact match 0.0%" in done.out
     assert "3 misread" in done.out
     assert "'LOT 4711' read as '线'" in done.out
-    assert "or more: 100% of the crops, 0.0% (0–56) of them right" in done.out
+    assert "  all readings: 100% of the crops, 0 of 3 right, 0.0% (0–56)" in done.out.splitlines()
+    told = cli("evaluate", small, labels, "--accept", "0.5").out.splitlines()
+    assert sum(" of the crops, " in line for line in told) == 1
+    refused = cli("evaluate", small, labels, "--accept", "1.5")
+    assert (refused.code, len(refused.errors)) == (2, 1)
     figures = json.loads(cli("evaluate", small.parent, labels, "--json").out)
     misread, surest = figures["misread"], figures["accepted"]
     assert surest[-1]["lines"] == 3

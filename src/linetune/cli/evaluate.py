@@ -33,6 +33,12 @@ def evaluate(
         Path | None,
         typer.Option(metavar="PAGE.html", help="Write a page of every misread crop, and what was confused."),
     ] = None,
+    accept: Annotated[
+        float | None,
+        typer.Option(
+            metavar="CONFIDENCE", min=0, max=1, help="Tell what accepting readings so sure, or more, gives."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     skip_bad: SkipBadOption = False,
     both_ways: BothWaysOption = False,
@@ -60,7 +66,8 @@ def evaluate(
         readings = recogniser.read(data.crops, progress=count(reporter, "reading", len(data)))
         seconds = time.perf_counter() - started
     result = score([reading.text for reading in readings], data.texts)
-    steps = accepted([reading.confidence for reading in readings], result.right)
+    thresholds = () if accept is None else (accept,)
+    steps = accepted([reading.confidence for reading in readings], result.right, thresholds)
     if errors is not None:
         write_errors(errors, model, result, data.lines, data.crops, readings)
     wrong = [
@@ -97,10 +104,10 @@ def evaluate(
         f"exact match {result.as_text()}   CER {result.cer:.1%}   "
         f"{result.lines} lines{skipped}   {seconds:.1f} s   (in brackets) 95% interval"
     )
+    out.print("accepting only readings with a confidence of")
+    for step in steps:
+        out.print(f"  {step.as_text()}")
     if wrong:
-        out.print("accepting only readings with a confidence of")
-        for step in steps:
-            out.print(f"  {step.as_text()}")
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""
         out.print(f"{len(wrong)} misread{more}:")
     for line, reading in wrong[:SHOWN]:

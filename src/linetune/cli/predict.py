@@ -21,6 +21,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Read crops: path, text and confidence, separated by tabs."""
+    from linetune.evaluation.acceptance import DIGITS, rounded
     from linetune.report.terminal import terminal
     from linetune.training.reporter import count
 
@@ -37,7 +38,7 @@ def predict(
         )
         return
     for path, reading in zip(paths, readings, strict=True):
-        print(f"{path}\t{reading.text}\t{reading.confidence:.4f}")
+        print(f"{path}\t{reading.text}\t{rounded(reading.confidence):.{DIGITS}f}")
 
 
 def _expand(path: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from linetune.evaluation.intervals import wilson
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Of all crops, the surest first, for which it is told."""
 DIGITS = 4
-"""Of a threshold, so that what people copy accepts what they were told."""
+"""Of a threshold: what runtimes agree on, so that it means the same in each (see ``export.parity``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Accepted:
     """The readings that are at least so sure."""
 
     confidence: float
-    """The threshold, 0 to 1: of the least sure of them, rounded down."""
+    """The threshold, 0 to 1."""
     lines: int
     of: int
     """All readings, sure or not."""
@@ -32,21 +32,24 @@ class Accepted:
         return self.lines / self.of
 
     @property
-    def exact_match(self) -> float:
-        """Share of them whose whole text is right, 0 to 1."""
-        return self.right / self.lines
+    def exact_match(self) -> float | None:
+        """Share of them whose whole text is right, 0 to 1; None where no reading is so sure."""
+        return self.right / self.lines if self.lines else None
 
     @property
-    def interval(self) -> tuple[float, float]:
+    def interval(self) -> tuple[float, float] | None:
         """95 % interval of the exact match, 0 to 1."""
-        return wilson(self.right, self.lines)
+        return wilson(self.right, self.lines) if self.lines else None
 
     def as_text(self) -> str:
-        """For people: ``0.9921 or more: 80% of the crops, 98.1% (96–99) of them right``."""
+        """For people: ``0.9921 or more: 80% of the crops, 346 of 352 right, 98.3% (96–99)``."""
+        which = "all readings" if self.lines == self.of else f"{self.confidence:.{DIGITS}f} or more"
+        if self.exact_match is None or self.interval is None:
+            return f"{which}: none of the crops"
         low, high = self.interval
         return (
-            f"{self.confidence:.{DIGITS}f} or more: {self.share:.0%} of the crops, "
-            f"{self.exact_match:.1%} ({low * 100:.0f}–{high * 100:.0f}) of them right"
+            f"{which}: {self.share:.0%} of the crops, {self.right} of {self.lines} right, "
+            f"{self.exact_match:.1%} ({low * 100:.0f}–{high * 100:.0f})"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,26 +59,35 @@ class Accepted:
             "share": self.share,
             "lines": self.lines,
             "exact_match": self.exact_match,
-            "interval": list(self.interval),
+            "interval": list(self.interval) if self.interval else None,
         }
 
 
-def accepted(confidences: Sequence[float], right: Sequence[bool]) -> list[Accepted]:
-    """Thresholds on the confidence that accept about :data:`SHARES` of some crops, the strictest first.
+def accepted(
+    confidences: Sequence[float], right: Sequence[bool], thresholds: Sequence[float] = ()
+) -> list[Accepted]:
+    """What thresholds on the confidence accept of some crops, and how much of it is right.
 
     Coverage and selective accuracy, as of a classifier that may abstain (El-Yaniv and Wiener 2010, J. Mach.
     Learn. Res. 11:1605). Whatever reaches a threshold is accepted, so that a step may take more than its
     share, and no threshold is told twice.
 
     Args:
-        confidences: of every reading, 0 to 1.
+        confidences: of every reading, 0 to 1; one at least.
         right: whether its whole text is right, in the same order.
+        thresholds: by default those that accept about :data:`SHARES`, the strictest first.
     """
-    ranked = sorted(confidences, reverse=True)
-    last = (ranked[math.ceil(share * len(ranked)) - 1] for share in SHARES)
-    thresholds = dict.fromkeys(math.floor(confidence * 10**DIGITS) / 10**DIGITS for confidence in last)
+    if not thresholds:
+        ranked = sorted(confidences, reverse=True)
+        last = (ranked[math.ceil(share * len(ranked)) - 1] for share in SHARES)
+        thresholds = list(dict.fromkeys(map(rounded, last)))
     found = []
     for threshold in thresholds:
         kept = [r for c, r in zip(confidences, right, strict=True) if c >= threshold]
-        found.append(Accepted(threshold, len(kept), len(ranked), sum(kept)))
+        found.append(Accepted(threshold, len(kept), len(confidences), sum(kept)))
     return found
+
+
+def rounded(confidence: float) -> float:
+    """Rounded down to :data:`DIGITS`, so that what is shown reaches no threshold that it does not."""
+    return float(math.floor(confidence * 10**DIGITS) / 10**DIGITS)
