@@ -10,6 +10,7 @@ A seed is the run's and that of its rendered crops. A run that is finished is no
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,9 +42,9 @@ def main() -> None:
         if name not in IDEAS:
             parser.error(f"--idea takes NAME=VALUE, NAME one of {', '.join(IDEAS)}")
         try:
-            IDEAS[name](float(value))
+            IDEAS[name](positive(value))
         except ValueError:
-            parser.error(f"--idea {idea}: expected a number")
+            parser.error(f"--idea {idea}: expected a number above 0")
     folder = options.output.joinpath(*options.idea)
     wanted = [seeded(config, seed, options.without, folder) for seed in options.seeds]
     for run in wanted:
@@ -57,6 +58,14 @@ def main() -> None:
             if rows[0][name]:
                 print(f"  {name:<4} exact {shown(rows, name, 'exact_match')}  CER {shown(rows, name, 'cer')}")
     print("seconds in all:", ", ".join(f"{run['seconds']:.0f}" for run in runs))
+
+
+def positive(text: str) -> float:
+    """A number above 0, or ValueError."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
 
 
 def seeded(config: Config, seed: int, without: Sequence[str], output: Path) -> Config:

@@ -107,7 +107,16 @@ def test_old_runtimes_can_open_it(exported: Path) -> None:
     assert [entry.version for entry in file.opset_import if entry.domain == ""] == [17]
 
 
-@pytest.mark.parametrize("characters", ["AB", "AB "])
+def test_a_file_of_another_suffix_is_refused_as_no_program_would_look_for_it(
+    model: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        LinetuneError, match=r"codes.txt: programs look for another suffix; name it codes.onnx"
+    ):
+        export_onnx(model, tmp_path / "codes.txt")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_file_is_read_back_bit_by_bit(tmp_path: Path, characters: str) -> None:
     model = with_charset(load_base(NAME), Charset(tuple(characters))).model
     path = export_onnx(model, tmp_path / "model.onnx").path

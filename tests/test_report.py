@@ -63,6 +63,14 @@ def test_a_run_says_whether_its_gain_is_beyond_chance() -> None:
     assert len(list(run_lines(RunResult(Path("run"), few, few[1].name)))) == 1, "nothing was gained"
 
 
+def test_a_run_says_when_its_charset_cost_more_than_training_gave() -> None:
+    rows = [Row(row.name, scored(wrong, 200), None, 0) for row, wrong in zip(ROWS, (4, 30, 20), strict=True)]
+    _, told, _ = run_lines(RunResult(Path("run"), rows, "stage real"))
+    assert told.startswith(
+        "validation: the untouched model reads more, with characters that this run's charset"
+    )
+
+
 def test_a_run_says_what_was_forgotten_or_why_that_is_not_known() -> None:
     *_, forgotten = run_lines(
         RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(38, 200)))

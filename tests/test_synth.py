@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from linetune import image, records
+from linetune import cache, image, records
 from linetune.config import Synth
 from linetune.config.schema import Material
 from linetune.errors import LinetuneError
@@ -378,6 +378,14 @@ def test_a_script_that_renders_unguarded_ends_with_the_way_out(tmp_path: Path) -
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert "call linetune below `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
+
+
+def test_two_do_not_render_into_one_folder(tmp_path: Path) -> None:
+    here = tmp_path / "out"
+    with cache.alone(here), pytest.raises(LinetuneError, match="another linetune is filling this folder"):
+        generate(settings(here), quiet)
+    assert not here.exists()
+    generate(settings(here), quiet, workers=1)
 
 
 def test_crops_of_other_settings_are_not_taken_for_these(tmp_path: Path) -> None:

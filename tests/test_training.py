@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from linetune import image, records
+from linetune import cache, image, records
 from linetune.charset import Charset
 from linetune.cli import main
 from linetune.cli.train import train as train_command
@@ -684,6 +684,13 @@ def test_a_cache_that_cannot_be_written_stops_a_run_before_it_touches_an_earlier
     with pytest.raises(LinetuneError, match=r"the cache folder cannot be written .*LINETUNE_CACHE"):
         train(short(project, str(tmp_path / "out")), overwrite=True)
     assert (tmp_path / "out/model.onnx").read_bytes() == b"good"
+
+
+def test_two_runs_do_not_fill_one_folder(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with cache.alone(out), pytest.raises(LinetuneError, match="another linetune is filling this folder"):
+        train(short(project, str(out)), overwrite=True)
+    assert not out.exists()
 
 
 def test_a_run_whose_crops_stand_upside_down_reads_both_ways_up(project: Path, tmp_path: Path) -> None:

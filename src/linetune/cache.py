@@ -1,14 +1,17 @@
-"""Where files lie that can be made or fetched again: downloaded weights, stored features, unpacked crops."""
+"""Files that can be made or fetched again (downloaded weights, features, unpacked crops), and locks."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from linetune.errors import LinetuneError
@@ -51,6 +54,32 @@ def scratch() -> IO[bytes]:
         return tempfile.TemporaryFile(dir=folder())
     except OSError:
         return tempfile.TemporaryFile()
+
+
+@contextlib.contextmanager
+def alone(filled: Path) -> Iterator[None]:
+    """Nobody else, in this process or another, fills the same folder meanwhile.
+
+    The lock lies in the cache folder, so that none is left in the user's, and the system gives it back
+    however a process ends. Where the cache folder cannot be written, nobody is kept out.
+
+    Raises:
+        LinetuneError: somebody else is.
+    """
+    name = hashlib.sha256(str(filled.resolve()).encode()).hexdigest()[:32]
+    lock = FileLock(folder() / "locks" / f"{name}.lock")
+    with contextlib.suppress(OSError):
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise LinetuneError(
+                "another linetune is filling this folder", filled, "wait for it, or name another folder"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def prune(suffix: str, limit: int, spare: Path) -> None:

@@ -262,7 +262,9 @@ class Config(Strict):
     base_model: str = Field(
         "PP-OCRv6_small_rec", description="an official name, a model file, or a folder that holds one"
     )
-    charset: Literal["auto"] | FilePath = Field("auto", description="auto (what the labels hold), or a file")
+    charset: Literal["auto"] | FilePath = Field(
+        "auto", description="auto (of train labels and rule), or a file"
+    )
     both_ways: Annotated[
         bool | Literal["auto"],
         BeforeValidator(_switch),

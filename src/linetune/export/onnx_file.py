@@ -77,11 +77,13 @@ def with_dictionary(model: Model, path: Path) -> onnx.ModelProto:
 
     Args:
         model: what to export.
-        path: what to call the file in a message.
+        path: the file that it is for.
 
     Raises:
-        LinetuneError: a character that readers would split on.
+        LinetuneError: another suffix, or a character that readers would split on.
     """
+    if path.suffix != ".onnx":
+        raise LinetuneError("programs look for another suffix", path, f"name it {path.stem}.onnx")
     _refuse_line_breaks(model.charset, path)
     content = onnx.load_from_string(_graph(model))
     describe(content, model)

@@ -54,8 +54,11 @@ def export_paddle(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Expor
             difference = check_parity(model.reader.run, run, model.charset, charset, compared, path)
     except OSError as error:
         raise LinetuneError(f"cannot write ({error.strerror})", path) from None
-    note = f"load it with paddleocr.TextRecognition(model_name={model.base_model!r}, model_dir={str(path)!r})"
-    return Exported(path, len(compared), difference, (note,))
+    notes = (
+        f"load it with paddleocr.TextRecognition(model_name={model.base_model!r}, model_dir={str(path)!r})",
+        "read with batch_size=1: larger batches pad all crops to the widest, which changes some readings",
+    )
+    return Exported(path, len(compared), difference, notes)
 
 
 def open_inference(folder: Path) -> tuple[Run, Charset]:

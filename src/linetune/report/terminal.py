@@ -100,6 +100,12 @@ def run_lines(result: RunResult) -> Iterator[str]:
             f"validation: {first.val.lines} crops chose the epoch and the stage, so their figure flatters "
             f"the kept model; {way_out}"
         )
+    kept = next(row for row in result.rows if row.name == result.best)
+    if first.val > kept.val:
+        yield (
+            "validation: the untouched model reads more, with characters that this run's charset lacks; "
+            "charset: FILE can name them"
+        )
     general = result.general
     yield f"general reading left out: {general}" if isinstance(general, str) else general.sentence()
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from linetune import atomic, image, records
+from linetune import atomic, cache, image, records
 from linetune.config import Synth
 from linetune.errors import LinetuneError
 from linetune.image import Crop
@@ -41,6 +41,11 @@ def generate(settings: Synth, progress: Callable[[int], None], workers: int | No
     Raises:
         LinetuneError: the folder holds something else, or the settings name none or cannot be rendered.
     """
+    with cache.alone(_folder(settings)):
+        return _generated(settings, progress, workers)
+
+
+def _generated(settings: Synth, progress: Callable[[int], None], workers: int | None) -> Path:
     folder = _folder(settings)
     labels = folder / LABELS
     if is_current(settings):

@@ -70,7 +70,7 @@ def _in_order(
     except BrokenProcessPool:
         raise LinetuneError(
             "a rendering process ended unexpectedly",
-            hint="in a script of your own, call linetune below `if __name__ == '__main__':`",
+            hint="a script of your own must be a file, and call linetune below `if __name__ == '__main__':`",
         ) from None
     finally:
         # After Ctrl-C or an error, no further chunk is begun.

@@ -42,7 +42,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def claimed(folder: Path, untrained: str, reporter: Reporter) -> Iterator[Path]:
+def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -> Iterator[Path]:
     """The run's folder while it is filled, without an earlier run's files; what else lies there stays.
 
     The earlier run is set aside inside the folder. When the block fails or is interrupted before a model
@@ -51,12 +51,14 @@ def claimed(folder: Path, untrained: str, reporter: Reporter) -> Iterator[Path]:
 
     Args:
         folder: the folder.
+        overwrite: whether an earlier run may be replaced.
         untrained: what the history calls the model that the run starts from.
         reporter: told.
 
     Raises:
-        LinetuneError: the folder cannot be made or cleared.
+        LinetuneError: the folder cannot be made or cleared, or was taken meanwhile.
     """
+    refuse_taken(folder, overwrite)
     aside, model = folder / EARLIER, folder / "model.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)

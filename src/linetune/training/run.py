@@ -142,7 +142,11 @@ def train(
     result = RunResult(config.output, unknown_characters=given.unknown, skipped=given.skipped)
 
     untrained = f"{given.base.base_model}, {UNTRAINED}"
-    with claimed(config.output, untrained, reporter) as folder, Journal(folder) as journal:
+    with (
+        cache.alone(config.output),
+        claimed(config.output, overwrite, untrained, reporter) as folder,
+        Journal(folder) as journal,
+    ):
         save(config, folder / "config.yaml")
         model = given.start
         model.charset.write(folder / "charset.txt")
