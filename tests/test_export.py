@@ -117,6 +117,7 @@ def test_a_file_of_another_suffix_is_refused_as_no_program_would_look_for_it(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("characters", ["AB", "AB "])
 def test_the_file_is_read_back_bit_by_bit(tmp_path: Path, characters: str) -> None:
     model = with_charset(load_base(NAME), Charset(tuple(characters))).model
     path = export_onnx(model, tmp_path / "model.onnx").path
