@@ -686,6 +686,30 @@ def test_a_cache_that_cannot_be_written_stops_a_run_before_it_touches_an_earlier
     assert (tmp_path / "out/model.onnx").read_bytes() == b"good"
 
 
+def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "scored", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(short(project, str(out)))
+    assert {path.name for path in out.iterdir()} <= {
+        "config.yaml",
+        "charset.txt",
+        "journal.jsonl",
+        "tensorboard",
+    }
+    heard = Heard()
+    assert train(short(project, str(out)), reporter=heard).model.exists()
+    assert not any("earlier run" in line for line in heard.lines)
+    assert not (out / "earlier-run").exists()
+
+
 def test_two_runs_do_not_fill_one_folder(project: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with cache.alone(out), pytest.raises(LinetuneError, match="another linetune is filling this folder"):

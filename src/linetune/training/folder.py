@@ -16,6 +16,8 @@ OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "j
 OWN_FOLDERS = ("tensorboard", "stages")
 EARLIER = "earlier-run"
 """Where a run waits that may be replaced."""
+WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", EARLIER}
+"""What a run is asked for before it is replaced; one that ended without any of these is nobody's loss."""
 UNTRAINED = "limited to the charset"
 """How the name of the model ends that a run starts from."""
 
@@ -33,7 +35,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     there = {path.name for path in folder.iterdir()}
     if there and not there & {"config.yaml", EARLIER}:
         raise LinetuneError("the folder holds files but no run", folder, "choose another output=")
-    if there and not overwrite:
+    if there & WORTH and not overwrite:
         raise LinetuneError(
             "the folder holds a run already",
             folder,
@@ -67,6 +69,8 @@ def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -
         raise _unusable(folder, error) from None
     try:
         try:
+            if not WORTH & {path.name for path in folder.iterdir()}:
+                _clear(folder)
             _move(folder, aside)
         except OSError as error:
             raise _unusable(folder, error) from None
