@@ -45,9 +45,8 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     path = Path(reference)
     if path.suffix in MODEL_SUFFIXES or path.exists():
         return load_file(path)
-    raise LinetuneError(
-        f"no model {reference!r}", hint=f"{did_you_mean(reference, OFFICIAL)} A file serves too"
-    )
+    nearest = did_you_mean(reference, OFFICIAL).removesuffix("?")
+    raise LinetuneError(f"no model {reference!r}", hint=f"{nearest}, or a run's folder or file")
 
 
 def load_file(path: Path) -> Model:
