@@ -710,6 +710,15 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
     assert not (out / "earlier-run").exists()
 
 
+def test_a_configuration_of_ones_own_in_the_runs_folder_is_not_cleared(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "config.yaml").write_text("mine", encoding="utf-8")
+    with pytest.raises(LinetuneError, match="the folder holds a run already"):
+        train(short(project, str(out)))
+    assert (out / "config.yaml").read_text("utf-8") == "mine"
+
+
 def test_two_runs_do_not_fill_one_folder(project: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with cache.alone(out), pytest.raises(LinetuneError, match="another linetune is filling this folder"):

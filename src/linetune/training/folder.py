@@ -17,7 +17,7 @@ OWN_FOLDERS = ("tensorboard", "stages")
 EARLIER = "earlier-run"
 """Where a run waits that may be replaced."""
 WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", EARLIER}
-"""What a run is asked for before it is replaced; one that ended without any of these is nobody's loss."""
+"""What a run may be kept for."""
 UNTRAINED = "limited to the charset"
 """How the name of the model ends that a run starts from."""
 
@@ -35,7 +35,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     there = {path.name for path in folder.iterdir()}
     if there and not there & {"config.yaml", EARLIER}:
         raise LinetuneError("the folder holds files but no run", folder, "choose another output=")
-    if there & WORTH and not overwrite:
+    if there and not _came_to_nothing(there) and not overwrite:
         raise LinetuneError(
             "the folder holds a run already",
             folder,
@@ -60,7 +60,7 @@ def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -
     Raises:
         LinetuneError: the folder cannot be made or cleared, or was taken meanwhile.
     """
-    refuse_taken(folder, overwrite)
+    refuse_taken(folder, overwrite)  # once more, now that no other run can take it
     aside, model = folder / EARLIER, folder / "model.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -
         raise _unusable(folder, error) from None
     try:
         try:
-            if not WORTH & {path.name for path in folder.iterdir()}:
+            if _came_to_nothing({path.name for path in folder.iterdir()}):
                 _clear(folder)
             _move(folder, aside)
         except OSError as error:
@@ -90,6 +90,14 @@ def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -
         raise
     # No `finally`: where the earlier run cannot come back, it is still there.
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _came_to_nothing(there: set[str]) -> bool:
+    """Whether a folder holds what a run leaves that was interrupted before it had a model.
+
+    Its journal tells: a config.yaml without one is the user's own.
+    """
+    return "journal.jsonl" in there and not there & WORTH
 
 
 def _recover(folder: Path, reporter: Reporter) -> None:
