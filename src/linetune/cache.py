@@ -67,9 +67,10 @@ def alone(filled: Path) -> Iterator[None]:
         LinetuneError: somebody else is.
     """
     name = hashlib.sha256(str(filled.resolve()).encode()).hexdigest()[:32]
-    lock = FileLock(folder() / "locks" / f"{name}.lock")
+    locks = folder() / "locks"
+    lock = FileLock(locks / f"{name}.lock")
     with contextlib.suppress(OSError):
-        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        locks.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from linetune.evaluation.intervals import wilson
+from linetune.evaluation.intervals import as_text, wilson
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Of all crops, the surest first, for which it is told."""
@@ -46,11 +46,8 @@ class Accepted:
         which = "all readings" if self.lines == self.of else f"{self.confidence:.{DIGITS}f} or more"
         if self.exact_match is None or self.interval is None:
             return f"{which}: none of the crops"
-        low, high = self.interval
-        return (
-            f"{which}: {self.share:.0%} of the crops, {self.right} of {self.lines} right, "
-            f"{self.exact_match:.1%} ({low * 100:.0f}–{high * 100:.0f})"
-        )
+        right = f"{self.right} of {self.lines} right, {as_text(self.exact_match, self.interval)}"
+        return f"{which}: {self.share:.0%} of the crops, {right}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain figures, for JSON."""

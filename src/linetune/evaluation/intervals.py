@@ -30,6 +30,12 @@ def wilson(right: float, of: int) -> tuple[float, float]:
     return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
+def as_text(share: float, interval: tuple[float, float]) -> str:
+    """A share and its interval for people: ``88.0% (85–91)``."""
+    low, high = interval
+    return f"{share:.1%} ({low * 100:.0f}–{high * 100:.0f})"
+
+
 def paired_difference(only_first: int, only_second: int, of: int) -> tuple[float, float]:
     """The 95 % interval of the second share minus the first, both counted on the same crops.
 

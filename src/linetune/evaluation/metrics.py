@@ -8,7 +8,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from linetune.evaluation.intervals import wilson
+from linetune.evaluation.intervals import as_text, wilson
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,8 +43,7 @@ class Score:
 
     def as_text(self) -> str:
         """Exact match and its interval for people: ``88.0% (85–91)``."""
-        low, high = self.interval
-        return f"{self.exact_match:.1%} ({low * 100:.0f}–{high * 100:.0f})"
+        return as_text(self.exact_match, self.interval)
 
 
 def score(predicted: Sequence[str], reference: Sequence[str]) -> Score:

@@ -100,8 +100,7 @@ def run_lines(result: RunResult) -> Iterator[str]:
             f"validation: {first.val.lines} crops chose the epoch and the stage, so their figure flatters "
             f"the kept model; {way_out}"
         )
-    kept = next(row for row in result.rows if row.name == result.best)
-    if first.val > kept.val:
+    if first.val.exact_match > result.kept.val.exact_match:
         yield (
             "validation: the untouched model reads more, with characters that this run's charset lacks; "
             "charset: FILE can name them"

@@ -82,9 +82,14 @@ class RunResult:
         return self.best != self.rows[1].name
 
     @property
+    def kept(self) -> Row:
+        """The row whose model the run ends with."""
+        return next(row for row in self.rows if row.name == self.best)
+
+    @property
     def gain(self) -> dict[str, Comparison]:
         """The kept model (B) beside the limited one it started from (A), by set; nothing if they are one."""
-        limited, kept = self.rows[1], next(row for row in self.rows if row.name == self.best)
+        limited, kept = self.rows[1], self.kept
         if not self.helped:
             return {}
         gain = {"val": compare(limited.val, kept.val)}
