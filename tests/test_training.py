@@ -34,14 +34,16 @@ from linetune.training import losses
 from linetune.training import run as runs
 from linetune.training import stage as stages
 from linetune.training.batches import ImageBatches
+from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
 from linetune.training.optimiser import rate_at
 from linetune.training.reporter import Silent
 from linetune.training.run import train
-from linetune.training.stage import Setting, StageResult, train_stage
+from linetune.training.stage import Setting, StageResult, Validation, train_stage, validate
 from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
+from linetune.weights.transfer import with_charset
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 NAME = "PP-OCRv5_mobile_rec"
@@ -171,13 +173,34 @@ def test_training_learns(data: Dataset, setting: Setting, charset: Charset, tmp_
     assert losses[-1] < losses[0] / 2
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[str, Tensor]]:
-    """Validation says these exact matches, one an epoch; the weights it was asked about."""
+def test_validation_tells_how_probable_the_labels_are(
+    data: Dataset, setting: Setting, charset: Charset
+) -> None:
+    net = with_charset(load_base(NAME), charset).model.network.eval()
+    beyond = replace(data.lines[0], text="Ω")
+    val = replace(data, lines=[beyond, *data.lines[1:]])
+    found = validate(net, replace(setting, val=val))
+    assert found == validate(net, replace(setting, val=val), HeldOutFeatures(net, val.crops, False))
+    expected = [0.0]
+    for crop, label in zip(data.crops[1:], data.labels[1:], strict=True):
+        packed = image.pack([image.resize(crop)], image.input_width(crop.shape[1]))
+        with torch.inference_mode():
+            expected.append(float(torch.exp(-ctc_loss(net(torch.from_numpy(packed)), [label]))))
+    assert found.label_probability == pytest.approx(np.mean(expected), rel=1e-4)
+    assert 0.1 < found.label_probability < 1 - 1 / len(val)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, probabilities: list[float]) -> list[dict[str, Tensor]]:
+    """The labels have these probabilities, one an epoch; the weights that were validated.
+
+    Exact match falls with every epoch.
+    """
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, setting: Setting, features: object = None) -> Score:
+    def validate(net: Network, setting: Setting, features: object = None) -> Validation:
         asked.append(state(net))
-        return Score(scores[len(asked) - 1], -1.0, len(setting.val))
+        exact = 1 - len(asked) / 10
+        return Validation(probabilities[len(asked) - 1], Score(exact, -1.0, len(setting.val)))
 
     monkeypatch.setattr(stages, "validate", validate)
     return asked
@@ -189,7 +212,7 @@ def test_early_stopping_stops_and_the_best_epoch_is_kept(
     asked = scripted(monkeypatch, [0.1, 0.5, 0.4, 0.5, 0.3, 0.9])
     net = network(charset)
     outcome = train_stage(net, stage(epochs=9, patience=3, freeze="backbone"), 0, data, setting)
-    assert (outcome.epochs, outcome.best_epoch, outcome.score.exact_match) == (5, 2, 0.5)
+    assert (outcome.epochs, outcome.best_epoch, outcome.score.exact_match) == (5, 2, 0.8)
     assert not differing(asked[1], state(net))
     assert differing(asked[4], state(net))
     assert isinstance(setting.reporter, Heard)
@@ -446,12 +469,12 @@ def test_an_interruption_tells_what_is_kept(
     save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, setting: Setting, features: object = None) -> Score:
+    def validate(net: Network, setting: Setting, features: object = None) -> Validation:
         if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
         # Beyond the base model, which may be perfect here.
-        return Score(1.0, float(len(asked)), len(setting.val))
+        return Validation(len(asked) / 10, Score(1.0, float(len(asked)), len(setting.val)))
 
     monkeypatch.setattr(stages, "validate", validate)
     monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])
@@ -478,9 +501,9 @@ def test_a_stage_starts_from_the_best_model_so_far(
     monkeypatch.setattr(runs, "train_stage", recorded)
     scores = iter([2.0, 1.0, 3.0])  # beyond the base model, which may be perfect here
 
-    def validate(net: Network, setting: Setting, features: object = None) -> Score:
+    def validate(net: Network, setting: Setting, features: object = None) -> Validation:
         crops = len(setting.val)
-        return Score(1.0, next(scores), crops, (True,) * crops)
+        return Validation(0.5, Score(1.0, next(scores), crops, (True,) * crops))
 
     monkeypatch.setattr(stages, "validate", validate)
     each = {"data": "train", "epochs": 1, "learning_rate": 1e-4}
@@ -493,6 +516,21 @@ def test_a_stage_starts_from_the_best_model_so_far(
     assert not differing(ends[0], starts[2])
     assert "stage b is no better, so the next one starts from stage a" in heard.lines
     assert result.best == "stage c"
+
+
+def test_an_epoch_kept_on_the_way_gives_way_to_the_base_model_where_the_stage_is_no_better(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perfect, poor = Score(1.0, 1.0, 6), Score(0.0, -9.0, 6)
+    epochs = iter([Validation(0.1, perfect), Validation(0.9, poor)])
+    monkeypatch.setattr(stages, "validate", lambda *_: next(epochs))
+    only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 2, "learning_rate": 1e-2}
+    result = train(short(project, str(tmp_path / "out"), stages=[only]))
+    kept = load_model(result.model)
+    assert kept.history["name"] == result.best == f"{NAME}, limited to the charset"
+    assert not differing(
+        state(kept.network), state(with_charset(load_base(NAME), kept.charset).model.network)
+    )
 
 
 def test_an_earlier_run_stays_until_a_better_model_takes_its_place(

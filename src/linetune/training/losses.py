@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from linetune.charset import Charset
 from linetune.device import to_device
 from linetune.models.heads.nrtr import PAD, NRTRHead, guide_tokens
 from linetune.models.network import Network
@@ -52,6 +55,20 @@ def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Te
         torch.tensor([len(label) for label in labels]),
         reduction="none",
     )
+
+
+def label_losses(
+    probabilities: NDArray[np.float32], texts: Sequence[str], charset: Charset
+) -> NDArray[np.float32]:
+    """Negative log-likelihood of each text, (batch,), of class probabilities (batch, frames, classes).
+
+    Infinite for a text that the charset cannot spell, or that has too few frames.
+    """
+    known = np.array([not charset.missing(text) for text in texts])
+    labels = [charset.encode(text) if spelt else [] for text, spelt in zip(texts, known, strict=True)]
+    # Probabilities of exactly 0 would make every label with such a frame impossible.
+    losses = ctc_losses(torch.from_numpy(probabilities).clamp_min(1e-12).log(), labels).numpy()
+    return np.where(known, losses, np.float32(np.inf))
 
 
 def nrtr_loss(head: NRTRHead, features: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:

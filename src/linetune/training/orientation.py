@@ -13,7 +13,7 @@ from linetune.decode.read import deployed_batches
 from linetune.image import Crop
 from linetune.models.both_ways import both_ways
 from linetune.records import spread
-from linetune.training.losses import ctc_losses
+from linetune.training.losses import label_losses
 from linetune.training.reporter import Reporter, count
 from linetune.weights.store import Model
 
@@ -81,13 +81,9 @@ def turn_gains(
     """
     gains, done = np.zeros(len(crops)), 0
     for members, batch in deployed_batches(crops):
-        # Probabilities of exactly 0 would make every label with such a frame impossible.
         probabilities = model.network.run(both_ways(torch.from_numpy(batch)).numpy())
-        likely = torch.from_numpy(probabilities).clamp_min(1e-12).log()
-        known = np.array([not model.charset.missing(texts[i]) for i in members])
-        labels = [model.charset.encode(texts[i]) if k else [] for i, k in zip(members, known, strict=True)]
-        losses = ctc_losses(likely, labels * 2).numpy().reshape(2, -1)
-        said = np.isfinite(losses).all(0) & known
+        losses = label_losses(probabilities, [texts[i] for i in members] * 2, model.charset).reshape(2, -1)
+        said = np.isfinite(losses).all(0)
         gains[members[said]] = (losses[0] - losses[1])[said]
         done += len(members)
         progress(done)

@@ -188,9 +188,10 @@ def train(
             _keep(trained, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
             if stage_row.val > best.val:
                 best, model = stage_row, trained
-                _keep(model, stage_row, folder / "model.safetensors")
             elif number + 1 < len(stages):
                 reporter.say(f"{name} is no better, so the next one starts from {best.name}")
+            # An epoch that was kept on the way need not be the one that the stage ended with.
+            _keep(model, best, folder / "model.safetensors")
         result.best = best.name
         result.general = _general(before, load_model(result.model), device)
         result.seconds = time.perf_counter() - started
