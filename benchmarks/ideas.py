@@ -96,6 +96,8 @@ def robust(value: float) -> None:
 
 def dropout(value: float) -> None:
     """Features are dropped before the neck."""
+    if value >= 1:
+        raise ValueError("nothing would be left")
     loss = STAGE.stage_loss
 
     def dropped(network: Network, features: Tensor, *others: Any) -> Tensor:

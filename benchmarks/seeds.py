@@ -44,7 +44,7 @@ def main() -> None:
         try:
             IDEAS[name](positive(value))
         except ValueError:
-            parser.error(f"--idea {idea}: expected a number above 0")
+            parser.error(f"--idea {idea}: expected a number above 0, and below 1 for dropout")
     folder = options.output.joinpath(*options.idea)
     wanted = [seeded(config, seed, options.without, folder) for seed in options.seeds]
     for run in wanted:

@@ -503,6 +503,19 @@ def test_any_console_can_show_what_was_read(
     assert line.endswith(".png: image not found")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no tab in a file's name there")
+def test_a_tab_in_a_name_is_told_rather_than_printed(
+    cli: Cli, small: Path, labels: Path, tmp_path: Path
+) -> None:
+    crop = tmp_path / "a\tb.png"
+    crop.write_bytes(records.read_labels(labels)[0].image.read_bytes())
+    refused = cli("predict", small, crop)
+    assert refused.code == 2
+    assert not refused.out
+    assert "--json" in refused.err
+    assert json.loads(cli("predict", small, crop, "--json").out)[0]["image"] == str(crop)
+
+
 def test_the_program_itself_runs_on_a_plain_console(small: Path, labels: Path, tmp_path: Path) -> None:
     crop = named_strangely(labels, tmp_path)
     command = [sys.executable, "-m", "linetune", "predict", str(small), str(crop)]

@@ -26,6 +26,9 @@ def predict(
     from linetune.training.reporter import count
 
     paths = [path for given in images for path in _expand(given)]
+    for path in paths:
+        if not as_json and "\t" in str(path):
+            raise LinetuneError("a tab in the name, which would read as the end of it", path, "use --json")
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
         readings = recogniser.read(list(paths), progress=count(reporter, "reading", len(paths)))
