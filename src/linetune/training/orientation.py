@@ -84,7 +84,7 @@ def turn_gains(
         probabilities = model.network.run(both_ways(torch.from_numpy(batch)).numpy())
         losses = label_losses(probabilities, [texts[i] for i in members] * 2, model.charset).reshape(2, -1)
         said = np.isfinite(losses).all(0)
-        gains[members[said]] = (losses[0] - losses[1])[said]
+        gains[members[said]] = losses[0, said] - losses[1, said]
         done += len(members)
         progress(done)
     return gains

@@ -120,7 +120,8 @@ def train(
     """Run all stages of a configuration.
 
     Each stage starts from the best model so far on validation, exact match before character error rate:
-    the best epoch of a stage, or the limited base model. The run ends with the best of all, and leaves
+    the limited base model, or what a stage ended with, which is the epoch of the most probable labels of
+    those that are better than its start. The run ends with the best of all, and leaves
     ``model.safetensors``, ``results.json``, the resolved configuration and its journal in its folder. The
     test set is scored, never chosen on.
 
@@ -177,9 +178,9 @@ def train(
         _keep(model, best, folder / "model.safetensors")
         for number, (stage, data, piece) in enumerate(stages):
             name = f"stage {stage.name}"
-            keep = partial(_keep_better, best.val, model, name, folder / "model.safetensors")
+            keep = partial(_keep_epoch, model, name, folder / "model.safetensors")
             trained = replace(model, network=copy.deepcopy(model.network))
-            outcome = train_stage(trained.network, stage, number, data, setting, piece, keep)
+            outcome = train_stage(trained.network, stage, number, data, setting, piece, best.val, keep)
             stage_row = row(name, trained, outcome.score, outcome.seconds)
             reporter.say(
                 f"{name}: {outcome.score.as_text()} exact on validation "
@@ -188,10 +189,9 @@ def train(
             _keep(trained, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
             if stage_row.val > best.val:
                 best, model = stage_row, trained
+                _keep(model, stage_row, folder / "model.safetensors")
             elif number + 1 < len(stages):
                 reporter.say(f"{name} is no better, so the next one starts from {best.name}")
-            # An epoch that was kept on the way need not be the one that the stage ended with.
-            _keep(model, best, folder / "model.safetensors")
         result.best = best.name
         result.general = _general(before, load_model(result.model), device)
         result.seconds = time.perf_counter() - started
@@ -293,7 +293,6 @@ def _keep(model: Model, row: Row, path: Path) -> None:
     save_model(replace(model, history=row.as_dict()), path)
 
 
-def _keep_better(beaten: Score, model: Model, name: str, path: Path, network: Network, val: Score) -> None:
-    """Keep an epoch that beats the stages before it at once, so that a run cut short loses nothing."""
-    if val > beaten:
-        _keep(replace(model, network=network), Row(name, val, None, 0), path)
+def _keep_epoch(model: Model, name: str, path: Path, network: Network, val: Score) -> None:
+    """Keep an epoch at once, so that a run cut short loses nothing."""
+    _keep(replace(model, network=network), Row(name, val, None, 0), path)

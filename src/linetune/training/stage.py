@@ -44,10 +44,13 @@ DROPOUT = 2**33
 class Validation:
     """What an epoch reads of the validation set; a better one compares greater.
 
-    The labels' probability decides: exact match hangs on the few crops that are about as likely to be read
-    wrong as right, so that it often takes the luckier of two epochs (docs/log.md has the comparison).
+    Of the epochs that read more than the stage started with, the labels' probability decides: exact match
+    hangs on the few crops that are about as likely to be read wrong as right, so that it often takes the
+    luckier of two epochs (docs/log.md has the comparison).
     """
 
+    helps: bool
+    """Whether the score is above that of the model that the stage started from."""
     label_probability: float
     """Mean over all crops of the probability of the label, by CTC, 0 to 1."""
     score: Score
@@ -87,7 +90,8 @@ def train_stage(
     data: Dataset,
     setting: Setting,
     piece: int | None = None,
-    on_best: Callable[[Network, Score], None] = lambda network, score: None,
+    start: Score | None = None,
+    on_better: Callable[[Network, Score], None] = lambda network, score: None,
 ) -> StageResult:
     """Train ``network`` in place and leave it with the averaged weights of its best epoch.
 
@@ -99,7 +103,9 @@ def train_stage(
         setting: what the stages share.
         piece: crops of a batch that go through the network together; their gradients add up to the batch's.
             By default as many as the device is quick with.
-        on_best: given the averaged network and its score after every epoch better than those before.
+        start: what ``network`` scores on the validation set; without it every epoch is taken to be better.
+        on_better: given the averaged network and its score after every epoch that is better than those
+            before and than the start.
 
     Raises:
         LinetuneError: the loss became NaN or infinite before there was a best epoch to end with.
@@ -187,21 +193,23 @@ def train_stage(
         if epoch not in due:
             continue
         epoch_ended = time.perf_counter()
-        now = validate(average.network, setting, held_out)
+        found, label_probability = validate(average.network, setting, held_out)
+        now = Validation(start is None or found > start, label_probability, found)
         setting.journal.record(
             f"{stage.name} validation",
             step,
             epoch=epoch,
             loss=loss_sum / epoch_steps,
-            exact_match=now.score.exact_match,
-            cer=now.score.cer,
-            label_probability=now.label_probability,
+            exact_match=found.exact_match,
+            cer=found.cer,
+            label_probability=label_probability,
             images_per_second=len(data) / (epoch_ended - epoch_started),
             validation_seconds=time.perf_counter() - epoch_ended,
         )
         if best is None or now > best:
             best, best_epoch, best_state = now, epoch, copy.deepcopy(average.network.state_dict())
-            on_best(average.network, now.score)
+            if now.helps:
+                on_better(average.network, now.score)
         elif stage.patience and epoch - best_epoch >= stage.patience:
             setting.reporter.say(
                 f"stage {stage.name}: no better validation for {stage.patience} epochs, stopped"
@@ -229,8 +237,10 @@ def validated_epochs(epochs: int, crops: int, readings: int) -> set[int]:
     return {*range(apart, epochs + 1, apart), epochs}
 
 
-def validate(network: Network, setting: Setting, features: HeldOutFeatures | None = None) -> Validation:
-    """Validate a network with the deployment preprocessing, or from its frozen backbone's features."""
+def validate(
+    network: Network, setting: Setting, features: HeldOutFeatures | None = None
+) -> tuple[Score, float]:
+    """Score and mean label probability, with the deployment preprocessing or from stored features."""
     val, likely = setting.val, np.zeros(len(setting.val))
 
     def batches() -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -242,8 +252,7 @@ def validate(network: Network, setting: Setting, features: HeldOutFeatures | Non
             yield members, probabilities
 
     readings = read_batches(batches(), setting.charset, len(val))
-    found = score([reading.text for reading in readings], val.texts)
-    return Validation(float(likely.mean()), found)
+    return score([reading.text for reading in readings], val.texts), float(likely.mean())
 
 
 def scored(run: Run, data: Dataset, charset: Charset) -> Score:
