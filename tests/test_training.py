@@ -208,6 +208,9 @@ def test_validation_tells_how_probable_the_labels_are(
             expected.append(float(torch.exp(-ctc_loss(net(torch.from_numpy(packed)), [label]))))
     assert label_probability == pytest.approx(np.mean(expected), rel=1e-4)
     assert 0.1 < label_probability < 1 - 1 / len(val)
+    with torch.no_grad():
+        net.head.fc.bias[0] = float("nan")
+    assert validate(net, setting)[1] == 0
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, probabilities: list[float]) -> list[dict[str, Tensor]]:

@@ -241,18 +241,19 @@ def validate(
     network: Network, setting: Setting, features: HeldOutFeatures | None = None
 ) -> tuple[Score, float]:
     """Score and mean label probability, with the deployment preprocessing or from stored features."""
-    val, likely = setting.val, np.zeros(len(setting.val))
+    crops, texts, charset = setting.val.crops, setting.val.texts, setting.charset
+    likely = np.zeros(len(texts))
 
     def batches() -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         reader = BothWays(network) if setting.both_ways else network
-        read = ((members, reader.run(batch)) for members, batch in deployed_batches(val.crops))
+        read = ((members, reader.run(batch)) for members, batch in deployed_batches(crops))
         for members, probabilities in features.read(network) if features else read:
-            texts = [val.texts[i] for i in members]
-            likely[members] = np.exp(-label_losses(probabilities, texts, setting.charset))
+            losses = label_losses(probabilities, [texts[i] for i in members], charset)
+            likely[members] = np.nan_to_num(np.exp(-losses))  # nothing is likely to a ruined network
             yield members, probabilities
 
-    readings = read_batches(batches(), setting.charset, len(val))
-    return score([reading.text for reading in readings], val.texts), float(likely.mean())
+    readings = read_batches(batches(), charset, len(texts))
+    return score([reading.text for reading in readings], texts), float(likely.mean())
 
 
 def scored(run: Run, data: Dataset, charset: Charset) -> Score:
