@@ -44,6 +44,9 @@ def test_crops_upside_down_are_read(model: Model, crops: list[image.Crop]) -> No
     assert [reading.text for reading in Recogniser(model).read(crops)] == TEXTS
     one_way = Recogniser(replace(model, both_ways=False)).read(crops)
     assert [reading.text for reading in one_way] != TEXTS
+    loaded = Recogniser.load("PP-OCRv5_mobile_rec", model.charset, both_ways=True)
+    assert [reading.text for reading in loaded.read(crops)] == TEXTS
+    assert not Recogniser.load("PP-OCRv5_mobile_rec").model.both_ways
 
 
 def test_the_onnx_file_reads_both_ways_too_and_comes_back(

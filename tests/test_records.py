@@ -46,6 +46,16 @@ def test_an_absolute_image_path_stays(tmp_path: Path) -> None:
     assert read_labels(labels(tmp_path, f"{elsewhere}\tA\n"))[0].image == elsewhere
 
 
+def test_files_are_read_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
+    first, second = labels(tmp_path, "a.png\tA\n"), tmp_path / "second.txt"
+    second.write_text("b.png\tB\n")
+    assert [line.text for line in read_labels(second, first)] == ["B", "A"]
+    again = tmp_path / "folder" / ".." / "labels.txt"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LinetuneError, match="named twice"):
+        read_labels(first, second, again)
+
+
 def test_all_lines_that_are_no_labels_are_told_together(tmp_path: Path) -> None:
     path = labels(tmp_path, "a.png A\nb.png\tB\nc.png\t\n\tD\n")
     with pytest.raises(LinetuneError) as caught:

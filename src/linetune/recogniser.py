@@ -40,6 +40,7 @@ class Recogniser:
         cls,
         model: str | Path,
         charset: Charset | None = None,
+        both_ways: bool = False,
         progress: Progress = lambda done, total: None,
     ) -> Recogniser:
         """Load a run's folder, a model file, or an official model by name.
@@ -47,12 +48,14 @@ class Recogniser:
         Args:
             model: for example ``runs/mine``, ``model.safetensors`` or ``PP-OCRv6_small_rec``.
             charset: limit the model to these characters; those it does not know read badly.
+            both_ways: read every crop upside down too and keep the surer reading, whatever the model says.
             progress: told of a download.
 
         Raises:
             LinetuneError: there is no such model.
         """
         loaded = load_base(str(model), progress)
+        loaded.both_ways |= both_ways
         return cls(with_charset(loaded, charset).model if charset else loaded)
 
     @property

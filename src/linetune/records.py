@@ -34,15 +34,23 @@ def spread(items: Sequence[T], most: int) -> Sequence[T]:
     return items[:: max(1, -(-len(items) // most))]
 
 
-def read_labels(path: Path) -> list[Line]:
-    """Read a label file; images are relative to its folder.
+def read_labels(*paths: Path) -> list[Line]:
+    """Read label files, one after the other; images are relative to the folder of theirs.
 
     Blank lines are passed over. Everything after the first tab is the text, spaces included.
 
     Raises:
-        LinetuneError: the file is missing, not UTF-8 or holds no line; an ``ManyErrors`` when
-            lines have no tab, no path or no text.
+        LinetuneError: a file is missing, not UTF-8, holds no line or is named twice; an ``ManyErrors``
+            when lines have no tab, no path or no text.
     """
+    named = [path.resolve() for path in paths]
+    for number, path in enumerate(paths):
+        if named[number] in named[:number]:
+            raise LinetuneError("the label file is named twice", path, "its crops would count twice")
+    return [line for path in paths for line in _read(path)]
+
+
+def _read(path: Path) -> list[Line]:
     lines, errors = scan_labels(path)
     for error in errors.values():
         # Told alone: that mends the whole file.

@@ -32,7 +32,7 @@ def compare(
     from linetune.report.terminal import console, terminal
     from linetune.training.reporter import count
 
-    lines = [line for path in labels for line in read_labels(path)]
+    lines = read_labels(*labels)
     texts = []
     with terminal() as reporter:
         models = {

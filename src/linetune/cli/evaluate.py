@@ -56,7 +56,7 @@ def evaluate(
 
     if errors is not None:
         refuse_existing(errors, overwrite)
-    lines = [line for path in labels for line in read_labels(path)]
+    lines = read_labels(*labels)
     with terminal() as reporter:
         recogniser = load_recogniser(
             model, charset, reporter, [line.text for line in lines], both_ways=both_ways

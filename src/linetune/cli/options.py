@@ -78,9 +78,10 @@ def load_recogniser(
     from linetune.weights.transfer import with_charset
 
     recogniser = Recogniser.load(
-        model, progress=lambda done, total: reporter.progress("downloading weights", done, total)
+        model,
+        both_ways=both_ways,
+        progress=lambda done, total: reporter.progress("downloading weights", done, total),
     )
-    recogniser.model.both_ways |= both_ways
     if charset is None:
         return recogniser
     if charset == "auto" and texts is None:

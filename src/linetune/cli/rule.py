@@ -31,7 +31,7 @@ def rule(
     from linetune.rules import Rule
     from linetune.rules.infer import propose
 
-    lines = [line for path in labels for line in read_labels(path)]
+    lines = read_labels(*labels)
     proposal = propose([line.text for line in lines], least)
     patterns = proposal.patterns
     proposed = Rule(patterns)

@@ -193,7 +193,7 @@ def identity(settings: Synth) -> dict[str, Any]:
 
 def _labels(settings: Synth) -> list[str]:
     files = settings.labels or [] if settings.texts == "like_labels" else []
-    return [line.text for path in files for line in records.read_labels(path)]
+    return [line.text for line in records.read_labels(*files)]
 
 
 def _tightest(forms: Sequence[_Form], text: str) -> _Form:

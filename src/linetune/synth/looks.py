@@ -149,7 +149,7 @@ def of_files(paths: Sequence[Path]) -> list[Look]:
     Raises:
         LinetuneError: a file cannot be read, or none of its crops shows a line that can be measured.
     """
-    lines = spread([line for path in paths for line in read_labels(path)], MOST)
+    lines = spread(read_labels(*paths), MOST)
     crops = []
     for line in lines:
         # What cannot be read lends nothing; it is told of where the crops are trained on.

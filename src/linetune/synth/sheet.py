@@ -29,9 +29,7 @@ def preview(settings: Synth, rows: int, columns: int) -> Crop:
     if not settings.looks:
         return rendered
     real = []
-    for line in records.spread(
-        [line for path in settings.looks for line in records.read_labels(path)], rows * columns
-    ):
+    for line in records.spread(records.read_labels(*settings.looks), rows * columns):
         # What cannot be read is told of where it is trained on.
         with contextlib.suppress(LinetuneError):
             real.append(image.read(line.image))

@@ -127,7 +127,7 @@ def learning_curve(
         LinetuneError: anything in the configuration or the data that cannot be used.
     """
     reporter = reporter or Silent()
-    lines = list(dict.fromkeys(line for path in config.data.train for line in read_labels(path)))
+    lines = list(dict.fromkeys(read_labels(*config.data.train)))
     sizes = _checked(sizes, len(lines))
     leading = next((i for i, stage in enumerate(config.stages) if "train" in stage.data), None)
     if leading is None:
@@ -135,7 +135,7 @@ def learning_curve(
     key = _key(config, group_by)
     _claim(output, key, overwrite)
     order = _order(lines, group_by, config.seed, reporter)
-    texts = [line.text for path in label_files(config.stages) for line in read_labels(path)]
+    texts = [line.text for line in read_labels(*label_files(config.stages))]
     texts += [line.text for line in (*lines, *synthetic(config, reporter)[0])]
     charset = charset_of(config, texts)
     charset.write(output / "charset.txt")

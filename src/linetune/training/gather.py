@@ -39,9 +39,9 @@ class Given:
 
 def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
-    lines = {"train": _read(config.data.train)}
+    lines = {"train": read_labels(*config.data.train)}
     lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
-    held_out = {"val": _read(config.data.val), "test": _read(config.data.test)}
+    held_out = {"val": read_labels(*config.data.val), "test": read_labels(*config.data.test or ())}
     leaks = _leaks(config, skip_bad, reporter)
     for lines_of in (lines, held_out):
         for name, some in lines_of.items():
@@ -102,10 +102,6 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
     if leaks:
         reporter.say(f"going on without what stands in another split too: {len(leaks)} crops")
     return {finding.source for finding in leaks}
-
-
-def _read(paths: Sequence[Path] | None) -> list[Line]:
-    return [line for path in paths or () for line in read_labels(path)]
 
 
 def label_files(stages: Sequence[Stage]) -> list[Path]:

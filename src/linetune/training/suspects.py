@@ -109,7 +109,7 @@ def find_suspects(
     device = chosen_device(config)
     dtype = chosen_precision(config, device)
     cache.check_writable()
-    lines = list(dict.fromkeys(line for path in config.data.train for line in read_labels(path)))
+    lines = list(dict.fromkeys(read_labels(*config.data.train)))
     charset = charset_of(config, (line.text for line in lines))
     data = load_dataset(lines, charset, skip_bad, count(reporter, "train crops", len(lines)))
     groups = group(data.lines, group_by, count(reporter, "comparing", len(data)))
