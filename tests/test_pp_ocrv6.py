@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import re
 from collections.abc import Callable, Iterator
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import numpy_helper
 from test_models import images, randomised
 from test_unfold import SMALL, TINY
 
@@ -22,7 +25,7 @@ from linetune.errors import LinetuneError
 from linetune.export.onnx_file import export_onnx
 from linetune.export.parity import sample_crops
 from linetune.models.network import Network
-from linetune.models.reparam import fold
+from linetune.models.reparam import ConvBN, fold
 from linetune.records import read_labels
 from linetune.training.journal import Journal
 from linetune.training.reporter import Silent
@@ -100,6 +103,36 @@ def test_training_weights_compute_what_the_unfolded_network_computes(tmp_path: P
     path.with_suffix(".txt").write_text("a\nb\nc\n", encoding="utf-8")
     model = load_file(path)
     assert model.base_model == NAME
+    x = images(97)
+    with torch.inference_mode():
+        assert (network(x).softmax(2) - model.network.eval()(x).softmax(2)).abs().max() < 1e-5
+
+
+def test_an_official_file_of_the_tiny_size_is_read_with_the_dictionary_beside_it(tmp_path: Path) -> None:
+    network = randomised(Network(TINY, 5))
+    arrays = list[torch.Tensor]()
+    for name, tensor in fold(copy.deepcopy(network)).state_dict().items():
+        layer, _, kind = name.rpartition(".")
+        unfolded = network.get_submodule(layer)
+        # paddle2onnx leaves these batch norms as they are.
+        if name.startswith(("backbone.stem.", "neck.")) and isinstance(unfolded, ConvBN):
+            own = unfolded.state_dict()
+            if kind == "weight":
+                statistics = ("weight", "bias", "running_mean", "running_var")
+                arrays += [own["conv.weight"], *(own[f"bn.{name}"] for name in statistics)]
+        else:
+            arrays.append(tensor.T if tensor.ndim == 2 else tensor)
+    constants = [numpy_helper.from_array(a.detach().numpy().copy(), f"w_{i}") for i, a in enumerate(arrays)]
+    node = onnx.helper.make_node("Network", [constant.name for constant in constants], ["y"])
+    graph = onnx.helper.make_graph([node], "tiny", [], [], constants)
+    path = tmp_path / "inference.onnx"
+    onnx.save(onnx.helper.make_model(graph), str(path))
+    with pytest.raises(LinetuneError, match="put its dictionary beside it"):
+        load_file(path)
+
+    (tmp_path / "inference.yml").write_text("PostProcess: {character_dict: [a, b, c]}", encoding="utf-8")
+    model = load_file(path)
+    assert (model.base_model, model.charset.characters) == ("PP-OCRv6_tiny_rec", ("a", "b", "c", " "))
     x = images(97)
     with torch.inference_mode():
         assert (network(x).softmax(2) - model.network.eval()(x).softmax(2)).abs().max() < 1e-5

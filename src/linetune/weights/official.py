@@ -16,7 +16,7 @@ from linetune.errors import LinetuneError, did_you_mean
 from linetune.models.network import Network
 from linetune.weights.hf import is_hf, load_hf
 from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx
-from linetune.weights.paddle_inference import PROGRAM, read_inference, read_settings
+from linetune.weights.paddle_inference import PROGRAM, SETTINGS, read_inference, read_settings
 from linetune.weights.pdparams import read_pdparams
 from linetune.weights.pdparams_names import to_state
 from linetune.weights.sources import OFFICIAL, Official, Progress, cached, download, find
@@ -173,7 +173,7 @@ def _no_model_in(folder: Path) -> LinetuneError:
 
 
 def _charset(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
-    """The charset of a file: inside it, in a ``.txt`` beside it, or the official one if the number fits."""
+    """The charset of a file: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official one."""
     beside = path.with_suffix(".txt")
     hint = f"put its dictionary beside it as {beside.name}"
     known = official.charset
@@ -181,6 +181,8 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
         charset = Charset.from_dictionary(embedded.removesuffix("\n").split("\n"))
     elif beside.is_file():
         charset = Charset.from_dictionary(Charset.read(beside).characters)
+    elif (path.parent / SETTINGS).is_file():
+        charset = Charset.from_dictionary(read_settings(path.parent).characters)
     elif known is not None:
         charset = known
     else:

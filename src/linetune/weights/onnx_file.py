@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from linetune.errors import LinetuneError
-from linetune.models.backbones.pplcnetv4 import PPLCNetV4
+from linetune.models.backbones.pplcnetv4 import PlainStem, PPLCNetV4
 from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import ConvBN, RepDepthwise, RepLayer, fold, fold_batch_norm, merge
 from linetune.weights.store import fill
@@ -90,7 +90,8 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
     """The folded network of an official file.
 
     The official export has merged the rep layers' branches and PP-LCNetV4's batch norms, but neither the
-    batch norms of other plain convolutions nor the affines before the activations; both are folded here.
+    batch norms of other plain convolutions (the tiny size's stem is one) nor the affines before the
+    activations; both are folded here.
 
     Raises:
         LinetuneError: they are not this architecture's weights; names the first that differs.
@@ -144,6 +145,11 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """
     conv: nn.Module
     done = "."
+    # What begins so has no batch norm any more.
+    merged = tuple[str, ...]()
+    if isinstance(network.backbone, PPLCNetV4):
+        stem = () if isinstance(network.backbone.stem, PlainStem) else ("backbone.stem.",)
+        merged = ("backbone.stages.", *stem)
     for name, module in network.named_modules():
         if name.startswith(f"{done}."):
             continue
@@ -152,8 +158,7 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
         elif isinstance(module, RepDepthwise):
             kind, conv = "plain", module.branch.conv
         elif isinstance(module, ConvBN):
-            merged = isinstance(network.backbone, PPLCNetV4) and name.startswith("backbone.")
-            kind, conv = "plain" if merged else "conv_bn", module.conv
+            kind, conv = "plain" if name.startswith(merged) else "conv_bn", module.conv
         elif isinstance(module, (nn.Conv2d, nn.LayerNorm)):
             kind, conv = "plain", module
         elif isinstance(module, nn.Linear):

