@@ -119,6 +119,8 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         ("learning_rate: 1e-3", "learning_rate: 0", "greater than 0"),
         ("train: crops/train.txt", "train: []", "data.train"),
         ("train: crops/train.txt", "train: 5", "expected a path"),
+        ("train: crops/train.txt", "train: [crops/a.txt, ./crops/x/../a.txt]", "a.txt is named twice"),
+        ("data: train", "data: [train, train]", "train is named twice"),
         ("train: crops/train.txt", "train: ''", "expected a path"),
         ("train: crops/train.txt", "train: ~no-such-user/x", "no home folder for ~no-such-user/x"),
     ],

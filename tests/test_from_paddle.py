@@ -260,6 +260,11 @@ GLOBAL = "epoch_num: 12"
             "Optimizer.regularizer: Adam has no coupled L2",
         ),
         (None, 7, "Global.max_text_length: labels longer than 25 characters"),
+        (
+            ("    - ./crops/rendered.txt\n", "    - ./crops/rendered.txt\n    - crops/rendered.txt\n"),
+            41,
+            "Train.dataset.label_file_list: a file that is named twice counts once",
+        ),
         ((GLOBAL, f"{GLOBAL}\n  distributed: true"), 3, "Global.distributed: one device"),
         ((GLOBAL, f"{GLOBAL}\n  use_amp: True"), 3, "Global.use_amp: precision: auto"),
         ((GLOBAL, f"{GLOBAL}\n  checkpoints: ./x/latest"), 3, "Global.checkpoints: nothing is resumed"),

@@ -130,7 +130,16 @@ def test_an_official_file_of_the_tiny_size_is_read_with_the_dictionary_beside_it
     with pytest.raises(LinetuneError, match="put its dictionary beside it"):
         load_file(path)
 
-    (tmp_path / "inference.yml").write_text("PostProcess: {character_dict: [a, b, c]}", encoding="utf-8")
+    settings = tmp_path / "inference.yml"
+    for damaged, message in (
+        ("[a, b]", "the model has 5 classes, its dictionary gives 4; correct inference.yml"),
+        ("[a, 7, c]", "inference.yml: PostProcess.character_dict holds 7, no text; quote it"),
+        ("[a, b, b]", "inference.yml: the charset holds 'b' twice"),
+    ):
+        settings.write_text(f"PostProcess: {{character_dict: {damaged}}}", encoding="utf-8")
+        with pytest.raises(LinetuneError, match=re.escape(message)):
+            load_file(path)
+    settings.write_text("PostProcess: {character_dict: [a, b, c]}", encoding="utf-8")
     model = load_file(path)
     assert (model.base_model, model.charset.characters) == ("PP-OCRv6_tiny_rec", ("a", "b", "c", " "))
     x = images(97)

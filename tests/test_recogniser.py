@@ -80,6 +80,12 @@ def test_an_image_that_is_not_there_is_named(recogniser: Recogniser, tmp_path: P
         recogniser.read([tmp_path / "none.png"])
 
 
+def test_what_is_no_image_is_refused(recogniser: Recogniser) -> None:
+    bad: Any = None
+    with pytest.raises(LinetuneError, match="got None; cv2"):
+        recogniser.read([bad])
+
+
 def test_arrays_are_left_as_they_were_and_may_be_views(recogniser: Recogniser, lines: list[Line]) -> None:
     crop = image.read(lines[0].image)
     turned = crop[::-1, ::-1]

@@ -87,6 +87,9 @@ def _crop(source: Image) -> NDArray[np.uint8]:
             return image.resize(image.read(Path(source)))
         except LinetuneError as error:
             raise LinetuneError(error.what, source) from None
+    if not isinstance(source, np.ndarray):
+        hint = "cv2.imread gives None for a file that it cannot read" if source is None else None
+        raise LinetuneError(f"expected files or images, got {source!r}", hint=hint)
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
         raise LinetuneError(
             f"expected a BGR uint8 image of shape (height, width, 3), got {source.dtype} {source.shape}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -58,10 +59,18 @@ def _source(value: Any, info: ValidationInfo) -> Any:
     return _resolve(value, info)
 
 
+def _named_once(values: list[Any]) -> list[Any]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise ValueError(f"{value} is named twice, and its crops would count twice")
+    return values
+
+
 SOURCES = "synth, train, or a label file such as crops/more.txt"
 STAGE_NAME = r"^[A-Za-z0-9_-]+$"
 FilePath = Annotated[Path, BeforeValidator(_resolve)]
 FilePaths = Annotated[list[FilePath], BeforeValidator(_as_list), Field(min_length=1)]
+LabelFiles = Annotated[FilePaths, AfterValidator(_named_once)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -110,6 +119,7 @@ class Stage(Strict):
     data: Annotated[
         list[Annotated[Literal["synth", "train"] | Path, BeforeValidator(_source)]],
         BeforeValidator(_as_list),
+        AfterValidator(_named_once),
         Field(min_length=1, description="synth (rendered crops), train (real crops), label files"),
     ]
     freeze: Annotated[
@@ -149,9 +159,9 @@ class Stage(Strict):
 class Data(Strict):
     """Label files of the user's own crops."""
 
-    train: FilePaths
-    val: FilePaths
-    test: FilePaths | None = None
+    train: LabelFiles
+    val: LabelFiles
+    test: LabelFiles | None = None
 
 
 Style = Literal["print", "outline", "dots", "peened", "engraved"]
@@ -222,14 +232,14 @@ class Synth(Strict):
         description="balanced (lengths, alternatives and characters about evenly), uniform (every text of "
         "a pattern equally likely, so mostly long ones), like_labels (all of them as often as in `labels`)",
     )
-    labels: FilePaths | None = Field(
+    labels: LabelFiles | None = Field(
         None, description="label files that like_labels goes by; the run's train labels when absent"
     )
     fonts: FilePaths = Field(description="font files, or folders searched for .ttf, .otf and .ttc")
     backgrounds: FilePaths | None = Field(
         None, description="photos to cut backgrounds from, for six crops in ten"
     )
-    looks: FilePaths | None = Field(
+    looks: LabelFiles | None = Field(
         None, description="label files of real crops whose sizes, colours, blur and so on are copied"
     )
     style: Annotated[list[Style], BeforeValidator(_as_list), Field(min_length=1)] = ["print"]

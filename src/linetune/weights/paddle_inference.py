@@ -74,10 +74,13 @@ def read_settings(folder: Path) -> Settings:
         characters = tree["PostProcess"]["character_dict"]
         told = tree.get("Global", {})
         name, both_ways = told.get("model_name"), told.get("both_ways", False)
-        if not isinstance(characters, list) or not all(isinstance(c, str) for c in characters):
+        if not isinstance(characters, list):
             raise TypeError
     except (YAMLError, TypeError, LookupError, AttributeError):
         raise LinetuneError("no PostProcess.character_dict of characters", path) from None
+    for entry in characters:
+        if not isinstance(entry, str):
+            raise LinetuneError(f"PostProcess.character_dict holds {entry!r}, no text", path, "quote it")
     return Settings(name, tuple(characters), both_ways is True)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from linetune.config.paddle.augment import Sizes, read_augment, read_sizes
 from linetune.config.paddle.document import Document
+from linetune.config.paddle.places import plain
 from linetune.config.paddle.settings import note_changes
 
 _DATASETS = ("SimpleDataSet", "MultiScaleDataSet")
@@ -113,7 +114,12 @@ def _label_files(document: Document, split: str) -> list[str]:
         raise document.error(
             f"a {kind} has no label files", key, f"make it one of {', '.join(_DATASETS)}: path<TAB>text"
         )
-    return document.texts(f"{split}.dataset.label_file_list")
+    key = f"{split}.dataset.label_file_list"
+    files = document.texts(key)
+    once = {plain(path): path for path in files}
+    if len(once) < len(files):
+        document.note(key, "a file that is named twice counts once")
+    return list(once.values())
 
 
 def _learning_rate(document: Document) -> float:
