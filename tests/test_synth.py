@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from linetune.synth import fonts, generate, is_current, lettering, looks, previe
 from linetune.synth.compare import told_apart
 from linetune.synth.generate import stream
 from linetune.synth.looks import Look
+from linetune.synth.pool import in_chunks
 from linetune.synth.render import Renderer
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files"
@@ -421,3 +423,13 @@ def test_sets_are_told_apart_only_if_they_differ() -> None:
     one, other = rng.normal(0, 1, (2, 300, 40))
     assert told_apart(one, other) == pytest.approx(0.5, abs=0.08)
     assert told_apart(one, other + 0.5) > 0.85
+
+
+def blocked(indices: range) -> list[bool]:
+    return [signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()) for _ in indices]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows")
+def test_ctrl_c_reaches_this_process_alone_even_while_workers_start() -> None:
+    assert [flag for chunk in in_chunks(blocked, 4, 1, 2) for flag in chunk] == [True] * 4
+    assert blocked(range(1)) == [False]

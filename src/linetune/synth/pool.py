@@ -8,9 +8,10 @@ import signal
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -62,7 +63,8 @@ def _in_order(
         # Only so far ahead that no worker waits: what is done early stays in memory until its turn.
         ahead = deque[Future[list[Any]]]()
         for chunk in chunks:
-            ahead.append(pool.submit(_do, chunk))
+            with _interrupted_later():
+                ahead.append(pool.submit(_do, chunk))
             if len(ahead) > 4 * workers:
                 yield ahead.popleft().result()
         while ahead:
@@ -75,6 +77,19 @@ def _in_order(
     finally:
         # After Ctrl-C or an error, no further chunk is begun.
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C waits, and a process that starts meanwhile never sees it: it would print where it was."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _work: Callable[[range], list[Any]]
