@@ -330,7 +330,12 @@ def test_split_writes_three_files_and_says_what_it_could_not_balance(
 # evaluate
 
 
-def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path) -> None:
+def copied(labels: Path, to: Path) -> Path:
+    records.write_labels(to, [(str(line.image), line.text) for line in records.read_labels(labels)])
+    return to
+
+
+def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path, tmp_path: Path) -> None:
     done = cli("evaluate", NAME, labels, "--charset", "auto", "--json")
     assert done.code == 0
     figures = json.loads(done.out)
@@ -338,9 +343,14 @@ def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path) -> 
     assert figures["exact_match"] >= 2 / 3
     assert figures["cer"] < 0.2
     assert len(figures["misread"]) == 3 - round(3 * figures["exact_match"])
-    text = cli("evaluate", NAME, labels, labels, "--charset", "auto").out
+    text = cli("evaluate", NAME, labels, copied(labels, tmp_path / "more.txt"), "--charset", "auto").out
     assert "exact match" in text
     assert "6 lines" in text
+    twice = cli("evaluate", NAME, labels, labels.parent / "." / labels.name)
+    assert (twice.code, twice.errors) == (
+        2,
+        [f"error: {labels}: the label file is named twice; its crops would count twice"],
+    )
 
 
 def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) -> None:
@@ -425,8 +435,9 @@ def test_evaluate_without_bad_lines(cli: Cli, labels: Path, small: Path, tmp_pat
 # compare
 
 
-def test_compare_two_models_on_the_same_crops(cli: Cli, labels: Path, small: Path) -> None:
-    done = cli("compare", small, NAME, labels, labels, labels)
+def test_compare_two_models_on_the_same_crops(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
+    more = [copied(labels, tmp_path / f"{number}.txt") for number in range(2)]
+    done = cli("compare", small, NAME, labels, *more)
     assert done.code == 0
     told = done.out.splitlines()
     assert told[0].startswith("A  exact match 0.0% (0–30)")
