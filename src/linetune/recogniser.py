@@ -40,16 +40,16 @@ class Recogniser:
         cls,
         model: str | Path,
         charset: Charset | None = None,
-        both_ways: bool = False,
         progress: Progress = lambda done, total: None,
+        both_ways: bool = False,
     ) -> Recogniser:
         """Load a run's folder, a model file, or an official model by name.
 
         Args:
             model: for example ``runs/mine``, ``model.safetensors`` or ``PP-OCRv6_small_rec``.
             charset: limit the model to these characters; those it does not know read badly.
-            both_ways: read every crop upside down too and keep the surer reading, whatever the model says.
             progress: told of a download.
+            both_ways: read every crop upside down too and keep the surer reading, whatever the model says.
 
         Raises:
             LinetuneError: there is no such model.

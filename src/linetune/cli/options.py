@@ -79,8 +79,8 @@ def load_recogniser(
 
     recogniser = Recogniser.load(
         model,
-        both_ways=both_ways,
         progress=lambda done, total: reporter.progress("downloading weights", done, total),
+        both_ways=both_ways,
     )
     if charset is None:
         return recogniser

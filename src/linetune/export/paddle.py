@@ -77,7 +77,7 @@ def open_inference(folder: Path) -> tuple[Run, Charset]:
         predictor.run()
         return np.asarray(predictor.get_output_handle(target).copy_to_cpu(), np.float32)
 
-    return run, Charset((*read_settings(folder).characters, SPACE))
+    return run, read_settings(folder).charset
 
 
 def _settings(model: Model) -> str:

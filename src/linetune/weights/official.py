@@ -16,7 +16,7 @@ from linetune.errors import LinetuneError, did_you_mean
 from linetune.models.network import Network
 from linetune.weights.hf import is_hf, load_hf
 from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx
-from linetune.weights.paddle_inference import PROGRAM, SETTINGS, Settings, read_inference, read_settings
+from linetune.weights.paddle_inference import PROGRAM, SETTINGS, read_inference, read_settings
 from linetune.weights.pdparams import read_pdparams
 from linetune.weights.pdparams_names import to_state
 from linetune.weights.sources import OFFICIAL, Official, Progress, cached, download, find
@@ -155,7 +155,7 @@ def _load_inference(folder: Path, official: Official | None = None) -> Model:
         network = exported_network(turned, official.architecture, folder)
     else:
         official, network = _fitting(tensors, [official] if official else list(OFFICIAL.values()), folder)
-    charset = _matching(_told(told, folder), network.classes, folder, f"correct {SETTINGS}")
+    charset = _matching(told.charset, network.classes, folder, f"correct {SETTINGS}")
     return Model(network, charset, told.name or official.name, str(folder), both_ways=told.both_ways)
 
 
@@ -181,21 +181,13 @@ def _charset(classes: int, official: Official, path: Path, embedded: str | None 
     elif beside.is_file():
         charset = Charset.from_dictionary(Charset.read(beside).characters)
     elif (path.parent / SETTINGS).is_file():
-        charset = _told(read_settings(path.parent), path.parent)
+        charset = read_settings(path.parent).charset
         hint = f"correct {SETTINGS} beside it"
     elif known is not None:
         charset = known
     else:
         raise LinetuneError(f"the dictionary of {official.name} is not known here", path, hint)
     return _matching(charset, classes, path, hint)
-
-
-def _told(settings: Settings, folder: Path) -> Charset:
-    """The charset of a folder's ``inference.yml``."""
-    try:
-        return Charset.from_dictionary(settings.characters)
-    except LinetuneError as error:
-        raise LinetuneError(error.what, error.where or folder / SETTINGS, error.hint) from None
 
 
 def _matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from linetune import textfile
+from linetune.charset import Charset
 from linetune.errors import LinetuneError
 
 Array = NDArray[np.float32]
@@ -56,8 +57,8 @@ class Settings(NamedTuple):
 
     name: str | None
     """The official model's."""
-    characters: tuple[str, ...]
-    """The dictionary, without blank and space."""
+    charset: Charset
+    """The characters of its dictionary, and the space."""
     both_ways: bool
     """Whether the program reads every crop both ways up, which linetune's exports say."""
 
@@ -66,7 +67,7 @@ def read_settings(folder: Path) -> Settings:
     """What ``inference.yml`` says.
 
     Raises:
-        LinetuneError: the file is missing, no YAML, or holds no dictionary.
+        LinetuneError: the file is missing, no YAML, or holds no dictionary that can be used.
     """
     path = folder / SETTINGS
     try:
@@ -81,7 +82,11 @@ def read_settings(folder: Path) -> Settings:
     for entry in characters:
         if not isinstance(entry, str):
             raise LinetuneError(f"PostProcess.character_dict holds {entry!r}, no text", path, "quote it")
-    return Settings(name, tuple(characters), both_ways is True)
+    try:
+        charset = Charset.from_dictionary(characters)
+    except LinetuneError as error:
+        raise LinetuneError(error.what, path, error.hint) from None
+    return Settings(name, charset, both_ways is True)
 
 
 def _parameters(operation: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
