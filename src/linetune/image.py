@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import atomic
+from linetune import atomic, files
 from linetune.errors import LinetuneError
 
 HEIGHT = 48
@@ -25,7 +25,10 @@ MIN_WIDTH = 320
 MAX_WIDTH = 3200
 """Widest line that PaddleX reads without squashing it, px."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+_JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2"}
+SUFFIXES = frozenset(
+    _JPEG | {".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".pbm", ".pgm", ".ppm"}
+)
 """How the names of images end, in lower case; what is in a file is told by its content."""
 
 Crop = NDArray[np.uint8]
@@ -42,12 +45,23 @@ def read(path: Path) -> Crop:
         # cv2.imread cannot open paths outside the console's code page on Windows.
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
-        raise LinetuneError("image not found", path) from None
+        raise LinetuneError("image not found", path, files.way_to(path)) from None
     except OSError as error:
         raise LinetuneError(f"image cannot be read ({error.strerror})", path) from None
     except ValueError:
         raise LinetuneError("image cannot be read (a null character in its path)", str(path)) from None
     return decode(data, path)
+
+
+def in_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The images below a folder, told by their names, and the other files; as :func:`files.below` counts.
+
+    Raises:
+        LinetuneError: a folder cannot be read.
+    """
+    found = files.below(folder)
+    images = [path for path in found if path.suffix.lower() in SUFFIXES]
+    return images, [path for path in found if path.suffix.lower() not in SUFFIXES]
 
 
 def decode(data: NDArray[np.uint8], where: object) -> Crop:

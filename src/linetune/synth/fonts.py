@@ -12,9 +12,9 @@ import numpy as np
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import ImageFont
 
+from linetune import files
 from linetune.charset import SPACE, show
 from linetune.errors import LinetuneError
-from linetune.synth import files
 from linetune.synth.looks import depths, stroke_width
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})

@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
+from linetune import files, image
 from linetune.config.schema import Material
-from linetune.synth import files
 from linetune.synth.looks import LUMINANCE, Look
 
 Picture = NDArray[np.float32]

@@ -1,0 +1,134 @@
+"""Which files of a folder count, and what a name that leads nowhere was meant to be."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from linetune.errors import LinetuneError
+
+RULE = "its subfolders and linked folders included, hidden files (.name) left out"
+"""Which files of a folder count, for help texts."""
+_AROUND = " \t\u00a0\ufeff\"'"
+"""What spreadsheets, editors and shells leave around a name."""
+
+
+def below(folder: Path) -> list[Path]:
+    """Every file below a folder, in an order that no file system decides.
+
+    Subfolders and linked folders are included, hidden files and folders (``.name``) are not. A link that
+    leads nowhere counts, so that whoever opens it says so.
+
+    Raises:
+        LinetuneError: a folder cannot be read.
+    """
+    # As text, since Windows paths sort without regard to case.
+    return sorted(_below(folder, ()), key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _below(folder: Path, inside: tuple[str, ...]) -> Iterator[Path]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise LinetuneError(f"the folder cannot be read ({error.strerror})", folder) from None
+    # A link to a folder that it lies in has no end.
+    inside = (*inside, os.path.realpath(folder))
+    for entry in entries:
+        path = Path(folder, entry.name)
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if os.path.realpath(path) not in inside:
+                yield from _below(path, inside)
+        elif entry.is_file() or entry.is_symlink():
+            yield path
+
+
+def find(paths: Sequence[Path], suffixes: Collection[str], hint: str) -> list[Path]:
+    """The files among ``paths``, and those :func:`below` its folders that end in one of ``suffixes``.
+
+    Raises:
+        LinetuneError: a path does not exist, a folder cannot be read or holds no such file.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_file():
+            found[path] = None
+            continue
+        if not path.is_dir():
+            raise LinetuneError("no such file or folder", path, hint)
+        inside = [file for file in below(path) if file.suffix.lower() in suffixes]
+        if not inside:
+            raise LinetuneError(f"no {', '.join(sorted(suffixes))} file in the folder", path, hint)
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def way_to(missing: Path) -> str | None:
+    """A hint at the file that a path was meant to name which leads nowhere; None without exactly one."""
+    with_slashes = Path(str(missing).replace("\\", "/"))
+    if with_slashes != missing and _exists(with_slashes):
+        return "write / for \\ in the path"
+    if found := twin(missing):
+        return f"there is {str(found)!r}, whose name differs in {_difference(missing, found)}"
+    try:
+        folders = [path for path in missing.parent.iterdir() if path.is_dir()]
+    except (OSError, ValueError):
+        return None
+    inside = [folder / missing.name for folder in folders if _exists(folder / missing.name)]
+    return f"there is {inside[0]}" if len(inside) == 1 else None
+
+
+def twin(missing: Path) -> Path | None:
+    """The one file that a path names but for Unicode form, case, quotes, or spaces at the ends of a name."""
+    found = Path(missing.anchor)
+    for part in missing.parts[1 if missing.anchor else 0 :]:
+        if _exists(found / part):
+            found /= part
+            continue
+        alike = _by_key(str(found), _changed(found)).get(_key(part), ())
+        if len(alike) != 1:
+            return None
+        found /= alike[0]
+    return found if found.is_file() else None
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip(_AROUND)).casefold()
+
+
+@lru_cache(maxsize=16)
+def _by_key(folder: str, changed: int) -> dict[str, tuple[str, ...]]:
+    """A folder's names by what is left of them without the differences that a twin may have."""
+    names: dict[str, tuple[str, ...]] = {}
+    try:
+        entries = os.listdir(folder)  # noqa: PTH208 - an empty path is the current folder
+    except OSError:
+        return names
+    for name in entries:
+        names[_key(name)] = (*names.get(_key(name), ()), name)
+    return names
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+def _difference(one: Path, other: Path) -> str:
+    a, b = str(one), str(other)
+    if unicodedata.normalize("NFC", a) == unicodedata.normalize("NFC", b):
+        return "its Unicode form (accents in one with their letters, or apart)"
+    if a.casefold() == b.casefold():
+        return "capital and small letters"
+    return "spaces, quotes or a byte order mark around it"
+
+
+def _exists(path: Path) -> bool:
+    # Unlike Path's own methods, these take any name for one of no file.
+    return os.path.exists(path)  # noqa: PTH110
