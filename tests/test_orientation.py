@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,14 +55,14 @@ def test_crops_upside_down_are_noticed(
     model: Model, crops: Callable[[int], Dataset], every: int, many: bool
 ) -> None:
     told = Told()
-    assert any_upside_down(model, crops(every), told) is many
+    assert any_upside_down(model, (), crops(every), told) is many
     share = "33%" if many else "2%"
     assert told.said == [f"about {share} of the real crops stand upside down"]
 
 
 def test_they_are_turned_upright_and_the_others_left(model: Model, crops: Callable[[int], Dataset]) -> None:
     given, told = crops(3), Told()
-    upright = stood_upright(model, given, told)
+    upright = stood_upright(model, (), given, told)
     assert told.said == [f"14 of {len(TEXTS)} real crops are turned upright for training"]
     for number, (before, after) in enumerate(zip(given.crops, upright.crops, strict=True)):
         assert np.array_equal(after, image.half_turned(before) if number % 3 == 0 else before)
@@ -73,9 +74,13 @@ def test_crops_whose_labels_the_model_cannot_write_stay_as_they_are(
 ) -> None:
     given = crops(3)
     unknown, told = with_charset(model, Charset.collect(["%"])).model, Told()
-    assert not any_upside_down(unknown, given, told)
-    assert told.said == ["the base model cannot tell which way up the real crops stand"]
-    for before, after in zip(given.crops, stood_upright(unknown, given, told).crops, strict=True):
+    assert not any_upside_down(unknown, (), given, told)
+    (said,) = told.said
+    assert said == (
+        "the base model cannot tell which way up the real crops stand: 42 of 42 labels hold characters that "
+        "it has never seen"
+    )
+    for before, after in zip(given.crops, stood_upright(unknown, (), given, told).crops, strict=True):
         assert np.array_equal(before, after)
 
 
@@ -85,6 +90,45 @@ def test_a_crop_that_reads_either_way_stays_as_it_is(model: Model, tmp_path: Pat
     image.write(tmp_path / "0.png", np.maximum(noise, image.half_turned(noise)))
     records.write_labels(tmp_path / "labels.txt", [("0.png", "A127")])
     given, told = load_dataset(read_labels(tmp_path / "labels.txt"), None), Told()
-    assert not any_upside_down(model, given, told)
-    stood_upright(model, given, told)
-    assert told.said[-1].endswith("so none is turned")
+    assert not any_upside_down(model, (), given, told)
+    stood_upright(model, (), given, told)
+    assert told.said[-1].endswith("; none is turned")
+
+
+def relabelled(crops: Dataset, texts: Sequence[str]) -> Dataset:
+    return replace(
+        crops, lines=[replace(line, text=text) for line, text in zip(crops.lines, texts, strict=True)]
+    )
+
+
+def test_labels_with_characters_that_the_base_model_has_never_seen_say_nothing(
+    crops: Callable[[int], Dataset],
+) -> None:
+    # Half of the crops are upside down. The base model has no row for a character of every label.
+    given = relabelled(crops(2), [text.replace(text[0], "\u16a0") for text in TEXTS])
+    start = with_charset(load_base("PP-OCRv5_mobile_rec"), Charset.collect(given.texts))
+    assert start.unknown == ["\u16a0"]
+    told = Told()
+    assert not any_upside_down(start.model, start.unknown, given, told)
+    upright = stood_upright(start.model, start.unknown, given, told)
+    assert all("42 of 42 labels hold characters that it has never seen" in said for said in told.said)
+    assert all(np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True))
+
+
+def test_the_labels_that_the_base_model_can_write_speak_for_all(
+    model: Model, crops: Callable[[int], Dataset]
+) -> None:
+    some = ["\u16a0" if number % 4 == 1 else text for number, text in enumerate(TEXTS)]
+    given, told = relabelled(crops(3), some), Told()
+    assert any_upside_down(model, ("\u16a0",), given, told)
+    upright = stood_upright(model, ("\u16a0",), given, told)
+    turned = [not np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True)]
+    assert turned == [number % 3 == 0 and number % 4 != 1 for number in range(len(TEXTS))]
+
+
+def test_wrong_labels_turn_no_crop(model: Model, crops: Callable[[int], Dataset]) -> None:
+    given, told = relabelled(crops(1000), [*TEXTS[7:], *TEXTS[:7]]), Told()
+    assert not any_upside_down(model, (), given, told)
+    upright = stood_upright(model, (), given, told)
+    assert "labels plausible on their crops" in told.said[0]
+    assert all(np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True))

@@ -107,6 +107,7 @@ def test_only_what_is_read_with_confidence_is_disputed() -> None:
     unsure = reading("upside down", "?", 1e-12, 0.05)
     likely = reading("B", "8", 0.4, 0.5)
     found = judge([unsure, doubted, *agreed, denied, likely], skipped=1)
+    assert found.doubt is None
     assert found.disputed == [denied, doubted]
     assert (found.lines, found.agreed, found.skipped) == (10, 6, 1)
 
@@ -125,3 +126,24 @@ def test_a_path_is_listed_as_its_label_file_has_it(tmp_path: Path) -> None:
     elsewhere = (tmp_path.parent / "else" / "b.png").as_posix()
     records.write_labels(labels, [("../a/1.png", "A"), (elsewhere, "B")])
     assert [path_in_file(line) for line in records.read_labels(labels)] == ["../a/1.png", elsewhere]
+
+
+def test_a_label_with_a_character_that_nothing_teaches_is_not_disputed() -> None:
+    known = [reading(f"A{i}", f"A{i}", 0.9, 0.9) for i in range(6)]
+    look_alike = [reading(f"Ж{i}", f"X{i}", 1e-9, 0.9) for i in range(4)]
+    wrong = reading("77", "A07", 1e-9, 0.9)
+    found = judge([*known, *look_alike, wrong], ["Ж"])
+    assert (found.disputed, found.unjudged, found.doubt) == ([wrong], 4, None)
+    assert summary(found, 5) == "1 of 11 labels are disputed; 4 are not judged"
+    # Once the folds read the character, a label with it is judged as any other.
+    learnt = [reading(f"Ж{i}", f"Ж{i}", 0.8, 0.8) for i in range(4)]
+    assert len(judge([*known, *look_alike, *learnt], ["Ж"]).disputed) == 4
+
+
+def test_a_model_that_cannot_read_the_crops_disputes_nothing_and_says_so() -> None:
+    misread = [reading(f"A{i}", f"X{i}", 1e-9, 0.9) for i in range(8)]
+    found = judge([*misread, reading("B", "B", 0.9, 0.9)])
+    assert found.disputed == []
+    assert summary(found, 5) == (
+        "the base model cannot tell which labels are wrong: it reads 1 of 9 as they stand"
+    )

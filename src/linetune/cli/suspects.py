@@ -58,6 +58,7 @@ def suspects(
     page, listed = write_suspects(output, found, top)
     if as_json:
         figures = {"page": str(page), "list": str(listed), "lines": found.lines, "agreed": found.agreed}
+        figures |= {"unjudged": found.unjudged, "cannot_tell": found.doubt}
         disputed = [
             {
                 "source": each.line.source,

@@ -53,8 +53,11 @@ def suspects_table(found: Suspects, shown: int) -> Table:
 
 def summary(found: Suspects, shown: int) -> str:
     """One sentence."""
+    if found.doubt:
+        return found.doubt
     more = f", the first {shown} shown" if len(found.disputed) > shown else ""
-    return f"{len(found.disputed)} of {found.lines} labels are disputed{more}"
+    unjudged = f"; {found.unjudged} are not judged" if found.unjudged else ""
+    return f"{len(found.disputed)} of {found.lines} labels are disputed{more}{unjudged}"
 
 
 def path_in_file(line: Line) -> str:

@@ -142,9 +142,9 @@ def learning_curve(
     settings: dict[str, Any] = {"charset": output / "charset.txt", "charset_space": False}
     if config.both_ways == "auto":
         # Once for all sizes, so that a few bad labels in a small one do not decide.
-        base = with_charset(load_base(config.base_model), charset).model
+        base = with_charset(load_base(config.base_model), charset)
         sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
-        settings["both_ways"] = any_upside_down(base, sample, reporter)
+        settings["both_ways"] = any_upside_down(base.model, base.unknown, sample, reporter)
     curve = Curve(output)
 
     shared: dict[str, Any] = {"rows": []}

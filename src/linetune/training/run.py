@@ -206,10 +206,11 @@ def with_both_ways(config: Config, given: Given, reporter: Reporter) -> tuple[Co
     real = {name: data for name, data in given.data.items() if name != "synth"}
     wanted = config.both_ways
     if wanted == "auto":
-        wanted = any_upside_down(given.start, given.data.get("train", given.val), reporter)
+        wanted = any_upside_down(given.start, given.unknown, given.data.get("train", given.val), reporter)
     if wanted:
         reporter.say("every crop is read both ways up, for twice the time; both_ways: false reads it once")
-        real = {name: stood_upright(given.start, data, reporter) for name, data in real.items()}
+        upright = partial(stood_upright, given.start, given.unknown, reporter=reporter)
+        real = {name: upright(data) for name, data in real.items()}
     settled = config.model_copy(update={"both_ways": wanted})
     return settled, replace(given, start=replace(given.start, both_ways=wanted), data=given.data | real)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -37,6 +37,12 @@ SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=6,
 """How neck and head are trained on each fold's features."""
 DISPUTED = math.log(20)
 """Least score of a disputed label: a reading that is certain is 20 times as probable as the label."""
+LEARNT = 0.5
+"""Least share of the labels with a new character that must be read as they stand. Below it the folds have not
+taught the character, and what is read in its place says nothing about the label."""
+LEGIBLE = 1 / 3
+"""Least share of all judged labels that must be read as they stand. Below it the model cannot read these
+crops, and what it disputes says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,19 @@ class Suspects:
     """Labels that were read as they stand."""
     skipped: int
     """Lines left out because they could not be used."""
+    unjudged: int = 0
+    """Labels with a character that neither the base model knows nor the folds teach. None is disputed."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the model cannot tell which labels are wrong, one sentence; None where it can."""
+        judged = self.lines - self.unjudged
+        if judged and self.agreed >= LEGIBLE * judged:
+            return None
+        return (
+            f"the base model cannot tell which labels are wrong: it reads {self.agreed} of {self.lines} as "
+            "they stand"
+        )
 
 
 def find_suspects(
@@ -137,14 +156,36 @@ def find_suspects(
             if reading.read == reading.line.text:
                 upright[crop] = reading
         readings += upright.values()
-    return judge(readings, data.skipped)
+    found = judge(readings, start.unknown, data.skipped)
+    if found.unjudged:
+        reporter.say(
+            f"{found.unjudged} labels are not judged: they hold characters that the base model has never "
+            "seen and that too few crops teach"
+        )
+    if found.doubt:
+        reporter.say(found.doubt)
+    return found
 
 
-def judge(readings: Sequence[Reading], skipped: int = 0) -> Suspects:
-    """Tell the disputed labels from those that the model is merely unsure of."""
-    disputed = [reading for reading in readings if reading.score >= DISPUTED]
-    agreed = sum(reading.read == reading.line.text for reading in readings)
-    return Suspects(sorted(disputed, key=lambda each: -each.score), len(readings), agreed, skipped)
+def judge(readings: Sequence[Reading], unknown: Collection[str] = (), skipped: int = 0) -> Suspects:
+    """Tell the disputed labels from those that the model is merely unsure of, or cannot read.
+
+    Args:
+        readings: one of every label.
+        unknown: characters that the base model has no row for.
+        skipped: lines that were left out before.
+    """
+    untaught = {character for character in unknown if not _learnt(character, readings)}
+    judged = [reading for reading in readings if not untaught.intersection(reading.line.text)]
+    agreed = sum(reading.read == reading.line.text for reading in judged)
+    disputed = sorted((each for each in judged if each.score >= DISPUTED), key=lambda each: -each.score)
+    found = Suspects(disputed, len(readings), agreed, skipped, len(readings) - len(judged))
+    return replace(found, disputed=[]) if found.doubt else found
+
+
+def _learnt(character: str, readings: Sequence[Reading]) -> bool:
+    read = [reading.read == reading.line.text for reading in readings if character in reading.line.text]
+    return sum(read) >= LEARNT * len(read)
 
 
 def _folds(lines: Sequence[Line], groups: Sequence[Sequence[int]], folds: int) -> list[list[int]]:
