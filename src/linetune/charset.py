@@ -3,6 +3,8 @@
 Class 0 is the CTC blank; class ``i + 1`` is ``characters[i]``. A character is one dictionary
 entry: nearly always one code point, but the official PP-OCRv5 dictionary also holds flags made
 of two, so encoding takes the longest entry that fits.
+
+Texts are in logical order and classes in visual order, from left to right (:mod:`linetune.reading_order`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from linetune import atomic, textfile
 from linetune.errors import LinetuneError
+from linetune.reading_order import is_right_to_left, to_logical, to_visual
 
 BLANK = 0
 SPACE = " "
@@ -64,15 +67,20 @@ class Charset:
         """Hex digest of the ordered characters, to tell two charsets apart."""
         return hashlib.sha256("\n".join(self.characters).encode()).hexdigest()
 
+    @property
+    def right_to_left(self) -> bool:
+        """Whether a character of a right-to-left script is among them."""
+        return is_right_to_left("".join(self.characters))
+
     def encode(self, text: str) -> list[int]:
-        """CTC classes of ``text``.
+        """CTC classes of ``text``, in visual order.
 
         Raises:
             LinetuneError: naming every character that the charset lacks.
         """
         classes: list[int] = []
         missing: list[str] = []
-        for unit in self._split(text):
+        for unit in self._split(to_visual(text)):
             if unit in self._index:
                 classes.append(self._index[unit])
             else:
@@ -83,11 +91,11 @@ class Charset:
 
     def missing(self, text: str) -> list[str]:
         """Characters of ``text`` that the charset lacks, each once, in order."""
-        return list(dict.fromkeys(unit for unit in self._split(text) if unit not in self._index))
+        return list(dict.fromkeys(u for u in self._split(to_visual(text)) if u not in self._index))
 
     def decode(self, classes: Iterable[int]) -> str:
-        """Text of CTC classes that are already collapsed; blanks are left out."""
-        return "".join(self.characters[c - 1] for c in classes if c != BLANK)
+        """Text, in logical order, of CTC classes that are already collapsed; blanks are left out."""
+        return to_logical("".join(self.characters[c - 1] for c in classes if c != BLANK))
 
     def _split(self, text: str) -> list[str]:
         units = []
@@ -102,8 +110,8 @@ class Charset:
 
     @classmethod
     def collect(cls, texts: Iterable[str]) -> Charset:
-        """The characters that occur in ``texts``, in code-point order."""
-        return cls(tuple(sorted(set().union(*texts) if texts else set())))
+        """The characters that occur in ``texts`` as they are displayed, in code-point order."""
+        return cls(tuple(sorted(set[str]().union(*map(to_visual, texts)))))
 
     @classmethod
     def read(cls, path: Path) -> Charset:

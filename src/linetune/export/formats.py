@@ -18,29 +18,35 @@ if TYPE_CHECKING:
 
 # The exporters are imported when they are called: the command line lists the formats at once.
 
+RAPIDOCR_ORDER = "RapidOCR puts it in logical order with Rec.lang_type: arabic (pip install 'rapidocr[rtl]')"
+PADDLEOCR_ORDER = (
+    "PaddleOCR's tools put it in logical order when the word arabic stands in the dictionary's path"
+)
+
 
 def _onnx(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.onnx_file import export_onnx
 
-    return export_onnx(model, path, crops)
+    return _visual_order(model, export_onnx(model, path, crops), RAPIDOCR_ORDER)
 
 
 def _pdparams(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.pdparams import export_pdparams
 
-    return _one_way(model, export_pdparams(model, path, crops))
+    done = _visual_order(model, export_pdparams(model, path, crops), PADDLEOCR_ORDER)
+    return _one_way(model, done)
 
 
 def _paddle(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.paddle import export_paddle
 
-    return export_paddle(model, path, crops)
+    return _visual_order(model, export_paddle(model, path, crops))
 
 
 def _hf(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
     from linetune.export.hf import export_hf
 
-    return _one_way(model, export_hf(model, path, crops))
+    return _one_way(model, _visual_order(model, export_hf(model, path, crops)))
 
 
 def _one_way(model: Model, done: Exported) -> Exported:
@@ -50,6 +56,15 @@ def _one_way(model: Model, done: Exported) -> Exported:
         "up; for this format train with both_ways: false and some half_turn"
     )
     return replace(done, notes=(*done.notes, note)) if model.both_ways else done
+
+
+def _visual_order(model: Model, done: Exported, way_out: str | None = None) -> Exported:
+    """Readers of other programs give the letters in the order of the frames."""
+    note = (
+        "right-to-left text comes in visual order, from left to right, from programs other than linetune; "
+        + (way_out or "apply a bidi library to what is read, such as python-bidi's get_display")
+    )
+    return replace(done, notes=(*done.notes, note)) if model.charset.right_to_left else done
 
 
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from linetune import atomic, image
+from linetune import atomic, image, reading_order
 from linetune.charset import SPACE, Charset, show
 from linetune.decode.read import Run
 from linetune.errors import LinetuneError
@@ -105,6 +105,7 @@ def describe(content: onnx.ModelProto, model: Model, precision: str = "fp32") ->
             f"padded on the right with 0 to at least {image.MIN_WIDTH} px"
         ),
         "both_ways": str(model.both_ways).lower(),
+        "text_order": reading_order.VISUAL,
         "precision": precision,
         "linetune": version("linetune"),
     }

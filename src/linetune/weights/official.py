@@ -20,7 +20,7 @@ from linetune.weights.paddle_inference import PROGRAM, SETTINGS, read_inference,
 from linetune.weights.pdparams import read_pdparams
 from linetune.weights.pdparams_names import to_state
 from linetune.weights.sources import OFFICIAL, Official, Progress, cached, download, find
-from linetune.weights.store import Model, fill, folded_model, load_model
+from linetune.weights.store import Model, fill, folded_model, load_model, refuse_logical_order
 
 
 def load_base(reference: str, progress: Progress = lambda done, total: None) -> Model:
@@ -91,6 +91,8 @@ def _load_file(path: Path, official: Official | None = None) -> Model:
             raise LinetuneError(
                 "the dictionary in the file does not have the hash that stands beside it", path
             )
+        if "linetune" in metadata:
+            refuse_logical_order(charset, metadata, path)
         model = Model(network, charset, metadata.get("base_model", official.name), str(path))
         return replace(model, both_ways=metadata.get("both_ways") == "true")
     state = to_state(read_pdparams(path))

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from linetune import atomic, image
+from linetune import atomic, image, reading_order
 from linetune.charset import Charset
 from linetune.errors import LinetuneError
 from linetune.models.both_ways import BothWays
@@ -62,6 +62,7 @@ def save_model(model: Model, path: Path) -> None:
         "base_model": model.base_model,
         "history": json.dumps(model.history),
         "both_ways": json.dumps(model.both_ways),
+        "text_order": reading_order.VISUAL,
     }
     with atomic.written(path) as partial:
         # Not save_file: some of its releases write files that only their owner can read.
@@ -90,12 +91,27 @@ def load_model(path: Path) -> Model:
     network = _rebuilt(
         header, "architecture", path, lambda keys: empty_folded(Architecture(**keys), charset.classes)
     )
+    refuse_logical_order(charset, header, path)
     fill(network, tensors, path)
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
         raise LinetuneError("the header's 'base_model' is missing or damaged", path)
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
     return Model(network, charset, header["base_model"], str(path), history, both_ways)
+
+
+def refuse_logical_order(charset: Charset, told: Mapping[str, str], where: object) -> None:
+    """Refuse one of our models that has learnt right-to-left text against the order of its frames.
+
+    Raises:
+        LinetuneError: the charset has right-to-left letters, and the file says nothing of visual order.
+    """
+    if charset.right_to_left and told.get("text_order") != reading_order.VISUAL:
+        raise LinetuneError(
+            "an earlier linetune taught this model right-to-left text in the wrong order",
+            where,
+            "train it again",
+        )
 
 
 def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -> None:
