@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from linetune import image
 from linetune.errors import LinetuneError
@@ -149,3 +149,73 @@ def test_16_bits_become_8(tmp_path: Path) -> None:
     deep = np.array([[0, 32768, 65535]], np.uint16).repeat(4, 0)
     path.write_bytes(cv2.imencode(".png", deep)[1].tobytes())
     assert image.read(path)[0, :, 0].tolist() == [0, 128, 255]
+
+
+def lettering(ink: int, alpha: int = 0) -> Image.Image:
+    """A bar of ink on a transparent ground."""
+    pixels = np.zeros((20, 60, 4), np.uint8)
+    pixels[..., 3] = alpha
+    pixels[8:12, 10:50] = (ink, ink, ink, 255)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [
+        ("a.png", lettering(0)),
+        ("grey.png", lettering(0).convert("LA")),
+        ("palette.png", lettering(0).quantize(16)),
+        ("a.webp", lettering(0)),
+        ("a.tif", lettering(0)),
+    ],
+)
+def test_black_on_transparent_is_black_on_white(name: str, drawn: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / name
+    drawn.save(path, lossless=True)
+    crop = image.read(path)
+    assert (crop[0, 0] == 255).all()
+    assert (crop[10, 30] == 0).all()
+    assert np.array_equal(image.to_crop(Image.open(path)), crop)
+
+
+def test_white_on_transparent_is_white_on_black(tmp_path: Path) -> None:
+    lettering(255).save(tmp_path / "a.png")
+    crop = image.read(tmp_path / "a.png")
+    assert (crop[0, 0] == 0).all()
+    assert (crop[10, 30] == 255).all()
+
+
+def test_an_opaque_image_with_an_alpha_channel_stays_as_it_is(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 60, 4), np.uint8)
+    pixels[..., 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.array_equal(image.read(tmp_path / "a.png"), pixels[..., 2::-1])
+
+
+def test_sixteen_bits_and_half_transparent_ink_are_composited(tmp_path: Path) -> None:
+    pixels = np.zeros((20, 60, 4), np.uint16)
+    pixels[..., 3] = 65535 // 2
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    assert (abs(image.read(tmp_path / "a.png").astype(int) - 128) <= 1).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_transparent_image_is_turned_upright_like_any_other(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    there, opaque = tmp_path / "a.png", tmp_path / "b.png"
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 60, 4), np.uint8)
+    Image.fromarray(pixels).save(there, exif=exif)
+    on_white = Image.new("RGBA", (60, 20), "white")
+    on_white.alpha_composite(Image.fromarray(pixels))
+    on_white.convert("RGB").save(opaque, exif=exif)
+    crop, expected = image.read(there), image.read(opaque)
+    assert crop.shape == expected.shape
+    assert abs(crop.astype(int) - expected.astype(int)).max() <= 1
+    assert abs(image.to_crop(Image.open(there)).astype(int) - upright(opaque)).max() <= 1
+
+
+def upright(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    turned = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    return turned[..., ::-1].astype(np.int64)

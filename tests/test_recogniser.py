@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import linetune
 from linetune import image
@@ -60,30 +62,64 @@ def test_a_run_folder_and_its_file_load_alike(
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "said"),
     [
-        np.zeros((48, 100), np.uint8),
-        np.zeros((48, 100, 4), np.uint8),
-        np.zeros((48, 100, 3), np.float32),
-        np.zeros((0, 100, 3), np.uint8),
-        np.zeros((48, 0, 3), np.uint8),
+        (np.zeros((48, 100, 2), np.uint8), "uint8 (48, 100, 2)"),
+        (np.zeros((48, 100, 3), np.float32), "float32 (48, 100, 3); scale its values to 0 to 255"),
+        (np.zeros((48, 100), np.bool_), "bool (48, 100); scale"),
+        (np.zeros((0, 100, 3), np.uint8), "uint8 (0, 100, 3)"),
+        (np.zeros((48, 0, 3), np.uint8), "uint8 (48, 0, 3)"),
+        (None, "got None; cv2.imread gives None"),
+        (7, "got int"),
+        (b"no image", "not an image"),
+        (b"", "empty"),
     ],
 )
-def test_arrays_that_are_no_crops_are_refused(recogniser: Recogniser, bad: Any) -> None:
-    with pytest.raises(LinetuneError, match=r"expected a BGR uint8 image .* got") as caught:
-        recogniser.read([bad])
-    assert str(bad.shape) in str(caught.value)
+def test_what_is_no_crop_is_refused_in_one_short_line(recogniser: Recogniser, bad: Any, said: str) -> None:
+    crop = np.full((48, 100, 3), 9, np.uint8)
+    with pytest.raises(LinetuneError) as caught:
+        recogniser.read([crop, bad])
+    message = str(caught.value)
+    assert message.startswith("images[1]: ")
+    assert said in message
+    assert len(message) < 200
+
+
+def test_every_kind_of_image_that_people_have_reads_alike(recogniser: Recogniser, lines: list[Line]) -> None:
+    path = lines[0].image
+    bgr = image.read(path)
+    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+    kinds: list[Any] = [
+        path,
+        str(path),
+        path.read_bytes(),
+        bytearray(path.read_bytes()),
+        bgr,
+        cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA),
+        Image.open(path),
+        Image.open(path).convert("L"),
+        Image.open(path).convert("RGBA"),
+        Image.open(path).convert("P"),
+        grey,
+        grey[..., None],
+    ]
+    assert {reading.text for reading in recogniser.read(kinds)} == {TEXTS[0]}
+    same = recogniser.read([path, path.read_bytes(), Image.open(path), bgr])
+    assert [reading.confidence for reading in same] == [same[0].confidence] * 4
+    assert recogniser.read(np.stack([bgr, bgr])) == recogniser.read(each for each in (bgr, bgr))
+
+
+@pytest.mark.parametrize("wrong", [None, 5, {"a": "a.png"}, {"a.png"}, "a.png", b"x", Image.new("L", (9, 9))])
+def test_anything_but_a_list_of_images_is_refused(recogniser: Recogniser, wrong: Any) -> None:
+    with pytest.raises(
+        LinetuneError, match=r"expected a list of images, got .*; read\(\[image\]\) reads one"
+    ):
+        recogniser.read(wrong)
 
 
 def test_an_image_that_is_not_there_is_named(recogniser: Recogniser, tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match=r"none\.png: image not found"):
         recogniser.read([tmp_path / "none.png"])
-
-
-def test_what_is_no_image_is_refused(recogniser: Recogniser) -> None:
-    bad: Any = None
-    with pytest.raises(LinetuneError, match="got None; cv2"):
-        recogniser.read([bad])
 
 
 def test_arrays_are_left_as_they_were_and_may_be_views(recogniser: Recogniser, lines: list[Line]) -> None:

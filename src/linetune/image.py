@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,6 +25,8 @@ MIN_WIDTH = 320
 """Width to which every deployed reader pads a narrower line, px (PaddleX, RapidOCR)."""
 MAX_WIDTH = 3200
 """Widest line that PaddleX reads without squashing it, px."""
+FLAT = 3.0
+"""Standard deviation in grey levels below which a crop shows nothing."""
 
 _JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2"}
 SUFFIXES = frozenset(
@@ -36,7 +39,7 @@ Crop = NDArray[np.uint8]
 
 
 def read(path: Path) -> Crop:
-    """Decode an image file to BGR, turned upright by its EXIF orientation.
+    """Decode an image file to BGR, turned upright by its EXIF orientation, and made :func:`opaque`.
 
     Raises:
         LinetuneError: the file is missing, empty or no image.
@@ -74,11 +77,127 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
         raise LinetuneError("image file is empty", where)
     try:
         crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if _may_be_transparent(data) else None
     except cv2.error:
         crop = None
     if crop is None:
         raise LinetuneError("not an image that can be decoded", where)
-    return np.asarray(crop, np.uint8)
+    colours = np.asarray(crop, np.uint8)
+    if whole is not None and whole.ndim == 3 and whole.shape[2] == 4 and whole.dtype in (np.uint8, np.uint16):
+        sixteen_bits = whole.dtype == np.uint16
+        return opaque(
+            _oriented(np.asarray(whole // 257 if sixteen_bits else whole).astype(np.uint8), colours)
+        )
+    return colours
+
+
+def _may_be_transparent(data: NDArray[np.uint8]) -> bool:
+    """Whether a file may hold alpha, which has to be decoded a second time."""
+    start = data[:26].tobytes()
+    if start.startswith(b"\x89PNG"):
+        # Colour types 4 and 6 have alpha. A chunk tRNS before the pixels makes some colours transparent.
+        before_pixels = data.tobytes().partition(b"IDAT")[0]
+        return start[25:26] in (b"\4", b"\6") or b"tRNS" in before_pixels
+    # The fourth channel of a bitmap is seldom meant as alpha, and mostly zero.
+    return not start.startswith((b"\xff\xd8", b"BM", b"P"))
+
+
+def _oriented(whole: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:
+    """BGRA as its file has it, turned as OpenCV turns the same image's BGR by its EXIF orientation."""
+    for mirrored in (whole, whole[:, ::-1]):
+        for quarters in range(4):
+            turned = np.rot90(mirrored, quarters)
+            if turned.shape[:2] == crop.shape[:2] and np.array_equal(turned[..., :3], crop):
+                return turned
+    return whole
+
+
+def opaque(pixels: NDArray[np.uint8]) -> Crop:
+    """BGR of BGRA: on white, or on black where nothing would show on white and something does on black.
+
+    Args:
+        pixels: uint8 of shape (height, width, 4).
+    """
+    alpha = pixels[..., 3:].astype(np.float32) / 255
+    ink = pixels[..., :3] * alpha
+    on_white, on_black = (
+        np.ascontiguousarray((ink + ground * (1 - alpha)).round(), np.uint8) for ground in (255, 0)
+    )
+    return on_black if is_flat(on_white) and not is_flat(on_black) else on_white
+
+
+def is_flat(crop: Crop) -> bool:
+    """Whether nothing shows on a crop."""
+    return float(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).std()) < FLAT
+
+
+def to_crop(source: object, where: object = None) -> Crop:
+    """The crop that any kind of image is: a file's path or content, an array, or a PIL image.
+
+    Args:
+        source: a path; ``bytes`` of an image file; a PIL image; or a uint8 array, grey (height, width) or
+            (height, width, 1), BGR (height, width, 3) or BGRA (height, width, 4).
+        where: what to call it in messages.
+
+    Raises:
+        LinetuneError: it cannot be read, or is no image.
+    """
+    if isinstance(source, (str, Path)):
+        return read(Path(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return decode(np.frombuffer(source, np.uint8), where)
+    if isinstance(source, np.ndarray):
+        return _of_array(source, where)
+    if type(source).__module__.partition(".")[0] == "PIL":
+        return _of_pil(source, where)
+    hint = "cv2.imread gives None for a file that it cannot read" if source is None else None
+    known = "a path, bytes, a uint8 array or a PIL image"
+    raise LinetuneError(f"expected {known}, got {_kind(source)}", where, hint)
+
+
+def _of_array(pixels: NDArray[np.generic], where: object) -> Crop:
+    grey = pixels.ndim == 2
+    channels = 1 if grey else pixels.shape[-1]
+    if (
+        pixels.dtype != np.uint8
+        or pixels.ndim not in (2, 3)
+        or channels not in (1, 3, 4)
+        or 0 in pixels.shape
+    ):
+        raise LinetuneError(
+            "expected a uint8 array of shape (height, width), or with 1, 3 (BGR) or 4 (BGRA) channels, "
+            f"got {_kind(pixels)}",
+            where,
+            "scale its values to 0 to 255 and convert it" if pixels.dtype != np.uint8 else None,
+        )
+    if channels == 4:
+        return opaque(np.asarray(pixels, np.uint8))
+    plain = np.asarray(pixels, np.uint8).reshape(*pixels.shape[:2], channels)
+    return np.ascontiguousarray(np.broadcast_to(plain, (*plain.shape[:2], 3)))
+
+
+def _of_pil(source: Any, where: object) -> Crop:
+    from PIL import ImageOps
+
+    try:
+        upright = ImageOps.exif_transpose(source)
+        if upright.mode.startswith("I;16"):
+            return _of_array(np.asarray(np.asarray(upright) // 257, np.uint8), where)
+        if upright.mode in ("I", "F"):
+            raise LinetuneError(
+                f"a PIL image of mode {upright.mode} has no range of its own", where, "convert it to L"
+            )
+        colours = np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
+    except OSError as error:
+        raise LinetuneError(f"the PIL image cannot be read ({error})", where) from None
+    order = [2, 1, 0, 3][: colours.shape[2]]
+    return _of_array(np.ascontiguousarray(colours[..., order]), where)
+
+
+def _kind(source: object) -> str:
+    if isinstance(source, np.ndarray):
+        return f"{source.dtype} {source.shape}"
+    return "None" if source is None else type(source).__name__
 
 
 def write(path: Path, crop: Crop) -> None:

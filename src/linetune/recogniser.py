@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,11 @@ from linetune.weights.sources import Progress
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
 
-Image: TypeAlias = "str | Path | NDArray[np.uint8]"
-"""A file, or a BGR uint8 array of shape (height, width, 3)."""
+if TYPE_CHECKING:
+    import PIL.Image
+
+Image: TypeAlias = "str | Path | bytes | NDArray[np.uint8] | PIL.Image.Image"
+"""A file's path or content, an array (grey, BGR or BGRA) or a PIL image: what ``image.to_crop`` takes."""
 
 
 class Recogniser:
@@ -65,33 +68,34 @@ class Recogniser:
 
     def read(
         self,
-        images: Sequence[Image],
+        images: Iterable[Image],
         batch_size: int = 32,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[Reading]:
         """Texts and confidences, in the order given; no text depends on what else is read.
 
+        Args:
+            images: crops of one line each, of any kind that :func:`linetune.image.to_crop` takes.
+            batch_size: most crops that go through the network together.
+            progress: called with the number of crops read so far.
+
         Raises:
             LinetuneError: an image cannot be read, or is no single line.
         """
-        if isinstance(images, (str, Path, np.ndarray)):
-            raise LinetuneError("expected a list of images, got one", hint="read([image]) reads one")
-        crops = [_crop(each) for each in images]
+        one = isinstance(images, (str, Path, bytes, bytearray)) or getattr(images, "ndim", 4) < 4
+        if one or not isinstance(images, Iterable) or isinstance(images, (dict, set, frozenset)):
+            raise LinetuneError(
+                f"expected a list of images, got {'one' if one else type(images).__name__}",
+                hint="read([image]) reads one",
+            )
+        crops = [_crop(each, number) for number, each in enumerate(images)]
         return read_crops(self.model.reader.run, crops, self.charset, batch_size, progress)
 
 
-def _crop(source: Image) -> NDArray[np.uint8]:
+def _crop(source: Image, number: int) -> NDArray[np.uint8]:
     """An image at the network's height."""
-    if isinstance(source, (str, Path)):
-        try:
-            return image.resize(image.read(Path(source)))
-        except LinetuneError as error:
-            raise LinetuneError(error.what, source) from None
-    if not isinstance(source, np.ndarray):
-        hint = "cv2.imread gives None for a file that it cannot read" if source is None else None
-        raise LinetuneError(f"expected files or images, got {source!r}", hint=hint)
-    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
-        raise LinetuneError(
-            f"expected a BGR uint8 image of shape (height, width, 3), got {source.dtype} {source.shape}"
-        )
-    return image.resize(source)
+    where = source if isinstance(source, (str, Path)) else f"images[{number}]"
+    try:
+        return image.resize(image.to_crop(source, where))
+    except LinetuneError as error:
+        raise LinetuneError(error.what, where, error.hint) from None

@@ -93,7 +93,7 @@ def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> N
             try:
                 real.append(image.read(line.image))
             except LinetuneError as error:
-                raise LinetuneError(f"{error.what}: {line.image}", line.source) from None
+                raise LinetuneError(f"{error.what}: {line.image}", line.source, error.hint) from None
             rendered.append(renderer(done - 1)[0])
             reporter.progress("rendering", done, len(lines))
         base = load_base(base_model, lambda done, total: reporter.progress("weights", done, total))

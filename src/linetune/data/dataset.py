@@ -150,7 +150,7 @@ def _prepare(line: Line, charset: Charset | None, crop: Crop | None) -> tuple[Cr
     try:
         crop = image.resize(image.read(line.image) if crop is None else crop)
     except LinetuneError as error:
-        raise LinetuneError(f"{error.what}: {line.image}", line.source) from None
+        raise LinetuneError(f"{error.what}: {line.image}", line.source, error.hint) from None
     if charset is None:
         return crop, []
     try:

@@ -23,12 +23,12 @@ SAMPLE = 200
 """Crops that are looked at to find how many stand upside down: the share within 5 points."""
 DECIDED = 1.0
 """Least difference of log-likelihoods; with less, a crop reads either way (0, 8, I) or not at all."""
-PLAUSIBLE = math.log(2)
+PLAUSIBLE = math.log(4)
 """Most negative log-likelihood per character, in nats, of a label on the better way up of its crop.
 
 A label that is less plausible either way up compares two readings that are both wrong. Of crops of cable
-markers, receipts and seven segments, the base model finds 63 to 98 % of the labels plausible; of Russian and
-Arabic crops and of plates with two lines, none (docs/log.md).
+markers, receipts and seven segments, the base model finds 80 to 99 % of the labels plausible; of Russian and
+Arabic crops none, and of plates with two lines one in twenty (docs/log.md).
 """
 CLEAR = 0.5
 """Least share of clear crops among those whose labels the base model can write. With fewer, it reads the
