@@ -487,14 +487,28 @@ def named_strangely(labels: Path, folder: Path) -> Path:
     return crop
 
 
+class Screen(io.BytesIO):
+    """A terminal's end of standard output."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [io.BytesIO, Screen])
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252", "utf-8"])
-def test_any_console_can_show_what_was_read(
-    small: Path, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+def test_a_file_gets_utf_8_and_a_terminal_what_it_can_show(
+    small: Path,
+    labels: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    encoding: str,
+    kind: type[io.BytesIO],
 ) -> None:
     crop = named_strangely(labels, tmp_path)
-    shown, told = (io.TextIOWrapper(io.BytesIO(), encoding, "strict") for _ in range(2))
+    shown, told = (io.TextIOWrapper(kind(), encoding, "strict") for _ in range(2))
     monkeypatch.setattr(sys, "stdout", shown)
     monkeypatch.setattr(sys, "stderr", told)
+    monkeypatch.setenv("TERM", "dumb")
     for path, code in ((crop, 0), (tmp_path / "线.png", 2)):
         monkeypatch.setattr(sys, "argv", ["linetune", "predict", str(small), str(path)])
         with pytest.raises(SystemExit) as caught:
@@ -505,13 +519,53 @@ def test_any_console_can_show_what_was_read(
     assert isinstance(err, io.BytesIO)
     shown.flush()
     told.flush()
-    place, text, confidence = out.getvalue().decode(encoding).rstrip("\r\n").split("\t")
-    assert place == str(crop).encode(encoding, "replace").decode(encoding)
-    assert text == "线".encode(encoding, "replace").decode(encoding)
+    written = encoding if kind is Screen else "utf-8"
+
+    def shown_as(what: str) -> str:
+        return what.encode(written, "backslashreplace").decode(written)
+
+    place, text, confidence = out.getvalue().decode(written).rstrip("\r\n").split("\t")
+    assert (place, text) == (shown_as(str(crop)), shown_as("线"))
     assert float(confidence) > 0
-    (line,) = err.getvalue().decode(encoding).splitlines()
-    assert line.startswith("error: ")
+    line = err.getvalue().decode(written).splitlines()[-1]
+    assert line.startswith(f"error: {shown_as(str(tmp_path / '线.png'))}")
     assert line.endswith(".png: image not found")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode there")
+def test_a_name_that_is_not_utf_8_is_printed_as_it_is(small: Path, labels: Path, tmp_path: Path) -> None:
+    crop = os.fsencode(tmp_path) + b"/\xe9.png"
+    Path(os.fsdecode(crop)).write_bytes((labels.parent / "00.png").read_bytes())
+    command = [sys.executable, "-m", "linetune", "predict", str(small), os.fsdecode(crop)]
+    done = subprocess.run(command, check=True, capture_output=True)
+    assert done.stdout.startswith(crop + b"\t")
+
+
+def test_what_can_be_read_is_printed_beside_what_cannot(
+    cli: Cli, small: Path, labels: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    crop = (labels.parent / "00.png").read_bytes()
+    for name in ("b.png", "sub/a.PNG", "._b.png"):
+        (folder / name).write_bytes(crop)
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").touch()
+    done = cli("predict", small, folder)
+    assert done.code == 1
+    assert [row.split("\t")[0] for row in done.out.splitlines()] == [
+        str(folder / "b.png"),
+        str(folder / "sub" / "a.PNG"),
+    ]
+    assert done.errors == [f"error: {folder / 'empty.png'}: image file is empty"]
+    assert "1 of 3 images cannot be read" in done.err
+    assert f"left out what is no image by its name: 1 file, such as {folder / 'notes.txt'}" in done.err
+    as_json = json.loads(cli("predict", small, folder, "--json").out)
+    assert [each.get("error") for each in as_json] == [None, "image file is empty", None]
+    (folder / "sub" / "a.PNG").unlink()
+    (folder / "b.png").write_bytes(b"x")
+    refused = cli("predict", small, folder)
+    assert (refused.code, refused.out) == (2, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no tab in a file's name there")
@@ -533,7 +587,7 @@ def test_the_program_itself_runs_on_a_plain_console(small: Path, labels: Path, t
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, check=False, capture_output=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split(b"\t")[1] == b"?"
+    assert done.stdout.decode("utf-8").split("\t")[1] == "线"
     assert done.stderr == b""
 
 
@@ -683,7 +737,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("evaluate", small, labels, "--charset", tmp_path / "none.txt"), "charset file not found"),
         (("predict", small, noise), f"{noise}: not an image that can be decoded"),
         (("predict", small, folder), f"{folder}: no images in this folder"),
-        (("predict", small, flat, tmp_path / "none.png"), "none.png: image not found"),
+        (("predict", small, tmp_path / "none.png"), "none.png: image not found"),
         (("predict", small, flat, "--charset", "auto"), "no labels"),
         (("export", small, "--compare-on", empty), "holds no lines"),
         (("export", "nothing"), "no model 'nothing'"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -143,3 +144,27 @@ def test_importing_linetune_is_quick_and_its_names_work() -> None:
     assert done.returncode == 0, done.stderr
     with pytest.raises(AttributeError, match="'Recognizer'"):
         _ = linetune.Recognizer
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_forked_process_reads_with_the_model_of_its_parent(warm: bool, lines: list[Line]) -> None:
+    # A process of its own, since a fork that waits for ever would take the tests along.
+    code = (
+        "import os, sys, linetune\n"
+        "path, warm = sys.argv[1], sys.argv[2] == 'True'\n"
+        "recogniser = linetune.Recogniser.load('PP-OCRv5_mobile_rec')\n"
+        "if warm: recogniser.read([path])\n"
+        "if os.fork() == 0:\n"
+        "    print(recogniser.read([path])[0].text, flush=True)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(lines[0].image), str(warm)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == TEXTS[0], done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import tarfile
 from pathlib import Path
@@ -60,6 +61,32 @@ def test_an_archive_of_something_else_leaves_nothing(
     with pytest.raises(LinetuneError, match=f"no inference files of {NAME}"):
         download(at(server, NAME), quiet)
     assert not list(cache.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_network(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LINETUNE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(LinetuneError, match=r"cache folder cannot be written \(.*LINETUNE_CACHE") as caught:
+        download(at(server, NAME), quiet)
+    assert caught.value.where == tmp_path / "file" / "cache"
+    assert not server.asked
+
+
+def test_a_disk_that_fills_up_during_a_download_is_told_as_that(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, block: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    server.content = b"x" * 100
+    monkeypatch.setattr(Path, "open", lambda self, mode: Full())
+    with pytest.raises(
+        LinetuneError, match=r"cache folder cannot be written \(No space left.*free some space"
+    ):
+        download(at(server, NAME), quiet)
 
 
 def test_training_weights_of_a_language_want_their_dictionary_beside_them(tmp_path: Path) -> None:

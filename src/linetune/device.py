@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -19,6 +21,16 @@ memory is mapped and cleared anew for each of them; fewer gain nothing."""
 def best_device() -> torch.device:
     """A GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@cache
+def survive_forks() -> None:
+    """From now on, forked processes compute with one thread.
+
+    A fork copies no threads, and OpenMP would wait for ever for those that the parent had.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def best_precision(device: torch.device) -> torch.dtype:

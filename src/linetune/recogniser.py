@@ -13,6 +13,7 @@ from linetune import image
 from linetune.charset import Charset
 from linetune.decode.greedy import Reading
 from linetune.decode.read import read_crops
+from linetune.device import survive_forks
 from linetune.errors import LinetuneError
 from linetune.weights.official import load_base
 from linetune.weights.sources import Progress
@@ -29,6 +30,9 @@ Image: TypeAlias = "str | Path | bytes | NDArray[np.uint8] | PIL.Image.Image"
 class Recogniser:
     """Reads crops of text lines.
 
+    Several threads may read with one recogniser at once. A process that is forked from one that has loaded a
+    recogniser reads as well, with one thread.
+
     Example:
         >>> recogniser = Recogniser.load("runs/mine")
         >>> recogniser.read(["crop.jpg"])
@@ -36,6 +40,7 @@ class Recogniser:
     """
 
     def __init__(self, model: Model) -> None:
+        survive_forks()
         self.model = model
 
     @classmethod

@@ -84,11 +84,21 @@ for panel, commands in COMMANDS.items():
         app.command(name, rich_help_panel=panel)(command)
 
 
+def _encode(stream: Any) -> None:
+    """Files and pipes are UTF-8; a terminal gets what it can show, and the rest escaped."""
+    if not hasattr(stream, "reconfigure"):
+        return
+    if stream.isatty():
+        stream.reconfigure(errors="backslashreplace")
+    else:
+        # A file name that is not UTF-8 comes out as the bytes that it is.
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+        _encode(stream)
     # What is wrong with an image is told in one line of our own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:

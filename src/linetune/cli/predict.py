@@ -2,54 +2,87 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from linetune import files
 from linetune.cli.options import BothWaysOption, JsonOption, ModelArgument, load_recogniser, print_json
+from linetune.decode.greedy import Reading
 from linetune.errors import LinetuneError
 
 
 def predict(
     model: ModelArgument,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Crops, or folders of crops.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES...", help=f"Crops, or folders of crops: {files.RULE}."),
+    ],
     charset: Annotated[
         str | None, typer.Option(help="Limit the model to the characters in this file.")
     ] = None,
     both_ways: BothWaysOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read crops: path, text and confidence, separated by tabs."""
+    """Read crops: path, text and confidence, separated by tabs; exit code 1 if some cannot be read."""
+    from linetune import image
     from linetune.evaluation.acceptance import DIGITS, rounded
+    from linetune.records import first
     from linetune.report.terminal import terminal
     from linetune.training.reporter import count
 
     paths = [path for given in images for path in _expand(given)]
     for path in paths:
-        if not as_json and "\t" in str(path):
-            raise LinetuneError("a tab in the name, which would read as the end of it", path, "use --json")
+        if not as_json and {"\t", "\n", "\r"} & set(str(path)):
+            raise LinetuneError("a tab or line break in the name would break the columns", path, "use --json")
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
-        readings = recogniser.read(list(paths), progress=count(reporter, "reading", len(paths)))
+        progress = count(reporter, "opening", len(paths))
+        results: dict[Path, Reading | LinetuneError] = {}
+        crops: dict[Path, image.Crop] = {}
+        for number, path in enumerate(paths, 1):
+            try:
+                crops[path] = image.resize(image.read(path))
+            except LinetuneError as error:
+                results[path] = LinetuneError(error.what, path, error.hint)
+            progress(number)
+        readings = recogniser.read(crops.values(), progress=count(reporter, "reading", len(crops)))
+        results |= dict(zip(crops, readings, strict=True))
+    failed = [result for path in paths if isinstance(result := results[path], LinetuneError)]
+    if len(failed) == len(paths):
+        raise first(failed, "images cannot be read") if len(failed) > 1 else failed[0]
     if as_json:
-        print_json(
-            [
-                {"image": str(path), "text": reading.text, "confidence": reading.confidence}
-                for path, reading in zip(paths, readings, strict=True)
-            ]
-        )
-        return
-    for path, reading in zip(paths, readings, strict=True):
-        print(f"{path}\t{reading.text}\t{rounded(reading.confidence):.{DIGITS}f}")
+        print_json([{"image": str(path)} | _fields(results[path]) for path in paths])
+    else:
+        for path in paths:
+            if isinstance(result := results[path], Reading):
+                print(f"{path}\t{result.text}\t{rounded(result.confidence):.{DIGITS}f}")
+    for failure in failed:
+        print(f"error: {failure}", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(paths)} images cannot be read", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _fields(result: Reading | LinetuneError) -> dict[str, str | float]:
+    if isinstance(result, LinetuneError):
+        return {"error": result.what}
+    return {"text": result.text, "confidence": result.confidence}
 
 
 def _expand(path: Path) -> list[Path]:
-    from linetune.image import SUFFIXES
+    from linetune import image
 
     if not path.is_dir():
         return [path]
-    inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    inside, others = image.in_folder(path)
     if not inside:
-        raise LinetuneError("no images in this folder", path, f"looked for {', '.join(sorted(SUFFIXES))}")
+        raise LinetuneError(
+            "no images in this folder", path, f"looked for {', '.join(sorted(image.SUFFIXES))}"
+        )
+    if others:
+        such = f"{len(others)} file{'s' if len(others) > 1 else ''}, such as {others[0]}"
+        print(f"{path}: left out what is no image by its name: {such}", file=sys.stderr)
     return inside

@@ -23,10 +23,8 @@ FEW = 100
 
 
 def console(stderr: bool = False) -> Console:
-    """A console that prints texts as they are, and replaces what its encoding cannot show."""
+    """A console that prints texts as they are."""
     stream = sys.stderr if stderr else sys.stdout
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")
     # A pipe has no width of its own; a table in a file should not be cut to a screen's.
     width = None if stream.isatty() else 120
     # Labels hold anything: [red] is no colour here, and :key: no picture.

