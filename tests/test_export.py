@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from linetune.data.dataset import load_dataset
 from linetune.decode.read import Run, read_crops
 from linetune.errors import LinetuneError
 from linetune.export import onnx_file
-from linetune.export.onnx_file import export_onnx, open_onnx
+from linetune.export.onnx_file import Shape, export_onnx, open_onnx
 from linetune.export.parity import check_parity, sample_crops
 from linetune.image import Crop
 from linetune.models.network import Architecture, Network
@@ -193,7 +194,7 @@ def test_a_file_that_differs_never_appears(
     change: Change,
     message: str,
 ) -> None:
-    monkeypatch.setattr(onnx_file, "_graph", lambda network: exported.read_bytes())
+    monkeypatch.setattr(onnx_file, "_graph", lambda network, shape: exported.read_bytes())
 
     def differing(path: Path) -> tuple[Run, Charset]:
         run, charset = open_onnx(path)
@@ -237,3 +238,51 @@ def test_a_place_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(LinetuneError, match=r"model\.onnx: cannot write \("):
         export_onnx(tiny(Charset(("A",))), tmp_path / "file" / "model.onnx")
+
+
+def axes(value: onnx.ValueInfoProto) -> list[int]:
+    return [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("shape", ["1x320", "3x160"])
+def test_a_file_of_one_input_shape_reads_what_the_model_reads_at_that_shape(
+    model: Model, crops: list[Crop], tmp_path: Path, shape: str, both_ways: bool
+) -> None:
+    given, path = replace(model, both_ways=both_ways), tmp_path / "a.onnx"
+    fixed = Shape.parse(shape)
+    done = export_onnx(given, path, crops, fixed)
+    content = onnx.load(str(path))
+    onnx.checker.check_model(content)
+    (taken,), (given_back,) = content.graph.input, content.graph.output
+    assert axes(taken) == [fixed.batch, 3, 48, fixed.width]
+    assert axes(given_back) == [fixed.batch, fixed.width // 8, model.charset.classes]
+    metadata = session(path).get_modelmeta().custom_metadata_map
+    assert metadata["input_shape"] == f"{fixed.batch},3,48,{fixed.width}"
+    assert "squashed" in metadata["preprocessing"]
+    short = image.pack([image.resize(crops[2])] * fixed.batch, fixed.width)
+    (probabilities,) = session(path).run(None, {"x": short})
+    assert np.abs(probabilities - given.reader.run(short)).max() < 1e-4
+    # The longest text is squashed to the width, and what that costs is told.
+    (note,) = done.notes
+    assert f"at a width of {fixed.width} px" in note
+    assert f"{1 if fixed.width == 320 else 3} are squashed to fit" in note
+    back = load_base(str(path))
+    assert back.both_ways is both_ways
+    assert np.array_equal(back.network.run(short), model.network.run(short))
+
+
+@pytest.mark.parametrize("wrong", ["320", "1x", "0x320", "1x321", "1x8", "1x99999", "axb", "-1x320"])
+def test_what_is_no_input_shape_is_refused(wrong: str) -> None:
+    with pytest.raises(LinetuneError, match=r"is no input shape; write BATCHxWIDTH, such as 1x320"):
+        Shape.parse(wrong)
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_a_file_of_one_shape_has_no_operator_that_opencv_4_lacks(
+    model: Model, tmp_path: Path, both_ways: bool
+) -> None:
+    path = tmp_path / "a.onnx"
+    export_onnx(replace(model, both_ways=both_ways), path, shape=Shape(1, 320))
+    operators = {node.op_type for node in onnx.load(str(path)).graph.node}
+    assert not {"And", "Or", "Not", "Where"} & operators

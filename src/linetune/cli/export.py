@@ -18,7 +18,7 @@ from linetune.cli.options import (
     refuse_existing,
 )
 from linetune.errors import LinetuneError, did_you_mean
-from linetune.export.formats import FORMATS, PRECISIONS, available
+from linetune.export.formats import FORMATS, PRECISIONS, available, onnx_of_shape
 
 if TYPE_CHECKING:
     from linetune.export.reduced import Reduced
@@ -51,6 +51,14 @@ def export(
     max_loss: Annotated[
         float, typer.Option(min=0, max=100, help="Most points of exact match that fp16 or int8 may lose.")
     ] = 0.5,
+    static: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BATCHxWIDTH",
+            help="One fixed input shape for onnx, such as 1x320, for OpenCV's DNN, RKNN and other programs "
+            "without dynamic axes. Wider lines have to be squashed to it.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     both_ways: BothWaysOption = False,
     as_json: JsonOption = False,
@@ -66,14 +74,19 @@ def export(
         raise LinetuneError(f"no precision {precision!r}", "--precision", did_you_mean(precision, PRECISIONS))
     if precision != "fp32" and form != "onnx":
         raise LinetuneError(f"only for --format onnx, not {form}", f"--precision {precision}")
+    if static is not None and (form != "onnx" or precision != "fp32"):
+        raise LinetuneError("only for --format onnx in fp32", f"--static {static}")
     names = [name for name, each in FORMATS.items() if each.available] if form == ALL else [form]
     left_out = [name for name in FORMATS if name not in names] if form == ALL else []
+    writers = {name: FORMATS[name].export for name in names}
+    if static is not None:
+        writers["onnx"] = onnx_of_shape(static)
     folder, stem = _beside(model)
     if output is not None and form == ALL:
         if output.exists() and not output.is_dir():
             raise LinetuneError("not a folder", output, "--format all writes several files into one")
         folder, output = output, None
-    suffix = "" if precision == "fp32" else f"-{precision}"
+    suffix = "".join(f"-{part}" for part in (precision, static) if part not in ("fp32", None))
     paths = {name: output or folder / f"{stem}{suffix}{available(name).ending}" for name in names}
     for name, path in paths.items():
         for file in FORMATS[name].writes(path):
@@ -89,7 +102,7 @@ def export(
             reduced = export_reduced(recogniser.model, paths[form], precision, crops, texts, max_loss)
             _print_reduced(reduced, as_json)
             return
-        done = {name: FORMATS[name].export(recogniser.model, path, crops) for name, path in paths.items()}
+        done = {name: writers[name](recogniser.model, path, crops) for name, path in paths.items()}
     if as_json:
         figures = {
             name: {

@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.weights import paddle_inference
 
 if TYPE_CHECKING:
+    from linetune.export.onnx_file import Shape
     from linetune.export.parity import Exported
     from linetune.weights.store import Model
+
+Exporter: TypeAlias = "Callable[[Model, Path, Sequence[Crop]], Exported]"
+"""Writes a model to a file or folder, compared on the crops, or on drawn ones where there are none."""
 
 # The exporters are imported when they are called: the command line lists the formats at once.
 
@@ -24,10 +29,24 @@ PADDLEOCR_ORDER = (
 )
 
 
-def _onnx(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
+def _onnx(model: Model, path: Path, crops: Sequence[Crop], shape: Shape | None = None) -> Exported:
     from linetune.export.onnx_file import export_onnx
 
-    return _visual_order(model, export_onnx(model, path, crops), RAPIDOCR_ORDER)
+    return _visual_order(model, export_onnx(model, path, crops, shape), RAPIDOCR_ORDER)
+
+
+def onnx_of_shape(shape: str) -> Exporter:
+    """What writes an ONNX file of one input shape.
+
+    Args:
+        shape: such as ``1x320``.
+
+    Raises:
+        LinetuneError: it is no shape that the network takes.
+    """
+    from linetune.export.onnx_file import Shape
+
+    return partial(_onnx, shape=Shape.parse(shape))
 
 
 def _pdparams(model: Model, path: Path, crops: Sequence[Crop]) -> Exported:
@@ -75,8 +94,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 class Format:
     """A format, and what the command line has to know before it writes one."""
 
-    export: Callable[[Model, Path, Sequence[Crop]], Exported]
-    """Writes a model to a file or folder, compared on the crops, or on drawn ones where there are none."""
+    export: Exporter
     ending: str
     """What follows the model's name in the path to write, where the user gives none."""
     writes: Callable[[Path], Sequence[Path]] = lambda path: (path,)

@@ -1,14 +1,17 @@
-"""ONNX: dynamic batch and width, the dictionary inside, checked before it is there."""
+"""ONNX: of any batch and width or of fixed ones, the dictionary inside, checked before it is there."""
 
 from __future__ import annotations
 
 import copy
 import io
+import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -18,7 +21,7 @@ from torch import Tensor, nn
 
 from linetune import atomic, image, reading_order
 from linetune.charset import SPACE, Charset, show
-from linetune.decode.read import Run
+from linetune.decode.read import Run, read_crops
 from linetune.errors import LinetuneError
 from linetune.export.parity import Exported, check_parity, sample_crops
 from linetune.image import Crop
@@ -28,6 +31,66 @@ from linetune.weights.store import Model
 
 OPSET = 17
 """Old enough for every onnxruntime since 1.12."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The one input shape of a file for programs without dynamic axes: (batch, 3, 48, width)."""
+
+    batch: int
+    width: int
+    """px, with the padding."""
+
+    @classmethod
+    def parse(cls, text: str) -> Shape:
+        """The shape that ``1x320`` means.
+
+        Raises:
+            LinetuneError: it is none, or its width is none that the network takes.
+        """
+        found = re.fullmatch(r"(\d{1,4})[x×](\d{1,5})", text)
+        batch, width = map(int, found.groups()) if found else (0, 0)
+        if not batch or not image.HEIGHT <= width <= image.MAX_WIDTH or width % 8:
+            raise LinetuneError(
+                f"{text!r} is no input shape",
+                "--static",
+                f"write BATCHxWIDTH, such as 1x320, with a width from {image.HEIGHT} to {image.MAX_WIDTH} px "
+                "that 8 divides",
+            )
+        return cls(batch, width)
+
+    def __str__(self) -> str:
+        return f"{self.batch}x{self.width}"
+
+    def fit(self, crop: Crop) -> Crop:
+        """A crop at the network's height, squashed to the shape's width where it is wider."""
+        resized = image.resize(crop)
+        if resized.shape[1] <= self.width:
+            return resized
+        size = (self.width, image.HEIGHT)
+        return np.asarray(cv2.resize(resized, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def at_width(self, run: Run) -> Run:
+        """``run`` at the shape's width, whatever width a batch of such crops was packed at."""
+
+        def padded(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            fixed = np.zeros((*batch.shape[:3], self.width), np.float32)
+            kept = min(self.width, batch.shape[3])
+            fixed[..., :kept] = batch[..., :kept]
+            return run(fixed)
+
+        return padded
+
+    def in_batches(self, run: Run) -> Run:
+        """``run`` in batches of the shape's size, the last one filled up with empty images."""
+
+        def batched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            missing = -len(batch) % self.batch
+            full = np.concatenate((batch, np.zeros((missing, *batch.shape[1:]), np.float32)))
+            pieces = [run(full[i : i + self.batch]) for i in range(0, len(full), self.batch)]
+            return np.concatenate(pieces)[: len(batch)]
+
+        return batched
 
 
 class _Probabilities(nn.Module):
@@ -45,7 +108,7 @@ class _Probabilities(nn.Module):
         return out
 
 
-def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
+def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Shape | None = None) -> Exported:
     """Write an ONNX file that RapidOCR loads as it is.
 
     The dictionary stands in metadata key ``character``, one character a line, without blank and
@@ -55,29 +118,51 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exporte
         model: what to export.
         path: the file; it appears only when it reads what the model reads.
         crops: real crops to compare on; drawn ones when there are none.
+        shape: the one input shape of the file, at which it is compared; of any batch and width by default.
 
     Raises:
         LinetuneError: a character that readers would split on, or the file reads another text.
     """
-    content = with_dictionary(model, path)
+    content = with_dictionary(model, path, shape)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial:
             partial.write_bytes(content.SerializeToString())
-            run, charset = open_onnx(partial)
+            exported, charset = open_onnx(partial)
             compared = list(crops) or sample_crops(model.charset)
-            difference = check_parity(model.reader.run, run, model.charset, charset, compared, path)
+            notes = _compare_widths(model, compared, shape) if shape else ()
+            trained: Run = model.reader.run
+            if shape:
+                compared = [shape.fit(crop) for crop in compared]
+                trained, exported = shape.at_width(trained), shape.at_width(shape.in_batches(exported))
+            difference = check_parity(trained, exported, model.charset, charset, compared, path)
     except OSError as error:
         raise LinetuneError(f"cannot write ({error.strerror})", path) from None
-    return Exported(path, len(compared), difference)
+    return Exported(path, len(compared), difference, notes)
 
 
-def with_dictionary(model: Model, path: Path) -> onnx.ModelProto:
+def _compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[str, ...]:
+    """What a fixed width costs: crops that read otherwise than at their own width."""
+    fitting = [shape.fit(crop) for crop in crops]
+    squashed = sum(image.line_width(*crop.shape[:2]) > shape.width for crop in crops)
+    own = read_crops(model.reader.run, crops, model.charset)
+    fixed = read_crops(shape.at_width(model.reader.run), fitting, model.charset)
+    changed = sum(a.text != b.text for a, b in zip(own, fixed, strict=True))
+    if not squashed and not changed:
+        return ()
+    return (
+        f"at a width of {shape.width} px, {changed} of {len(crops)} crops read otherwise than at their own "
+        f"width, and {squashed} are squashed to fit",
+    )
+
+
+def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onnx.ModelProto:
     """The file's content: the graph, and in its metadata what a reader has to know.
 
     Args:
         model: what to export.
         path: the file that it is for.
+        shape: its one input shape; of any batch and width by default.
 
     Raises:
         LinetuneError: another suffix, or a character that readers would split on.
@@ -85,15 +170,24 @@ def with_dictionary(model: Model, path: Path) -> onnx.ModelProto:
     if path.suffix != ".onnx":
         raise LinetuneError("programs look for another suffix", path, f"name it {path.stem}.onnx")
     _refuse_line_breaks(model.charset, path)
-    content = onnx.load_from_string(_graph(model))
-    describe(content, model)
+    content = onnx.load_from_string(_graph(model, shape))
+    if shape:
+        sizes = (shape.batch, image.frames(shape.width), model.charset.classes)
+        for axis, size in zip(content.graph.output[0].type.tensor_type.shape.dim, sizes, strict=True):
+            axis.dim_value = size
+    describe(content, model, shape=shape)
     return content
 
 
-def describe(content: onnx.ModelProto, model: Model, precision: str = "fp32") -> None:
+def describe(
+    content: onnx.ModelProto, model: Model, precision: str = "fp32", shape: Shape | None = None
+) -> None:
     """Replace what a file says of itself by what a reader, or its owner years later, has to know."""
     content.producer_name, content.producer_version = "linetune", version("linetune")
     del content.metadata_props[:]
+    padding = (
+        f"to {shape.width} px, wider lines squashed to it" if shape else f"to at least {image.MIN_WIDTH} px"
+    )
     metadata = {
         "character": "\n".join(c for c in model.charset.characters if c != SPACE),
         "charset_sha256": model.charset.sha256,
@@ -102,8 +196,11 @@ def describe(content: onnx.ModelProto, model: Model, precision: str = "fp32") ->
         "min_width": str(image.MIN_WIDTH),
         "preprocessing": (
             f"BGR; bilinear to height {image.HEIGHT} at the line's own width; x / 127.5 - 1; "
-            f"padded on the right with 0 to at least {image.MIN_WIDTH} px"
+            f"padded on the right with 0 {padding}"
         ),
+        "input_shape": f"{shape.batch},3,{image.HEIGHT},{shape.width}"
+        if shape
+        else f"batch,3,{image.HEIGHT},width",
         "both_ways": str(model.both_ways).lower(),
         "text_order": reading_order.VISUAL,
         "precision": precision,
@@ -133,11 +230,13 @@ def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
     return run, Charset((*characters, SPACE))
 
 
-def _graph(model: Model) -> bytes:
+def _graph(model: Model, shape: Shape | None) -> bytes:
     network = copy.deepcopy(model.network).cpu().float().eval()
     network.nrtr = None
     file = io.BytesIO()
-    example = torch.zeros(2, 3, image.HEIGHT, image.MIN_WIDTH)
+    batch, width = (shape.batch, shape.width) if shape else (2, image.MIN_WIDTH)
+    dynamic = {"x": {0: "batch", 3: "width"}, "probabilities": {0: "batch", 1: "frames"}}
+    example = torch.zeros(batch, 3, image.HEIGHT, width)
     with warnings.catch_warnings():
         # The exporter that traces is deprecated; its successor needs more packages and writes
         # a file that older runtimes refuse. The parity check decides, not the warning.
@@ -150,7 +249,7 @@ def _graph(model: Model) -> bytes:
             opset_version=OPSET,
             input_names=["x"],
             output_names=["probabilities"],
-            dynamic_axes={"x": {0: "batch", 3: "width"}, "probabilities": {0: "batch", 1: "frames"}},
+            dynamic_axes=None if shape else dynamic,
         )
     return file.getvalue()
 

@@ -20,7 +20,8 @@ rounding decides."""
 class BothWays(nn.Module):
     """Images (batch, 3, 48, width) to class probabilities (batch, frames, classes) of the surer way up.
 
-    Made of what ONNX has as well, so that an exported file does the same in every reader.
+    Made of what ONNX has as well, so that an exported file does the same in every reader. OpenCV 4 knows
+    neither logical operators nor a negative step, hence the arithmetic below.
 
     Args:
         network: reads both ways, in one batch.
@@ -49,8 +50,9 @@ def both_ways(images: Tensor) -> Tensor:
 def surer(probabilities: Tensor) -> Tensor:
     """Class probabilities of the surer way up, of those (2 batch, frames, classes) of :func:`both_ways`."""
     upright, upside_down = probabilities.chunk(2)
-    turn = confidence(upside_down) > confidence(upright) + MARGIN
-    return torch.where(turn.view(-1, 1, 1), upside_down, upright)
+    surer_turned = confidence(upside_down) > confidence(upright) + MARGIN
+    turn = surer_turned.to(probabilities.dtype).view(-1, 1, 1)
+    return upside_down * turn + upright * (1 - turn)
 
 
 def turned(images: Tensor) -> Tensor:
@@ -61,13 +63,15 @@ def turned(images: Tensor) -> Tensor:
     inside = (images.abs().amax((1, 2)) > 0).to(images.dtype)
     widths = inside.sum(1, keepdim=True).long()
     columns = (widths - 1 - torch.arange(images.shape[3], device=images.device)).clamp(min=0)
-    mirrored = images.flip(2).gather(3, columns[:, None, None, :].expand_as(images))
+    from_below = torch.tensor(range(int(images.shape[2]))[::-1], device=images.device)
+    mirrored = images.index_select(2, from_below).gather(3, columns[:, None, None, :].expand_as(images))
     return mirrored * inside[:, None, None, :]
 
 
 def confidence(probabilities: Tensor) -> Tensor:
     """PaddleOCR's score (batch,) of class probabilities (batch, frames, classes), as in ``decode.greedy``."""
     peaks, best = probabilities.max(2)
+    best = best.float()  # more classes than half precision counts
     before = F.pad(best[:, :-1], (1, 0), value=-1)
-    kept = ((best != BLANK) & (best != before)).to(peaks.dtype)
+    kept = ((best - BLANK).abs().clamp(max=1) * (best - before).abs().clamp(max=1)).to(peaks.dtype)
     return (peaks * kept).sum(1) / kept.sum(1).clamp(min=1)
