@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -95,6 +96,7 @@ def test_every_kind_of_image_that_people_have_reads_alike(recogniser: Recogniser
         str(path),
         path.read_bytes(),
         bytearray(path.read_bytes()),
+        io.BytesIO(path.read_bytes()),
         bgr,
         cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA),
         Image.open(path),

@@ -6,6 +6,7 @@ It is what deployed PP-OCR recognisers do: BGR, height 48, the line's own width,
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -132,10 +133,10 @@ def is_flat(crop: Crop) -> bool:
 
 
 def to_crop(source: object, where: object = None) -> Crop:
-    """The crop that any kind of image is: a file's path or content, an array, or a PIL image.
+    """The crop that any kind of image is: a file, its path or content, an array, or a PIL image.
 
     Args:
-        source: a path; ``bytes`` of an image file; a PIL image; or a uint8 array, grey (height, width) or
+        source: a path; ``bytes`` of an image file; an open file; a PIL image; or a uint8 array, grey (height, width) or
             (height, width, 1), BGR (height, width, 3) or BGRA (height, width, 4).
         where: what to call it in messages.
 
@@ -146,12 +147,14 @@ def to_crop(source: object, where: object = None) -> Crop:
         return read(Path(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return decode(np.frombuffer(source, np.uint8), where)
+    if isinstance(source, io.IOBase):
+        return decode(np.frombuffer(source.read(), np.uint8), where)
     if isinstance(source, np.ndarray):
         return _of_array(source, where)
     if type(source).__module__.partition(".")[0] == "PIL":
         return _of_pil(source, where)
     hint = "cv2.imread gives None for a file that it cannot read" if source is None else None
-    known = "a path, bytes, a uint8 array or a PIL image"
+    known = "a path, bytes, an open file, a uint8 array or a PIL image"
     raise LinetuneError(f"expected {known}, got {_kind(source)}", where, hint)
 
 
