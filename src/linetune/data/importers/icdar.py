@@ -31,8 +31,13 @@ def read(source: Source) -> list[Item]:
                 LinetuneError("not a path, a comma and a quoted text", place, 'write img.png, "text"')
             )
         else:
-            found.append(source.label(parts["path"], _ESCAPED.sub(r"\1", parts["text"]), place))
+            found.append(source.label(parts["path"], unescaped(parts["text"]), place))
     return found
+
+
+def unescaped(text: str) -> str:
+    """What stands between quotes."""
+    return _ESCAPED.sub(r"\1", text)
 
 
 FORMAT = Format(find, read)
