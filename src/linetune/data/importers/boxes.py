@@ -82,8 +82,9 @@ def points(values: object) -> Points:
 
 
 def rectangle(left: float, top: float, width: float, height: float) -> Points:
-    """The corners of an upright rectangle, clockwise from the top left."""
-    return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
+    """The corners of an upright rectangle, clockwise from the top left, also where a side is below 0."""
+    (x0, x1), (y0, y1) = sorted((left, left + width)), sorted((top, top + height))
+    return (x0, y0), (x1, y0), (x1, y1), (x0, y1)
 
 
 def turned(corners: Points, degrees: float, centre: tuple[float, float]) -> Points:

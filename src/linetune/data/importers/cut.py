@@ -120,12 +120,14 @@ def _check_place(points: Points, width: int, height: int) -> None:
 def _checked(points: Points) -> Points:
     """Four corners as they are listed."""
     box = points.astype(np.float32)
-    if min(_size(points)) < 1 or cv2.contourArea(box) < 1:
+    if min(_size(points)) < 1:
         raise LinetuneError("the box is empty")
     if not cv2.isContourConvex(box):
         raise LinetuneError(
             "the corners do not follow the box's outline", hint="pass --upright to order them"
         )
+    if cv2.contourArea(box) < 1:
+        raise LinetuneError("the box is empty")
     if cv2.contourArea(box, oriented=True) < 0:
         what = "the corners run counter-clockwise, so that the crop would be mirrored"
         raise LinetuneError(what, hint="pass --upright to order them")
