@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -283,6 +285,7 @@ def test_label_studios_json_of_an_ocr_project(
     source = grow({"project-1.json": json.dumps([task(mixed)], indent=indent)}, "a b.png")
     result = import_crops(source, tmp_path / "to")
     assert_whole(result, photo, "label_studio")
+    assert_whole(import_crops(source / "project-1.json", tmp_path / "file"), photo, "label_studio")
     assert result.notes == [
         "images found without the random start that Label Studio gave their names: 1, such as "
         f"{source}/a b.png for data/upload/1/a3f0b1c2-a b.png"
@@ -510,6 +513,7 @@ def coco(form: str) -> str:
 def test_coco_with_texts(form: str, grow: Callable[..., Path], photo: Crop, tmp_path: Path) -> None:
     source = grow({"_annotations.coco.json": coco(form)}, "a.png")
     assert_whole(import_crops(source, tmp_path / "to"), photo, "coco_text")
+    assert_whole(import_crops(source / "_annotations.coco.json", tmp_path / "file"), photo, "coco_text")
 
 
 def test_coco_says_which_field_it_cannot_choose(grow: Callable[..., Path], tmp_path: Path) -> None:
@@ -722,19 +726,21 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("a.xml", page(page_line("LOT 4711"))[:-40], "a.xml:8: nothing can be imported, 1 left out, the first: not valid XML ("),
-        ("a.xml", page("<TextLine>\n</Textline>"), "the first: not valid XML (Opening and ending tag mismatch"),
+        ("a.xml", page(page_line("LOT 4711"))[:-40], "a.xml:8: nothing can be imported, 1 left "
+         "out, the first: not valid XML ("),
+        ("a.xml", page("<TextLine>\n</Textline>"), "the first: not valid XML (Opening and ending tag mism"),
         ("a.xml", page().replace("TextLine", ""), "a.xml: holds no labelled crops"),
-        ("a.xml", "<PcGts/>", "a.xml: nothing can be imported, 1 left out, the first: no Page in the file"),
+        ("a.xml", "<PcGts/>", "a.xml: nothing can be imported, 1 left out, the first: no Page in"),
         ("a.xml", page(page_line("LOT 4711"), name="b.png"), "a.xml:4: nothing can be imported, 1 left out, "
          "the first: photo not found: b.png (boxes: 1); pass --images DIR"),
         ("b.xml", page(page_line("LOT 4711"), name=""), "the first: no photo b.jpg, .png, … (boxes: 1)"),
         ("a.xml", with_doctype(f"[{BOMB}]").replace("LOT", "&i;"),
          "the first: has a DOCTYPE, which may define entities; remove it"),
-        ("a.xml", with_doctype('[<!ENTITY a SYSTEM "file:///etc/passwd">]').replace("LOT", "&a;"), "a DOCTYPE"),
+        ("a.xml", with_doctype('[<!ENTITY a SYSTEM "file:///etc/passwd">]').replace("LOT", "&a;"),
+         "has a DOCTYPE"),
         ("a.xml", with_doctype('SYSTEM "x.dtd"').replace("LOT", "&nbsp;"), "has a DOCTYPE"),
-        ("a.xml", alto(alto_line("LOT 4711", "words"), unit="mm10"), "a.xml:3: nothing can be imported, 1 left "
-         "out, the first: measures in mm10, not in pixels; export in pixels, or as PAGE XML"),
+        ("a.xml", alto(alto_line("LOT 4711", "words"), unit="mm10"),
+         "a.xml:3: nothing can be imported, 1 left out, the first: measures in mm10, not in pixels; export"),
         ("a.xml", alto().replace("</Page>", "</Page><Page/>"), "2 pages in one file"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711"), "<image>"), "a.xml:8: not valid XML ("),
         ("a.xml", cvat('<track id="0" label="line"></track>'),
@@ -795,6 +801,64 @@ def test_pages_of_one_stem_need_the_folder_of_their_photos(grow: Callable[..., P
     with pytest.raises(LinetuneError, match=r"several photos: .*; pass --images DIR"):
         import_crops(source, tmp_path / "to")
     assert import_crops(source / "gt", tmp_path / "to", images=source / "x" / "y").count == 1
+
+
+def test_damaged_sources_give_whole_imports_or_one_line(grow: Callable[..., Path], tmp_path: Path) -> None:
+    regions = [task([part for n, text in enumerate(LINES) for part in region(text, n)], "a.png")]
+    shapes = "".join(cvat_box(text, form) for text in LINES for form in ("box", "polygon"))
+    sound = {
+        "page.xml": page(*map(page_line, LINES)),
+        "alto.xml": alto(*(alto_line(text, form) for text in LINES for form in ("words", "escriptorium"))),
+        "cvat.xml": cvat(f'<image name="a.png">{shapes}</image>'),
+        "gt_a.txt": "".join(map(icdar_line, LINES)),
+        "labels.json": json.dumps({"a.png": {"typed_words": [{"value": "ab", "geometry": [1, 1, 90, 30]}]}}),
+        "studio.json": json.dumps(regions),
+        "coco.json": coco("utf8_string"),
+        "attributes.json": coco("attributes"),
+    }
+    source = grow({}, "a.png")
+    rng = random.Random(0)
+    strange = [
+        "1e999",
+        "NaN",
+        "-1e308",
+        "1e308",
+        "null",
+        "[]",
+        "{}",
+        '""',
+        "-5",
+        "<",
+        "&",
+        "\0",
+        "\n",
+        "9" * 30,
+    ]
+    came_in = 0
+    lines: list[str] = []
+    for number in range(400):
+        name = list(sound)[number % len(sound)]
+        content = sound[name]
+        for _ in range(rng.randint(1, 3)):
+            figures = list(re.finditer(r"\d+(\.\d+)?", content))
+            start, end = rng.choice(figures).span() if figures else (0, 1)
+            if rng.random() < 0.3:
+                start = rng.randrange(len(content))
+                end = start + rng.randint(0, 9)
+            content = content[:start] + rng.choice(strange) + content[end:]
+        (source / name).write_text(content, "utf-8")
+        target = tmp_path / f"to {number}"
+        try:
+            result = import_crops(source / name, target)
+        except LinetuneError as error:
+            lines.append(str(error))
+            assert not target.exists()
+        else:
+            came_in += 1
+            lines += told(result, source)
+            assert len(records.read_labels(result.labels)) == result.count
+    assert 100 < came_in < 400
+    assert not any("\n" in line for line in lines)
 
 
 # Cutting

@@ -60,7 +60,7 @@ def _page(path: Path, photos: Photos) -> list[Item]:
 
 
 def _line(line: Any, photo: Path, size: tuple[float, float] | None, index: int, path: Path) -> Item:
-    name = f"line {line.get('ID') or index + 1}"
+    name = f"line {boxes.shown(line.get('ID') or index + 1)}"
     place = markup.place(path, line)
     outline = _outline(line)
     if len(outline) < 3:

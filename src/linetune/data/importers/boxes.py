@@ -47,6 +47,12 @@ def crop(box: Box, text: object, name: str, place: str, index: int) -> Item:
     return Found(box, text, place, f"{box.photo.stem}_crop_{index}")
 
 
+def shown(name: object) -> str:
+    """A name of a source's own, for messages, which are one line."""
+    text = str(name)
+    return text if text.isprintable() else repr(text)
+
+
 def number(value: object) -> float | None:
     """A number as JSON or XML has it; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -99,7 +105,7 @@ def turned(corners: Points, degrees: float, centre: tuple[float, float]) -> Poin
 
 
 def direction(baseline: Points, text: str) -> tuple[float, float] | None:
-    """Where a baseline leads, as px to the right and down; None without one.
+    """Where a baseline leads, as a step of length 1 to the right and down; None without one.
 
     People draw the baseline of a text that reads from right to left from either end. Its crop is the same in
     both cases, so it is taken as drawn to the right.
@@ -107,11 +113,13 @@ def direction(baseline: Points, text: str) -> tuple[float, float] | None:
     if len(baseline) < 2:
         return None
     (x0, y0), (x1, y1) = baseline[0], baseline[-1]
-    if not (x1 - x0 or y1 - y0):
+    length = math.hypot(x1 - x0, y1 - y0)
+    if not 0 < length < math.inf:
         return None
+    x, y = (x1 - x0) / length, (y1 - y0) / length
     kinds = [unicodedata.bidirectional(character) for character in text]
     backwards = sum(kind in ("R", "AL") for kind in kinds) > kinds.count("L")
-    return (x0 - x1, y0 - y1) if backwards and x1 < x0 else (x1 - x0, y1 - y0)
+    return (-x, -y) if backwards and x < 0 else (x, y)
 
 
 def size(width: object, height: object) -> tuple[float, float] | None:
@@ -183,9 +191,9 @@ class Photos:
                 self.source.moved.append((written, found))
         if found is None:
             hint = "pass --images DIR, the folder of the photos"
-            raise LinetuneError(f"photo not found: {written} (boxes: {count})", place, hint)
+            raise LinetuneError(f"photo not found: {shown(written)} (boxes: {count})", place, hint)
         if (other := self._taken.setdefault(found, plain)) != plain:
-            what = f"{written} and {other} both lead to {found}"
+            what = f"{shown(written)} and {shown(other)} both lead to {found}"
             raise LinetuneError(what, place, "pass --images DIR, where the paths start")
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos, Points
@@ -17,6 +17,12 @@ _FIELDS = ("utf8_string", "text", "transcription", "caption", "rec_texts", "rec_
 """Where an annotation itself has its text; else one of its ``attributes`` holds it."""
 _ILLEGIBLE = "."
 """TextOCR's text of a word that cannot be read."""
+
+
+class _Annotation(NamedTuple):
+    name: str
+    place: str
+    fields: dict[str, Any]
 
 
 def find(path: Path) -> list[Path]:
@@ -33,31 +39,31 @@ def read(source: Source) -> list[Item]:
     """
     content = source.read_text(source.path)
     whole = texts.parse_json(content, source.path)
-    images_key, key = next(
-        (k for k in _KEYS if isinstance(whole, dict) and all(part in whole for part in k)), _KEYS[0]
-    )
-    images = {}
-    for _, number, entry in texts.members(content, source.path, images_key):
-        if isinstance(entry, dict):
-            images[str(entry.get("id", number))] = entry
-    by_image: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    keys = next((k for k in _KEYS if isinstance(whole, dict) and whole.keys() >= set(k)), _KEYS[0])
+    images = {
+        str(entry.get("id", name)): entry
+        for _, name, entry in texts.members(content, source.path, keys[0])
+        if isinstance(entry, dict)
+    }
     found: list[Item] = []
-    for line, number, entry in texts.members(content, source.path, key):
-        place = f"{source.path}:{line}"
-        name = f"annotation {entry.get('id', number)}" if isinstance(entry, dict) else f"annotation {number}"
-        image = str(entry.get("image_id")) if isinstance(entry, dict) else None
-        if image not in images:
-            found.append(LinetuneError(f"{name} has no image_id of an image", place))
+    by_image: dict[str, list[_Annotation]] = {}
+    for line, number, entry in texts.members(content, source.path, keys[1]):
+        fields = entry if isinstance(entry, dict) else {}
+        name, place = f"annotation {boxes.shown(fields.get('id', number))}", f"{source.path}:{line}"
+        image = str(fields.get("image_id"))
+        if image in images:
+            by_image.setdefault(image, []).append(_Annotation(name, place, fields))
         else:
-            by_image.setdefault(image, []).append((name, place, entry))
-    every = [entry for group in by_image.values() for _, _, entry in group]
-    field = _field(source, every)
-    if every and field is None:
+            found.append(LinetuneError(f"{name} has no image_id of an image", place))
+    if not by_image:
+        return found
+    field = _field(source, [annotation.fields for group in by_image.values() for annotation in group])
+    if field is None:
         hint = f"texts stand in {', '.join(_FIELDS[:4])}, or in attributes"
         raise LinetuneError("holds boxes without texts", source.path, hint)
     photos = Photos(source)
-    for number, group in by_image.items():
-        found += _image(images[number], group, field, photos)
+    for image, group in by_image.items():
+        found += _image(images[image], group, field, photos)
     return found
 
 
@@ -85,44 +91,35 @@ def _single(value: object) -> str | None:
     return one if isinstance(one, str) else None
 
 
-def _image(
-    image: dict[str, Any], group: list[tuple[str, str, dict[str, Any]]], field: str | None, photos: Photos
-) -> list[Item]:
+def _image(image: dict[str, Any], group: list[_Annotation], field: str, photos: Photos) -> list[Item]:
     written = image.get("file_name", image.get("filename"))
-    place = group[0][1]
+    place = group[0].place
     if not isinstance(written, str) or not written.strip():
-        return [LinetuneError(f"image {image.get('id')} has no file_name (boxes: {len(group)})", place)]
+        what = f"image {boxes.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
+        return [LinetuneError(what, place)]
     try:
         photo = photos.find(written, place, len(group))
     except LinetuneError as error:
         return [error]
     size = boxes.size(image.get("width"), image.get("height"))
-    return [
-        _crop(entry, field, photo, size, index, name, place)
-        for index, (name, place, entry) in enumerate(group)
-    ]
+    return [_crop(annotation, field, photo, size, index) for index, annotation in enumerate(group)]
 
 
 def _crop(
-    entry: dict[str, Any],
-    field: str | None,
-    photo: Path,
-    size: tuple[float, float] | None,
-    index: int,
-    name: str,
-    place: str,
+    annotation: _Annotation, field: str, photo: Path, size: tuple[float, float] | None, index: int
 ) -> Item:
-    text = _single(entry.get(field, _attributes(entry).get(field))) if field else None
-    if entry.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in entry):
+    name, place, fields = annotation
+    text = _single(fields.get(field, _attributes(fields).get(field)))
+    if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
         return LinetuneError(f"{name} {text!r}: marked as illegible", place)
-    outline = _outline(entry)
-    if outline:
-        return boxes.crop(Box(photo, outline, True, size=size), text, name, place, index)
-    box = entry.get("bbox")
-    sides = boxes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
-    if len(sides) != 2:
-        return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
-    return boxes.crop(Box(photo, boxes.rectangle(*sides[0], *sides[1]), size=size), text, name, place, index)
+    corners = outline = _outline(fields)
+    if not outline:
+        box = fields.get("bbox")
+        sides = boxes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
+        if len(sides) != 2:
+            return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
+        corners = boxes.rectangle(*sides[0], *sides[1])
+    return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, place, index)
 
 
 def _outline(entry: dict[str, Any]) -> Points:

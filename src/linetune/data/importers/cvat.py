@@ -104,7 +104,7 @@ def _crop(
 ) -> Item:
     kind = shape.tag.rpartition("}")[2]
     label = shape.get("label", "")
-    name = f"{kind} {index + 1} ({label})"
+    name = f"{kind} {index + 1} ({boxes.shown(label)})"
     place = markup.place(source.path, shape)
     wanted = fields.get(label)
     values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == wanted]

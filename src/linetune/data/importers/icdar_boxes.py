@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from linetune.data.importers import boxes, icdar, texts
+from linetune.data.importers import boxes, icdar, sidecar, texts
 from linetune.data.importers.boxes import Photos
 from linetune.data.importers.source import Box, Format, Item, Source
 from linetune.errors import LinetuneError
@@ -27,7 +27,7 @@ _START = "gt_"
 
 
 def _is_boxes(path: Path) -> bool:
-    return texts.mostly(path, _ROW)
+    return not path.name.endswith(sidecar.END) and texts.mostly(path, _ROW)
 
 
 def find(path: Path) -> list[Path]:

@@ -43,7 +43,7 @@ def read(source: Source) -> list[Item]:
     for line, number, task in texts.members(source.read_text(source.path), source.path):
         place = f"{source.path}:{line}"
         own = task.get("id") if isinstance(task, dict) else None
-        name = f"task {number if own is None else own}"
+        name = f"task {boxes.shown(number if own is None else own)}"
         if not isinstance(task, dict):
             found.append(LinetuneError(f"{name} is no object", place))
             continue
@@ -232,8 +232,8 @@ def _path(address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return address
-    if inner := parse_qs(parts.query).get("d"):
-        # /data/local-files/?d=folder/photo.jpg
+    inner = parse_qs(parts.query).get("d")
+    if inner and parts.path.startswith("/data/local-files"):
         return inner[0]
     is_address = len(parts.scheme) > 1 or parts.path.startswith("/data/")
     return unquote(parts.path).lstrip("/") if is_address else address

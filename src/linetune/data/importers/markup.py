@@ -58,7 +58,8 @@ def parse(path: Path) -> Any:
         raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else 1
-        what = f"not valid XML ({_PLACE.sub('', error.msg or 'empty')})"
+        reason = " ".join((error.msg or "empty").split())
+        what = f"not valid XML ({_PLACE.sub('', reason)})"
         raise LinetuneError(what, f"{path}:{max(1, line or 1)}") from None
     if root.getroottree().docinfo.doctype:
         # In an encoding of two bytes a character.

@@ -89,7 +89,7 @@ def import_crops(
         kept = {path.name.lower() for path in old}
         others = (own / folder.IMAGES).glob("*")
         names = Names(p.name for p in others if p.name.lower() not in kept)
-        writer = Writer(part / folder.IMAGES, names, upright)
+        writer = Writer(part / folder.IMAGES, names, given.upright)
         pairs: list[tuple[str, str]] = []
         refused: list[LinetuneError] = []
         for number, item in enumerate(items, 1):

@@ -26,7 +26,7 @@ class Box:
     outline: bool = False
     """The first of the corners means nothing, nor does their order."""
     baseline: tuple[float, float] | None = None
-    """In which direction the text of an outline runs, as px to the right and down."""
+    """In which direction the text of an outline runs, as a step of length 1 to the right and down."""
     size: tuple[float, float] | None = None
     """Width and height in px that the source says the photo has."""
 
