@@ -195,14 +195,20 @@ def test_a_sloping_outline_is_straightened_along_its_baseline(
     outline = "100,20 130,30 100,110 85,105 70,100"
     text = "<TextEquiv><Unicode>abc</Unicode></TextEquiv>"
     lines = [
-        f'<TextLine><Coords points="{outline}"/><Baseline points="{points}"/>{text}</TextLine>'
-        for points in ("70,100 100,20", "100,20 70,100")
+        f'<TextLine><Coords points="{outline}"/>{baseline}{text}</TextLine>'
+        for baseline in (
+            '<Baseline points="70,100 100,20"/>',
+            '<Baseline points="100,20 70,100"/>',
+            # Without one, the longer side leads to the right.
+            "",
+        )
     ]
     source = grow({"a.xml": page(*lines)})
     image.write(source / "a.png", np.asarray(cv2.GaussianBlur(photo, (0, 0), 4), np.uint8))
     result = import_crops(source, tmp_path / "to")
-    up, down = (image.read(line.image) for line in records.read_labels(result.labels))
+    up, down, alone = (image.read(line.image) for line in records.read_labels(result.labels))
     assert up.shape == down.shape
+    assert (alone == up).all()
     assert up.shape[1] > 2 * up.shape[0]
     assert np.abs(up.astype(int) - down[::-1, ::-1]).mean() < 5
     assert "1 crop a_crop_1.png, upside down" in result.notes[0]
