@@ -56,8 +56,8 @@ def boxes(*texts: str) -> str:
     return json.dumps([{"transcription": t, "points": corners, "difficult": False} for t in texts])
 
 
-def quad(*corners: tuple[float, float]) -> str:
-    return json.dumps([{"transcription": "q", "points": corners}])
+def quad(*corners: tuple[float, float], text: str = "q") -> str:
+    return json.dumps([{"transcription": text, "points": corners}])
 
 
 def escaped(text: str) -> str:
@@ -301,7 +301,7 @@ def test_what_cannot_be_used_is_told_with_its_line(
     [
         ("a.csv", "x.png,text\n", "a.csv:1: the header names no image and text columns"),
         ("a.json", '{"data_list":\n[}', "a.json:2: not valid JSON"),
-        ("a.json", '{"data": []}', 'a.json: no list "data_list"'),
+        ("a.json", '{"data": []}', "a.json: format not recognised"),
         ("a.json", '{"data_list": []}', "a.json: holds no labelled crops"),
         ("a.jsonl", "\n", "a.jsonl: holds no labelled crops"),
         ("rec_gt.txt", "9.png\ta\n8.png\tb\n", "rec_gt.txt:1: nothing can be imported, 2 left out, "),
@@ -483,7 +483,7 @@ def test_boxes_are_cut_out_and_standing_ones_turned(
         ("standing", np.rot90(photo, -1), (280 - height, 30), (height, width)),
     ):
         image.write(source / f"{name}.png", np.ascontiguousarray(pixels))
-        box = quad((x, y), (x + wide, y), (x + wide, y + tall), (x, y + tall))
+        box = quad((x, y), (x + wide, y), (x + wide, y + tall), (x, y + tall), text="LOT 4711")
         lines.append(f"{name}.png\t{box}\n")
     grow(source, {"Label.txt": "".join(lines)})
     written = records.read_labels(import_crops(source, tmp_path / "to").labels)

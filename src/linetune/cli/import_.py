@@ -30,6 +30,10 @@ def import_(
         str | None,
         typer.Option(metavar="REGEX", help="What of a file's name is its label: a group (?P<text>…)."),
     ] = None,
+    upright: Annotated[
+        bool,
+        typer.Option("--upright", help="Boxes start at their own top left, whatever their first corner is."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what an earlier import wrote in DIR.")
     ] = False,
@@ -47,6 +51,7 @@ def import_(
             images,
             pattern,
             overwrite,
+            upright,
             lambda done, total: reporter.progress("importing", done, total),
         )
     if as_json:

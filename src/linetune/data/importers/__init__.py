@@ -17,5 +17,12 @@ FORMATS = {
     "lmdb": "LMDB: image-%09d, label-%09d",
     "mmocr": "MMOCR's JSON: data_list",
     "jsonl": "a JSON object a line: filename, text",
+    "label_studio": "Label Studio's JSON or JSON-MIN",
+    "page_xml": "PAGE XML, one file a page",
+    "alto": "ALTO XML, one file a page",
+    "cvat": "CVAT for images: annotations.xml",
+    "icdar_boxes": "a text file of boxes for each photo: x1,y1,…,x4,y4,text",
+    "doctr": "docTR's labels.json",
+    "coco_text": "COCO with texts: images, annotations",
 }
 """Every format by its name. Nothing is imported here, so that the command line's help is quick."""

@@ -3,54 +3,201 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from linetune.data.importers.source import Box
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 
 UPRIGHT = 1.5
-"""A crop at least so many times as high as wide is turned a quarter to the left."""
+"""A crop at least so many times as high as wide is turned a quarter to the left, as PaddleOCR does."""
+_TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the right by a quarter")
+_NOTES = {
+    "stood": (
+        f"boxes at least {UPRIGHT} times as high as wide are turned a quarter to the left, as PaddleOCR "
+        "does it: {}; look at them"
+    ),
+    "single": "high boxes of one character are not turned, which PaddleOCR would do: {}",
+    "turned": (
+        "boxes do not start at their own top left, so that the crops are turned against the photo: {}; "
+        "look at them, and pass --upright if the photos show these texts upright"
+    ),
+    "scaled": "boxes are scaled, since the photos are larger or smaller than written: {}",
+    "other": "photos have another shape than written, so that boxes may lie elsewhere: {}; look at them",
+}
+"""What is told of crops, by the kind of remark; the gap is for their number and an example."""
+
+Points: TypeAlias = NDArray[np.float64]
+"""Points in px, shape (number, 2)."""
+Remarks: TypeAlias = dict[str, str]
+"""What a person should know of a crop: the kind of remark, and its detail."""
 
 
-def cut(photo: Crop, corners: Sequence[tuple[float, float]]) -> Crop:
-    """Straighten the quadrilateral into a crop as wide and high as its longest edges.
+def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, Remarks]:
+    """Straighten a box into a crop as wide and high as its longest edges.
 
     Args:
         photo: BGR.
-        corners: four, in px, clockwise from the text's top left; they may lie a little outside.
+        box: its corners may lie a little outside.
+        text: what is written there; one character has no direction, and its box is never turned.
+        upright: the box starts at its own top left, whatever its first corner or its baseline says.
 
     Raises:
         LinetuneError: the corners make no crop that could be read.
     """
     height, width = photo.shape[:2]
-    points = np.asarray(corners, np.float64)
+    remarks: Remarks = {}
+    points = _scaled(box, width, height, remarks)
+    _check_place(points, width, height)
+    single = _is_single(text)
+    outline = box.outline or upright
+    corners = _quadrilateral(points) if outline else _checked(points)
+    own = _top_left(corners, single)
+    start = 0
+    if outline:
+        start = own if box.baseline is None or upright else _along(corners, box.baseline)
+    directed = box.outline and box.baseline is not None and not upright
+    stands, own_stands = (_stands(np.roll(corners, -first, 0)) and not single for first in (start, own))
+    stands = stands and not directed
+    # Which edge the text runs along, of those clockwise from the first corner.
+    turns = (start + stands - own - own_stands) % 4
+    if turns:
+        remarks["turned"] = _TURNS[turns]
+    elif stands and own_stands:
+        remarks["stood"] = ""
+    elif single and not directed and _stands(np.roll(corners, -start, 0)):
+        remarks["single"] = ""
+    crop = _straightened(photo, np.roll(corners, -start, 0))
+    return np.ascontiguousarray(np.rot90(crop) if stands else crop, np.uint8), remarks
+
+
+def notes(remarks: Mapping[str, Sequence[str]]) -> list[str]:
+    """What to tell of all crops.
+
+    Args:
+        remarks: for each kind of remark, the crops it was made of.
+    """
+    told = []
+    for kind, sentence in _NOTES.items():
+        if crops := remarks.get(kind):
+            number = "1 crop" if len(crops) == 1 else f"{len(crops)} crops, such as"
+            told.append(sentence.format(f"{number} {crops[0]}"))
+    return told
+
+
+def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
+    """The corners in a photo of that size, where they were made on a larger or smaller copy."""
+    points = np.asarray(box.corners, np.float64)
     if not np.isfinite(points).all():
         raise LinetuneError("a corner is not a number")
-    low, high = points.min(0), points.max(0)
-    if (high <= 0).any() or low[0] >= width or low[1] >= height:
+    if box.size is None or box.size == (width, height):
+        return points
+    scale = width / box.size[0]
+    detail = f"{width} x {height} px where {box.size[0]:g} x {box.size[1]:g} px are written"
+    # A copy's height is rounded to whole px, and so is what was written of the photo's.
+    if abs(box.size[1] * scale - height) > max(1, scale):
+        remarks["other"] = detail
+        return points
+    remarks["scaled"] = detail
+    with np.errstate(over="ignore"):
+        return points * scale
+
+
+def _check_place(points: Points, width: int, height: int) -> None:
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise LinetuneError(f"the box lies outside the photo of {width} x {height} px")
-    edges = [math.dist(points[i], points[(i + 1) % 4]) for i in range(4)]
-    wide, tall = int(max(edges[0], edges[2])), int(max(edges[1], edges[3]))
-    if max(wide, tall) > 2 * (width + height):
+    if max(right - left, bottom - top) > 2 * (width + height):
         raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px")
+
+
+def _checked(points: Points) -> Points:
+    """Four corners as they are listed."""
     box = points.astype(np.float32)
-    if wide < 1 or tall < 1 or cv2.contourArea(box) < 1:
+    if min(_size(points)) < 1:
         raise LinetuneError("the box is empty")
     if not cv2.isContourConvex(box):
-        raise LinetuneError("the corners do not follow the box's outline")
+        raise LinetuneError(
+            "the corners do not follow the box's outline", hint="pass --upright to order them"
+        )
+    if cv2.contourArea(box) < 1:
+        raise LinetuneError("the box is empty")
     if cv2.contourArea(box, oriented=True) < 0:
-        raise LinetuneError("the corners run counter-clockwise, so that the crop would be mirrored")
+        what = "the corners run counter-clockwise, so that the crop would be mirrored"
+        raise LinetuneError(what, hint="pass --upright to order them")
+    return points
+
+
+def _quadrilateral(points: Points) -> Points:
+    """Four corners around an outline, clockwise: its own four, or else those of the smallest rectangle.
+
+    The rectangle is OpenCV's ``minAreaRect`` of the outline, with which PaddleOCR's detector makes its boxes.
+    """
+    hull = cv2.convexHull(points.astype(np.float32))
+    if cv2.contourArea(hull) < 1:
+        raise LinetuneError("the box is empty")
+    own = len(points) == len(hull) == 4
+    corners = np.asarray(hull.reshape(-1, 2) if own else cv2.boxPoints(cv2.minAreaRect(hull)), np.float64)
+    if cv2.contourArea(corners.astype(np.float32), oriented=True) < 0:
+        corners = corners[::-1]
+    if min(_size(corners)) < 1:
+        raise LinetuneError("the box is empty")
+    return corners
+
+
+def _top_left(corners: Points, single: bool) -> int:
+    """The corner at which an upright text would start: the edge after it runs farthest to the right.
+
+    That is the longer side of a sloping box, and the upper one of a standing box, as with the corners that
+    PaddleOCR's detector gives. One character has no longer side: there the edge that slopes least counts.
+    """
+    edges = _edges(corners)
+    lengths = np.hypot(*edges.T) if single else 1
+    return int(np.argmax(edges[:, 0] / lengths))
+
+
+def _along(corners: Points, direction: Sequence[float]) -> int:
+    """The corner after which the edge runs as the text does."""
+    edges = _edges(corners)
+    return int(np.argmax(edges @ np.asarray(direction, np.float64) / np.hypot(*edges.T)))
+
+
+def _edges(corners: Points) -> Points:
+    return np.roll(corners, -1, 0) - corners
+
+
+def _size(corners: Points) -> tuple[int, int]:
+    """Width and height in px of the crop; both are the longer of two edges, rounded down."""
+    edges = [math.hypot(*edge) for edge in _edges(corners)]
+    # The corners of a computed rectangle are a little off.
+    return int(max(edges[0], edges[2]) + 1e-3), int(max(edges[1], edges[3]) + 1e-3)
+
+
+def _stands(corners: Points) -> bool:
+    wide, tall = _size(corners)
+    return tall / wide >= UPRIGHT
+
+
+def _is_single(text: str) -> bool:
+    """Whether a text is one character, with its accents or joiners."""
+    plain = unicodedata.normalize("NFC", text.strip())
+    return sum(unicodedata.category(character)[0] not in "MC" for character in plain) == 1
+
+
+def _straightened(photo: Crop, corners: Points) -> Crop:
+    wide, tall = _size(corners)
     flat = np.array([[0, 0], [wide, 0], [wide, tall], [0, tall]], np.float32)
     crop = cv2.warpPerspective(
         photo,
-        cv2.getPerspectiveTransform(box, flat),
+        cv2.getPerspectiveTransform(corners.astype(np.float32), flat),
         (wide, tall),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    if tall / wide >= UPRIGHT:
-        crop = np.rot90(crop)
-    return np.ascontiguousarray(crop, np.uint8)
+    return np.asarray(crop, np.uint8)

@@ -11,13 +11,14 @@ from linetune.errors import LinetuneError
 
 _ROW = re.compile(r'(?P<path>[^\t]+?\.\w+),\s*"(?P<text>.*)"\s*')
 _START = re.compile(r'[^\t]+?\.\w+,\s*"')
+_OTHERS = (*texts.TABLES, ".json", ".jsonl", ".xml")
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def find(path: Path) -> list[Path]:
     """Text files of which most lines begin with an image's name, a comma and a quote."""
     candidates = texts.files(path, ".txt") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() not in texts.TABLES and texts.mostly(p, _START)]
+    return [p for p in candidates if p.suffix.lower() not in _OTHERS and texts.mostly(p, _START)]
 
 
 def read(source: Source) -> list[Item]:
@@ -31,8 +32,13 @@ def read(source: Source) -> list[Item]:
                 LinetuneError("not a path, a comma and a quoted text", place, 'write img.png, "text"')
             )
         else:
-            found.append(source.label(parts["path"], _ESCAPED.sub(r"\1", parts["text"]), place))
+            found.append(source.label(parts["path"], unescaped(parts["text"]), place))
     return found
+
+
+def unescaped(text: str) -> str:
+    """What stands between quotes."""
+    return _ESCAPED.sub(r"\1", text)
 
 
 FORMAT = Format(find, read)

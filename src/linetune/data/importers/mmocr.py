@@ -15,17 +15,9 @@ _IMAGE = ("filename", "file_name", "img_path", "image")
 
 
 def find(path: Path) -> list[Path]:
-    """JSON files; in a folder only those with a ``data_list`` near their beginning."""
-    if path.is_file():
-        return [path] if path.suffix.lower() == ".json" else []
-    return [p for p in texts.files(path, ".json") if _has_list(p)]
-
-
-def _has_list(path: Path) -> bool:
-    try:
-        return bool(_LIST.match(texts.decode(path)[0]))
-    except LinetuneError:
-        return False
+    """JSON files with a ``data_list``."""
+    candidates = texts.files(path, ".json") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _LIST)]
 
 
 def read(source: Source) -> list[Item]:

@@ -6,16 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from linetune.data.importers import paddleocr, texts
+from linetune.data.importers import boxes, paddleocr, texts
 from linetune.data.importers.source import Box, Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
 _ROW = re.compile(r"[^\t]+\t\s*\[\s*(\{|\])")
-_NO_TEXT = {
-    "###": "marked as illegible",
-    "*": "marked as illegible",
-    "待识别": "not labelled yet",  # what PPOCRLabel writes into a new box
-}
 
 
 def find(path: Path) -> list[Path]:
@@ -36,15 +31,15 @@ def read(source: Source) -> list[Item]:
     for number, row in texts.rows(source.read_text(source.path)):
         place = f"{source.path}:{number}"
         try:
-            written, boxes = _photo(source, row, number)
+            written, listed = _photo(source, row, number)
         except LinetuneError as error:
             found.append(error)
             continue
-        photo = source.locate(written, place) if boxes else None
+        photo = source.locate(written, place) if listed else None
         if photo is not None:
-            found += [_crop(photo, box, index, place) for index, box in enumerate(boxes)]
-        elif boxes:
-            found.append(LinetuneError(f"photo not found: {written} (boxes: {len(boxes)})", place))
+            found += [_crop(photo, box, index, place) for index, box in enumerate(listed)]
+        elif listed:
+            found.append(LinetuneError(f"photo not found: {written} (boxes: {len(listed)})", place))
     return found
 
 
@@ -53,10 +48,10 @@ def _photo(source: Source, row: str, number: int) -> tuple[str, list[Any]]:
     written, tab, content = row.partition("\t")
     if not tab:
         raise LinetuneError("no tab between photo and boxes", place)
-    boxes = texts.parse_json(content, source.path, number)
-    if not isinstance(boxes, list):
+    listed = texts.parse_json(content, source.path, number)
+    if not isinstance(listed, list):
         raise LinetuneError("no list of boxes after the tab", place)
-    return written, boxes
+    return written, listed
 
 
 def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
@@ -66,21 +61,13 @@ def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
         return LinetuneError(f"{name} has no transcription", place)
     if box.get("difficult") is True:
         return LinetuneError(f"{name} {text!r}: marked as difficult", place)
-    if text in _NO_TEXT:
-        return LinetuneError(f"{name} {text!r}: {_NO_TEXT[text]}", place)
-    corners = _corners(box.get("points"))
-    if corners is None:
+    if text in boxes.NO_TEXT:
+        return LinetuneError(f"{name} {text!r}: {boxes.NO_TEXT[text]}", place)
+    corners = boxes.points(box.get("points"))
+    if len(corners) < 4:
         return LinetuneError(f"{name} {text!r}: points are not four pairs of numbers", place)
     # The name that PPOCRLabel itself gives the crop.
-    return Found(Box(photo, corners), text, place, f"{photo.stem}_crop_{index}")
-
-
-def _corners(points: Any) -> tuple[tuple[float, float], ...] | None:
-    try:
-        corners = tuple((float(x), float(y)) for x, y in points)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return corners if len(corners) == 4 else None
+    return Found(Box(photo, corners, outline=len(corners) > 4), text, place, f"{photo.stem}_crop_{index}")
 
 
 def find_crops(path: Path) -> list[Path]:

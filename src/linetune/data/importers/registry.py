@@ -6,11 +6,18 @@ from pathlib import Path
 
 from linetune.data.importers import (
     FORMATS,
+    alto,
+    coco_text,
+    cvat,
+    doctr,
     icdar,
+    icdar_boxes,
+    label_studio,
     layout,
     lmdb_store,
     mmocr,
     paddleocr,
+    page_xml,
     ppocrlabel,
     sidecar,
     table,
@@ -30,6 +37,13 @@ READERS: dict[str, Format] = {
     "lmdb": lmdb_store.FORMAT,
     "mmocr": mmocr.JSON,
     "jsonl": mmocr.LINES,
+    "label_studio": label_studio.FORMAT,
+    "page_xml": page_xml.FORMAT,
+    "alto": alto.FORMAT,
+    "cvat": cvat.FORMAT,
+    "icdar_boxes": icdar_boxes.FORMAT,
+    "doctr": doctr.FORMAT,
+    "coco_text": coco_text.FORMAT,
 }
 
 

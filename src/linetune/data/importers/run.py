@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune import records
-from linetune.data.importers import folder
+from linetune.data.importers import cut, folder
 from linetune.data.importers.registry import READERS, choose
 from linetune.data.importers.source import Source
 from linetune.data.importers.writing import Writer
@@ -48,6 +48,7 @@ def import_crops(
     images: Path | None = None,
     pattern: str | None = None,
     overwrite: bool = False,
+    upright: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Imported:
     """Write a source's crops to ``target/images`` and their labels to ``target/labels.txt``.
@@ -61,6 +62,7 @@ def import_crops(
         images: folder that image paths are relative to; the label file's own when None.
         pattern: regular expression with a group ``text``, for labels in file names.
         overwrite: replace what an earlier import wrote into ``target``, and nothing else.
+        upright: boxes start at their own top left, whatever their first corner is.
         progress: called with the number of crops done and of all.
 
     Raises:
@@ -78,7 +80,7 @@ def import_crops(
     if entry.resolve().is_relative_to(own):
         raise LinetuneError("the source lies in the target", entry, "choose another --to")
     old = folder.earlier(own, overwrite)
-    given = Source(entry, images, own, pattern)
+    given = Source(entry, images, own, pattern, upright)
     try:
         items = READERS[name].read(given)
     except OSError as error:
@@ -86,7 +88,8 @@ def import_crops(
     with folder.replacing(own, old) as part:
         kept = {path.name.lower() for path in old}
         others = (own / folder.IMAGES).glob("*")
-        writer = Writer(part / folder.IMAGES, Names(p.name for p in others if p.name.lower() not in kept))
+        names = Names(p.name for p in others if p.name.lower() not in kept)
+        writer = Writer(part / folder.IMAGES, names, given.upright)
         pairs: list[tuple[str, str]] = []
         refused: list[LinetuneError] = []
         for number, item in enumerate(items, 1):
@@ -100,7 +103,8 @@ def import_crops(
         if not pairs:
             raise _nothing(entry, refused)
         records.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
-        result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, _notes(given))
+        notes = [*_notes(given), *cut.notes(writer.remarks)]
+        result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)
         folder.write_record(part, [n for n, _ in pairs], result.as_dict())
     return result
 

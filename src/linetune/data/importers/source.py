@@ -18,10 +18,17 @@ _SEPARATORS = re.compile(r"[\\/]+")
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A line's quadrilateral in a photo: corners in px, clockwise from the text's top left."""
+    """Where a line lies in a photo."""
 
     photo: Path
     corners: tuple[tuple[float, float], ...]
+    """In px: four, clockwise from the text's top left; or any points around the text (``outline``)."""
+    outline: bool = False
+    """The first of the corners means nothing, nor does their order."""
+    baseline: tuple[float, float] | None = None
+    """In which direction the text of an outline runs, as a step of length 1 to the right and down."""
+    size: tuple[float, float] | None = None
+    """Width and height in px that the source says the photo has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class Source:
     """Folder whose images are never taken: the import's own target."""
     pattern: str | None = None
     """Regular expression with a group ``text``, for labels in file names."""
+    upright: bool = False
+    """Boxes start at their own top left, whatever their first corner is."""
     gbk: list[Path] = field(default_factory=list)
     """Files that were read as GBK."""
     notes: list[str] = field(default_factory=list)

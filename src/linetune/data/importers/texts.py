@@ -68,6 +68,14 @@ def mostly(path: Path, pattern: re.Pattern[str]) -> bool:
     return sum(bool(pattern.match(row)) for row in shown) * 2 > len(shown)
 
 
+def begins(path: Path, pattern: re.Pattern[str]) -> bool:
+    """Whether a file's content begins as the pattern says; not where it cannot be read."""
+    try:
+        return bool(pattern.match(decode(path)[0]))
+    except LinetuneError:
+        return False
+
+
 def files(folder: Path, *suffixes: str) -> list[Path]:
     """Files directly in a folder by their suffix, hidden ones left out."""
     inside = sorted(folder.iterdir())
@@ -101,24 +109,51 @@ def entries(text: str, key: str, path: Path) -> list[tuple[int, Any]]:
     whole = parse_json(text, path)
     if not isinstance(whole, dict) or not isinstance(whole.get(key), list):
         raise LinetuneError(f'no list "{key}"', path)
+    return [(line, value) for line, _, value in members(text, path, key)]
+
+
+def members(text: str, path: Path, key: str | None = None) -> list[tuple[int, str | int, Any]]:
+    """What a JSON list or object holds, each with its line and with its name or its number from 1.
+
+    Args:
+        text: the file's content.
+        path: the file.
+        key: the list or object is what stands under that key; it is the whole content by default.
+
+    Raises:
+        LinetuneError: the text is not JSON, or there is no such list or object.
+    """
+    whole = parse_json(text, path)
+    inner = whole.get(key) if isinstance(whole, dict) and key is not None else whole
+    if not isinstance(inner, (list, dict)) or (key is not None and inner is whole):
+        raise LinetuneError("no list" if key is None else f'no list "{key}"', path)
     # json tells no places, so the valid text is walked again, value by value.
-    decoder = json.JSONDecoder()
-    at = text.index("{") + 1
-    name = None
-    while name != key or text[at] != "[":
-        name, at = decoder.raw_decode(text, _skip(text, at))
-        at = _skip(text, at)
-        if name != key or text[at] != "[":
-            _, at = decoder.raw_decode(text, at)
+    at = _skip(text, 0)
+    if key is not None:
+        # Of several equal keys json takes the last.
+        at = [start for name, start, _ in _walk(text, at) if name == key][-1]
     found = []
     line, counted = 1, 0
-    at = _skip(text, at + 1)
-    while text[at] != "]":
-        line, counted = line + text.count("\n", counted, at), at
-        value, at = decoder.raw_decode(text, at)
-        found.append((line, value))
-        at = _skip(text, at)
+    for number, (name, start, value) in enumerate(_walk(text, at), 1):
+        line, counted = line + text.count("\n", counted, start), start
+        found.append((line, number if name is None else name, value))
     return found
+
+
+def _walk(text: str, at: int) -> Iterator[tuple[str | None, int, Any]]:
+    """The members of the list or object that begins there: name, place and value."""
+    decoder = json.JSONDecoder()
+    named = text[at] == "{"
+    at = _skip(text, at + 1)
+    while text[at] not in "]}":
+        name = None
+        if named:
+            name, at = decoder.raw_decode(text, at)
+            at = _skip(text, at)
+        start = at
+        value, at = decoder.raw_decode(text, at)
+        yield name, start, value
+        at = _skip(text, at)
 
 
 def _skip(text: str, at: int) -> int:

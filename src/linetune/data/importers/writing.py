@@ -30,6 +30,10 @@ class Writer:
 
     folder: Path
     names: Names
+    upright: bool = False
+    """As :func:`cut` has it."""
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    """The crops that something is to be told of, by the kind of remark."""
     _photo: tuple[Path | None, Crop | LinetuneError | None] = field(default=(None, None))
 
     def add(self, found: Found) -> str:
@@ -41,9 +45,13 @@ class Writer:
         _check_text(found.text, found.place)
         try:
             if isinstance(found.pixels, Box):
-                crop = cut(self._decoded(found.pixels.photo), found.pixels.corners)
+                photo = self._decoded(found.pixels.photo)
+                crop, remarks = cut(photo, found.pixels, found.text, self.upright)
                 name = self.names.take(safe(found.stem), ".png")
                 image.write(self.folder / name, crop)
+                for kind, detail in remarks.items():
+                    told = f"{name}{detail and ', '}{detail} ({found.place})"
+                    self.remarks.setdefault(kind, []).append(told)
                 return name
             data, suffix = _content(found.pixels)
             where = None if isinstance(found.pixels, bytes) else found.pixels
@@ -52,7 +60,7 @@ class Writer:
             elsewhere = error.where is not None and str(error.where) != found.place
             what = f"{error.what}: {error.where}" if elsewhere else error.what
             of_box = f"{found.text!r}: {what}" if isinstance(found.pixels, Box) else what
-            raise LinetuneError(of_box, found.place) from None
+            raise LinetuneError(of_box, found.place, error.hint) from None
         name = self.names.take(safe(found.stem), suffix or _suffix(data))
         (self.folder / name).write_bytes(data)
         return name

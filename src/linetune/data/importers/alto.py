@@ -1,0 +1,102 @@
+"""ALTO XML of eScriptorium, kraken and libraries: one file a page, text lines with their words.
+
+Read as the schemas of the Library of Congress describe it, in any of their versions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from linetune.data.importers import boxes, markup
+from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.errors import LinetuneError
+
+_PIXEL = "pixel"
+
+
+def _is_alto(path: Path) -> bool:
+    return [name.lower() for name in markup.opening(path)[:1]] == ["alto"]
+
+
+def find(path: Path) -> list[Path]:
+    """An ALTO file, or a folder with such files in it or in its subfolders."""
+    return boxes.find_pages(path, ".xml", _is_alto)
+
+
+def read(source: Source) -> list[Item]:
+    """A crop a text line."""
+    photos = Photos(source)
+    found: list[Item] = []
+    for path in boxes.pages(source, ".xml", _is_alto):
+        try:
+            found += _page(path, photos)
+        except LinetuneError as error:
+            found.append(error)
+    return found
+
+
+def _page(path: Path, photos: Photos) -> list[Item]:
+    root = markup.parse(path)
+    unit = root.find(".//{*}MeasurementUnit")
+    if unit is not None and markup.text(unit).strip() != _PIXEL:
+        what = f"measures in {markup.text(unit).strip() or 'no unit'}, not in pixels"
+        raise LinetuneError(what, markup.place(path, unit), "export in pixels, or as PAGE XML")
+    pages = list(root.iter("{*}Page"))
+    if len(pages) != 1:
+        raise LinetuneError(f"{len(pages)} pages in one file", path, "export one file a page")
+    lines = list(pages[0].iter("{*}TextLine"))
+    if not lines:
+        return []
+    name = root.find(".//{*}sourceImageInformation/{*}fileName")
+    written = markup.text(name).strip()
+    if written:
+        photo = photos.find(written, markup.place(path, name), len(lines), (path.parent, path.parent.parent))
+    else:
+        photo = photos.beside(path.stem, path, markup.place(path, pages[0]), len(lines))
+    size = boxes.size(pages[0].get("WIDTH"), pages[0].get("HEIGHT"))
+    return [_line(line, photo, size, index, path) for index, line in enumerate(lines)]
+
+
+def _line(line: Any, photo: Path, size: tuple[float, float] | None, index: int, path: Path) -> Item:
+    name = f"line {boxes.shown(line.get('ID') or index + 1)}"
+    place = markup.place(path, line)
+    outline = _outline(line)
+    if len(outline) < 3:
+        return LinetuneError(f"{name} has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT", place)
+    text = _text(line)
+    # Until version 4.1 the baseline is one number, its height.
+    baseline = boxes.pairs(boxes.numbers(line.get("BASELINE")))
+    return boxes.crop(
+        Box(photo, outline, True, boxes.direction(baseline, text), size), text, name, place, index
+    )
+
+
+def _outline(line: Any) -> Points:
+    polygon = line.find("{*}Shape/{*}Polygon")
+    if polygon is not None:
+        return boxes.pairs(boxes.numbers(polygon.get("POINTS")))
+    sides = [boxes.number(line.get(name)) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
+    left, top, width, height = sides
+    if left is None or top is None or width is None or height is None:
+        return ()
+    return boxes.rectangle(left, top, width, height)
+
+
+def _text(line: Any) -> str:
+    """The line's words with the spaces that are written, or one between each two where none is."""
+    parts: list[str] = []
+    spaced = line.find("{*}SP") is not None
+    for part in line:
+        kind = part.tag.rpartition("}")[2]
+        if kind == "String":
+            parts += [" "] * (bool(parts) and not spaced) + [part.get("CONTENT", "")]
+        elif kind == "SP":
+            parts.append(" ")
+        elif kind == "HYP":
+            parts.append(part.get("CONTENT", "-"))
+    return "".join(parts)
+
+
+FORMAT = Format(find, read)

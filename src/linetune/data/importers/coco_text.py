@@ -1,0 +1,139 @@
+"""COCO files that hold texts: COCO-Text and TextOCR (``imgs``, ``anns``), or a text in each annotation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from linetune.data.importers import boxes, texts
+from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.errors import LinetuneError
+
+_KEYS = (("images", "annotations"), ("imgs", "anns"))
+_COCO = re.compile(r'\s*\{(?=.*"(images|imgs)"\s*:\s*[\[{])(?=.*"(annotations|anns)"\s*:\s*[\[{])', re.DOTALL)
+_FIELDS = ("utf8_string", "text", "transcription", "caption", "rec_texts", "rec_text")
+"""Where an annotation itself has its text; else one of its ``attributes`` holds it."""
+_ILLEGIBLE = "."
+"""TextOCR's text of a word that cannot be read."""
+
+
+class _Annotation(NamedTuple):
+    name: str
+    place: str
+    fields: dict[str, Any]
+
+
+def find(path: Path) -> list[Path]:
+    """JSON files that list images and annotations."""
+    candidates = texts.files(path, ".json") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _COCO)]
+
+
+def read(source: Source) -> list[Item]:
+    """A crop an annotation.
+
+    Raises:
+        LinetuneError: the file is not JSON, or lists no images and annotations, or has no text at all.
+    """
+    content = source.read_text(source.path)
+    whole = texts.parse_json(content, source.path)
+    keys = next((k for k in _KEYS if isinstance(whole, dict) and whole.keys() >= set(k)), _KEYS[0])
+    images = {
+        str(entry.get("id", name)): entry
+        for _, name, entry in texts.members(content, source.path, keys[0])
+        if isinstance(entry, dict)
+    }
+    found: list[Item] = []
+    by_image: dict[str, list[_Annotation]] = {}
+    for line, number, entry in texts.members(content, source.path, keys[1]):
+        fields = entry if isinstance(entry, dict) else {}
+        name, place = f"annotation {boxes.shown(fields.get('id', number))}", f"{source.path}:{line}"
+        image = str(fields.get("image_id"))
+        if image in images:
+            by_image.setdefault(image, []).append(_Annotation(name, place, fields))
+        else:
+            found.append(LinetuneError(f"{name} has no image_id of an image", place))
+    if not by_image:
+        return found
+    field = _field(source, [annotation.fields for group in by_image.values() for annotation in group])
+    if field is None:
+        hint = f"texts stand in {', '.join(_FIELDS[:4])}, or in attributes"
+        raise LinetuneError("holds boxes without texts", source.path, hint)
+    photos = Photos(source)
+    for image, group in by_image.items():
+        found += _image(images[image], group, field, photos)
+    return found
+
+
+def _field(source: Source, entries: list[dict[str, Any]]) -> str | None:
+    """The name that the texts stand under, in all of the file."""
+    names = {name for entry in entries for name in _FIELDS if _single(entry.get(name)) is not None}
+    inner = {
+        name
+        for entry in entries
+        for name, value in _attributes(entry).items()
+        if isinstance(value, str) and name not in names
+    }
+    own = getattr(source, "text_column", None)
+    return boxes.text_field(source, names | inner if own or not names else names, str(source.path))
+
+
+def _attributes(entry: dict[str, Any]) -> dict[str, Any]:
+    found = entry.get("attributes")
+    return found if isinstance(found, dict) else {}
+
+
+def _single(value: object) -> str | None:
+    """A text, or the one of a list."""
+    one = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return one if isinstance(one, str) else None
+
+
+def _image(image: dict[str, Any], group: list[_Annotation], field: str, photos: Photos) -> list[Item]:
+    written = image.get("file_name", image.get("filename"))
+    place = group[0].place
+    if not isinstance(written, str) or not written.strip():
+        what = f"image {boxes.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
+        return [LinetuneError(what, place)]
+    try:
+        photo = photos.find(written, place, len(group))
+    except LinetuneError as error:
+        return [error]
+    size = boxes.size(image.get("width"), image.get("height"))
+    return [_crop(annotation, field, photo, size, index) for index, annotation in enumerate(group)]
+
+
+def _crop(
+    annotation: _Annotation, field: str, photo: Path, size: tuple[float, float] | None, index: int
+) -> Item:
+    name, place, fields = annotation
+    text = _single(fields.get(field, _attributes(fields).get(field)))
+    if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
+        return LinetuneError(f"{name} {text!r}: marked as illegible", place)
+    corners = outline = _outline(fields)
+    if not outline:
+        box = fields.get("bbox")
+        sides = boxes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
+        if len(sides) != 2:
+            return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
+        corners = boxes.rectangle(*sides[0], *sides[1])
+    return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, place, index)
+
+
+def _outline(entry: dict[str, Any]) -> Points:
+    """The polygon, under the name that this kind of file gives it; none where there is only a rectangle."""
+    for name in ("segmentation", "points", "mask", "polygon"):
+        values = entry.get(name)
+        if not isinstance(values, list):
+            continue
+        parts = values if values and isinstance(values[0], list) else [values]
+        # An object cut in two has several.
+        outline = boxes.points(values) or tuple(point for part in parts for point in boxes.pairs(part))
+        if len(outline) >= 4:
+            return outline
+    return ()
+
+
+FORMAT = Format(find, read)

@@ -1,0 +1,137 @@
+"""CVAT's own XML, as "CVAT for images 1.1" exports it: boxes and polygons whose text is an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from linetune.data.importers import boxes, markup, texts
+from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+_WITHOUT_TEXT = {"checkbox", "radio", "select", "number"}
+"""Kinds of attributes that hold a choice."""
+_SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "mask", "cuboid", "skeleton", "tag"}
+
+
+def _is_cvat(path: Path) -> bool:
+    first, *others = markup.opening(path) or [""]
+    return first == "annotations" and bool({"meta", "image", "track"}.intersection(others))
+
+
+def find(path: Path) -> list[Path]:
+    """An export's annotations.xml."""
+    candidates = texts.files(path, ".xml") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() == ".xml" and _is_cvat(p)]
+
+
+def read(source: Source) -> list[Item]:
+    """A crop a box, a polygon or a tag.
+
+    Raises:
+        LinetuneError: the file is no XML or holds a video's tracks, or several attributes could be the text.
+    """
+    root = markup.parse(source.path)
+    track = root.find("{*}track")
+    if track is not None:
+        hint = "export it as CVAT for images 1.1"
+        raise LinetuneError("holds tracks of a video", markup.place(source.path, track), hint)
+    fields = _text_fields(source, root)
+    photos = Photos(source)
+    found: list[Item] = []
+    for image in root.iter("{*}image"):
+        found += _image(source, image, photos, fields)
+    return found
+
+
+def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
+    """The attribute with the text, by the label that has it."""
+    kinds = {
+        (markup.text(label.find("{*}name")), markup.text(attribute.find("{*}name"))): kind
+        for label in root.iter("{*}label")
+        for attribute in label.iter("{*}attribute")
+        if (kind := markup.text(attribute.find("{*}input_type")))
+    }
+    names: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    for image in root.iter("{*}image"):
+        for shape in _shapes(image):
+            label = shape.get("label", "")
+            places.setdefault(label, markup.place(source.path, shape))
+            for attribute in shape.findall("{*}attribute"):
+                name = attribute.get("name", "")
+                if kinds.get((label, name)) not in _WITHOUT_TEXT:
+                    names.setdefault(label, []).append(name)
+    chosen = {}
+    for label, found in names.items():
+        declared = all((label, name) in kinds for name in found)
+        chosen[label] = boxes.text_field(source, found, places[label], declared)
+    return chosen
+
+
+def _shapes(image: Any) -> Iterator[Any]:
+    return (child for child in image if child.tag.rpartition("}")[2] in _SHAPES)
+
+
+def _image(source: Source, image: Any, photos: Photos, fields: dict[str, str | None]) -> list[Item]:
+    shapes = list(_shapes(image))
+    if not shapes:
+        return []
+    place = markup.place(source.path, image)
+    written = image.get("name", "").strip()
+    if not written:
+        return [LinetuneError("image without a name", place)]
+    # Of a project's export, the images lie in folders that are named for their subsets.
+    subset = image.get("subset")
+    near = [source.root / "images" / subset] if subset else []
+    try:
+        photo = photos.find(written, place, len(shapes), near)
+    except LinetuneError as error:
+        return [error]
+    size = boxes.size(image.get("width"), image.get("height"))
+    return [_crop(source, shape, photo, size, index, fields) for index, shape in enumerate(shapes)]
+
+
+def _crop(
+    source: Source,
+    shape: Any,
+    photo: Path,
+    size: tuple[float, float] | None,
+    index: int,
+    fields: dict[str, str | None],
+) -> Item:
+    kind = shape.tag.rpartition("}")[2]
+    label = shape.get("label", "")
+    name = f"{kind} {index + 1} ({boxes.shown(label)})"
+    place = markup.place(source.path, shape)
+    wanted = fields.get(label)
+    values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == wanted]
+    text = markup.text(values[0]) if values else ""
+    if kind == "tag":
+        checked = boxes.crop(Box(photo, ()), text, name, place, index)
+        return Found(photo, text, place, photo.stem) if isinstance(checked, Found) else checked
+    if kind not in ("box", "polygon"):
+        return LinetuneError(f"{name} is neither a box nor a polygon", place)
+    corners = (
+        _box(shape)
+        if kind == "box"
+        else boxes.pairs(boxes.numbers(shape.get("points", "").replace(";", " ")))
+    )
+    if len(corners) < 3:
+        return LinetuneError(f"{name} has no coordinates", place)
+    return boxes.crop(Box(photo, corners, kind == "polygon", size=size), text, name, place, index)
+
+
+def _box(shape: Any) -> Points:
+    left, top, right, bottom = (boxes.number(shape.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
+    if left is None or top is None or right is None or bottom is None:
+        return ()
+    corners = boxes.rectangle(left, top, right - left, bottom - top)
+    return boxes.turned(
+        corners, boxes.number(shape.get("rotation", 0)) or 0, ((left + right) / 2, (top + bottom) / 2)
+    )
+
+
+FORMAT = Format(find, read)

@@ -1,0 +1,71 @@
+"""docTR's labels.json with images/ beside it: a text an image, or words with boxes in photos."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from linetune import image
+from linetune.data.importers import boxes, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+_SUFFIXES = "|".join(suffix[1:] for suffix in sorted(image.SUFFIXES))
+_IMAGES = re.compile(rf'\s*\{{\s*"[^"]*\.({_SUFFIXES})"\s*:\s*["{{]', re.IGNORECASE)
+
+
+def find(path: Path) -> list[Path]:
+    """JSON files that hold an object whose first name is an image's."""
+    candidates = texts.files(path, ".json") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _IMAGES)]
+
+
+def read(source: Source) -> list[Item]:
+    """A crop an image, or a word.
+
+    Raises:
+        LinetuneError: the file is not JSON, or holds boxes without texts.
+    """
+    photos = Photos(source)
+    found: list[Item] = []
+    for line, name, value in texts.members(source.read_text(source.path), source.path):
+        place = f"{source.path}:{line}"
+        if isinstance(value, dict) and "polygons" in value:
+            hint = "export the labels for recognition, which docTR keeps apart"
+            raise LinetuneError("holds docTR's labels for detection, boxes without texts", place, hint)
+        words = value.get("typed_words") if isinstance(value, dict) else None
+        try:
+            if isinstance(value, str):
+                found.append(_whole(photos.find(str(name), place, 1), value, place))
+            elif isinstance(words, list):
+                photo = photos.find(str(name), place, len(words)) if words else Path()
+                found += [_word(photo, word, index, place) for index, word in enumerate(words)]
+            else:
+                raise LinetuneError(f"{boxes.shown(name)} has neither a text nor typed_words", place)
+        except LinetuneError as error:
+            found.append(error)
+    return found
+
+
+def _whole(photo: Path, text: str, place: str) -> Item:
+    checked = boxes.crop(Box(photo, ()), text, photo.name, place, 0)
+    return Found(photo, text, place, photo.stem) if isinstance(checked, Found) else checked
+
+
+def _word(photo: Path, word: Any, index: int, place: str) -> Item:
+    name = f"{photo.name}, word {index + 1}"
+    geometry = word.get("geometry") if isinstance(word, dict) else None
+    corners = boxes.points(geometry)
+    if not corners and isinstance(geometry, list) and len(geometry) == 4:
+        sides = boxes.pairs(geometry)
+        if len(sides) == 2:
+            (left, top), (right, bottom) = sides
+            corners = boxes.rectangle(left, top, right - left, bottom - top)
+    if len(corners) < 4:
+        return LinetuneError(f"{name} has no geometry of xmin, ymin, xmax, ymax", place)
+    return boxes.crop(Box(photo, corners, len(corners) > 4), word.get("value"), name, place, index)
+
+
+FORMAT = Format(find, read)

@@ -1,0 +1,247 @@
+"""Label Studio's exports as JSON and JSON-MIN: texts of regions in photos, or one text an image.
+
+Coordinates are percentages of the image; a rectangle's rotation is in degrees, clockwise about its top left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from linetune import image
+from linetune.data.importers import boxes, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+_TASKS = re.compile(
+    r'\s*\[\s*\{.*?("(annotations|completions)"\s*:\s*\[|"original_width"\s*:|"annotation_id"\s*:)', re.DOTALL
+)
+_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
+"""What an upload's name begins with in Label Studio's own folder."""
+_OWN_KEYS = {"annotator", "created_at", "updated_at", "lead_time", "id", "annotation_id", "agreement"}
+"""What JSON-MIN tells of a task besides its data and its labels."""
+
+
+def find(path: Path) -> list[Path]:
+    """JSON files that hold a list of tasks."""
+    candidates = texts.files(path, ".json") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _TASKS)]
+
+
+def read(source: Source) -> list[Item]:
+    """A crop a region, or a task where the whole image has one text.
+
+    Raises:
+        LinetuneError: the file is not JSON, or no list.
+    """
+    photos = Photos(source, _names)
+    found: list[Item] = []
+    for line, number, task in texts.members(source.read_text(source.path), source.path):
+        place = f"{source.path}:{line}"
+        own = task.get("id") if isinstance(task, dict) else None
+        name = f"task {boxes.shown(number if own is None else own)}"
+        if not isinstance(task, dict):
+            found.append(LinetuneError(f"{name} is no object", place))
+            continue
+        try:
+            found += list(_Task(source, photos, task, name, place).items())
+        except LinetuneError as error:
+            what = error.what if error.what.startswith(name) else f"{name}: {error.what}"
+            found.append(LinetuneError(what, place, error.hint))
+    prefixed = [(written, path) for written, path in source.moved if path.name in _names(written)]
+    if prefixed:
+        written, path = prefixed[0]
+        source.notes.append(
+            "images found without the random start that Label Studio gave their names: "
+            f"{len(prefixed)}, such as {path} for {written}"
+        )
+    source.moved = [entry for entry in source.moved if entry not in prefixed]
+    return found
+
+
+class _Task:
+    """One image with what was labelled on it."""
+
+    def __init__(self, source: Source, photos: Photos, task: dict[str, Any], name: str, place: str) -> None:
+        self._source = source
+        self._photos = photos
+        self._task = task
+        self._name = name
+        self._place = place
+
+    def items(self) -> Iterator[Item]:
+        """A crop a region.
+
+        Raises:
+            LinetuneError: nothing of the task can be used.
+        """
+        data: Any
+        annotations = self._task.get("annotations", self._task.get("completions"))
+        if annotations is None:
+            data = {key: value for key, value in self._task.items() if key not in _OWN_KEYS}
+            regions = self._minimal_regions(data)
+        else:
+            data = self._task.get("data")
+            regions = self._regions(self._annotation(annotations))
+        written = self._image(data if isinstance(data, dict) else {})
+        photo = self._photos.find(written, self._place, len(regions))
+        for index, (value, text) in enumerate(regions):
+            if value is None:
+                checked = boxes.crop(Box(photo, ()), text, self._name, self._place, index)
+                yield (
+                    Found(photo, str(text), self._place, photo.stem)
+                    if isinstance(checked, Found)
+                    else checked
+                )
+            else:
+                yield self._crop(photo, value, text, index)
+
+    def _annotation(self, annotations: Any) -> list[Any]:
+        """The regions and texts of the one annotation that counts."""
+        listed = [a for a in annotations if isinstance(a, dict)] if isinstance(annotations, list) else []
+        kept = [a for a in listed if not a.get("was_cancelled")]
+        chosen = [a for a in kept if a.get("ground_truth")] or kept
+        if not chosen:
+            raise LinetuneError(f"{self._name} is not annotated" + (", but skipped" if listed else ""))
+        if len(chosen) > 1:
+            hint = "keep one, or mark one as ground truth"
+            raise LinetuneError(f"{self._name} has {len(chosen)} annotations", hint=hint)
+        result = chosen[0].get("result")
+        return result if isinstance(result, list) else []
+
+    def _regions(self, result: list[Any]) -> list[tuple[dict[str, Any] | None, object]]:
+        """Outline and text of each region, which share an id; no outline where the whole image has a text."""
+        outlines: dict[str, dict[str, Any]] = {}
+        written: dict[str, dict[str, object]] = {}
+        for part in result:
+            value = part.get("value") if isinstance(part, dict) else None
+            if not isinstance(value, dict):
+                continue
+            region = str(part.get("id"))
+            if "x" in value or "points" in value:
+                sizes = ("original_width", "original_height", "image_rotation")
+                outlines.setdefault(region, {**value, **{key: part.get(key) for key in sizes}})
+            if "text" in value:
+                written.setdefault(region, {})[str(part.get("from_name"))] = value["text"]
+        if outlines:
+            return [(value, self._text(written.get(region, {}), True)) for region, value in outlines.items()]
+        fields: dict[str, object] = {}
+        for texts_of_one in written.values():
+            fields |= texts_of_one
+        return [(None, self._text(fields, True))]
+
+    def _text(self, fields: dict[str, object], sure: bool) -> object:
+        chosen = boxes.text_field(self._source, fields, self._place, sure) if fields else None
+        return self._single(fields[chosen]) if chosen is not None else None
+
+    def _single(self, text: object) -> object:
+        """The text itself of a list that holds one."""
+        if isinstance(text, dict):
+            return self._single(text.get("text"))
+        if not isinstance(text, list):
+            return text
+        if len(text) > 1:
+            return LinetuneError(f"{len(text)} texts where a line has one")
+        return text[0] if text else None
+
+    def _minimal_regions(self, data: dict[str, Any]) -> list[tuple[dict[str, Any] | None, object]]:
+        """JSON-MIN tells apart neither data from labels nor, but for their order, which text is whose."""
+        outlines = {key: value for key, value in data.items() if _are_outlines(value)}
+        rest = {key: value for key, value in data.items() if key not in outlines and _are_texts(value)}
+        images = [key for key, value in rest.items() if isinstance(value, str) and _is_image(value)]
+        fields = {key: value for key, value in rest.items() if key not in images}
+        if not outlines:
+            return [(None, self._text(fields, False))]
+        chosen = boxes.text_field(self._source, fields, self._place)
+        if chosen is None:
+            raise LinetuneError(f"{self._name} has no texts")
+        found = fields[chosen] if isinstance(fields[chosen], list) else [fields[chosen]]
+        fitting = [value for value in outlines.values() if len(value) == len(found)]
+        places = {tuple(str(_geometry(region)) for region in value) for value in fitting}
+        if len(places) != 1:
+            count = max(map(len, outlines.values()))
+            what = f"{self._name} has {count} regions and {len(found)} texts, which JSON-MIN does not match"
+            raise LinetuneError(what, hint="export as JSON")
+        return [(region, self._single(text)) for region, text in zip(fitting[0], found, strict=True)]
+
+    def _image(self, data: dict[str, Any]) -> str:
+        asked = getattr(self._source, "image_column", None)
+        found = {k: v for k, v in data.items() if isinstance(v, str) and _is_image(v) and asked in (None, k)}
+        if len(set(found.values())) != 1:
+            what = f"several images: {', '.join(found)}" if found else "no image"
+            raise LinetuneError(f"{self._name} has {what}")
+        return _path(next(iter(found.values())))
+
+    def _crop(self, photo: Path, value: dict[str, Any], text: object, index: int) -> Item:
+        name = f"{self._name}, region {index + 1}"
+        if isinstance(text, LinetuneError):
+            return LinetuneError(f"{name} has {text.what}", self._place)
+        if boxes.number(value.get("image_rotation") or 0):
+            what = f"{name} lies in an image that was turned by {value['image_rotation']}° for labelling"
+            return LinetuneError(what, self._place, "turn the image file itself")
+        size = boxes.size(value.get("original_width"), value.get("original_height"))
+        if size is None:
+            return LinetuneError(f"{name} has no original_width and original_height", self._place)
+        sides = [boxes.number(value.get(key)) for key in ("x", "y", "width", "height")]
+        outline = boxes.points(value.get("points"))
+        if outline:
+            corners = _in_pixels(outline, size)
+        elif None not in sides:
+            left, top, width, height = (side or 0 for side in sides)
+            (left, top), (width, height) = _in_pixels(((left, top), (width, height)), size)
+            degrees = boxes.number(value.get("rotation") or 0) or 0
+            corners = boxes.turned(boxes.rectangle(left, top, width, height), degrees, (left, top))
+        else:
+            return LinetuneError(f"{name} is neither a rectangle nor a polygon", self._place)
+        return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, self._place, index)
+
+
+def _in_pixels(points: boxes.Points, size: tuple[float, float]) -> boxes.Points:
+    return tuple((x * size[0] / 100, y * size[1] / 100) for x, y in points)
+
+
+def _are_outlines(value: Any) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(v, dict) and _geometry(v) for v in value)
+    )
+
+
+def _geometry(region: dict[str, Any]) -> tuple[object, ...]:
+    """What of a region says where it lies; nothing where it lies nowhere."""
+    found = tuple(region.get(key) for key in ("x", "y", "width", "height", "rotation", "points"))
+    return found if any(part is not None for part in (found[0], found[5])) else ()
+
+
+def _are_texts(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(part, (str, dict)) for part in value)
+    return isinstance(value, str)
+
+
+def _is_image(value: str) -> bool:
+    return PurePosixPath(_path(value)).suffix.lower() in image.SUFFIXES
+
+
+def _path(address: str) -> str:
+    """The path in an address as Label Studio has it: of an upload, a local file, a bucket or a web page."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address
+    inner = parse_qs(parts.query).get("d")
+    if inner and parts.path.startswith("/data/local-files"):
+        return inner[0]
+    is_address = len(parts.scheme) > 1 or parts.path.startswith("/data/")
+    return unquote(parts.path).lstrip("/") if is_address else address
+
+
+def _names(written: str) -> Sequence[str]:
+    name = PurePosixPath(written.replace("\\", "/")).name
+    return [name[match.end() :]] if (match := _PREFIX.match(name)) else []
+
+
+FORMAT = Format(find, read)
