@@ -136,8 +136,8 @@ def to_crop(source: object, where: object = None) -> Crop:
     """The crop that any kind of image is: a file, its path or content, an array, or a PIL image.
 
     Args:
-        source: a path; ``bytes`` of an image file; an open file; a PIL image; or a uint8 array, grey (height, width) or
-            (height, width, 1), BGR (height, width, 3) or BGRA (height, width, 4).
+        source: a path; ``bytes`` of an image file; an open file; a PIL image; or a uint8 array, grey
+            (height, width) or (height, width, 1), BGR (height, width, 3) or BGRA (height, width, 4).
         where: what to call it in messages.
 
     Raises:
