@@ -40,8 +40,9 @@ def names(characters: Iterable[str]) -> list[str]:
 
 
 def is_right_to_left(character: str) -> bool:
-    """Whether a character is of a script that is written from right to left."""
-    return bool(scripts.script_horizontal_direction(script(character), "LTR") == "RTL")
+    """Whether a character can be seen and is of a script that is written from right to left."""
+    direction = scripts.script_horizontal_direction(script(character), "LTR")
+    return bool(direction == "RTL") and not is_invisible(character)
 
 
 @lru_cache(maxsize=1 << 16)

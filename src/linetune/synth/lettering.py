@@ -66,14 +66,11 @@ def draw(
     return mask if change < 0 and is_shaped(text) and _loses(mask, weighed) else weighed
 
 
-def expendable(mask: Mask, text: str) -> tuple[float, float, float, float]:
+def expendable(mask: Mask) -> tuple[float, float, float, float]:
     """How much of a mask may be cut off left, above, right and below, px, so that no character is lost.
 
-    That is :data:`_LOST` of the first and the last character, and of each one's height. It is nothing of a
-    shaped text: its letters touch each other, and marks at its edge tell one letter from another.
+    That is :data:`_LOST` of the first and the last character, and of each one's height.
     """
-    if is_shaped(text):
-        return (0.0,) * 4
     seen = mask > 127
     height = len(seen)
     columns = np.flatnonzero(seen.any(0))

@@ -156,8 +156,9 @@ def _frame(
     uneven = rng.uniform(0, 2)
     shares = look.side * uneven, look.top, look.side * (2 - uneven), look.bottom
     spare: tuple[float, ...] = (0.0,) * 4
-    if min(shares) <= _NONE:
-        spare = tuple(share * height / mask.shape[0] for share in lettering.expendable(mask, text))
+    # Shaped letters touch, and marks at the edge tell one from another: nothing of them is spare.
+    if min(shares) <= _NONE and not lettering.is_shaped(text):
+        spare = tuple(share * height / mask.shape[0] for share in lettering.expendable(mask))
     # Detectors mostly lose little.
     left, top, right, bottom = (
         share * look.height if share > _NONE else -min(most, _CUT * look.height) * rng.random() ** 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,7 @@ class LabelChecks:
             yield error("empty-label", source, f"nothing to see in the label {text!a}")
             return
         yield from self._characters(text, source)
-        if text != text.strip(SPACE):
+        if self.suspects.has_edges(text):
             yield warning("edge-space", source, f"{text!r} begins or ends with a space")
         if SPACE * 2 in text.strip(SPACE):
             yield warning("double-space", source, f"{text!r} has two spaces in a row")
@@ -112,13 +111,15 @@ class LabelChecks:
 
     def _characters(self, text: str, source: str) -> Iterator[Finding]:
         if invisible := self.suspects.invisible(text):
-            yield warning("invisible", source, f"{show(*invisible)} in {text!a}")
+            stays = self.suspects.ordering(text)
+            hint = f"--fix leaves {show(*stays)}, which may decide on the order" if stays else None
+            yield warning("invisible", source, f"{show(*invisible)} in {text!a}", hint)
         if garbled := self.suspects.garbled(text):
             hint = "the file was once read in the wrong encoding"
             yield warning("garbled", source, f"{show(*garbled)} in {text!r}", hint)
         for character, plain in self.suspects.lookalikes(text).items():
             message = f"{show(character)} looks like {show(plain)}: {text!r}"
             yield warning("lookalike", source, message)
-        composed = unicodedata.normalize("NFC", text)
-        if len(composed) < len(text):
-            yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {composed!r}")
+        if apart := self.suspects.decomposed(text):
+            shorter = ", ".join(f"{show(short)} for {show(letter)}" for letter, short in apart.items())
+            yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {shorter}")
