@@ -1,4 +1,4 @@
-"""Writing systems: the script of a character, what belongs to one letter, and which texts are shaped as a whole."""
+"""Writing systems: the script of a character, what belongs to one letter, and which scripts are shaped."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ JOINERS = ZWNJ + ZWJ
 """Invisible characters that are spelling in some scripts: they part two letters, or join them."""
 GRAPHEME_JOINER = "\u034f"
 _SHARED = {"Zyyy", "Zinh", "Zzzz"}
-_SHAPED = frozenset(
-    "Ahom Bali Batk Beng Bhks Brah Bugi Cakm Cham Deva Diak Dogr Gong Gonm Gran Gujr Guru Hano Java Khmr Khoj "
-    "Knda Kthi Lana Laoo Lepc Limb Maka Marc Mlym Modi Mong Mtei Mymr Nand Newa Orya Phag Plrd Rjng Saur Shrd "
-    "Sidd Sind Sinh Soyo Sund Sylo Takr Taml Telu Tglg Thai Tibt Tirh Zanb".split()
+_CODES = (
+    "Ahom Bali Batk Beng Bhks Brah Bugi Cakm Cham Deva Diak Dogr Gong Gonm Gran Gujr Guru Hano Java Khmr "
+    "Khoj Knda Kthi Lana Laoo Lepc Limb Maka Marc Mlym Modi Mong Mtei Mymr Nand Newa Orya Phag Plrd Rjng "
+    "Saur Shrd Sidd Sind Sinh Soyo Sund Sylo Takr Taml Telu Tglg Thai Tibt Tirh Zanb"
 )
+_SHAPED = frozenset(_CODES.split())
 """Scripts from left to right whose letters join, stack or change places.
 
-They are those with spacing marks (general category Mc) or a virama (combining class 9) in the Unicode Character
-Database, without Hangul, Han and Tifinagh, and two that join: Mongolian and Phags-pa.
+They are those with spacing marks (general category Mc) or a virama (combining class 9) in the Unicode
+Character Database, without Hangul, Han and Tifinagh, and two that join: Mongolian and Phags-pa.
 """
 _VISIBLE = frozenset(map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)))
 """Signs that Unicode counts as format characters although they are printed, around the digits that follow."""
@@ -47,7 +48,7 @@ def is_right_to_left(character: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def is_joining(character: str) -> bool:
-    """Whether a character is of a script whose letters join, stack, change places or run from right to left."""
+    """Whether a character's script joins letters, stacks them, changes their places or is right to left."""
     return script(character) in _SHAPED or is_right_to_left(character)
 
 

@@ -141,7 +141,7 @@ def _missing(stroke: float, pitch: float) -> int:
 
 
 def _widened(mask: Mask, pitch: float) -> Mask:
-    """A shaped text with strokes so wide that dots ``pitch`` px apart show all its marks and break no joint."""
+    """A shaped text with strokes so wide that dots ``pitch`` px apart show every mark and break no joint."""
     parts, where = _parts(mask > 127)
     depth = depths(mask > 127)
     thinnest = min(2 * float(depth[where == part].max()) for part in range(1, parts + 1))

@@ -38,7 +38,7 @@ _FILLERS = "\u3164\uffa0"
 """Blanks of Hangul that Unicode counts as letters."""
 _FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
 _VIRAMA = 9
-"""Combining class of the marks that silence an Indic letter's vowel; a joiner after one shapes that letter."""
+"""Combining class of the marks that silence a letter's vowel; a joiner after one shapes that letter."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Suspects:
         return text
 
     def _in_one_script(self, text: str) -> str:
-        """A text with the slips in every word replaced: letters that have a twin in its other letters' script."""
+        """A text with the slips in every word replaced: letters with a twin in the script of the others."""
         return _WORD.sub(lambda found: self._word(found[0]), text)
 
     def _word(self, word: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from linetune import records, textfile
 from linetune.charset import SPACE, Charset, show
+from linetune.data.check import origins
 from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
 from linetune.errors import LinetuneError
@@ -25,6 +26,7 @@ _KINDS = {
     records.NO_TEXT: "empty-label",
     records.CARRIAGE_RETURN: "carriage-return",
 }
+_NO_COMMENTS = "label files have no comments: take the line out"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,22 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
                 raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
             good, bad = records.scan_labels(path)
             lines += good
-            findings += [error(_KINDS[e.what], source, e.what, e.hint) for source, e in bad.items()]
+            comments = _comments(path) if any(e.what == records.NO_TAB for e in bad.values()) else set()
+            for source, e in bad.items():
+                way_out = _NO_COMMENTS if source in comments else e.hint
+                findings.append(error(_KINDS[e.what], source, e.what, way_out))
         splits.append(Split(name, lines))
     return splits, findings
+
+
+def _comments(path: Path) -> set[str]:
+    """``file:line`` of the lines that begin with ``#`` and have no tab."""
+    rows = textfile.read_lines(path, "label file")
+    return {
+        f"{path}:{number}"
+        for number, row in enumerate(rows, 1)
+        if isinstance(row, str) and row.startswith("#") and "\t" not in row
+    }
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,8 @@ class LabelChecks:
             yield error("empty-label", source, f"nothing to see in the label {text!a}")
             return
         yield from self._characters(text, source)
+        if not self.is_wanted(text):
+            yield from origins.findings(text, source)
         if self.suspects.has_edges(text):
             yield warning("edge-space", source, f"{text!r} begins or ends with a space")
         if SPACE * 2 in text.strip(SPACE):
@@ -102,6 +119,10 @@ class LabelChecks:
             yield Finding("charset", severity, source, f"{show(*missing)} not in the charset: {text!r}")
         if self.objection and (broken := self.objection(text)):
             yield warning("rule", source, f"{text!r} {broken}")
+
+    def is_wanted(self, text: str) -> bool:
+        """Whether there is a sequence rule and the text keeps it."""
+        return self.objection is not None and self.objection(text) is None
 
     def frames_needed(self, text: str) -> int:
         """Frames that CTC needs for the text."""
