@@ -49,7 +49,7 @@ def is_right_to_left(character: str) -> bool:
 @lru_cache(maxsize=1 << 16)
 def is_joining(character: str) -> bool:
     """Whether a character's script joins letters, stacks them, changes their places or is right to left."""
-    return script(character) in _SHAPED or is_right_to_left(character)
+    return (script(character) in _SHAPED and not is_invisible(character)) or is_right_to_left(character)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -105,7 +105,7 @@ class Suspects:
         return [
             at
             for at, c in enumerate(text)
-            if (scripts.is_invisible(c) or c in _FILLERS) and c not in self.wanted and not _spells(text, at)
+            if (c in _FILLERS or (scripts.is_invisible(c) and not _spells(text, at))) and c not in self.wanted
         ]
 
     def _seen(self, text: str) -> str:
@@ -125,6 +125,8 @@ class Suspects:
         return _WORD.sub(lambda found: self._word(found[0]), text)
 
     def _word(self, word: str) -> str:
+        if _LATIN_TWINS.keys() <= set(map(scripts.script, word)):
+            return word
         for script, twins in _LATIN_TWINS.items():
             back = _TWINS_OF_LATIN[script]
             own = sum(scripts.script(c) == script and c not in twins for c in word)
@@ -178,6 +180,7 @@ def _spells(text: str, at: int) -> bool:
     last = before[-1:]
     # The letter or picture before, without its marks.
     base = next((b for b in reversed(before) if not scripts.is_mark(b)), "")
+    base = "" if base and scripts.is_invisible(base) else base
     if c in scripts.JOINERS:
         following = text[at:].lstrip(scripts.JOINERS)[:1]
         if c == scripts.ZWJ and last and unicodedata.combining(last) == _VIRAMA:
@@ -186,9 +189,9 @@ def _spells(text: str, at: int) -> bool:
             return _is_picture(following)
         return bool(base and following) and scripts.is_joining(base) and scripts.is_joining(following)
     if scripts.is_selector(c):
-        return bool(last) and (after == _KEYCAP or _has_variants(last))
+        return bool(last) and (_has_variants(last) or (after == _KEYCAP and last in "0123456789#*"))
     if c == scripts.GRAPHEME_JOINER:
-        return bool(after) and scripts.is_mark(after)
+        return bool(after) and scripts.is_mark(after) and not scripts.is_invisible(after)
     if "\U000e0020" <= c <= "\U000e007f":  # letters of a region, as in the flag of Scotland
         return _FLAG in before
     # Format characters of a script of their own, such as hieroglyphs' and Mongolian's.

@@ -42,10 +42,10 @@ _FILLED = 0.03
 _BAND, _GAP = 0.2, 0.03
 """Least height of a band and of what parts two, relative to the crop's."""
 _ALIKE = 0.5
-"""Least height of one band by the other's, and least share of the narrower one's columns that both have."""
+"""Least height of one band by the other's, and least share of the narrower one's width that both have."""
 _WORDS = (
-    "file filename file_name filepath file_path path image images image_name image_path img img_name img_path "
-    "name text texts label labels transcription transcript caption ground_truth gt gt_text word words string"
+    "file filename file_name filepath file_path path image images image_name image_path img img_name name "
+    "img_path text texts label labels transcription transcript caption ground_truth gt gt_text word string"
 )
 _COLUMNS = frozenset(_WORDS.split())
 """How columns of paths and texts are called."""
@@ -158,22 +158,23 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
 def _is_header(line: Line) -> bool:
     """Whether a line names columns: the first of its file, with no image's suffix."""
     first = line.source.endswith(":1") and line.image.suffix.lower() not in image.SUFFIXES
-    return first and (line.image.name.lower() in _COLUMNS or line.text.lower() in _COLUMNS)
+    return first and any(name.lower().lstrip("# ") in _COLUMNS for name in (line.image.name, line.text))
 
 
 def findings(crop: Look, line: Line) -> Iterator[Finding]:
     """Everything wrong with one crop by itself."""
-    path, source = line.image, line.source
+    path, source, letters = line.image, line.source, len(scripts.clusters(line.text))
     size = f"{crop.width} x {crop.height} px"
     if image.line_width(crop.height, crop.width) > image.MAX_WIDTH:
         limit = f"over {image.MAX_WIDTH} px at height {image.HEIGHT}"
         yield error("too-long", source, f"{size} is too long, {limit}: {path}")
     elif not NARROWEST <= crop.width / crop.height <= WIDEST:
-        hint = "turn vertical text by a quarter" if crop.width < crop.height else None
+        stands = crop.width < crop.height and letters > 1
+        hint = "turn vertical text by a quarter" if stands else None
         yield warning("aspect", source, f"{size}: {path}", hint)
     if crop.height < SMALLEST:
         yield warning("tiny", source, f"{size}: {path}")
-    if crop.two_bands and crop.width / crop.height < TWO_LINES * len(scripts.clusters(line.text)):
+    if crop.two_bands and crop.width / crop.height < TWO_LINES * letters:
         message = f"two lines of text, it seems, in {path} with {line.text!r}"
         yield warning("two-lines", source, message, "cut one crop a line")
     if crop.is_flat:

@@ -131,6 +131,8 @@ class LabelChecks:
         return frames_needed([ord(c) for c in text])
 
     def _characters(self, text: str, source: str) -> Iterator[Finding]:
+        if text.isascii() and text.isprintable():
+            return
         if invisible := self.suspects.invisible(text):
             stays = self.suspects.ordering(text)
             hint = f"--fix leaves {show(*stays)}, which may decide on the order" if stays else None
