@@ -582,7 +582,7 @@ def test_one_tall_letter_is_not_told_to_be_turned(project: Project) -> None:
     assert told.hint is None
 
 
-@pytest.mark.parametrize("text", ["AB 1234", "Ágÿ", "i:;=%", "8B3", "= = ="])
+@pytest.mark.parametrize("text", ["AB 1234", "Ágÿ", "i:;=%", "8B3", "= = =", ":", "=="])
 def test_one_line_is_not_taken_for_two(project: Project, text: str) -> None:
     assert "two-lines" not in kinds_of(project, text)
 
@@ -685,6 +685,16 @@ def test_what_a_cleaned_copy_keeps_and_mends(project: Project) -> None:
     last = read_labels(cleaned.folder / "train.txt")[-1]
     assert last.text == "AB 1234"
     assert last.image.read_bytes() == shown.read_bytes()
+
+
+def test_a_cleaned_copy_keeps_what_it_cannot_mend(project: Project) -> None:
+    project.charset = None
+    texts = ["A &amp; B", "nan", "1.5E+12", '{"a": 1}', "שלום\u200f!", "10 \u2126", "USBкабель"]
+    for text in texts:
+        project.label(text)
+    cleaned = write_clean(project.check(), project.folder / "clean")
+    assert cleaned.changed == cleaned.left_out == []
+    assert [line.text for line in read_labels(cleaned.folder / "train.txt")][-len(texts) :] == texts
 
 
 def test_a_cleaned_copy_is_whole_or_not_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,7 +174,8 @@ def findings(crop: Look, line: Line) -> Iterator[Finding]:
         yield warning("aspect", source, f"{size}: {path}", hint)
     if crop.height < SMALLEST:
         yield warning("tiny", source, f"{size}: {path}")
-    if crop.two_bands and crop.width / crop.height < TWO_LINES * letters:
+    # A colon and an equals sign have two bands of their own.
+    if crop.two_bands and letters > 2 and crop.width / crop.height < TWO_LINES * letters:
         message = f"two lines of text, it seems, in {path} with {line.text!r}"
         yield warning("two-lines", source, message, "cut one crop a line")
     if crop.is_flat:
