@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
     {"errors", "atomic"},
-    {"cache", "files", "reading_order", "textfile"},
+    {"cache", "files", "reading_order", "scripts", "textfile"},
     {"config", "charset", "device", "image", "records"},
     {"data", "augment", "models", "decode", "rules"},
     {"weights", "evaluation", "synth"},

@@ -21,11 +21,15 @@ _ARABIC_MARK = "\u061c"
 """An invisible character that counts as an Arabic letter."""
 _FIRST_OTHER = 0x1E800
 """The first of 197 right-to-left letters of another script, Mende Kikakui."""
+_FIRST_MARK = 0xE0100
+"""The first of 240 marks without a shape of their own, variation selectors."""
 
 
 def is_right_to_left(text: str) -> bool:
     """Whether a text holds a right-to-left letter, or an Arabic digit."""
-    return not text.isascii() and any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text)
+    return not text.isascii() and any(
+        unicodedata.bidirectional(c) in _RIGHT_TO_LEFT and unicodedata.category(c) != "Cf" for c in text
+    )
 
 
 def to_visual(text: str) -> str:
@@ -36,7 +40,7 @@ def to_visual(text: str) -> str:
 def to_logical(glyphs: str) -> str:
     """A text whose glyphs from left to right are the given ones.
 
-    Where several texts look the same, it is one of them: :func:`is_recoverable` tells.
+    Where several texts look the same, it is one of them.
     """
     if not is_right_to_left(glyphs):
         return glyphs
@@ -52,16 +56,18 @@ def _candidates(glyphs: str) -> Iterator[str]:
     """
     yield _displayed(glyphs)
     yield _displayed(_ARABIC_MARK + glyphs).replace(_ARABIC_MARK, "")
-    arabic = {c for c in glyphs if unicodedata.bidirectional(c) == "AL"}
-    other = {ord(c): chr(_FIRST_OTHER + i) for i, c in enumerate(sorted(arabic))}
-    back = {ord(letter): chr(code) for code, letter in other.items()}
-    yield _displayed(glyphs.translate(other)).translate(back)
-
-
-def is_recoverable(text: str) -> bool:
-    """Whether a reading of exactly these glyphs gives this text, and not another one that looks the same."""
-    return to_logical(to_visual(text)) == text
+    stand_in, back = _stand_ins(glyphs, "AL", _FIRST_OTHER)
+    yield _displayed(glyphs.translate(stand_in)).translate(back)
 
 
 def _displayed(text: str) -> str:
-    return str(get_display(text, base_dir="R"))
+    # The algorithm drops joiners and others that cannot be seen. Marks stay with their letters.
+    stand_in, back = _stand_ins(text, "BN", _FIRST_MARK)
+    return str(get_display(text.translate(stand_in), base_dir="R")).translate(back)
+
+
+def _stand_ins(text: str, kind: str, first: int) -> tuple[dict[int, int], dict[int, int]]:
+    """Code points for the characters of a class in UAX #9, from ``first`` on, and the way back."""
+    found = sorted({ord(c) for c in text if unicodedata.bidirectional(c) == kind})
+    stand_in = {code: first + number for number, code in enumerate(found)}
+    return stand_in, {code: own for own, code in stand_in.items()}

@@ -16,7 +16,7 @@ SHOWN = 5
 
 
 def print_findings(out: Console, checked: Checked, shown: int = SHOWN) -> None:
-    """Every kind with its count and first few places, errors first, and a line that sums up."""
+    """Every kind with its count and first few places, errors first, notes last, and a line that sums up."""
     for severity in Severity:
         by_kind: dict[str, list[Finding]] = {}
         for finding in checked.of(severity):
@@ -30,7 +30,7 @@ def print_findings(out: Console, checked: Checked, shown: int = SHOWN) -> None:
                 out.print(f"  {finding.as_error()}")
             if len(findings) > shown:
                 out.print(f"  and {len(findings) - shown} more")
-    errors, warnings = (len(checked.of(severity)) for severity in Severity)
+    errors, warnings = (len(checked.of(severity)) for severity in (Severity.error, Severity.warning))
     sizes = ", ".join(f"{split['lines']} {name}" for name, split in checked.figures.items())
     out.print(f"{_count(errors, 'error')}, {_count(warnings, 'warning')} in {sizes} lines")
 

@@ -22,6 +22,7 @@ from linetune.rules.layout import Layout, layouts, merge
 from linetune.rules.pattern import LONGEST, parse
 from linetune.rules.rule import Rule
 from linetune.rules.texts import Texts
+from linetune.scripts import JOINERS
 
 _RARE = 200
 """A pattern of fewer than one label in so many is left out, unless told otherwise."""
@@ -86,7 +87,8 @@ def propose(labels: Sequence[str], least: int | None = None) -> Proposal:
 
 
 def _can_be_drawn(text: str) -> bool:
-    return 0 < len(text) <= LONGEST and text.isprintable() and text == text.strip(SPACE)
+    printable = all(c.isprintable() or c in JOINERS for c in text)
+    return 0 < len(text) <= LONGEST and printable and text == text.strip(SPACE)
 
 
 def _patterns(texts: Sequence[str], times: Mapping[str, int]) -> list[str]:

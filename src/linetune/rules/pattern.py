@@ -17,6 +17,7 @@ from typing import Any
 
 from linetune.charset import SPACE, show
 from linetune.errors import LinetuneError, did_you_mean
+from linetune.scripts import JOINERS
 
 # The module moved in 3.11; its old name warns.
 _parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
@@ -89,7 +90,7 @@ def parse(pattern: str) -> Tree:
         raise LinetuneError("can give an empty text", where, "write {1,8} for {0,8}")
     if shape.longest > LONGEST:
         raise LinetuneError(f"gives texts of up to {shape.longest} characters", where, f"at most {LONGEST}")
-    if unprintable := sorted(c for c in shape.characters if not c.isprintable()):
+    if unprintable := sorted(c for c in shape.characters if not (c.isprintable() or c in JOINERS)):
         raise LinetuneError(f"gives unprintable characters, such as {show(*unprintable[:3])}", where)
     if SPACE in shape.first | shape.last:
         raise LinetuneError("can give a text that begins or ends with a space", where, "no crop shows it")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
-from PIL import ImageFont
+from PIL import ImageFont, features
 
-from linetune import files
+from linetune import files, scripts
 from linetune.charset import SPACE, show
 from linetune.errors import LinetuneError
 from linetune.synth.looks import depths, stroke_width
@@ -29,7 +30,7 @@ class Font:
 
     path: Path
     characters: frozenset[str]
-    """Those of the rule that it draws."""
+    """Those of the rule that it draws, by themselves or as part of a letter."""
     height: float
     """Of its capitals or figures, relative to the font's size, as are the following."""
     width: float
@@ -42,7 +43,16 @@ class Font:
     """Shear to the right, px a px: 0 unless it is italic."""
 
     def draws(self, text: str) -> bool:
-        return self.characters.issuperset(text)
+        """Whether every letter of a text, with its marks, has a glyph."""
+        return all(self._draws(cluster) for cluster in scripts.clusters(text))
+
+    def _draws(self, cluster: str) -> bool:
+        if len(cluster) == 1 and not scripts.continues(cluster):
+            return cluster in self.characters
+        # Shaping takes a letter and its marks as one glyph or as several, whichever the font has.
+        forms = (cluster, *(unicodedata.normalize(form, cluster) for form in ("NFC", "NFD")))
+        mapped = _mapped(self.path)
+        return any(all(scripts.is_invisible(c) or ord(c) in mapped for c in form) for form in forms)
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
@@ -62,8 +72,10 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
     """The fonts that draw some character of ``alphabet``.
 
     Raises:
-        LinetuneError: a font cannot be opened, or a character is in none of them.
+        LinetuneError: a font cannot be opened, a character is in none of them, or this machine cannot shape
+            what has to be shaped.
     """
+    _refuse_unshaped(alphabet)
     characters = {path: _drawn(path, alphabet) for path in find_files(paths)}
     drawn = frozenset[str]().union(*characters.values())
     if missing := [c for c in alphabet if c not in drawn]:
@@ -73,20 +85,35 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
             ", ".join(map(str, paths)),
             "add a font that does, or take the characters out of the rule",
         )
-    return [_measured(path, some) for path, some in characters.items() if some]
+    return [_measured(path, some) for path, some in characters.items() if _with_ink(some)]
 
 
 @lru_cache(maxsize=256)
-def face(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    """An opened font at ``size`` px to the em."""
-    # The basic layout is in every build of Pillow, so that all machines draw the same.
-    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+def face(path: Path, size: int, shaped: bool = False) -> ImageFont.FreeTypeFont:
+    """An opened font at ``size`` px to the em, which shapes what it draws or sets glyph after glyph."""
+    # The basic layout is in every build of Pillow, so that all machines draw the same where it suffices.
+    engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return ImageFont.truetype(path, size, layout_engine=engine)
+
+
+def _refuse_unshaped(alphabet: Sequence[str]) -> None:
+    """Raise where Pillow cannot shape: it would draw letters apart, from left to right, marks beside them."""
+    needing = [c for c in alphabet if scripts.is_joining(c) or scripts.continues(c)]
+    if needing and not features.check("raqm"):
+        more = ", ..." if len(needing) > 5 else ""
+        what = " and ".join(scripts.names(needing)) or "letters with combining marks"
+        raise LinetuneError(
+            f"Pillow cannot shape {what} here ({show(*needing[:5])}{more})",
+            "synth.rule",
+            "install libfribidi (Debian: apt install libfribidi0, macOS: brew install fribidi), or a Pillow "
+            "that was built with raqm",
+        )
 
 
 def _measured(path: Path, characters: frozenset[str]) -> Font:
     """A font with the size of what it draws, from a few of its characters."""
     opened = face(path, _MEASURED_AT)
-    some = sorted(characters - {SPACE})
+    some = _with_ink(characters)
     # Digits and capitals where there are any: a dash has no height to speak of.
     full = [c for c in some if c.isdigit() or c.isupper()] or [c for c in some if c.isalpha()] or some
     heights, widths, strokes = [], [], []
@@ -115,18 +142,37 @@ def _italic(path: Path) -> float:
     return math.tan(math.radians(-angle)) if abs(angle) < 45 else 0.0
 
 
-def _drawn(path: Path, alphabet: Iterable[str]) -> frozenset[str]:
+def _with_ink(characters: frozenset[str]) -> list[str]:
+    """Those that stand by themselves, in order."""
+    return sorted(c for c in characters if c != SPACE and not scripts.continues(c))
+
+
+def _drawn(path: Path, alphabet: Sequence[str]) -> frozenset[str]:
     try:
-        with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
-            # Bitmap fonts, such as those of coloured emoji, have digits of one size only.
-            outlined = any(table in tables for table in _OUTLINES)
-            mapped = (tables.getBestCmap() or {}) if outlined else {}
-        opened = face(path, 32) if mapped else None
-        # Some fonts map characters to glyphs without an outline.
-        return frozenset(
-            c
-            for c in alphabet
-            if opened and ord(c) in mapped and (c == SPACE or opened.getmask(c).getbbox() is not None)
-        )
+        mapped = _mapped(path)
+        if not mapped:
+            return frozenset()
+        opened = face(path, 32)
+
+        def is_drawn(c: str) -> bool:
+            if scripts.is_invisible(c):
+                return True
+            if scripts.continues(c):
+                # Some fonts have only letters that carry their mark.
+                letters = (unicodedata.normalize("NFC", letter + c) for letter in alphabet)
+                return ord(c) in mapped or any(len(one) == 1 and ord(one) in mapped for one in letters)
+            # Some fonts map characters to glyphs without an outline.
+            return ord(c) in mapped and (c == SPACE or opened.getmask(c).getbbox() is not None)
+
+        return frozenset(filter(is_drawn, alphabet))
     except Exception as error:  # fontTools meets a broken file with whatever its parser stumbles on
         raise LinetuneError(f"not a font that can be opened ({error})", path) from None
+
+
+@lru_cache(maxsize=256)
+def _mapped(path: Path) -> frozenset[int]:
+    """The code points that a font has glyphs for; none for a font without outlines."""
+    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
+        # Bitmap fonts, such as those of coloured emoji, have digits of one size only.
+        outlined = any(table in tables for table in _OUTLINES)
+        return frozenset(tables.getBestCmap() or ()) if outlined else frozenset()

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from linetune import scripts
 from linetune.config.schema import Style
+from linetune.reading_order import is_right_to_left
 from linetune.synth import fonts
-from linetune.synth.looks import Look
+from linetune.synth.looks import Look, depths
 
 Mask = NDArray[np.uint8]
 """Ink in grey levels, shape (height, width)."""
@@ -35,7 +37,7 @@ def draw(
 
     Args:
         rng: where the random draws come from.
-        text: every character is in the font.
+        text: in logical order; the font draws all of it.
         font: what it is drawn in.
         look: whose widths, distances and strokes are aimed at.
         style: how the text is made.
@@ -56,10 +58,13 @@ def draw(
     if style in {"dots", "peened"}:
         pitch = tall / rng.uniform(*_ROWS[style])
         # Strokes less than a pitch wide would fall between the dots.
-        own = font.stroke * min(1.0, stretch)
-        mask = _weigh(mask, max(0, math.ceil(_DOTTED * pitch - own * tall)))
+        own = font.stroke * min(1.0, stretch) * tall
+        mask = _widened(mask, pitch) if is_shaped(text) else _weigh(mask, _missing(own, pitch))
         return _dotted(rng, mask, pitch, jitter=0.0 if style == "dots" else 0.12)
-    return _weigh(mask, round(tall * float(np.clip(look.stroke - font.stroke, -_WEIGHT, _WEIGHT))))
+    change = round(tall * float(np.clip(look.stroke - font.stroke, -_WEIGHT, _WEIGHT)))
+    weighed = _weigh(mask, change)
+    # Marks are thinner than letters.
+    return mask if change < 0 and is_shaped(text) and _loses(mask, weighed) else weighed
 
 
 def expendable(mask: Mask) -> tuple[float, float, float, float]:
@@ -85,22 +90,38 @@ def expendable(mask: Mask) -> tuple[float, float, float, float]:
     )
 
 
+def is_shaped(text: str) -> bool:
+    """Whether a text has letters that are shaped: joined, stacked, with marks, or from right to left."""
+    return is_right_to_left(text) or any(scripts.is_joining(c) or scripts.continues(c) for c in text)
+
+
 def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
-    """Characters side by side on a line, ``spread`` px further apart than the font has them."""
-    face = fonts.face(font.path, size)
+    """Letters side by side on a line, ``spread`` px further apart than the font has them.
+
+    A text of a joining script is one piece: space between its letters would part them.
+    """
+    whole = is_right_to_left(text) or any(map(scripts.is_joining, text))
+    pieces = (text,) if whole else scripts.clusters(text)
+    faces = [fonts.face(font.path, size, whole or len(piece) > 1) for piece in pieces]
     starts, x = [], float(size)
-    for character in text:
+    direction = "rtl" if is_right_to_left(text) else None
+    # Above and below the base line.
+    above, below = 2 * size, size
+    for piece, face in zip(pieces, faces, strict=True):
         starts.append(round(x))
-        x += face.getlength(character) + spread
-    canvas = Image.new("L", (math.ceil(x) + size, 3 * size))
+        x += face.getlength(piece, direction=direction) + spread
+        if len(piece) > 1:
+            _, highest, _, lowest = face.getbbox(piece, direction=direction, anchor="ls")
+            above, below = max(above, math.ceil(-highest)), max(below, math.ceil(lowest))
+    canvas = Image.new("L", (math.ceil(x) + size, above + below))
     pen = ImageDraw.Draw(canvas)
-    for character, start in zip(text, starts, strict=True):
-        pen.text((start, 2 * size), character, 255, face, anchor="ls")
+    for piece, face, start in zip(pieces, faces, starts, strict=True):
+        pen.text((start, above), piece, 255, face, anchor="ls", direction=direction)
     ink = np.asarray(canvas)
     rows = np.flatnonzero(ink.any(1))
     columns = np.flatnonzero(ink.any(0))
     # A lone dash keeps the height of a line.
-    top, bottom = min(rows[0], 2 * size - round(font.height * size * 0.9)), max(rows[-1] + 1, 2 * size)
+    top, bottom = min(rows[0], above - round(font.height * size * 0.9)), max(rows[-1] + 1, above)
     return ink[top:bottom, columns[0] : columns[-1] + 1]
 
 
@@ -116,6 +137,36 @@ def _weigh(mask: Mask, change: int) -> Mask:
     return lighter if lighter.sum() > 0.5 * mask.sum() else mask
 
 
+def _missing(stroke: float, pitch: float) -> int:
+    """How much wider, px, a stroke has to be for dots ``pitch`` px apart."""
+    return max(0, math.ceil(_DOTTED * pitch - stroke))
+
+
+def _widened(mask: Mask, pitch: float) -> Mask:
+    """A shaped text with strokes so wide that dots ``pitch`` px apart show every mark and break no joint."""
+    parts, where = _parts(mask > 127)
+    depth = depths(mask > 127)
+    thinnest = min(2 * float(depth[where == part].max()) for part in range(1, parts + 1))
+    step = max(1, round(pitch / 8))
+    for change in range(_missing(thinnest, pitch), math.ceil(2 * pitch), step):
+        wide = _weigh(mask, change)
+        if _parts(_on_grid(wide, pitch))[0] <= parts:
+            break
+    return wide
+
+
+def _loses(mask: Mask, lighter: Mask) -> bool:
+    """Whether a part of a mask, such as a dot or an accent, has gone."""
+    parts, where = _parts(mask > 127)
+    return len(np.unique(where[(lighter > 127) & (where > 0)])) < parts
+
+
+def _parts(ink: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
+    """How many parts that do not touch a mask has, and which one every pixel is of, from 1; 0 outside."""
+    count, where = cv2.connectedComponents(ink.astype(np.uint8))
+    return count - 1, np.asarray(where, np.int32)
+
+
 def _outlined(mask: Mask, line: int) -> Mask:
     """The characters' outlines, ``line`` px wide, around what was ink."""
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (line + 1, line + 1))
@@ -123,11 +174,17 @@ def _outlined(mask: Mask, line: int) -> Mask:
     return np.asarray(cv2.dilate(padded, brush) - cv2.erode(padded, brush), np.uint8)
 
 
+def _on_grid(mask: Mask, pitch: float) -> NDArray[np.bool_]:
+    """The places of a grid, ``pitch`` px apart, of which more than half is ink."""
+    size = max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127)
+
+
 def _dotted(rng: np.random.Generator, mask: Mask, pitch: float, jitter: float) -> Mask:
     """Dots on a grid, ``pitch`` px apart, wherever more than half of their place was ink."""
-    size = max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))
-    y, x = np.nonzero(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127)
-    out = np.zeros((math.ceil(size[1] * pitch), math.ceil(size[0] * pitch)), np.uint8)
+    grid = _on_grid(mask, pitch)
+    y, x = np.nonzero(grid)
+    out = np.zeros((math.ceil(grid.shape[0] * pitch), math.ceil(grid.shape[1] * pitch)), np.uint8)
     middle = (np.stack([x, y], 1) + 0.5 + rng.uniform(-jitter, jitter, (len(x), 2))) * pitch
     radius = pitch * rng.uniform(0.42, 0.55)
     # In 16ths of a pixel.

@@ -20,7 +20,7 @@ from linetune.synth import fonts as typefaces
 from linetune.synth.fonts import Font
 from linetune.synth.looks import Look
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same settings would give other crops."""
 _NONE = 0.01
 """A margin so small that the text was cut, relative to the crop's height."""
@@ -122,7 +122,7 @@ def _render(
     mask = lettering.draw(rng, text, font, look, style, height)
     aspect = mask.shape[1] / mask.shape[0]
     shown = _pose(rng, _corners(aspect * height, height), look.slant - font.slant)
-    origin, (columns, rows) = _frame(rng, shown, mask, height, look)
+    origin, (columns, rows) = _frame(rng, shown, mask, text, height, look)
     shown -= origin
     surface = scene.surface(rng, rows, columns, look, material, photo, recolour)
     colour = scene.ink(look, surface)
@@ -150,13 +150,14 @@ def _pose(rng: np.random.Generator, corners: Points, slant: float) -> Points:
 
 
 def _frame(
-    rng: np.random.Generator, corners: Points, mask: lettering.Mask, height: float, look: Look
+    rng: np.random.Generator, corners: Points, mask: lettering.Mask, text: str, height: float, look: Look
 ) -> tuple[Points, tuple[int, int]]:
     """Top left corner and size of the crop: a look's margins, or a cut of what is spare where it has none."""
     uneven = rng.uniform(0, 2)
     shares = look.side * uneven, look.top, look.side * (2 - uneven), look.bottom
     spare: tuple[float, ...] = (0.0,) * 4
-    if min(shares) <= _NONE:
+    # Shaped letters touch, and marks at the edge tell one from another: nothing of them is spare.
+    if min(shares) <= _NONE and not lettering.is_shaped(text):
         spare = tuple(share * height / mask.shape[0] for share in lettering.expendable(mask))
     # Detectors mostly lose little.
     left, top, right, bottom = (

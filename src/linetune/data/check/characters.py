@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
+from linetune import scripts
 from linetune.charset import SPACE
+from linetune.reading_order import is_right_to_left
 
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _ODD_SPACES = dict.fromkeys(["\u00a0", *map(chr, range(0x2000, 0x200B)), "\u202f", "\u205f"], SPACE)
@@ -17,15 +20,33 @@ _PUNCTUATION = (
     | {"\u3000": SPACE}
 )
 """At home among Chinese or in prose; a slip of the input method among plain ASCII."""
-_TWINS = dict(zip("АВЕЗКМНОРСТУХІЅЈаеорсухіѕј", "ABE3KMHOPCTYXISJaeopcyxisj", strict=True)) | dict(
-    zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True)
-)
+_LATIN_TWINS = {
+    "Cyrl": dict(zip("АВЕЗКМНОРСТУХІЅЈаеорсухіѕј", "ABE3KMHOPCTYXISJaeopcyxisj", strict=True)),
+    "Grek": dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True)),
+}
 """Cyrillic and Greek letters and what they look like."""
+_TWINS_OF_LATIN = {
+    script: {plain: c for c, plain in twins.items() if plain.isalpha()}
+    for script, twins in _LATIN_TWINS.items()
+}
+_TELLING = {"Cyrl": 1, "Grek": 2}
+"""Letters without a twin that show a word to be of the script; a single Greek one is a symbol, as in 5 μA."""
+_WORD = re.compile("(?:[^\\W_]|[\u0300-\u036f])+")
+"""Letters and digits, with accents that stand apart."""
+_ORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that say in which direction a text runs."""
+_FILLERS = "\u3164\uffa0"
+"""Blanks of Hangul that Unicode counts as letters."""
+_FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
+_VIRAMA = 9
+"""Combining class of the marks that silence a letter's vowel; a joiner after one shapes that letter."""
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """Which characters of a data set are suspicious.
+    """Which characters of a data set are suspicious; correct spelling is not.
+
+    :meth:`repaired` changes what the other methods find and nothing else.
 
     Args:
         at_home: scripts that the labels really use: those with a letter that has no Latin twin.
@@ -39,40 +60,151 @@ class Suspects:
     def among(cls, texts: Iterable[str], wanted: Container[str] = ()) -> Suspects:
         """Those of the given labels."""
         used = set().union(*texts)
-        return cls(frozenset(_script(c) for c in used if c not in _TWINS), wanted)
+        told = (c for c in used if c not in _LATIN_TWINS.get(scripts.script(c), ()))
+        return cls(frozenset(map(scripts.script, told)), wanted)
 
     def invisible(self, text: str) -> list[str]:
-        """Characters that cannot be seen, each once: zero width, controls, variation selectors."""
-        return self._once(c for c in text if _is_invisible(c))
+        """Characters that cannot be seen and spell nothing, each once: zero width, controls, selectors."""
+        return list(dict.fromkeys(text[at] for at in self._invisible(text)))
+
+    def ordering(self, text: str) -> list[str]:
+        """Those of the invisible ones that may decide on the order of the text, each once.
+
+        They are not removed: a line with letters from right to left may read in another order without them.
+        """
+        if not is_right_to_left(text):
+            return []
+        return [c for c in self.invisible(text) if c in _ORDERING]
 
     def garbled(self, text: str) -> list[str]:
         """Characters that stand for none, each once: the replacement character, private use, unassigned."""
-        return self._once(c for c in text if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn"})
+        found = (c for c in text if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn"})
+        return [c for c in dict.fromkeys(found) if c not in self.wanted]
 
     def lookalikes(self, text: str) -> dict[str, str]:
         """Characters that look like others, and what they look like."""
-        found = {c: _ALWAYS[c] for c in text if c in _ALWAYS}
-        rest = [c for c in text if c not in _ALWAYS]
-        if all(c.isascii() or c in _PUNCTUATION for c in rest):
-            found |= {c: _PUNCTUATION[c] for c in rest if c in _PUNCTUATION}
-        latin = any(c.isascii() and c.isalpha() for c in rest)
-        found |= {c: _TWINS[c] for c in rest if c in _TWINS and (latin or _script(c) not in self.at_home)}
-        return {c: plain for c, plain in found.items() if c not in self.wanted}
+        seen = self._seen(text)
+        return {c: plain for c, plain in zip(seen, self._plain(seen), strict=True) if c != plain}
+
+    def decomposed(self, text: str) -> dict[str, str]:
+        """Letters written with more characters than they need, and their composed forms."""
+        letters = scripts.clusters(self._plain(self._seen(text)))
+        return {letter: short for letter in letters if (short := self._composed(letter)) != letter}
+
+    def has_edges(self, text: str) -> bool:
+        """Whether what is seen of a text begins or ends with a space of any kind."""
+        plain = self._plain(self._seen(text))
+        return plain != plain.strip()
 
     def repaired(self, text: str) -> str:
         """The text as it was most probably meant: plain, visible, composed, without spaces at the ends."""
-        drop = set(self.invisible(text))
-        plain = self.lookalikes(text)
-        kept = "".join(plain.get(c, c) for c in text if c not in drop)
-        return unicodedata.normalize("NFC", kept).strip()
+        plain = self._plain(self._seen(text))
+        return "".join(map(self._composed, scripts.clusters(plain))).strip()
 
-    def _once(self, characters: Iterable[str]) -> list[str]:
-        return [c for c in dict.fromkeys(characters) if c not in self.wanted]
+    def _invisible(self, text: str) -> list[int]:
+        """The places of invisible characters."""
+        return [
+            at
+            for at, c in enumerate(text)
+            if (c in _FILLERS or (scripts.is_invisible(c) and not _spells(text, at))) and c not in self.wanted
+        ]
+
+    def _seen(self, text: str) -> str:
+        """A text without the invisible characters, but for those that may decide on its order."""
+        gone, ordering = set(self._invisible(text)), self.ordering(text)
+        return "".join(c for at, c in enumerate(text) if at not in gone or c in ordering)
+
+    def _plain(self, text: str) -> str:
+        """A text with every look-alike replaced, character by character."""
+        for meant in (_narrowed, self._in_one_script, _ascii):
+            pairs = zip(text, meant(text), strict=True)
+            text = "".join(c if c in self.wanted else plain for c, plain in pairs)
+        return text
+
+    def _in_one_script(self, text: str) -> str:
+        """A text with the slips in every word replaced: letters with a twin in the script of the others."""
+        return _WORD.sub(lambda found: self._word(found[0]), text)
+
+    def _word(self, word: str) -> str:
+        if _LATIN_TWINS.keys() <= set(map(scripts.script, word)):
+            return word
+        for script, twins in _LATIN_TWINS.items():
+            back = _TWINS_OF_LATIN[script]
+            own = sum(scripts.script(c) == script and c not in twins for c in word)
+            latin = sum(scripts.script(c) == "Latn" and c not in back for c in word)
+            mixed = any(scripts.script(c) == "Latn" for c in word)
+            if own >= _TELLING[script] and not latin:
+                word = "".join(back.get(c, c) for c in word)
+            # Where a word's letters could be of either, Latin is likelier unless the labels use the script.
+            elif not own and (mixed or script not in self.at_home):
+                word = "".join(twins.get(c, c) for c in word)
+        return word
+
+    def _composed(self, letter: str) -> str:
+        """A letter with its marks in the composed form, where that has fewer characters."""
+        short = _composed(letter)
+        # The charset may have the marks alone.
+        meant = all(c in self.wanted for c in letter) and not all(c in self.wanted for c in short)
+        return letter if meant or len(short) >= len(letter) else short
 
 
-def _script(character: str) -> str:
-    return unicodedata.name(character, "").partition(" ")[0]
+def _narrowed(text: str) -> str:
+    return "".join(_ALWAYS.get(c, c) for c in text)
 
 
-def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in {"Cf", "Cc", "Zl", "Zp"} or "\ufe00" <= character <= "\ufe0f"
+def _ascii(text: str) -> str:
+    """Punctuation of the input method replaced where all else is ASCII."""
+    if all(c.isascii() or c in _PUNCTUATION for c in text):
+        return "".join(_PUNCTUATION.get(c, c) for c in text)
+    return text
+
+
+def _composed(letter: str) -> str:
+    """Unicode's composed form (NFC), except of characters that it replaces by themselves.
+
+    Such are the ohm sign U+2126, and letters like U+0958 that it takes apart.
+    """
+    pieces = [""]
+    for c in letter:
+        if unicodedata.is_normalized("NFC", c):
+            pieces[-1] += c
+        else:
+            pieces += [c, ""]
+    return "".join(
+        piece if number % 2 else unicodedata.normalize("NFC", piece) for number, piece in enumerate(pieces)
+    )
+
+
+def _spells(text: str, at: int) -> bool:
+    """Whether an invisible character is spelling where it stands."""
+    c, before, after = text[at], text[:at], text[at + 1 : at + 2]
+    last = before[-1:]
+    # The letter or picture before, without its marks.
+    base = next((b for b in reversed(before) if not scripts.is_mark(b)), "")
+    base = "" if base and scripts.is_invisible(base) else base
+    if c in scripts.JOINERS:
+        following = text[at:].lstrip(scripts.JOINERS)[:1]
+        if c == scripts.ZWJ and last and unicodedata.combining(last) == _VIRAMA:
+            return True
+        if c == scripts.ZWJ and _is_picture(base):
+            return _is_picture(following)
+        return bool(base and following) and scripts.is_joining(base) and scripts.is_joining(following)
+    if scripts.is_selector(c):
+        return bool(last) and (_has_variants(last) or (after == _KEYCAP and last in "0123456789#*"))
+    if c == scripts.GRAPHEME_JOINER:
+        return bool(after) and scripts.is_mark(after) and not scripts.is_invisible(after)
+    if "\U000e0020" <= c <= "\U000e007f":  # letters of a region, as in the flag of Scotland
+        return _FLAG in before
+    # Format characters of a script of their own, such as hieroglyphs' and Mongolian's.
+    return bool(base) and c not in _ORDERING and scripts.script(c) == scripts.script(base) != ""
+
+
+def _is_picture(character: str) -> bool:
+    return character != "" and unicodedata.category(character) in {"So", "Sk"}
+
+
+def _has_variants(character: str) -> bool:
+    """Whether variation selectors follow such characters: ideographs, letters of some scripts, symbols."""
+    if scripts.script(character) == "Hani" or scripts.is_joining(character):
+        return True
+    return not character.isascii() and unicodedata.category(character)[0] in "SP"

@@ -56,7 +56,8 @@ def write_clean(checked: Checked, folder: Path) -> Cleaned:
 
     Left out are the lines with errors, of images that stand twice all but one (a held-out one rather than
     one to train on), and every copy of an image with different labels. Spaces at the ends, invisible
-    characters and look-alikes are mended, and crops turned by EXIF are stored upright.
+    characters, look-alikes and letters with their accents apart are mended, and crops turned by EXIF are
+    stored upright. What else is found in a label stays: nobody knows what it should be.
 
     Raises:
         LinetuneError: the folder is there already or cannot be written, or nothing is left.

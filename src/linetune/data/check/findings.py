@@ -9,10 +9,11 @@ from linetune.errors import LinetuneError
 
 
 class Severity(str, Enum):
-    """An error makes a line unusable or a figure untrue; a warning may be meant."""
+    """An error makes a line unusable or a figure untrue; a warning may be meant; a note only tells."""
 
     error = "error"
     warning = "warning"
+    note = "note"
 
 
 KINDS = {
@@ -40,17 +41,26 @@ KINDS = {
     "lookalike": "labels with characters that look like others",
     "decomposed": "labels with accents written apart from their letters",
     "garbled": "labels with characters that stand for none",
+    "json": "labels that look like JSON",
+    "missing-value": "labels that say that there is no value",
+    "exponent": "labels that a spreadsheet has shortened",
+    "escaped": "labels with escaped characters",
+    "quoted": "labels that all stand in double quotes",
+    "order": "labels that right-to-left readings cannot tell from another text",
     "rule": "labels that break the sequence rule",
     "rotated": "images turned by their EXIF orientation",
     "blank": "crops that show nothing",
     "tiny": "crops too small to be read well",
     "aspect": "crops of extreme shape",
+    "two-lines": "crops that seem to hold two lines of text",
     "crowded": "labels too long for the width of their crop",
     "unseen-character": "held-out characters that no training label has",
     "rare-character": "characters in hardly any training label",
     "unseen-length": "held-out labels longer than every training label",
     "rare-length": "lengths of hardly any training label",
     "frequent-label": "labels that make up much of the training lines",
+    "constant-label": "training lines that all have the same label",
+    "script": "labels written from right to left",
 }
 """Every kind and what it counts, in the order in which findings are told."""
 
@@ -92,3 +102,8 @@ def error(kind: str, source: str, message: str, hint: str | None = None) -> Find
 def warning(kind: str, source: str, message: str, hint: str | None = None) -> Finding:
     """What a person should look at."""
     return Finding(kind, Severity.warning, source, message, hint)
+
+
+def note(kind: str, source: str, message: str) -> Finding:
+    """What is done about the data, and needs no change."""
+    return Finding(kind, Severity.note, source, message)

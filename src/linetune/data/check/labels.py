@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from linetune import records, textfile
 from linetune.charset import SPACE, Charset, show
+from linetune.data.check import origins
 from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
 from linetune.errors import LinetuneError
 from linetune.image import frames_needed
+from linetune.reading_order import to_logical, to_visual
 from linetune.records import Line
 
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
@@ -26,6 +27,7 @@ _KINDS = {
     records.NO_TEXT: "empty-label",
     records.CARRIAGE_RETURN: "carriage-return",
 }
+_NO_COMMENTS = "label files have no comments: take the line out"
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,22 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
                 raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
             good, bad = records.scan_labels(path)
             lines += good
-            findings += [error(_KINDS[e.what], source, e.what, e.hint) for source, e in bad.items()]
+            comments = _comments(path) if any(e.what == records.NO_TAB for e in bad.values()) else set()
+            for source, e in bad.items():
+                way_out = _NO_COMMENTS if source in comments else e.hint
+                findings.append(error(_KINDS[e.what], source, e.what, way_out))
         splits.append(Split(name, lines))
     return splits, findings
+
+
+def _comments(path: Path) -> set[str]:
+    """``file:line`` of the lines that begin with ``#`` and have no tab."""
+    rows = textfile.read_lines(path, "label file")
+    return {
+        f"{path}:{number}"
+        for number, row in enumerate(rows, 1)
+        if isinstance(row, str) and row.startswith("#") and "\t" not in row
+    }
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,9 @@ class LabelChecks:
             yield error("empty-label", source, f"nothing to see in the label {text!a}")
             return
         yield from self._characters(text, source)
-        if text != text.strip(SPACE):
+        if not self.is_wanted(text):
+            yield from origins.findings(text, source)
+        if self.suspects.has_edges(text):
             yield warning("edge-space", source, f"{text!r} begins or ends with a space")
         if SPACE * 2 in text.strip(SPACE):
             yield warning("double-space", source, f"{text!r} has two spaces in a row")
@@ -104,6 +121,10 @@ class LabelChecks:
         if self.objection and (broken := self.objection(text)):
             yield warning("rule", source, f"{text!r} {broken}")
 
+    def is_wanted(self, text: str) -> bool:
+        """Whether there is a sequence rule and the text keeps it."""
+        return self.objection is not None and self.objection(text) is None
+
     def frames_needed(self, text: str) -> int:
         """Frames that CTC needs for the text."""
         if self.charset and not self.charset.missing(text):
@@ -111,14 +132,21 @@ class LabelChecks:
         return frames_needed([ord(c) for c in text])
 
     def _characters(self, text: str, source: str) -> Iterator[Finding]:
+        if text.isascii() and text.isprintable():
+            return
         if invisible := self.suspects.invisible(text):
-            yield warning("invisible", source, f"{show(*invisible)} in {text!a}")
+            stays = self.suspects.ordering(text)
+            hint = f"--fix leaves {show(*stays)}, which may decide on the order" if stays else None
+            yield warning("invisible", source, f"{show(*invisible)} in {text!a}", hint)
         if garbled := self.suspects.garbled(text):
             hint = "the file was once read in the wrong encoding"
             yield warning("garbled", source, f"{show(*garbled)} in {text!r}", hint)
         for character, plain in self.suspects.lookalikes(text).items():
             message = f"{show(character)} looks like {show(plain)}: {text!r}"
             yield warning("lookalike", source, message)
-        composed = unicodedata.normalize("NFC", text)
-        if len(composed) < len(text):
-            yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {composed!r}")
+        if apart := self.suspects.decomposed(text):
+            shorter = ", ".join(f"{show(short)} for {show(letter)}" for letter, short in apart.items())
+            yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {shorter}")
+        if (read := to_logical(to_visual(text))) != text:
+            message = f"{text!r} is displayed as {read!r} is, and will be read as that"
+            yield warning("order", source, message, f"write {read!r} if that is what the crop says")

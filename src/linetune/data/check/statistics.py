@@ -19,6 +19,8 @@ RARE = 5
 """Training lines below which a character or a length is rare."""
 FREQUENT = 0.1
 """Share of the training lines above which one label is frequent."""
+CONSTANT = 20
+"""Training lines from which one label for all of them is told."""
 
 
 def figures(splits: Sequence[Split], entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
@@ -56,7 +58,11 @@ def findings(splits: Sequence[Split], taught: Collection[str]) -> Iterator[Findi
     longest = max(len(line.text) for line in training)
     if beyond := [line for line in held_out if len(line.text) > longest]:
         yield _at(beyond, "unseen-length", f"{{}} with more than {longest} characters, as none to train on")
-    if len(training) >= ENOUGH:
+    if len(training) >= CONSTANT and len({line.text for line in training}) == 1:
+        message = f"{training[0].text!r} is the label of all {len(training)} lines to train on"
+        hint = "the name of a class? --text-column of linetune import takes the text from another column"
+        yield warning("constant-label", training[0].source, message, hint)
+    elif len(training) >= ENOUGH:
         yield from _imbalance(training, taught)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.charset import Charset
-from linetune.data.check import duplicates, images, statistics
+from linetune.data.check import duplicates, images, origins, statistics
 from linetune.data.check.characters import Suspects
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import KINDS, Finding, Severity, error, warning
@@ -32,7 +32,7 @@ class Checked:
     labels: LabelChecks
 
     def of(self, severity: Severity) -> list[Finding]:
-        """The errors, or the warnings."""
+        """The errors, the warnings or the notes."""
         return [finding for finding in self.findings if finding.severity is severity]
 
     @property
@@ -57,6 +57,7 @@ class Checked:
             "lines": sum(split["lines"] for split in self.figures.values()),
             "errors": len(self.of(Severity.error)),
             "warnings": len(self.of(Severity.warning)),
+            "notes": len(self.of(Severity.note)),
             "kinds": dict(Counter(finding.kind for finding in self.findings)),
             "findings": [finding.as_dict() for finding in self.findings],
             "outside_charset": self.outside,
@@ -93,14 +94,15 @@ def check(
         found += labels.findings(line, split.held_out)
         if isinstance(crop, Look):
             entry = Entry(split, line, crop)
-            found += images.findings(crop, line.image, line.source)
+            found += images.findings(crop, line)
             found += room(entry, line.text, labels)
         else:
             entry = Entry(split, line, None)
-            found.append(images.unusable(line.image, line.source, crop))
+            found.append(images.unusable(line, crop))
         entries.append(entry)
     found += duplicates.findings(entries)
     found += statistics.findings(splits, taught)
+    found += origins.findings_of_all([line for _, line in lines], labels.is_wanted)
     order = {kind: place for place, kind in enumerate(KINDS)}
     found.sort(key=lambda finding: order[finding.kind])
     return Checked(entries, found, statistics.figures(splits, entries), labels)

@@ -1,0 +1,89 @@
+"""Labels that show where they came from: what programs leave in a text that no crop shows."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+from html.entities import html5
+
+from linetune import scripts
+from linetune.data.check.findings import Finding, note, warning
+from linetune.reading_order import is_right_to_left
+from linetune.records import Line
+
+_OTHER_COLUMN = "linetune import FILE --text-column NAME takes the text from another column"
+_JSON = re.compile(
+    r"""\{\s*(?:["'][^"']*["']\s*:.*)?\}"""  # an object
+    r"""|\[\s*(?:[\[{"'].*)\]"""  # a list of texts, lists or objects
+    r"""|\[\s*-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3,}\s*\]""",  # a box
+    re.DOTALL,
+)
+_WORDS = (
+    "nan NaN NAN -nan null NULL Null None NaT undefined N/A n/a #N/A #N/D #NA <NA> "
+    "#REF! #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #ERROR!"
+)
+_MISSING = frozenset(_WORDS.split())
+"""What Python, databases and spreadsheets write where there is nothing; NA alone may be a text."""
+_EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+[eE][+-]|[eE]\+)\d{2,3}")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_BACKSLASH = re.compile(r"""\\(?:[tnr"]|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2})""")
+_DRIVE = re.compile(r"[A-Za-z]:\\")
+_URL = re.compile(
+    r"(?<!\d)%(?:2[0-9A-F]|3[A-F]|40|5[B-E]|7[B-D])"  # of ASCII; after a digit, it may be a percentage
+    r"|%[C-F][0-9A-F]%[89AB][0-9A-F]"  # of UTF-8
+)
+_FEW = 3
+"""Labels below which quotes around all of them say nothing."""
+
+
+def findings(text: str, source: str) -> Iterator[Finding]:
+    """What one label shows of its origin, at most one kind."""
+    if _JSON.fullmatch(text.strip()):
+        yield warning("json", source, f"{text!r} looks like JSON", _OTHER_COLUMN)
+    elif text.strip() in _MISSING:
+        message = f"{text!r} is how programs write that there is no value"
+        yield warning("missing-value", source, message, "take the line out, or write what the crop shows")
+    elif _EXPONENT.fullmatch(text.strip()):
+        message = f"{text!r}: a spreadsheet has shortened a number, so that its digits are lost"
+        yield warning("exponent", source, message, "export the column again, formatted as text")
+    elif escaped := _escaped(text):
+        yield warning("escaped", source, f"{escaped[0]} in {text!r}", escaped[1])
+
+
+def findings_of_all(lines: Sequence[Line], wanted: Callable[[str], bool]) -> Iterator[Finding]:
+    """What the labels show together.
+
+    Args:
+        lines: those of all splits.
+        wanted: whether a text keeps the sequence rule.
+    """
+    quoted = all(len(line.text) > 1 and line.text[0] == line.text[-1] == '"' for line in lines)
+    if quoted and len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
+        message = f"all {len(lines)} labels stand in double quotes, such as {lines[0].text}"
+        yield warning("quoted", lines[0].source, message, "take them out, unless the crops show them")
+    for line in lines:
+        if is_right_to_left(line.text):
+            yield note("script", line.source, _right_to_left(lines))
+            return
+
+
+def _right_to_left(lines: Sequence[Line]) -> str:
+    """What is done about letters that run from right to left."""
+    letters = filter(is_right_to_left, set().union(*(line.text for line in lines)))
+    return (
+        f"{', '.join(scripts.names(letters))}: the network learns the letters in visual order, from left to "
+        "right; label files and readings stay in logical order"
+    )
+
+
+def _escaped(text: str) -> tuple[str, str] | None:
+    """What is escaped in a text, and the way out."""
+    entities = [found for found in _ENTITY.findall(text) if found[1] == "#" or found[1:] in html5]
+    if entities:
+        return f"the HTML entity {entities[0]}", f"write {html.unescape(entities[0])!r} for it"
+    if (found := _BACKSLASH.search(text)) and not _DRIVE.match(text):
+        return f"the escape sequence {found[0]}", "write the character itself, or a space"
+    if found := _URL.search(text):
+        return f"the URL encoding {found[0]}", "write the character itself"
+    return None
