@@ -24,6 +24,7 @@ _KINDS = {
     records.NO_TAB: "no-tab",
     records.NO_PATH: "no-path",
     records.NO_TEXT: "empty-label",
+    records.THIRD_COLUMN: "third-column",
     records.CARRIAGE_RETURN: "carriage-return",
 }
 

@@ -9,13 +9,16 @@ FORMATS = {
     "ppocrlabel": "PPOCRLabel's Label.txt: boxes in photos",
     "rec_gt": "PPOCRLabel's rec_gt.txt with crop_img/",
     "paddleocr": "label file: path<TAB>text",
+    "path_text": "path, then spaces or a comma, then the text",
     "icdar": 'gt.txt: img.png, "text"',
-    "csv": "table with a header",
+    "csv": "table: CSV, semicolons or tabs",
     "gt_txt": "a .gt.txt beside each image",
+    "txt": "a .txt beside each image",
     "names": "file names as labels",
     "folders": "subfolders named for their labels",
     "lmdb": "LMDB: image-%09d, label-%09d",
     "mmocr": "MMOCR's JSON: data_list",
-    "jsonl": "a JSON object a line: filename, text",
+    "jsonl": "a JSON object a line: file_name, text",
+    "parquet": "Parquet or Arrow: image, text",
 }
 """Every format by its name. Nothing is imported here, so that the command line's help is quick."""

@@ -21,9 +21,10 @@ def find(path: Path) -> list[Path]:
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a line."""
+    """A crop a line, whose image lies beside the file or in ``images`` beside it, as CVAT exports it."""
+    source.beside = ("images",)
     found: list[Item] = []
-    for number, row in texts.rows(source.read_text(source.path)):
+    for number, row in source.read_rows():
         place = f"{source.path}:{number}"
         parts = _ROW.fullmatch(row)
         if parts is None:

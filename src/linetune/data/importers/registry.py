@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from linetune import files
 from linetune.data.importers import (
     FORMATS,
     icdar,
+    jsonl,
     layout,
     lmdb_store,
     mmocr,
     paddleocr,
+    parquet,
+    path_text,
     ppocrlabel,
     sidecar,
     table,
+    unknown,
 )
 from linetune.data.importers.source import Format
 from linetune.errors import LinetuneError, did_you_mean
@@ -22,23 +28,31 @@ READERS: dict[str, Format] = {
     "ppocrlabel": ppocrlabel.PHOTOS,
     "rec_gt": ppocrlabel.CROPS,
     "paddleocr": paddleocr.FORMAT,
+    "path_text": path_text.FORMAT,
     "icdar": icdar.FORMAT,
     "csv": table.FORMAT,
     "gt_txt": sidecar.FORMAT,
+    "txt": sidecar.PLAIN,
     "names": layout.NAMES,
     "folders": layout.FOLDERS,
     "lmdb": lmdb_store.FORMAT,
-    "mmocr": mmocr.JSON,
-    "jsonl": mmocr.LINES,
+    "mmocr": mmocr.FORMAT,
+    "jsonl": jsonl.FORMAT,
+    "parquet": parquet.FORMAT,
 }
+_SHOWN = 4
 
 
-def choose(path: Path, name: str | None = None) -> tuple[str, Path]:
+def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tuple[str, Path]:
     """The format's name, and the label file or folder to read.
+
+    The names of files and folders are labels only where the user says so, or where nothing else is there
+    that could hold labels.
 
     Args:
         path: a label file, a store, or a folder.
         name: the format, where the user says it; found by itself otherwise.
+        skip: a folder in which nothing counts, the import's own target.
 
     Raises:
         LinetuneError: there is no such source or format, or several could be meant.
@@ -46,22 +60,22 @@ def choose(path: Path, name: str | None = None) -> tuple[str, Path]:
     if name is not None and name not in READERS:
         raise LinetuneError(f"no format {name!r}", "--format", did_you_mean(name, READERS))
     if not path.exists():
-        raise LinetuneError("no such file or folder", path)
+        raise LinetuneError("no such file or folder", path, files.way_to(path))
     try:
         hits = _named(path, name) if name else _recognised(path)
+        if not hits and path.is_dir():
+            hits = [hit for folder in _folders(path, skip) for hit in _of(folder, name)]
+        if not hits and not name:
+            hits = _guessed(path, skip)
     except OSError as error:
         raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
     if len(hits) == 1:
         return hits[0]
     if hits:
-        shown = " or ".join(f"{name} ({entry.name})" for name, entry in hits[:4])
-        more = f" and {len(hits) - 4} more" if len(hits) > 4 else ""
-        formats = {name for name, _ in hits}
-        hint = "name one of them" + ("" if len(formats) == 1 else ", or pass --format NAME")
-        raise LinetuneError(f"several sources in one: {shown}{more}", path, hint)
+        raise _several(path, hits)
     if name:
         raise LinetuneError(f"nothing here is {name} ({FORMATS[name]})", path, "name the label file itself")
-    raise LinetuneError("format not recognised", path, f"pass --format with one of {', '.join(FORMATS)}")
+    raise _not_recognised(path, skip)
 
 
 def _named(path: Path, name: str) -> list[tuple[str, Path]]:
@@ -73,9 +87,72 @@ def _named(path: Path, name: str) -> list[tuple[str, Path]]:
     return [(name, entry) for entry in (form.find_asked or form.find)(path)]
 
 
-def _recognised(path: Path) -> list[tuple[str, Path]]:
-    for guess in (False, True):
-        hits = [(n, entry) for n, form in READERS.items() if form.guess is guess for entry in form.find(path)]
-        if hits:
-            return hits
-    return []
+def _recognised(path: Path, guess: bool = False) -> list[tuple[str, Path]]:
+    return [(n, entry) for n, form in READERS.items() if form.guess is guess for entry in form.find(path)]
+
+
+def _of(folder: Path, name: str | None) -> list[tuple[str, Path]]:
+    return _named(folder, name) if name else _recognised(folder)
+
+
+def _folders(path: Path, skip: Path | None) -> Iterator[Path]:
+    """The folders below one that hold files; none that lies in a folder that is a source."""
+    sources: list[Path] = []
+    for folder in dict.fromkeys(file.parent for file in files.below(path)):
+        above = any(folder.is_relative_to(source) for source in sources)
+        if folder == path or above or (skip is not None and folder.resolve().is_relative_to(skip)):
+            continue
+        yield folder
+        if _recognised(folder):
+            sources.append(folder)
+
+
+def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
+    """Names as labels.
+
+    Raises:
+        LinetuneError: there are files that could hold the labels.
+    """
+    hits = _recognised(path, guess=True)
+    others = unknown.beside(path, skip) if hits else []
+    if not others:
+        return hits
+    (name, _), *_ = hits
+    what = f"the names of {'files' if name == 'names' else 'folders'} are not taken for labels, since"
+    raise LinetuneError(f"{what} {_told(others)}", path, f"--format {name} takes the names all the same")
+
+
+def _told(others: list[Path]) -> str:
+    """What could hold labels: how many files, and one of them that says what it is."""
+    looks = ((path, unknown.looks_like(path)) for path in others[:20])
+    path, look = next(((path, look) for path, look in looks if look), (others[0], None))
+    example = f"{path}, which looks like {look}" if look else str(path)
+    if len(others) == 1:
+        return f"a file could hold them: {example}"
+    return f"{len(others)} files could hold them, such as {example}"
+
+
+def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
+    below = all(entry.parent != path and entry != path for _, entry in hits)
+    shown = [f"{name} ({entry.relative_to(path) if below else entry.name})" for name, entry in hits[:_SHOWN]]
+    more = f" and {len(hits) - _SHOWN} more" if len(hits) > _SHOWN else ""
+    if below:
+        what = f"several sources in its subfolders: {', '.join(shown)}{more}"
+        return LinetuneError(what, path, "import each by itself")
+    formats = {name for name, _ in hits}
+    hint = "name one of them" + ("" if len(formats) == 1 else ", or pass --format NAME")
+    return LinetuneError(f"several sources in one: {' or '.join(shown)}{more}", path, hint)
+
+
+def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
+    hint = f"pass --format with one of {', '.join(FORMATS)}"
+    if path.is_file():
+        look = unknown.looks_like(path)
+        what = f"format not recognised, looks like {look}" if look else "format not recognised"
+        return LinetuneError(what, path, unknown.way_out(path) or hint)
+    others = unknown.beside(path, skip)
+    if not others:
+        return LinetuneError("format not recognised", path, hint)
+    return LinetuneError(
+        f"format not recognised, though {_told(others)}", path, unknown.way_out(others[0]) or hint
+    )
