@@ -109,7 +109,7 @@ def third_column(text: str) -> str:
         return "two tabs stand in a row where one separates path and text"
     if text.endswith("\t") and "\t" not in text[:-1]:
         return "the line ends in a tab, which would be part of its text"
-    return "path and text are two columns; linetune import takes one of several as the text"
+    return "write path<TAB>text; linetune import --text-column NUMBER takes one column of several"
 
 
 def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:

@@ -11,7 +11,7 @@ FORMATS = {
     "paddleocr": "label file: path<TAB>text",
     "path_text": "path, then spaces or a comma, then the text",
     "icdar": 'gt.txt: img.png, "text"',
-    "csv": "table: CSV, semicolons or tabs",
+    "csv": "table with commas, semicolons or tabs",
     "gt_txt": "a .gt.txt beside each image",
     "txt": "a .txt beside each image",
     "names": "file names as labels",

@@ -1,7 +1,7 @@
 """Which columns are the image and the text: of tables, of JSON lines and of Parquet alike.
 
-Nothing is guessed. A column of images is known by cells that lead to files. One of texts is known by its name,
-or because every other column holds something else. Where two could be meant, a person has to say which.
+Nothing is guessed. A column of images is known by cells that lead to files. One of texts is known by its
+name, or because every other column holds something else. Where two could be meant, a person has to say.
 """
 
 from __future__ import annotations

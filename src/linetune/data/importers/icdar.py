@@ -10,14 +10,14 @@ from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 
 _ROW = re.compile(r'(?P<path>[^\t]+?\.\w+),\s*"(?P<text>.*)"\s*')
-_START = re.compile(r'[^\t]+?\.\w+,\s*"')
+START = re.compile(r'[^\t]+?\.\w+,\s*"')
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def find(path: Path) -> list[Path]:
     """Text files of which most lines begin with an image's name, a comma and a quote."""
     candidates = texts.files(path, ".txt") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() not in texts.TABLES and texts.mostly(p, _START)]
+    return [p for p in candidates if p.suffix.lower() not in texts.TABLES and texts.mostly(p, START)]
 
 
 def read(source: Source) -> list[Item]:

@@ -88,7 +88,14 @@ def read(source: Source) -> Sequence[Item]:
     if count > stored:
         source.notes.append(f"num-samples says {count}, but the store has only {stored} entries")
     count = max(0, min(count, stored))
-    return _Store(source, store, lmdb.Error, count, _encoding(source, store, count))
+    try:
+        encoding = _encoding(source, store, count)
+    except (lmdb.Error, LinetuneError) as error:
+        store.close()
+        if isinstance(error, LinetuneError):
+            raise
+        raise LinetuneError(f"cannot be read ({error})", source.path) from None
+    return _Store(source, store, lmdb.Error, count, encoding)
 
 
 def _encoding(source: Source, store: Any, count: int) -> str:

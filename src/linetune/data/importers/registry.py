@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from linetune import files
+from linetune import files, image
 from linetune.data.importers import (
     FORMATS,
     icdar,
@@ -40,7 +39,7 @@ READERS: dict[str, Format] = {
     "jsonl": jsonl.FORMAT,
     "parquet": parquet.FORMAT,
 }
-_SHOWN = 4
+_SHOWN, _LOOKED_AT = 4, 20
 
 
 def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tuple[str, Path]:
@@ -64,7 +63,7 @@ def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tup
     try:
         hits = _named(path, name) if name else _recognised(path)
         if not hits and path.is_dir():
-            hits = [hit for folder in _folders(path, skip) for hit in _of(folder, name)]
+            hits = _below(path, name, skip)
         if not hits and not name:
             hits = _guessed(path, skip)
     except OSError as error:
@@ -91,20 +90,19 @@ def _recognised(path: Path, guess: bool = False) -> list[tuple[str, Path]]:
     return [(n, entry) for n, form in READERS.items() if form.guess is guess for entry in form.find(path)]
 
 
-def _of(folder: Path, name: str | None) -> list[tuple[str, Path]]:
-    return _named(folder, name) if name else _recognised(folder)
-
-
-def _folders(path: Path, skip: Path | None) -> Iterator[Path]:
-    """The folders below one that hold files; none that lies in a folder that is a source."""
+def _below(path: Path, name: str | None, skip: Path | None) -> list[tuple[str, Path]]:
+    """The sources in the folders below one; a folder in a folder that is a source is part of that."""
+    hits: list[tuple[str, Path]] = []
     sources: list[Path] = []
-    for folder in dict.fromkeys(file.parent for file in files.below(path)):
-        above = any(folder.is_relative_to(source) for source in sources)
-        if folder == path or above or (skip is not None and folder.resolve().is_relative_to(skip)):
+    _, others = image.in_folder(path)
+    for folder in dict.fromkeys(file.parent for file in others):
+        part = any(folder.is_relative_to(source) for source in sources)
+        if folder == path or part or (skip is not None and folder.resolve().is_relative_to(skip)):
             continue
-        yield folder
-        if _recognised(folder):
+        if found := _named(folder, name) if name else _recognised(folder):
+            hits += found
             sources.append(folder)
+    return hits
 
 
 def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
@@ -124,12 +122,16 @@ def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
 
 def _told(others: list[Path]) -> str:
     """What could hold labels: how many files, and one of them that says what it is."""
-    looks = ((path, unknown.looks_like(path)) for path in others[:20])
-    path, look = next(((path, look) for path, look in looks if look), (others[0], None))
+    path, look = _telling(others)
     example = f"{path}, which looks like {look}" if look else str(path)
     if len(others) == 1:
-        return f"a file could hold them: {example}"
-    return f"{len(others)} files could hold them, such as {example}"
+        return f"labels could be in {example}"
+    return f"labels could be in {len(others)} files, such as {example}"
+
+
+def _telling(others: list[Path]) -> tuple[Path, str | None]:
+    looks = ((path, unknown.looks_like(path)) for path in others[:_LOOKED_AT])
+    return next(((path, look) for path, look in looks if look), (others[0], None))
 
 
 def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
@@ -145,14 +147,10 @@ def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
 
 
 def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
-    hint = f"pass --format with one of {', '.join(FORMATS)}"
-    if path.is_file():
-        look = unknown.looks_like(path)
-        what = f"format not recognised, looks like {look}" if look else "format not recognised"
-        return LinetuneError(what, path, unknown.way_out(path) or hint)
-    others = unknown.beside(path, skip)
-    if not others:
-        return LinetuneError("format not recognised", path, hint)
+    others = [path] if path.is_file() else unknown.beside(path, skip)
+    example, look = _telling(others) if others else (path, None)
+    of_it = "it" if example == path else str(example)
+    what = f"format not recognised, though {of_it} looks like {look}" if look else "format not recognised"
     return LinetuneError(
-        f"format not recognised, though {_told(others)}", path, unknown.way_out(others[0]) or hint
+        what, path, unknown.way_out(example) or f"pass --format with one of {', '.join(FORMATS)}"
     )

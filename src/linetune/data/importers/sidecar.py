@@ -17,8 +17,8 @@ _VARIANTS = ("", ".raw", ".nrm", ".bin")
 """What may stand between the common stem and the image's suffix, the first found is taken."""
 _BOX = re.compile(
     r"\d+(\s+(0?\.\d+|[01](\.0*)?)){4,}\s*$"  # YOLO: a class, and parts of the photo's size
-    r"|(-?\d+\s*,\s*){4}"  # ICDAR: corners in px
-    r"|(-?\d+\s+){4,}\S"
+    r"|(-?\d+\s*,\s*){4}"  # ICDAR: corners in px, and a text
+    r'|(-?\d+\s+){4}"'
 )
 """Lines of files that stand beside photos and hold boxes."""
 

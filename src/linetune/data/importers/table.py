@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from linetune.data.importers import columns, texts
+from linetune.data.importers import columns, icdar, texts
 from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 from linetune.image import SUFFIXES
@@ -40,7 +40,7 @@ def _holds_images(path: Path) -> bool:
 
 def _is_plain_table(path: Path) -> bool:
     """Whether a text file is a table with a column of images, and not a path and then a text a line."""
-    if path.suffix.lower() != ".txt":
+    if path.suffix.lower() != ".txt" or texts.mostly(path, icdar.START):
         return False
     delimiter, rows = _sniffed(path)
     width = len(rows[0]) if rows else 0
