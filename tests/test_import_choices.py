@@ -230,6 +230,16 @@ def test_the_column_of_images_is_the_one_that_leads_to_them(tmp_path: Path) -> N
         assert f"--{option.replace('_', '-')}: gt_txt has no columns" in message
 
 
+def test_boxes_and_names_of_files_in_a_table(tmp_path: Path) -> None:
+    boxes = "".join(f"{i}.png,20,8,plate,{i},2,3,4\n" for i in range(4))
+    header = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    assert "which column is the text is not certain" in refused(
+        grow(tmp_path / "a", IMAGES | {"a.csv": header + boxes}), tmp_path
+    )
+    source = grow(tmp_path / "b", IMAGES | {"a.csv": "image,text\n0.png,1.png\n1.png,2.png\n"})
+    assert brought(taken(source, tmp_path)) == [(0, "1.png"), (10, "2.png")]
+
+
 # Path and text on one line
 
 SPLIT: list[tuple[str, list[tuple[int, str]]]] = [
@@ -283,6 +293,15 @@ def test_what_is_plainly_not_part_of_a_label_is_left_out_and_told(
     result = taken(grow(tmp_path / "source", IMAGES | {"labels.txt": content}), tmp_path)
     assert brought(result) == whole()
     assert note in result.notes[0]
+
+
+def test_quotes_that_a_table_doubles_are_one_each(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.txt": '0.png,"A, B"\n1.png,"5"" pipe"\n'})
+    result = taken(source, tmp_path)
+    assert brought(result) == [(0, "A, B"), (10, '5" pipe')]
+    assert "quotes are doubled" in result.notes[0]
+    grow(source, {"a.txt": '0.png, "A"\n1.png, """B"""\n'.replace('"""B"""', r'"\"\"B"')})
+    assert brought(taken(source, tmp_path)) == [(0, "A"), (10, '""B')]
 
 
 def test_quotes_and_spaces_of_some_lines_are_part_of_them(tmp_path: Path) -> None:
@@ -378,6 +397,8 @@ def test_where_the_images_are_is_suggested(tmp_path: Path) -> None:
         "image not found: 0.png; it is in images, so pass --images images"
     )
     assert brought(taken(source, tmp_path, images=source / "images")) == [(0, "A")]
+    source = grow(tmp_path / "other", {"0.png": 0, "ann/labels.txt": "0.png\tA\n"})
+    assert f"so pass --images {source}" in refused(source / "ann", tmp_path)
 
 
 def test_cvats_gt_txt_finds_its_crops_in_images(tmp_path: Path) -> None:
@@ -409,6 +430,8 @@ def test_an_encoding_that_is_not_certain_is_asked_about(tmp_path: Path) -> None:
     assert "labels.csv:2: not utf-8; another --encoding may be right" in refused(
         source, tmp_path, encoding="utf-8"
     )
+    both = grow(tmp_path / "c", IMAGES | {"labels.txt": "0.png\t京津\n"})
+    assert "read as gbk as asked, though it could be UTF-8" in taken(both, tmp_path, encoding="gbk").notes[0]
     assert "--encoding: no encoding 'cp125'; did you mean" in refused(source, tmp_path, encoding="cp125")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from contextlib import suppress
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def decode(data: bytes, where: object, encoding: str | None = None) -> tuple[str
     damaged = "the rest is UTF-8, so that these bytes are damaged"
     way_out = damaged if judged.damaged else "save the file as UTF-8, or pass --encoding NAME"
     raise LinetuneError(NOT_UTF8, place, way_out)
+
+
+def is_utf8(data: bytes, other: str) -> bool:
+    """Whether bytes that are said to have another encoding would be UTF-8, with characters beyond ASCII."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not data.isascii() and codecs.lookup(other).name != "utf-8"
 
 
 def lenient(data: bytes) -> str:

@@ -139,7 +139,7 @@ def choose(
     if source.text_column is not None:
         text = _asked(columns, source.text_column, "--text-column")
     else:
-        others = [c for c in columns if c.index != image and c not in leading]
+        others = [c for c in columns if c.index != image and (c not in leading or c.named(TEXT))]
         text = _text(source, others, place).index
     if text == image:
         raise LinetuneError("image and text are one column", place, "name the other with --image-column")
@@ -169,7 +169,9 @@ def _image(source: Source, columns: list[_Column], leading: list[_Column], place
         if len(by_name) != 1:
             what = f"several columns lead to files: {_list(leading)}"
             raise LinetuneError(what, place, "pass --image-column with the one of the images")
-        source.notes.append(f"the images are those of the column {by_name[0].name!r} (--image-column)")
+        source.notes.append(
+            f"the images are those of the column {by_name[0].name!r}; --image-column names another"
+        )
         return by_name[0]
     by_name = [column for column in columns if column.named(IMAGE, _IMAGE_WORDS)]
     by_suffix = [column for column in columns if any(map(_is_name, column.cells[:_TRIED]))]
@@ -193,7 +195,9 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
         # Every crop may show the same text, where there is nothing else that it could be.
         likely = [column for column in likely if column.constant and not _is_json(column.cells[0])]
         likely = [column for column in likely if isinstance(column.cells[0], str)]
-    if len(likely) == 1 and not _doubtful(likely[0], fitting):
+    # What is left where the others are no texts need not be one: numbers may be counts, or a box.
+    sure = bool(named) or len(columns) == 1 or any(column.variety for column in likely)
+    if len(likely) == 1 and sure and not _doubtful(likely[0], fitting):
         if likely != named:
             source.notes.append(_told(likely[0], columns))
         return likely[0]
@@ -218,7 +222,7 @@ def _told(column: _Column, columns: list[_Column]) -> str:
         f"{other.name!r} {why}" for other in columns if other is not column and (why := other.objection())
     ]
     because = f", since {', '.join(others[:_LISTED])}" if others else ""
-    return f"the texts are those of the column {column.name!r}{because} (--text-column)"
+    return f"the texts are those of the column {column.name!r}{because}; --text-column names another"
 
 
 def _list(columns: list[_Column]) -> str:

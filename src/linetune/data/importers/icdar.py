@@ -9,7 +9,7 @@ from linetune.data.importers import texts
 from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 
-_ROW = re.compile(r'(?P<path>[^\t]+?\.\w+),\s*"(?P<text>.*)"\s*')
+_ROW = re.compile(r'(?P<path>[^\t]+?\.\w+),(?P<space>\s*)"(?P<text>.*)"\s*')
 START = re.compile(r'[^\t]+?\.\w+,\s*"')
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -24,15 +24,21 @@ def read(source: Source) -> list[Item]:
     """A crop a line, whose image lies beside the file or in ``images`` beside it, as CVAT exports it."""
     source.beside = ("images",)
     found: list[Item] = []
-    for number, row in source.read_rows():
+    rows = [(number, _ROW.fullmatch(row)) for number, row in source.read_rows()]
+    matched = [parts for _, parts in rows if parts]
+    # Writers of tables double quotes, and put no space after a comma.
+    doubled = not any(parts["space"] for parts in matched) and any('""' in parts["text"] for parts in matched)
+    if doubled:
+        source.notes.append(f"quotes are doubled inside the texts of {source.path}, and read as one each")
+    for number, parts in rows:
         place = f"{source.path}:{number}"
-        parts = _ROW.fullmatch(row)
         if parts is None:
             found.append(
                 LinetuneError("not a path, a comma and a quoted text", place, 'write img.png, "text"')
             )
         else:
-            found.append(source.label(parts["path"], _ESCAPED.sub(r"\1", parts["text"]), place))
+            plain = parts["text"].replace('""', '"') if doubled else _ESCAPED.sub(r"\1", parts["text"])
+            found.append(source.label(parts["path"], plain, place))
     return found
 
 

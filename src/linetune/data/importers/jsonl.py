@@ -51,7 +51,7 @@ def read(source: Source) -> list[Item]:
 def _crop(source: Source, entry: dict[str, Any], image: str, text: str, place: str) -> Item:
     for key in (image, text):
         if not isinstance(entry.get(key), str):
-            what = f"{key!r} is no text" if key in entry else f"no {key!r}"
+            what = f"{key!r} is not a string" if key in entry else f"no {key!r}"
             return LinetuneError(what, place, f"write {{{image!r}: …, {text!r}: …}}".replace("'", '"'))
     return source.label(entry[image], entry[text], place)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
-from linetune import files, image
+from linetune import files, image, textfile
 from linetune.data.importers import texts
 from linetune.errors import LinetuneError
 
@@ -91,12 +91,15 @@ class Source:
         Raises:
             LinetuneError: it cannot be read, or is in no encoding that is certain.
         """
-        content, encoding = texts.decode(path, self.encoding)
+        data = textfile.content(path, "file")
+        content, encoding = textfile.decode(data, path, self.encoding)
         if encoding == "gbk" and self.encoding is None:
             self.gbk.append(path)
+        if encoding == self.encoding and textfile.is_utf8(data, encoding):
+            self.notes.append(f"{path}: read as {encoding} as asked, though it could be UTF-8")
         if joined := content.count("\n\ufeff"):
             self.notes.append(f"{path}: lines that begin with a byte order mark, which is left out: {joined}")
-        return content
+        return content.replace("\n\ufeff", "\n")
 
     def read_rows(self) -> Iterator[tuple[int, str]]:
         """The label file's numbered lines that are not blank, as :func:`texts.rows` gives them.
@@ -152,7 +155,9 @@ class Source:
     def way_to(self, written: str) -> str | None:
         """A hint at the file that a path was meant to name which leads nowhere."""
         plain = written.replace("\\", "/")
-        inside = [folder for folder in self._folders if _is_file(folder / plain)]
+        above = self.root.parent
+        likely = [*self._folders, above, *(above / name for name in ("images", "img") if above != self.root)]
+        inside = [folder for folder in dict.fromkeys(likely) if _is_file(folder / plain)]
         if self.images is None and len(inside) == 1:
             return f"it is in {inside[0]}, so pass --images {inside[0]}"
         return files.way_to(self.root / plain)

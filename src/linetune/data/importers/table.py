@@ -88,6 +88,7 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[I
     place = f"{source.path}:{line}"
     if len(first) < 2:
         raise LinetuneError("a table of one column", place, "image and text are two columns")
+    # A header names columns, the first row of a table without one has an image.
     headed = not any(_is_image(cell) or source.leads(cell) for cell in first)
     names = [name.strip() for name in first] if headed else [str(i + 1) for i in range(len(first))]
     body = [(at, row) for at, row in rows if not headed or at != line]

@@ -21,13 +21,13 @@ _SNIFFED_ROWS = 20
 _BETWEEN = re.compile(r"[\s,:]*")
 
 
-def decode(path: Path, encoding: str | None = None) -> tuple[str, str]:
-    """A file's content, and the encoding it has; as :func:`textfile.decode` tells or is told.
+def decode(path: Path) -> tuple[str, str]:
+    """A file's content, and the encoding it has, as :func:`textfile.decode` tells.
 
     Raises:
         LinetuneError: it cannot be read, or is in no encoding that is certain.
     """
-    return textfile.decode(textfile.content(path, "file"), path, encoding)
+    return textfile.decode(textfile.content(path, "file"), path)
 
 
 def head(path: Path) -> str:
