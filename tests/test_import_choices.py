@@ -430,7 +430,7 @@ def test_an_encoding_that_is_not_certain_is_asked_about(tmp_path: Path) -> None:
     assert "labels.csv:2: not utf-8; another --encoding may be right" in refused(
         source, tmp_path, encoding="utf-8"
     )
-    both = grow(tmp_path / "c", IMAGES | {"labels.txt": "0.png\t京津\n"})
+    both = grow(tmp_path / "c", IMAGES | {"labels.txt": "0.png\tü\n"})
     assert "read as gbk as asked, though it could be UTF-8" in taken(both, tmp_path, encoding="gbk").notes[0]
     assert "--encoding: no encoding 'cp125'; did you mean" in refused(source, tmp_path, encoding="cp125")
 

@@ -94,7 +94,7 @@ class _Table:
             hint = "pip install 'linetune[parquet]'"
             raise LinetuneError("reading Parquet needs the package pyarrow", path, hint) from None
         self.path = path
-        self.failures = (pyarrow.ArrowException, OSError)
+        self.failures = (pyarrow.ArrowException, OSError, ValueError)
         self._pyarrow = pyarrow
         try:
             self._parquet = pyarrow.parquet.ParquetFile(path) if path.suffix.lower() == _PARQUET else None
@@ -115,6 +115,8 @@ class _Table:
         else:
             batches = (batch.select(names) for batch in self._stream())
         for batch in batches:
+            # Arrow trusts its files: damaged offsets would lead outside the memory.
+            batch.validate(full=True)
             for start in range(0, len(batch), _AT_ONCE):
                 yield from batch.slice(start, _AT_ONCE).to_pylist()
 
@@ -144,7 +146,10 @@ def read(source: Source) -> Sequence[Item]:
     types = {name: str(schema.field(name).type) for name in schema.names}
     images = [name for name, kind in types.items() if "binary" in kind]
     plain = [name for name in types if name not in images]
-    sample = list(islice(tables[0].rows(plain), _JUDGED)) if plain else []
+    try:
+        sample = list(islice(tables[0].rows(plain), _JUDGED)) if plain else []
+    except tables[0].failures as error:
+        raise LinetuneError(f"cannot be read ({_line(error)})", tables[0].path) from None
     cells = [[row.get(name) for name in types] for row in sample]
     if len(images) > 1 and source.image_column is None:
         what = f"several columns hold images: {', '.join(images)}"
