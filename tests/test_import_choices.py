@@ -123,6 +123,8 @@ def test_several_sources_in_subfolders_are_listed(tree: Tree, tmp_path: Path) ->
     assert all(file in told for file in files)
     assert told.endswith("; import each by itself")
     (source / files[1]).unlink()
+    # What lies in the folder of a source is part of it.
+    grow(source, {f"{Path(files[0]).parent}/part/{Path(files[0]).name}": (source / files[0]).read_text()})
     result = taken(source, tmp_path)
     assert brought(result) == whole()
     assert f"the source is {source / files[0]}, the only one in the subfolders" in result.notes

@@ -17,25 +17,14 @@ from linetune.errors import LinetuneError, did_you_mean
 from linetune.image import SUFFIXES
 from linetune.records import spread
 
-IMAGE = {
-    "image",
-    "path",
-    "file",
-    "filename",
-    "imagepath",
-    "filepath",
-    "img",
-    "imgpath",
-    "imagefile",
-    "imagename",
-}
+IMAGE = {"image", "path", "file", "filename", "imagepath", "filepath", "img", "imgpath", "imagefile"}
 TEXT = {
     "text",
     "label",
     "transcription",
+    "transcript",
     "words",
     "word",
-    "transcript",
     "groundtruth",
     "gt",
     "caption",

@@ -95,7 +95,8 @@ def _below(path: Path, name: str | None, skip: Path | None) -> list[tuple[str, P
     hits: list[tuple[str, Path]] = []
     sources: list[Path] = []
     _, others = image.in_folder(path)
-    for folder in dict.fromkeys(file.parent for file in others):
+    folders = {file.parent for file in others}
+    for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder.as_posix())):
         part = any(folder.is_relative_to(source) for source in sources)
         if folder == path or part or (skip is not None and folder.resolve().is_relative_to(skip)):
             continue
