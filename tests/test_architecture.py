@@ -10,7 +10,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
-    {"errors", "atomic"},
+    {"errors", "atomic", "encodings"},
     {"cache", "files", "reading_order", "scripts", "textfile"},
     {"config", "charset", "device", "image", "records"},
     {"data", "augment", "models", "decode", "rules"},

@@ -304,7 +304,7 @@ def zero_width_space(project: Project) -> None:
 
 @fault
 def tab_in_the_text(project: Project) -> None:
-    unusual(project, "AB\t1234", "invisible")
+    project.row("train", f"{project.crop()}\tAB\t1234", "third-column")
 
 
 @fault

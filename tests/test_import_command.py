@@ -186,13 +186,16 @@ def test_damaged_sources_give_whole_imports_or_one_error(source: Path, tmp_path:
         "gt.txt": ('a.png, "京A"\nb.png, "B\\"C"\n' * 2).encode(),
         "x.csv": 'image,text\na.png,京A\nb.png,"B,""C"\n'.encode(),
         "x.json": json.dumps({"data_list": [entry] * 3}, indent=1).encode(),
+        "x.tsv": "a.png\t京A\tlatin\nb.png\tB\tlatin\n".encode("utf-16"),
+        "y.txt": ("a.png 京A\nb.png B\n" * 2).encode(),
+        "b.txt": ("京A LOT 4711 " * 6).encode(),
         "x.jsonl": b'{"filename": "a.png", "text": "A"}\n' * 3,
         "a.png": (source / "a.png").read_bytes(),
     }
     rng = random.Random(0)
     came_in = 0
     told: list[str] = []
-    for number in range(210):
+    for number in range(300):
         folder, target = tmp_path / f"damaged {number}", tmp_path / f"to {number}"
         folder.mkdir()
         for name in ("a.png", "b.png"):
@@ -210,8 +213,8 @@ def test_damaged_sources_give_whole_imports_or_one_error(source: Path, tmp_path:
             else:
                 data[at:at] = rng.choice([b"\0", b"\t", b"\n", b'"', b"[", b"\r", b"\xef\xbb\xbf", b"\xff"])
         (folder / name).write_bytes(bytes(data))
-        path = folder if name == "a.png" else folder / name
-        form = "names" if name == "a.png" else None
+        path = folder if name in ("a.png", "b.txt") else folder / name
+        form = {"a.png": "names", "b.txt": "txt"}.get(name)
         try:
             result = import_crops(path, target, form)
         except LinetuneError as error:
@@ -220,7 +223,7 @@ def test_damaged_sources_give_whole_imports_or_one_error(source: Path, tmp_path:
         else:
             came_in += 1
             assert len(texts(target)) == result.count == len(list((target / "images").iterdir()))
-    assert 50 < came_in < 210
+    assert 50 < came_in < 300
     assert not any("\n" in line for line in told)
     assert not list(tmp_path.glob(".*.part"))
 

@@ -7,7 +7,7 @@ import pytest
 
 from linetune import atomic
 from linetune.errors import LinetuneError
-from linetune.records import Line, read_labels, write_labels
+from linetune.records import Line, read_labels, scan_labels, write_labels
 
 
 def labels(folder: Path, content: str | bytes) -> Path:
@@ -23,7 +23,6 @@ def labels(folder: Path, content: str | bytes) -> Path:
         ("my crops/line 1.png", "AB 12"),
         ("a.png", " spaces around "),
         ("a.png", " "),
-        ("a.png", "tab\tinside\t"),
         ("a.png", "one\u2028two\u0085three\x0cfour"),
         ("größe/電.png", "\u3000電😀"),
     ],
@@ -68,6 +67,30 @@ def test_all_lines_that_are_no_labels_are_told_together(tmp_path: Path) -> None:
     ]
 
 
+def test_a_third_column_is_an_error_and_not_part_of_the_text(tmp_path: Path) -> None:
+    path = labels(tmp_path, "a.png\tA\tlatin\nb.png\t\tB\nc.png\tC\t\nd.png\tD\n")
+    good, bad = scan_labels(path)
+    assert [line.text for line in good] == ["D"]
+    assert [str(error).removeprefix(f"{path}:") for error in bad.values()] == [
+        "1: a second tab; write path<TAB>text; "
+        "linetune import --text-column NUMBER takes one column of several",
+        "2: a second tab; two tabs stand in a row where one separates path and text",
+        "3: a second tab; the line ends in a tab, which would be part of its text",
+    ]
+
+
+def test_a_byte_order_mark_where_files_were_joined_is_passed_over(tmp_path: Path) -> None:
+    path = labels(tmp_path, "\ufeffa.png\tA\r\n\ufeffb.png\tB\r\n")
+    assert [line.image.name for line in read_labels(path)] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(("image", "text"), [("a\tb.png", "A"), ("a.png", "A\tB"), ("a.png", "A\nB")])
+def test_what_would_be_another_column_or_line_is_not_written(image: str, text: str, tmp_path: Path) -> None:
+    with pytest.raises(LinetuneError, match="a tab or line break in"):
+        write_labels(tmp_path / "labels.txt", [("x.png", "X"), (image, text)])
+    assert not list(tmp_path.iterdir())
+
+
 def test_of_many_only_the_first_ten_are_listed(tmp_path: Path) -> None:
     path = labels(tmp_path, "a.png A\n" * 25)
     with pytest.raises(LinetuneError) as caught:
@@ -81,9 +104,17 @@ def test_of_many_only_the_first_ten_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
-        (b"a.png\tA\nb.png\tB\nc.png\t\xe9\n", ":3", "not UTF-8; save the file as UTF-8"),
+        (b"a.png\tA\nb.png\tB\nc.png\t\xff\x81\n", ":3", "not UTF-8; save the file as UTF-8"),
+        (b"a.png\tA\nb.png\tB\nc.png\tcaf\xe9\n", ":3", "not UTF-8; it reads 'café' as cp1252"),
+        (
+            "a.png\t서울12가3456\n".encode("cp949"),
+            ":1",
+            r"'서울12가3456' as cp949.*; linetune import .*txt --to DIR --encoding NAME writes it as",
+        ),
+        ("a.png\tМосква\nb.png\tГоден до\n".encode("cp1251"), ":1", "it reads 'Москва' as cp1251"),
         (b"\xef\xbb\xbfa.png\tA\nc.png\t\xe9\n", ":2", "not UTF-8"),
-        ("a.png\tA\n".encode("utf-16"), ":1", "not UTF-8"),
+        ("a.png\tA\n".encode("utf-16"), ":1", "not UTF-8 but UTF-16; linetune import .* --to DIR writes it"),
+        ("a.png\tA\n".encode("utf-16-le"), ":1", "not UTF-8 but UTF-16; .* --encoding utf-16-le writes it"),
         (b"", "", "the label file holds no lines"),
         (b"\n \r\n\n", "", "the label file holds no lines"),
     ],
@@ -103,7 +134,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def test_written_labels_are_read_back(tmp_path: Path) -> None:
-    pairs = [("a b.png", " A\t1 "), ("行/c.png", "\u3000😀\u2028")]
+    pairs = [("a b.png", " A 1 "), ("行/c.png", "\u3000😀\u2028")]
     path = tmp_path / "labels.txt"
     write_labels(path, pairs)
     assert [(line.image.relative_to(tmp_path).as_posix(), line.text) for line in read_labels(path)] == pairs

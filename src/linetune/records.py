@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from linetune import atomic, textfile
 from linetune.errors import LinetuneError, ManyErrors
 
 T = TypeVar("T")
+_SEPARATOR = re.compile(r"[\t\r\n]")
 
 NO_TAB = "no tab between path and text"
 NO_PATH = "no image path"
 NO_TEXT = "empty text"
+THIRD_COLUMN = "a second tab"
 CARRIAGE_RETURN = "a carriage return inside the line"
 
 
@@ -37,11 +40,11 @@ def spread(items: Sequence[T], most: int) -> Sequence[T]:
 def read_labels(*paths: Path) -> list[Line]:
     """Read label files, one after the other; images are relative to the folder of theirs.
 
-    Blank lines are passed over. Everything after the first tab is the text, spaces included.
+    Blank lines are passed over. What stands after the tab is the text, spaces included.
 
     Raises:
-        LinetuneError: a file is missing, not UTF-8, holds no line or is named twice; an ``ManyErrors``
-            when lines have no tab, no path or no text.
+        LinetuneError: a file is missing, not UTF-8, holds no line or is named twice; a ``ManyErrors``
+            when lines have no tab or a second one, no path or no text.
     """
     named = [path.resolve() for path in paths]
     for number, path in enumerate(paths):
@@ -71,7 +74,7 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
         LinetuneError: the file is missing, UTF-16 or holds no line.
     """
     command = f"linetune import {shlex.quote(str(path))} --to DIR"
-    rows = textfile.read_lines(path, "label file", f"{command} writes it as UTF-8")
+    rows = textfile.read_lines(path, "label file", command)
     lines: list[Line] = []
     errors: dict[str, LinetuneError] = {}
     for number, row in enumerate(rows, 1):
@@ -84,11 +87,15 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
             continue
         image, tab, text = row.partition("\t")
         if not tab:
-            errors[source] = LinetuneError(NO_TAB, source, "write path<TAB>text")
+            comment = row.startswith("#")
+            hint = "label files have no comments: take the line out" if comment else "write path<TAB>text"
+            errors[source] = LinetuneError(NO_TAB, source, hint)
         elif not image:
             errors[source] = LinetuneError(NO_PATH, source, "write path<TAB>text")
         elif not text:
             errors[source] = LinetuneError(NO_TEXT, source, "write path<TAB>text")
+        elif "\t" in text:
+            errors[source] = LinetuneError(THIRD_COLUMN, source, third_column(text))
         elif "\r" in row:
             errors[source] = LinetuneError(CARRIAGE_RETURN, source, "save with LF line ends")
         else:
@@ -98,9 +105,27 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
     return lines, errors
 
 
+def third_column(text: str) -> str:
+    """The way out where what stands after the first tab of a line has a tab of its own."""
+    if text.startswith("\t"):
+        return "two tabs stand in a row where one separates path and text"
+    if text.endswith("\t") and "\t" not in text[:-1]:
+        return "the line ends in a tab, which would be part of its text"
+    return "write path<TAB>text; linetune import --text-column NUMBER takes one column of several"
+
+
 def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
-    """Write (image path relative to the file, text) pairs; the file appears whole or not at all."""
-    atomic.write_text(path, "".join(f"{image}\t{text}\n" for image, text in lines))
+    """Write (image path relative to the file, text) pairs; the file appears whole or not at all.
+
+    Raises:
+        LinetuneError: a path or text holds a tab or a line break, which would be another column or line.
+    """
+    rows = []
+    for image, text in lines:
+        if _SEPARATOR.search(image + text):
+            raise LinetuneError(f"a tab or line break in {image!r} or its text {text!r:.60}", path)
+        rows.append(f"{image}\t{text}\n")
+    atomic.write_text(path, "".join(rows))
 
 
 def first(errors: list[LinetuneError], what: str, limit: int = 10, hint: str | None = None) -> LinetuneError:

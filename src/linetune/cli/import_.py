@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from linetune import files
 from linetune.cli.options import JsonOption, print_json
 from linetune.data.importers import FORMATS
 
@@ -15,7 +16,11 @@ SHOWN = 20
 
 def import_(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A label file, a folder of one, or an LMDB.")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help=f"A label file, a store, or a folder of one. Of a folder's images all count, {files.RULE}.",
+        ),
     ],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for labels.txt and images/.")],
     form: Annotated[
@@ -34,6 +39,18 @@ def import_(
         bool,
         typer.Option("--upright", help="Boxes start at their own top left, whatever their first corner is."),
     ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of label files, such as cp949; UTF-8, UTF-16 and GBK by itself."),
+    ] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column or key of the text, or its number from 1."),
+    ] = None,
+    image_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column or key of the image path, or its number from 1."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what an earlier import wrote in DIR.")
     ] = False,
@@ -51,8 +68,11 @@ def import_(
             images,
             pattern,
             overwrite,
-            upright,
             lambda done, total: reporter.progress("importing", done, total),
+            upright=upright,
+            encoding=encoding,
+            text_column=text_column,
+            image_column=image_column,
         )
     if as_json:
         print_json(result.as_dict())

@@ -21,6 +21,7 @@ KINDS = {
     "no-tab": "lines without a tab between path and text",
     "no-path": "lines without an image path",
     "empty-label": "labels without a text",
+    "third-column": "lines with more columns than path and text",
     "carriage-return": "lines with a carriage return inside",
     "missing-image": "images that are not there",
     "empty-image": "image files without content",

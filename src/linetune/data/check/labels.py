@@ -25,9 +25,9 @@ _KINDS = {
     records.NO_TAB: "no-tab",
     records.NO_PATH: "no-path",
     records.NO_TEXT: "empty-label",
+    records.THIRD_COLUMN: "third-column",
     records.CARRIAGE_RETURN: "carriage-return",
 }
-_NO_COMMENTS = "label files have no comments: take the line out"
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,9 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
                 raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
             good, bad = records.scan_labels(path)
             lines += good
-            comments = _comments(path) if any(e.what == records.NO_TAB for e in bad.values()) else set()
-            for source, e in bad.items():
-                way_out = _NO_COMMENTS if source in comments else e.hint
-                findings.append(error(_KINDS[e.what], source, e.what, way_out))
+            findings += [error(_KINDS[e.what], source, e.what, e.hint) for source, e in bad.items()]
         splits.append(Split(name, lines))
     return splits, findings
-
-
-def _comments(path: Path) -> set[str]:
-    """``file:line`` of the lines that begin with ``#`` and have no tab."""
-    rows = textfile.read_lines(path, "label file")
-    return {
-        f"{path}:{number}"
-        for number, row in enumerate(rows, 1)
-        if isinstance(row, str) and row.startswith("#") and "\t" not in row
-    }
 
 
 @dataclass(frozen=True)

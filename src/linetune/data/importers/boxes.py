@@ -143,7 +143,7 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
         LinetuneError: several could, none seems to, or none is the one that the user named.
     """
     known = sorted(set(names))
-    asked: str | None = getattr(source, "text_column", None)
+    asked = source.text_column
     if asked is not None:
         if asked not in known:
             raise LinetuneError(f"no field {asked!r}", place, f"there are: {', '.join(known) or 'none'}")

@@ -76,7 +76,7 @@ def _field(source: Source, entries: list[dict[str, Any]]) -> str | None:
         for name, value in _attributes(entry).items()
         if isinstance(value, str) and name not in names
     }
-    own = getattr(source, "text_column", None)
+    own = source.text_column
     return boxes.text_field(source, names | inner if own or not names else names, str(source.path))
 
 

@@ -27,7 +27,7 @@ _START = "gt_"
 
 
 def _is_boxes(path: Path) -> bool:
-    return not path.name.endswith(sidecar.END) and texts.mostly(path, _ROW)
+    return not path.name.endswith(sidecar.GT) and texts.mostly(path, _ROW)
 
 
 def find(path: Path) -> list[Path]:

@@ -169,7 +169,7 @@ class _Task:
         return [(region, self._single(text)) for region, text in zip(fitting[0], found, strict=True)]
 
     def _image(self, data: dict[str, Any]) -> str:
-        asked = getattr(self._source, "image_column", None)
+        asked = self._source.image_column
         found = {k: v for k, v in data.items() if isinstance(v, str) and _is_image(v) and asked in (None, k)}
         if len(set(found.values())) != 1:
             what = f"several images: {', '.join(found)}" if found else "no image"

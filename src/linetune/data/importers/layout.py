@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from linetune import image
@@ -13,10 +14,13 @@ PATTERN = r"(?P<text>.+?)(?:_\d+)?"
 """The stem, up to a last underscore that only digits follow."""
 _NO_LABELS = {
     "train",
+    "training",
     "val",
     "valid",
+    "validating",
     "validation",
     "test",
+    "testing",
     "images",
     "image",
     "img",
@@ -51,7 +55,7 @@ def read_names(source: Source) -> list[Item]:
         raise LinetuneError("no group named text", "--pattern", "write (?P<text>…) around the label")
     found: list[Item] = []
     for path in source.scan():
-        match = pattern.fullmatch(path.stem)
+        match = pattern.fullmatch(_composed(path.stem))
         text = match["text"] if match else None
         if text is None:
             found.append(LinetuneError(f"the name does not fit {pattern.pattern}", path))
@@ -78,9 +82,14 @@ def read_folders(source: Source) -> list[Item]:
         if path.parent.parent != source.path:
             found.append(LinetuneError("not directly in a folder that is named for a label", path))
         else:
-            found.append(Found(path, path.parent.name, str(path), path.stem))
+            found.append(Found(path, _composed(path.parent.name), str(path), path.stem))
     _note_example(source, found)
     return found
+
+
+def _composed(name: str) -> str:
+    """A name as texts are written; macOS takes the accents in names apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_image(path: Path) -> bool:

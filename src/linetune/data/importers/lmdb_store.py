@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from linetune.data.importers import texts
+from linetune import encodings, textfile
 from linetune.data.importers.source import Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
@@ -23,11 +23,14 @@ def find(path: Path) -> list[Path]:
 class _Store(Sequence[Item]):
     """Crops fetched one by one: a store may be larger than memory."""
 
-    def __init__(self, source: Source, store: Any, failures: type[Exception], count: int) -> None:
+    def __init__(
+        self, source: Source, store: Any, failures: type[Exception], count: int, encoding: str
+    ) -> None:
         self._source = source
         self._store = store
         self._failures = failures
         self._count = count
+        self._encoding = encoding
 
     def __len__(self) -> int:
         return self._count
@@ -51,11 +54,9 @@ class _Store(Sequence[Item]):
         if image is None or label is None:
             return LinetuneError(f"no {'image' if image is None else 'label'}-{number} in the store", place)
         try:
-            text, gbk = texts.decode_bytes(bytes(label))
-        except UnicodeDecodeError:
-            return LinetuneError("the label is neither UTF-8 nor GBK", place)
-        if gbk and self._source.path not in self._source.gbk:
-            self._source.gbk.append(self._source.path)
+            text = bytes(label).decode(self._encoding)
+        except UnicodeError:
+            return LinetuneError(f"the label is not {self._encoding}", place)
         return Found(bytes(image), text, place, f"crop_{number}")
 
 
@@ -86,7 +87,33 @@ def read(source: Source) -> Sequence[Item]:
         raise LinetuneError("no num-samples in the store", source.path) from None
     if count > stored:
         source.notes.append(f"num-samples says {count}, but the store has only {stored} entries")
-    return _Store(source, store, lmdb.Error, max(0, min(count, stored)))
+    count = max(0, min(count, stored))
+    try:
+        encoding = _encoding(source, store, count)
+    except (lmdb.Error, LinetuneError) as error:
+        store.close()
+        if isinstance(error, LinetuneError):
+            raise
+        raise LinetuneError(f"cannot be read ({error})", source.path) from None
+    return _Store(source, store, lmdb.Error, count, encoding)
+
+
+def _encoding(source: Source, store: Any, count: int) -> str:
+    """The encoding of a store's labels: one of them tells little, all of them together much."""
+    if source.encoding is not None:
+        return source.encoding
+    with store.begin() as view:
+        labels = (view.get(f"label-{number:09}".encode()) for number in range(1, count + 1))
+        joined = b"\n".join(bytes(label) for label in labels if label)
+    try:
+        _, name = textfile.decode(joined, source.path)
+    except LinetuneError:
+        if not encodings.judge(joined).damaged:
+            raise
+        return "utf-8"
+    if name == "gbk":
+        source.gbk.append(source.path)
+    return name
 
 
 FORMAT = Format(find, read)

@@ -1,4 +1,4 @@
-"""MMOCR's annotations: one JSON file with a ``data_list``, or a JSON object a line."""
+"""MMOCR's annotations: one JSON file with a ``data_list``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 
 _LIST = re.compile(r'.*"data_list"\s*:', re.DOTALL)
-_IMAGE = ("filename", "file_name", "img_path", "image")
 
 
 def find(path: Path) -> list[Path]:
@@ -49,32 +48,4 @@ def _entry(source: Source, entry: Any, name: str, place: str) -> Item:
     return LinetuneError(f"{name}: {item.what}", place) if isinstance(item, LinetuneError) else item
 
 
-def find_lines(path: Path) -> list[Path]:
-    """Files named ``.jsonl``."""
-    if path.is_dir():
-        return texts.files(path, ".jsonl")
-    return [path] if path.suffix.lower() == ".jsonl" else []
-
-
-def read_lines(source: Source) -> list[Item]:
-    """A crop a line."""
-    found: list[Item] = []
-    for number, row in texts.rows(source.read_text(source.path)):
-        place = f"{source.path}:{number}"
-        try:
-            entry = texts.parse_json(row, source.path, number)
-        except LinetuneError as error:
-            found.append(error)
-            continue
-        fields = entry if isinstance(entry, dict) else {}
-        path = next((fields[name] for name in _IMAGE if isinstance(fields.get(name), str)), None)
-        text = fields.get("text")
-        if path is None or not isinstance(text, str):
-            found.append(LinetuneError("no filename and text", place, 'write {"filename": …, "text": …}'))
-        else:
-            found.append(source.label(path, text, place))
-    return found
-
-
-JSON = Format(find, read)
-LINES = Format(find_lines, read_lines)
+FORMAT = Format(find, read)

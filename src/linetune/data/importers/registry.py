@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from linetune import files, image
 from linetune.data.importers import (
     FORMATS,
     alto,
@@ -12,15 +13,19 @@ from linetune.data.importers import (
     doctr,
     icdar,
     icdar_boxes,
+    jsonl,
     label_studio,
     layout,
     lmdb_store,
     mmocr,
     paddleocr,
     page_xml,
+    parquet,
+    path_text,
     ppocrlabel,
     sidecar,
     table,
+    unknown,
 )
 from linetune.data.importers.source import Format
 from linetune.errors import LinetuneError, did_you_mean
@@ -29,14 +34,17 @@ READERS: dict[str, Format] = {
     "ppocrlabel": ppocrlabel.PHOTOS,
     "rec_gt": ppocrlabel.CROPS,
     "paddleocr": paddleocr.FORMAT,
+    "path_text": path_text.FORMAT,
     "icdar": icdar.FORMAT,
     "csv": table.FORMAT,
     "gt_txt": sidecar.FORMAT,
+    "txt": sidecar.PLAIN,
     "names": layout.NAMES,
     "folders": layout.FOLDERS,
     "lmdb": lmdb_store.FORMAT,
-    "mmocr": mmocr.JSON,
-    "jsonl": mmocr.LINES,
+    "mmocr": mmocr.FORMAT,
+    "jsonl": jsonl.FORMAT,
+    "parquet": parquet.FORMAT,
     "label_studio": label_studio.FORMAT,
     "page_xml": page_xml.FORMAT,
     "alto": alto.FORMAT,
@@ -45,14 +53,19 @@ READERS: dict[str, Format] = {
     "doctr": doctr.FORMAT,
     "coco_text": coco_text.FORMAT,
 }
+_SHOWN, _LOOKED_AT = 4, 20
 
 
-def choose(path: Path, name: str | None = None) -> tuple[str, Path]:
+def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tuple[str, Path]:
     """The format's name, and the label file or folder to read.
+
+    The names of files and folders are labels only where the user says so, or where nothing else is there
+    that could hold labels.
 
     Args:
         path: a label file, a store, or a folder.
         name: the format, where the user says it; found by itself otherwise.
+        skip: a folder in which nothing counts, the import's own target.
 
     Raises:
         LinetuneError: there is no such source or format, or several could be meant.
@@ -60,22 +73,22 @@ def choose(path: Path, name: str | None = None) -> tuple[str, Path]:
     if name is not None and name not in READERS:
         raise LinetuneError(f"no format {name!r}", "--format", did_you_mean(name, READERS))
     if not path.exists():
-        raise LinetuneError("no such file or folder", path)
+        raise LinetuneError("no such file or folder", path, files.way_to(path))
     try:
         hits = _named(path, name) if name else _recognised(path)
+        if not hits and path.is_dir():
+            hits = _below(path, name, skip)
+        if not hits and not name:
+            hits = _guessed(path, skip)
     except OSError as error:
         raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
     if len(hits) == 1:
         return hits[0]
     if hits:
-        shown = " or ".join(f"{name} ({entry.name})" for name, entry in hits[:4])
-        more = f" and {len(hits) - 4} more" if len(hits) > 4 else ""
-        formats = {name for name, _ in hits}
-        hint = "name one of them" + ("" if len(formats) == 1 else ", or pass --format NAME")
-        raise LinetuneError(f"several sources in one: {shown}{more}", path, hint)
+        raise _several(path, hits)
     if name:
         raise LinetuneError(f"nothing here is {name} ({FORMATS[name]})", path, "name the label file itself")
-    raise LinetuneError("format not recognised", path, f"pass --format with one of {', '.join(FORMATS)}")
+    raise _not_recognised(path, skip)
 
 
 def _named(path: Path, name: str) -> list[tuple[str, Path]]:
@@ -87,9 +100,72 @@ def _named(path: Path, name: str) -> list[tuple[str, Path]]:
     return [(name, entry) for entry in (form.find_asked or form.find)(path)]
 
 
-def _recognised(path: Path) -> list[tuple[str, Path]]:
-    for guess in (False, True):
-        hits = [(n, entry) for n, form in READERS.items() if form.guess is guess for entry in form.find(path)]
-        if hits:
-            return hits
-    return []
+def _recognised(path: Path, guess: bool = False) -> list[tuple[str, Path]]:
+    return [(n, entry) for n, form in READERS.items() if form.guess is guess for entry in form.find(path)]
+
+
+def _below(path: Path, name: str | None, skip: Path | None) -> list[tuple[str, Path]]:
+    """The sources in the folders below one; a folder in a folder that is a source is part of that."""
+    hits: list[tuple[str, Path]] = []
+    sources: list[Path] = []
+    _, others = image.in_folder(path)
+    folders = {file.parent for file in others}
+    for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder.as_posix())):
+        part = any(folder.is_relative_to(source) for source in sources)
+        if folder == path or part or (skip is not None and folder.resolve().is_relative_to(skip)):
+            continue
+        if found := _named(folder, name) if name else _recognised(folder):
+            hits += found
+            sources.append(folder)
+    return hits
+
+
+def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
+    """Names as labels.
+
+    Raises:
+        LinetuneError: there are files that could hold the labels.
+    """
+    hits = _recognised(path, guess=True)
+    others = unknown.beside(path, skip) if hits else []
+    if not others:
+        return hits
+    (name, _), *_ = hits
+    what = f"the names of {'files' if name == 'names' else 'folders'} are not taken for labels, since"
+    raise LinetuneError(f"{what} {_told(others)}", path, f"--format {name} takes the names all the same")
+
+
+def _told(others: list[Path]) -> str:
+    """What could hold labels: how many files, and one of them that says what it is."""
+    path, look = _telling(others)
+    example = f"{path}, which looks like {look}" if look else str(path)
+    if len(others) == 1:
+        return f"labels could be in {example}"
+    return f"labels could be in {len(others)} files, such as {example}"
+
+
+def _telling(others: list[Path]) -> tuple[Path, str | None]:
+    looks = ((path, unknown.looks_like(path)) for path in others[:_LOOKED_AT])
+    return next(((path, look) for path, look in looks if look), (others[0], None))
+
+
+def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
+    below = all(entry.parent != path and entry != path for _, entry in hits)
+    shown = [f"{name} ({entry.relative_to(path) if below else entry.name})" for name, entry in hits[:_SHOWN]]
+    more = f" and {len(hits) - _SHOWN} more" if len(hits) > _SHOWN else ""
+    if below:
+        what = f"several sources in its subfolders: {', '.join(shown)}{more}"
+        return LinetuneError(what, path, "import each by itself")
+    formats = {name for name, _ in hits}
+    hint = "name one of them" + ("" if len(formats) == 1 else ", or pass --format NAME")
+    return LinetuneError(f"several sources in one: {' or '.join(shown)}{more}", path, hint)
+
+
+def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
+    others = [path] if path.is_file() else unknown.beside(path, skip)
+    example, look = _telling(others) if others else (path, None)
+    of_it = "it" if example == path else str(example)
+    what = f"format not recognised, though {of_it} looks like {look}" if look else "format not recognised"
+    return LinetuneError(
+        what, path, unknown.way_out(example) or f"pass --format with one of {', '.join(FORMATS)}"
+    )

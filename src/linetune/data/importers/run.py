@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linetune import records
+from linetune import records, textfile
 from linetune.data.importers import cut, folder
 from linetune.data.importers.registry import READERS, choose
 from linetune.data.importers.source import Source
@@ -48,8 +48,12 @@ def import_crops(
     images: Path | None = None,
     pattern: str | None = None,
     overwrite: bool = False,
-    upright: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    upright: bool = False,
+    encoding: str | None = None,
+    text_column: str | None = None,
+    image_column: str | None = None,
 ) -> Imported:
     """Write a source's crops to ``target/images`` and their labels to ``target/labels.txt``.
 
@@ -62,8 +66,11 @@ def import_crops(
         images: folder that image paths are relative to; the label file's own when None.
         pattern: regular expression with a group ``text``, for labels in file names.
         overwrite: replace what an earlier import wrote into ``target``, and nothing else.
-        upright: boxes start at their own top left, whatever their first corner is.
         progress: called with the number of crops done and of all.
+        upright: boxes start at their own top left, whatever their first corner is.
+        encoding: of label files, by Python's name; by :func:`textfile.decode` when None.
+        text_column: column or key of the text, by its name, or by its number from 1.
+        image_column: column or key of the image, likewise.
 
     Raises:
         LinetuneError: the format is unknown or ambiguous, the source unusable as a whole, the target in
@@ -73,14 +80,32 @@ def import_crops(
         raise LinetuneError(f"a pattern is of no use for {form}", "--pattern", "it is for --format names")
     if images is not None and not images.is_dir():
         raise LinetuneError("no such folder", images, "--images names the folder that paths start from")
-    name, entry = choose(source, "names" if pattern is not None else form)
+    if encoding is not None:
+        textfile.check_encoding(encoding)
+    own = target.resolve()
+    form = "names" if pattern is not None else form
+    name, entry = choose(source, form, own)
     if images is not None and READERS[name].folder:
         raise LinetuneError(f"{name} has no image paths", "--images", "leave it out")
-    own = target.resolve()
+    for option, value in (("--text-column", text_column), ("--image-column", image_column)):
+        if value is not None and not READERS[name].columns:
+            raise LinetuneError(f"{name} has no columns", option, "leave it out, or pass --format csv")
     if entry.resolve().is_relative_to(own):
         raise LinetuneError("the source lies in the target", entry, "choose another --to")
     old = folder.earlier(own, overwrite)
-    given = Source(entry, images, own, pattern, upright)
+    given = Source(
+        entry,
+        images,
+        own,
+        pattern,
+        upright,
+        encoding,
+        text_column,
+        image_column,
+        asked=form is not None,
+    )
+    if entry not in (source, source / entry.name):
+        given.notes.append(f"the source is {entry}, the only one in the subfolders")
     try:
         items = READERS[name].read(given)
     except OSError as error:
@@ -127,4 +152,8 @@ def _notes(source: Source) -> list[str]:
         notes.append(
             f"images found by the end of their path: {len(source.moved)}, such as {found} for {written}"
         )
+    if source.twins:
+        written, found = source.twins[0]
+        differ = "images found by a name that differs in Unicode form, capitals, spaces or quotes"
+        notes.append(f"{differ}: {len(source.twins)}, such as {str(found)!r} for {written!r}")
     return notes

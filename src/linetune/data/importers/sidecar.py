@@ -1,47 +1,99 @@
-"""One ``.gt.txt`` beside each image, as tesstrain, kraken, calamari and OCRopus have it."""
+"""A text file beside each image: ``.txt``, or ``.gt.txt`` as tesstrain, kraken, Calamari and OCRopus do."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from functools import partial
 from pathlib import Path
 
+from linetune import files, image
+from linetune.data.importers import texts
 from linetune.data.importers.source import Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
-END = ".gt.txt"
+GT, TXT = ".gt.txt", ".txt"
 _VARIANTS = ("", ".raw", ".nrm", ".bin")
 """What may stand between the common stem and the image's suffix, the first found is taken."""
+_BOX = re.compile(
+    r"\d+(\s+(0?\.\d+|[01](\.0*)?)){4,}\s*$"  # YOLO: a class, and parts of the photo's size
+    r"|(-?\d+\s*,\s*){4}"  # ICDAR: corners in px, and a text
+    r'|(-?\d+\s+){4}"'
+)
+"""Lines of files that stand beside photos and hold boxes."""
+
+
+def is_box(line: str) -> bool:
+    """Whether a line holds a box of YOLO's or ICDAR's."""
+    return _BOX.match(line.strip("\ufeff ")) is not None
 
 
 def find(path: Path) -> list[Path]:
-    """The folder itself where such a file is in it."""
-    return [path] if path.is_dir() and next(path.rglob(f"?*{END}"), None) else []
+    """The folder itself where a ``.gt.txt`` is in it."""
+    return [path] if path.is_dir() and _labels(path, GT) else []
 
 
-def read(source: Source) -> list[Item]:
-    """A crop an image, with the one line of its text file."""
-    labels = {
-        path.with_name(path.name.removesuffix(END)): path
-        for path in source.path.rglob(f"?*{END}")
-        if path.is_file() and not path.name.startswith(".")
+def find_txt(path: Path) -> list[Path]:
+    """The folder itself where most of its ``.txt`` have an image beside them, and hold no boxes."""
+    if not path.is_dir():
+        return []
+    images, _ = image.in_folder(path)
+    stems = {_key(each.with_name(each.stem)) for each in images}
+    labels = _labels(path, TXT)
+    paired = [label for stem, label in labels.items() if stem in stems]
+    return [path] if paired and len(paired) * 2 > len(labels) and not _are_boxes(paired) else []
+
+
+def _are_boxes(labels: list[Path]) -> bool:
+    rows = [row for label in labels[:_SNIFFED] for row in texts.first_rows(label)[:1]]
+    return bool(rows) and all(map(is_box, rows))
+
+
+_SNIFFED = 20
+
+
+def _labels(folder: Path, end: str) -> dict[Path, Path]:
+    """The text files that end so below a folder, by what stands before it."""
+    return {
+        _key(path.with_name(path.name.removesuffix(end))): path
+        for path in files.below(folder)
+        if path.name.endswith(end) and path.name != end and (end == GT or not path.name.endswith(GT))
     }
+
+
+def _key(stem: Path) -> Path:
+    # macOS takes the accents in names apart.
+    return stem.with_name(unicodedata.normalize("NFC", stem.name))
+
+
+def read(source: Source, end: str) -> list[Item]:
+    """A crop an image, with the one line of its text file.
+
+    Raises:
+        LinetuneError: the text files hold boxes in photos.
+    """
+    labels = _labels(source.path, end)
+    if end == TXT and _are_boxes(list(labels.values())):
+        first = next(iter(labels.values()))
+        what = "the text files beside the images hold boxes, as those of YOLO or ICDAR, and not one text each"
+        raise LinetuneError(what, f"{first}:1", "linetune knows other formats with boxes (--format)")
     images: dict[Path, list[Path]] = {}
     for path in source.scan():
-        whole = path.with_name(path.stem)
-        images.setdefault(whole if whole in labels else _stem(path), []).append(path)
+        whole = _key(path.with_name(path.stem))
+        images.setdefault(whole if whole in labels else _stem(whole), []).append(path)
     found: list[Item] = []
     for stem in sorted({*images, *labels}, key=lambda path: path.as_posix()):
         if stem not in labels:
-            found.append(LinetuneError(f"no {END} beside the image", images[stem][0]))
+            found.append(LinetuneError(f"no {end} beside the image", images[stem][0]))
         elif stem not in images:
             found.append(LinetuneError("no image beside the text", labels[stem]))
         else:
-            found.append(_one(source, labels[stem], images[stem]))
+            found.append(_one(source, labels[stem], images[stem], stem.name))
     return found
 
 
-def _one(source: Source, label: Path, images: list[Path]) -> Item:
-    stem = label.name.removesuffix(END)
-    variants = ([path for path in images if path.stem == stem + variant] for variant in _VARIANTS)
+def _one(source: Source, label: Path, images: list[Path], stem: str) -> Item:
+    variants = ([path for path in images if _key(Path(path.stem)).name == stem + v] for v in _VARIANTS)
     fitting = next(filter(None, variants))
     if len(fitting) > 1:
         return LinetuneError(f"several images: {', '.join(path.name for path in fitting)}", label)
@@ -54,11 +106,12 @@ def _one(source: Source, label: Path, images: list[Path]) -> Item:
     return Found(fitting[0], text, f"{label}:1", stem)
 
 
-def _stem(path: Path) -> Path:
+def _stem(whole: Path) -> Path:
     for variant in _VARIANTS[1:]:
-        if path.stem.endswith(variant):
-            return path.with_name(path.stem.removesuffix(variant))
-    return path.with_name(path.stem)
+        if whole.name.endswith(variant):
+            return whole.with_name(whole.name.removesuffix(variant))
+    return whole
 
 
-FORMAT = Format(find, read, folder=True)
+FORMAT = Format(find, partial(read, end=GT), folder=True)
+PLAIN = Format(find_txt, partial(read, end=TXT), folder=True)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import unquote
 
-from linetune import image
+from linetune import files, image, textfile
 from linetune.data.importers import texts
 from linetune.errors import LinetuneError
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SEPARATORS = re.compile(r"[\\/]+")
+_LOCAL_FILES = re.compile(r".*/data/local-files/?\?d=")
+"""What Label Studio writes before the path of a file that it was not given but shown."""
+_UPLOAD = re.compile(r"(.*/data/upload/.*/)[0-9a-f]{8}-([^/]+)")
+"""Label Studio puts eight digits before the name of a file that was uploaded."""
+_HINTS = 20
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://([^?#]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +69,24 @@ class Source:
     """Regular expression with a group ``text``, for labels in file names."""
     upright: bool = False
     """Boxes start at their own top left, whatever their first corner is."""
+    encoding: str | None = None
+    """The encoding of label files; told from their content by default."""
+    text_column: str | None = None
+    """The column or key of the text, by its name, or by its number from 1."""
+    image_column: str | None = None
+    """The column or key of the image, likewise."""
+    asked: bool = False
+    """The user named the format, so that what only tells formats apart needs no proof."""
+    beside: Sequence[str] = ()
+    """Folders beside the label file in which images are looked for as well."""
     gbk: list[Path] = field(default_factory=list)
     """Files that were read as GBK."""
     notes: list[str] = field(default_factory=list)
     moved: list[tuple[str, Path]] = field(default_factory=list)
     """Images found by the end of their path only: as written, and where."""
+    twins: list[tuple[str, Path]] = field(default_factory=list)
+    """Images found by a name that differs as :func:`files.twin` allows: as written, and where."""
+    _missing: int = 0
     _taken: dict[Path, tuple[str, bool]] = field(default_factory=dict)
 
     @property
@@ -74,15 +95,28 @@ class Source:
         return self.images or (self.path if self.path.is_dir() else self.path.parent)
 
     def read_text(self, path: Path) -> str:
-        """A text file's content, UTF-8 or else GBK, which is noted.
+        """A text file's content; that it was GBK is noted.
 
         Raises:
-            LinetuneError: it cannot be read or is neither.
+            LinetuneError: it cannot be read, or is in no encoding that is certain.
         """
-        content, gbk = texts.decode(path)
-        if gbk:
+        data = textfile.content(path, "file")
+        content, encoding = textfile.decode(data, path, self.encoding)
+        if encoding == "gbk" and self.encoding is None:
             self.gbk.append(path)
-        return content
+        if encoding == self.encoding and textfile.is_utf8(data, encoding):
+            self.notes.append(f"{path}: read as {encoding} as asked, though it could be UTF-8")
+        if joined := content.count("\n\ufeff"):
+            self.notes.append(f"{path}: lines that begin with a byte order mark, which is left out: {joined}")
+        return content.replace("\n\ufeff", "\n")
+
+    def read_rows(self) -> Iterator[tuple[int, str]]:
+        """The label file's numbered lines that are not blank, as :func:`texts.rows` gives them.
+
+        Raises:
+            LinetuneError: as :meth:`read_text`.
+        """
+        return texts.rows(self.read_text(self.path))
 
     def label(self, written: str, text: str, place: str) -> Item:
         """The crop of an image path as a label file has it.
@@ -94,44 +128,102 @@ class Source:
             return LinetuneError("no image path", place)
         path = self.locate(written, place)
         if path is None:
-            return LinetuneError(f"image not found: {written}", place)
+            self._missing += 1
+            # Each looks through a folder, and nobody reads thousands.
+            hint = self.way_to(written) if self._missing <= _HINTS else None
+            return LinetuneError(f"image not found: {written}", place, hint)
         return Found(path, text, place, path.stem)
 
     def locate(self, written: str, place: str) -> Path | None:
         """The file a path means, be it of another system or of a folder that has since moved.
 
-        A path that leads nowhere is looked for by its last components, the longest end first.
+        URLs and Label Studio's paths are understood as well. A path that leads nowhere is looked for by its
+        last components, the longest end first, and then as :func:`files.twin` does.
 
         Raises:
             LinetuneError: two different paths lead to one file that way, so that one label would get
                 the other's image.
         """
+        found = self._find(written)
+        if found is None:
+            return None
+        path, noted = found
+        key = "/".join(_parts(written))
+        other, other_noted = self._taken.setdefault(path, (key, noted is not None))
+        if other != key and (noted is not None or other_noted):
+            what = f"{written} does not exist and ends like {other}: whose image is {path}?"
+            raise LinetuneError(what, place, "pass --images DIR, where the paths start")
+        if noted is not None:
+            noted.append((written, path))
+        return path
+
+    def leads(self, written: object) -> bool:
+        """Whether something is a path that leads to a file."""
+        return isinstance(written, str) and bool(written.strip()) and self._find(written) is not None
+
+    def way_to(self, written: str) -> str | None:
+        """A hint at the file that a path was meant to name which leads nowhere."""
         plain = written.replace("\\", "/")
-        parts = [part for part in _SEPARATORS.split(_DRIVE.sub("", written)) if part not in ("", ".", "..")]
-        exact = [self.root / written, self.root / plain]
-        ends = [self.root.joinpath(*parts[start:]) for start in range(len(parts))]
-        for number, candidate in enumerate((*exact, *ends)):
-            if _is_file(candidate):
-                by_end = number >= len(exact)
-                key = "/".join(parts)
-                other, other_by_end = self._taken.setdefault(candidate, (key, by_end))
-                if other != key and (by_end or other_by_end):
-                    what = f"{written} does not exist and ends like {other}: whose image is {candidate}?"
-                    raise LinetuneError(what, place, "pass --images DIR, where the paths start")
-                if by_end:
-                    self.moved.append((written, candidate))
-                return candidate
-        return None
+        above = self.root.parent
+        likely = [*self._folders, above, *(above / name for name in ("images", "img") if above != self.root)]
+        inside = [folder for folder in dict.fromkeys(likely) if _is_file(folder / plain)]
+        if self.images is None and len(inside) == 1:
+            return f"it is in {inside[0]}, so pass --images {inside[0]}"
+        return files.way_to(self.root / plain)
 
     def scan(self) -> list[Path]:
-        """The images below the folder in a fixed order, hidden ones left out."""
-        found = []
-        for path in self.path.rglob("*"):
-            hidden = any(part.startswith(".") for part in path.relative_to(self.path).parts)
-            own = self.skip is not None and path.resolve().is_relative_to(self.skip)
-            if path.suffix.lower() in image.SUFFIXES and not hidden and not own and path.is_file():
-                found.append(path)
-        return sorted(found, key=lambda path: path.relative_to(self.path).as_posix())
+        """The images below the folder in a fixed order, as :func:`files.below` counts them."""
+        images, _ = image.in_folder(self.path)
+        return [path for path in images if self.skip is None or not path.resolve().is_relative_to(self.skip)]
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        """The folders in the root."""
+        try:
+            inside = sorted(self.root.iterdir())
+        except OSError:
+            return []
+        return [path for path in inside if path.is_dir() and not path.name.startswith(".")]
+
+    def _find(self, written: str) -> tuple[Path, list[tuple[str, Path]] | None] | None:
+        """A file, and the list that notes how it was found where it is not where the path says."""
+        roots = [self.root, *(self.root / name for name in self.beside)]
+        forms = _forms(written)
+        exact = [root / form for root in roots for form in forms]
+        for candidate in exact:
+            if _is_file(candidate):
+                return candidate, None
+        ends = [root.joinpath(*end) for form in forms for end in _ends(form) for root in roots]
+        for candidate in ends:
+            if _is_file(candidate):
+                return candidate, self.moved
+        for candidate in (*exact, *ends):
+            if twin := files.twin(candidate):
+                return twin, self.twins
+        return None
+
+
+def _forms(written: str) -> list[str]:
+    """What a path may mean, as it stands first."""
+    plain = written.replace("\\", "/")
+    forms = [written, plain]
+    if local := _LOCAL_FILES.match(plain):
+        forms.append(unquote(plain[local.end() :]))
+    elif url := _URL.match(plain):
+        forms.append(unquote(url[1]))
+    elif "%" in plain:
+        forms.append(unquote(plain))
+    forms += [upload[1] + upload[2] for form in tuple(forms) if (upload := _UPLOAD.match(form))]
+    return list(dict.fromkeys(forms))
+
+
+def _parts(form: str) -> list[str]:
+    return [part for part in _SEPARATORS.split(_DRIVE.sub("", form)) if part not in ("", ".", "..")]
+
+
+def _ends(form: str) -> list[list[str]]:
+    parts = _parts(form)
+    return [parts[start:] for start in range(len(parts))]
 
 
 @dataclass(frozen=True)
@@ -148,6 +240,8 @@ class Format:
     """Only a folder can be of this format."""
     guess: bool = False
     """There is nothing to know it by but images, so that any other format goes before it."""
+    columns: bool = False
+    """Its entries have columns or keys, of which the user may name those of image and text."""
 
 
 def _is_file(path: Path) -> bool:

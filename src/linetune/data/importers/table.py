@@ -1,79 +1,133 @@
-"""Tables: CSV, semicolons or tabs, columns known by the names in the header."""
+"""Tables with any columns: CSV, semicolons or tabs, with a header or without."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from linetune.data.importers import texts
+from linetune.data.importers import columns, icdar, texts
 from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
+from linetune.image import SUFFIXES
 
-IMAGE = ("image", "path", "file", "filename", "imagepath", "filepath")
-TEXT = ("text", "label", "transcription", "words")
+Row: TypeAlias = "list[str] | LinetuneError"
+_DELIMITERS = ",;\t|"
+_SNIFFED_ROWS = 50
 
 
 def find(path: Path) -> list[Path]:
-    """Tables; in a folder only those with a header that names both columns."""
+    """Tables; in a folder only those with a column of images and another."""
     if path.is_file():
-        return [path] if path.suffix.lower() in texts.TABLES else []
-    return [p for p in texts.files(path, *texts.TABLES) if _has_header(p)]
+        return [path] if path.suffix.lower() in texts.TABLES or _is_plain_table(path) else []
+    tables = [p for p in texts.files(path, *texts.TABLES) if _holds_images(p)]
+    return tables + [p for p in texts.files(path, ".txt") if _is_plain_table(p)]
 
 
-def _has_header(path: Path) -> bool:
-    try:
-        return _columns(texts.decode(path)[0]) is not None
-    except LinetuneError:
+def _holds_images(path: Path) -> bool:
+    """Whether a header names both columns, or a column leads to files."""
+    _, rows = _sniffed(path)
+    if not rows or len(rows[0]) < 2:
         return False
+    names = {columns.plain(name) for name in rows[0]}
+    source = Source(path)
+    named = names & columns.IMAGE and names & columns.TEXT
+    return bool(named) or any(source.leads(cell) for row in rows[:3] for cell in row)
+
+
+def _is_plain_table(path: Path) -> bool:
+    """Whether a text file is a table with a column of images, and not a path and then a text a line."""
+    if path.suffix.lower() != ".txt" or texts.mostly(path, icdar.START):
+        return False
+    delimiter, rows = _sniffed(path)
+    width = len(rows[0]) if rows else 0
+    if width < 2 or any(len(row) != width for row in rows):
+        return False
+    images = [i for i in range(width) if all(_is_image(row[i]) for row in rows[1:] or rows)]
+    return bool(images) and (images[0] > 0 or (delimiter != "\t" and (width > 2 or delimiter in ";|")))
+
+
+def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
+    """The delimiter and the first rows."""
+    content = texts.head(path)
+    # The last line may be cut off.
+    content = content[: content.rfind("\n") + 1] or content
+    delimiter = _delimiter(content, Source(path))
+    rows = islice(_records(content, delimiter, path), _SNIFFED_ROWS)
+    return delimiter, [row for _, row in rows if not isinstance(row, LinetuneError)]
 
 
 def read(source: Source) -> list[Item]:
     """A crop a row.
 
     Raises:
-        LinetuneError: the header lacks a column.
+        LinetuneError: the file is no table, or which columns are image and text is not clear.
     """
     content = source.read_text(source.path)
-    columns = _columns(content)
-    if columns is None:
-        raise LinetuneError(
-            "the header names no image and text columns",
-            f"{source.path}:1",
-            f"images: {', '.join(IMAGE[:4])}; texts: {', '.join(TEXT)}",
-        )
-    delimiter, width, image, text = columns
+    delimiter = _delimiter(content, source)
+    return labels(
+        source, list(_records(content, delimiter, source.path)), f"quote texts that hold {delimiter!r}"
+    )
+
+
+def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[Item]:
+    """A crop a row of a table.
+
+    Args:
+        source: where paths lead, and which columns are asked for.
+        rows: each with its line.
+        hint: the way out where a row has more or fewer fields than the first.
+
+    Raises:
+        LinetuneError: which columns are image and text is not clear.
+    """
+    line, first = next(((line, row) for line, row in rows if not isinstance(row, LinetuneError)), (1, []))
+    place = f"{source.path}:{line}"
+    if len(first) < 2:
+        raise LinetuneError("a table of one column", place, "image and text are two columns")
+    # A header names columns, the first row of a table without one has an image.
+    headed = not any(_is_image(cell) or source.leads(cell) for cell in first)
+    names = [name.strip() for name in first] if headed else [str(i + 1) for i in range(len(first))]
+    body = [(at, row) for at, row in rows if not headed or at != line]
+    if not body:
+        return []
+    whole = [row for _, row in body if not isinstance(row, LinetuneError) and len(row) == len(first)]
+    chosen = columns.choose(source, names, whole, place)
     found: list[Item] = []
-    rows = _records(content, delimiter, source.path)
-    next(rows)
-    for line, row in rows:
-        place = f"{source.path}:{line}"
+    for at, row in body:
+        here = f"{source.path}:{at}"
         if isinstance(row, LinetuneError):
             found.append(row)
-        elif len(row) != width:
-            what = f"{len(row)} fields where the header has {width}"
-            found.append(LinetuneError(what, place, f"quote texts that hold {delimiter!r}"))
+        elif len(row) != len(first):
+            expected = f"the {'header' if headed else 'first row'} has {len(first)}"
+            found.append(LinetuneError(f"{len(row)} fields where {expected}", here, hint))
         elif any(row):
-            found.append(source.label(row[image], row[text], place))
+            found.append(source.label(row[chosen.image], row[chosen.text], here))
     return found
 
 
-def _columns(content: str) -> tuple[str, int, int, int] | None:
-    """Delimiter, number of columns, and which of them are image and text."""
-    for delimiter in ",;\t":
-        _, header = next(_records(content, delimiter, Path()), (1, []))
-        if isinstance(header, LinetuneError):
-            continue
-        names = [name.strip().lower().replace("_", "").replace(" ", "") for name in header]
-        image = next((names.index(name) for name in IMAGE if name in names), None)
-        text = next((names.index(name) for name in TEXT if name in names), None)
-        if image is not None and text is not None:
-            return delimiter, len(names), image, text
-    return None
+def _delimiter(content: str, source: Source) -> str:
+    """What separates the fields: columns that lead to images prove it, else rows of one width."""
+
+    def fitness(delimiter: str) -> tuple[bool, float]:
+        rows = [row for _, row in islice(_records(content, delimiter, Path()), _SNIFFED_ROWS)]
+        good = [row for row in rows if not isinstance(row, LinetuneError)]
+        if not good or len(good[0]) < 2:
+            return False, 0
+        even = sum(len(row) == len(good[0]) for row in good) / len(rows)
+        return any(source.leads(cell) or _is_image(cell) for row in good[:3] for cell in row), even
+
+    return max(_DELIMITERS, key=fitness)
 
 
-def _records(content: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str] | LinetuneError]]:
+def _is_image(cell: Any) -> bool:
+    return str(cell).strip().lower().endswith(tuple(SUFFIXES))
+
+
+def _records(content: str, delimiter: str, path: Path) -> Iterator[tuple[int, Row]]:
     """Rows with the line each begins in; a row may span lines, and a stray quote takes some along."""
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     while True:
@@ -90,4 +144,4 @@ def _records(content: str, delimiter: str, path: Path) -> Iterator[tuple[int, li
             yield start, row
 
 
-FORMAT = Format(find, read)
+FORMAT = Format(find, read, columns=True)

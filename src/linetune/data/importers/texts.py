@@ -5,72 +5,66 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from linetune import textfile
+from linetune import image, textfile
 from linetune.errors import LinetuneError
 
 TABLES = (".csv", ".tsv")
 """How the names of tables end, in lower case."""
+IMAGE_END = rf"\.(?:{'|'.join(suffix[1:] for suffix in sorted(image.SUFFIXES))})"
+"""Expression for how the names of images end, in lower case."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
 _BETWEEN = re.compile(r"[\s,:]*")
 
 
-def decode(path: Path) -> tuple[str, bool]:
-    """A file's content, and whether it was GBK instead of UTF-8.
+def decode(path: Path) -> tuple[str, str]:
+    """A file's content, and the encoding it has, as :func:`textfile.decode` tells.
 
     Raises:
-        LinetuneError: it cannot be read, or is neither; with the first line that is not UTF-8.
+        LinetuneError: it cannot be read, or is in no encoding that is certain.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
-    try:
-        return decode_bytes(data)
-    except UnicodeDecodeError as error:
-        place = f"{path}:{textfile.line_of(error)}"
-        raise LinetuneError("neither UTF-8 nor GBK", place, "save the file as UTF-8") from None
+    return textfile.decode(textfile.content(path, "file"), path)
 
 
-def decode_bytes(data: bytes) -> tuple[str, bool]:
-    """A text, and whether it was GBK instead of UTF-8.
-
-    Raises:
-        UnicodeDecodeError: it is neither; with the place where it is not UTF-8.
-    """
+def head(path: Path) -> str:
+    """The beginning of a file, as far as it is text; empty where it cannot be read."""
     try:
-        return data.decode("utf-8-sig"), False
-    except UnicodeDecodeError:
-        if not textfile.is_gbk(data):
-            raise
-        return data.decode("gbk"), True
+        with path.open("rb") as file:
+            return textfile.lenient(file.read(_SNIFFED_BYTES))
+    except OSError:
+        return ""
+
+
+def first_rows(path: Path) -> list[str]:
+    """A file's first lines that are not blank."""
+    return [row for _, row in islice(rows(head(path)), _SNIFFED_ROWS)]
 
 
 def rows(text: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their ends, blank ones left out."""
+    """Numbered lines without their ends, blank ones left out.
+
+    So are byte order marks at the beginning of lines: they stay where files were joined.
+    """
     # Not splitlines(): that would split a text at U+2028, U+0085 and others.
     for number, row in enumerate(text.split("\n"), 1):
-        if row.strip():
-            yield number, row.removesuffix("\r")
+        if row.strip("\ufeff").strip():
+            yield number, row.removeprefix("\ufeff").removesuffix("\r")
 
 
 def mostly(path: Path, pattern: re.Pattern[str]) -> bool:
     """Whether most of a file's first lines begin as the pattern says."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_SNIFFED_BYTES).decode("utf-8-sig", "replace")
-    except OSError:
-        return False
-    shown = [row for _, row in rows(start)][:_SNIFFED_ROWS]
+    shown = first_rows(path)
     return sum(bool(pattern.match(row)) for row in shown) * 2 > len(shown)
 
 
 def begins(path: Path, pattern: re.Pattern[str]) -> bool:
     """Whether a file's content begins as the pattern says; not where it cannot be read."""
     try:
+        # All of it: a list of thousands of images may stand before what tells.
         return bool(pattern.match(decode(path)[0]))
     except LinetuneError:
         return False

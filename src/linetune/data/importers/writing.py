@@ -98,6 +98,8 @@ def _check_text(text: str, place: str) -> None:
         raise LinetuneError("empty text", place)
     if "\n" in text or "\r" in text:
         raise LinetuneError(f"a line break inside the text {text!r:.60}", place)
+    if "\t" in text:
+        raise LinetuneError(f"a tab inside the text {text!r:.60}", place)
     try:
         text.encode()
     except UnicodeEncodeError:

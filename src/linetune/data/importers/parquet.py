@@ -1,0 +1,166 @@
+"""Parquet and Arrow files of crops, as Hugging Face's data sets have them: an image's content, and a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+from linetune.data.importers import columns, texts
+from linetune.data.importers.source import Format, Found, Item, Source
+from linetune.errors import LinetuneError
+
+_PARQUET, _ARROW = ".parquet", ".arrow"
+_SHARD = re.compile(r"(?P<split>.*?)-?\d+(-of-(?P<count>\d+))?")
+"""``train-00000-of-00002``, or ``0000`` in a folder named for the split."""
+_JUDGED = 2000
+"""Rows by which columns are judged."""
+_AT_ONCE = 64
+"""Rows in memory at a time."""
+
+
+def find(path: Path) -> list[Path]:
+    """Files, and of those that are parts of one data set the first."""
+    if path.is_file():
+        return [path] if path.suffix.lower() in (_PARQUET, _ARROW) else []
+    # datasets keeps what it computed beside what it was given.
+    inside = [file for file in texts.files(path, _PARQUET, _ARROW) if not file.name.startswith("cache-")]
+    return [file for file in inside if _shards(file)[0] == file]
+
+
+def _shards(path: Path) -> list[Path]:
+    """The file itself, or all that are there of the data set that it is a part of."""
+    own = _SHARD.fullmatch(path.stem)
+    if own is None:
+        return [path]
+    beside = [(file, _SHARD.fullmatch(file.stem)) for file in texts.files(path.parent, path.suffix.lower())]
+    key = (own["split"], own["count"])
+    return [file for file, match in beside if match and (match["split"], match["count"]) == key]
+
+
+class _Rows(Sequence[Item]):
+    """Crops read a few at a time: the files may be larger than memory."""
+
+    def __init__(self, source: Source, tables: list[_Table], image: str, text: str) -> None:
+        self._source = source
+        self._tables = tables
+        self._image = image
+        self._text = text
+
+    def __len__(self) -> int:
+        return sum(len(table) for table in self._tables)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        for item in islice(self, index, None):
+            return item
+        raise IndexError(index)
+
+    def __iter__(self) -> Iterator[Item]:
+        for table in self._tables:
+            number = 0
+            try:
+                for number, row in enumerate(table.rows([self._image, self._text]), 1):
+                    yield self._crop(row[self._image], row[self._text], f"{table.path}: row {number}", number)
+            except table.failures as error:
+                yield LinetuneError(f"cannot be read after row {number} ({_line(error)})", table.path)
+
+    def _crop(self, image: Any, text: Any, place: str, number: int) -> Item:
+        if not isinstance(text, str):
+            return LinetuneError(f"no text in {self._text!r}", place)
+        content, path = (image.get("bytes"), image.get("path")) if isinstance(image, dict) else (image, None)
+        if isinstance(content, str):
+            content, path = None, content
+        if content is not None:
+            return Found(content, text, place, Path(path).stem if path else f"row_{number}")
+        return self._source.label(path, text, place) if path else LinetuneError("no image", place)
+
+
+class _Table:
+    """One file, of either kind."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            hint = "pip install 'linetune[parquet]'"
+            raise LinetuneError("reading Parquet needs the package pyarrow", path, hint) from None
+        self.path = path
+        self.failures = (pyarrow.ArrowException, OSError, ValueError)
+        self._pyarrow = pyarrow
+        try:
+            self._parquet = pyarrow.parquet.ParquetFile(path) if path.suffix.lower() == _PARQUET else None
+            self.schema = self._parquet.schema_arrow if self._parquet else self._stream().schema
+            counts = [self._parquet.metadata.num_rows] if self._parquet else map(len, self._stream())
+            self._count = sum(counts)
+        except self.failures as error:
+            kind = "Parquet" if path.suffix.lower() == _PARQUET else "Arrow"
+            raise LinetuneError(f"not a {kind} file ({_line(error)})", path) from None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def rows(self, names: list[str]) -> Iterator[dict[str, Any]]:
+        """The cells of these columns, by their name."""
+        if self._parquet:
+            batches = self._parquet.iter_batches(batch_size=_AT_ONCE, columns=names)
+        else:
+            batches = (batch.select(names) for batch in self._stream())
+        for batch in batches:
+            # Arrow trusts its files: damaged offsets would lead outside the memory.
+            batch.validate(full=True)
+            for start in range(0, len(batch), _AT_ONCE):
+                yield from batch.slice(start, _AT_ONCE).to_pylist()
+
+    def _stream(self) -> Any:
+        return self._pyarrow.ipc.open_stream(self._pyarrow.memory_map(str(self.path)))
+
+
+def read(source: Source) -> Sequence[Item]:
+    """A crop a row, of a file and of the others that are parts of the same data set.
+
+    Raises:
+        LinetuneError: the package pyarrow is missing, a file is damaged, or which columns are image and text
+            is not clear.
+    """
+    paths = _shards(source.path)
+    tables = [_Table(path) for path in paths]
+    if len(paths) > 1:
+        source.notes.append(f"{len(paths)} files that are parts of one data set, from {paths[0].name} on")
+    own = _SHARD.fullmatch(source.path.stem)
+    if own and own["count"] and int(own["count"]) > len(paths):
+        source.notes.append(
+            f"of the {int(own['count'])} files that {source.path.name} is one of, {len(paths)} are there"
+        )
+    schema = tables[0].schema
+    if other := next((table for table in tables if table.schema.names != schema.names), None):
+        raise LinetuneError(f"has other columns than {paths[0].name}", other.path, "import each by itself")
+    types = {name: str(schema.field(name).type) for name in schema.names}
+    images = [name for name, kind in types.items() if "binary" in kind]
+    plain = [name for name in types if name not in images]
+    try:
+        sample = list(islice(tables[0].rows(plain), _JUDGED)) if plain else []
+    except tables[0].failures as error:
+        raise LinetuneError(f"cannot be read ({_line(error)})", tables[0].path) from None
+    cells = [[row.get(name) for name in types] for row in sample]
+    if len(images) > 1 and source.image_column is None:
+        what = f"several columns hold images: {', '.join(images)}"
+        raise LinetuneError(what, source.path, "pass --image-column with one of them")
+    known = list(types).index(images[0]) if images else None
+    chosen = columns.choose(source, list(types), cells, source.path, known)
+    return _Rows(source, tables, list(types)[chosen.image], list(types)[chosen.text])
+
+
+def _line(error: BaseException) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
+
+
+FORMAT = Format(find, read, columns=True)

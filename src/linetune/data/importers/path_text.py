@@ -1,0 +1,71 @@
+"""Label files whose lines are a path, then spaces or a comma, then the text: ``img.png LOT 4711``.
+
+The path ends at an image's suffix, so that paths and texts may both hold spaces. What follows a comma is the
+text only where it is certain that it is no column of a table.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from linetune.data.importers import table, texts
+from linetune.data.importers.source import Format, Item, Source
+from linetune.errors import LinetuneError
+
+_SPLIT = re.compile(rf"{texts.IMAGE_END}(?P<between>\s*,\s*|[ \t]+)(?=\S)", re.IGNORECASE)
+_ROW = re.compile(rf'[^\t]+?{texts.IMAGE_END}( +|\s*,(?!\s*"))\S', re.IGNORECASE)
+_NUMBERS = re.compile(r"-?\d+(?:[ ,]+-?\d+){3,}")
+_OTHERS = (*texts.TABLES, ".json", ".jsonl", ".ndjson")
+
+
+def find(path: Path) -> list[Path]:
+    """Text files of which most lines begin with an image's name, and then spaces or a comma."""
+    candidates = texts.files(path, ".txt") if path.is_dir() else [path]
+    fitting = [p for p in candidates if p.suffix.lower() not in _OTHERS and texts.mostly(p, _ROW)]
+    return [p for p in fitting if not table.FORMAT.find(p)]
+
+
+def read(source: Source) -> list[Item]:
+    """A crop a line.
+
+    Raises:
+        LinetuneError: commas separate more than two columns, or numbers stand beside the images.
+    """
+    rows = list(source.read_rows())
+    split = [(number, row, _parts(source, row)) for number, row in rows]
+    if not source.asked:
+        _check(source, [(number, row, parts) for number, row, parts in split if parts])
+    found: list[Item] = []
+    for number, _, parts in split:
+        place = f"{source.path}:{number}"
+        if parts is None:
+            what = "not an image's path, then spaces or a comma, then a text"
+            found.append(LinetuneError(what, place, "write img.png text"))
+        else:
+            found.append(source.label(parts[0], parts[2], place))
+    return found
+
+
+def _check(source: Source, rows: list[tuple[int, str, tuple[str, str, str]]]) -> None:
+    """Whether what follows the paths is a text and nothing else."""
+    for number, row, (_, between, _) in rows:
+        if "," in between and row.count(",") > 1:
+            what = "several commas, so that the text may be one column of several"
+            hint = (
+                "--format path_text takes all after the first, --format csv --text-column NUMBER one column"
+            )
+            raise LinetuneError(what, f"{source.path}:{number}", hint)
+    numbers = [_NUMBERS.fullmatch(text) for _, _, (_, _, text) in rows]
+    if rows and all(numbers):
+        what = "every line has only whole numbers beside its image, as files of boxes or classes have them"
+        raise LinetuneError(what, f"{source.path}:{rows[0][0]}", "--format path_text takes them as texts")
+
+
+def _parts(source: Source, row: str) -> tuple[str, str, str] | None:
+    """Path, what separates, and text; the path is the first that leads to a file."""
+    parts = [(row[: m.start("between")].strip(), m["between"], row[m.end() :]) for m in _SPLIT.finditer(row)]
+    return next((part for part in parts if source.leads(part[0])), parts[0] if parts else None)
+
+
+FORMAT = Format(find, read)

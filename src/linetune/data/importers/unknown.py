@@ -1,0 +1,74 @@
+"""What files that no format here reads look like, so that a person is told more than their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from linetune import files
+from linetune.data.importers import sidecar, texts
+
+_ARCHIVES = {
+    ".zip": "a ZIP archive", ".tar": "a tar archive", ".tgz": "a tar archive", ".gz": "a gzip archive",
+    ".bz2": "a bzip2 archive", ".xz": "an xz archive", ".7z": "a 7-Zip archive", ".rar": "a RAR archive",
+}  # fmt: skip
+_SHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
+_OTHERS = {
+    ".db": "a database", ".sqlite": "a database", ".sqlite3": "a database", ".npz": "NumPy arrays",
+    ".npy": "NumPy arrays", ".h5": "an HDF5 file", ".hdf5": "an HDF5 file", ".mat": "a MATLAB file",
+    ".pkl": "a Python pickle", ".tfrecord": "TFRecord", ".mdb": "an LMDB store", ".lmdb": "an LMDB store",
+    ".parquet": "Parquet", ".arrow": "Arrow", ".yaml": "YAML", ".yml": "YAML", ".html": "a web page",
+    ".htm": "a web page", ".hocr": "hOCR", ".tab": "a table", ".dat": "data",
+    ".lst": "a list", ".list": "a list",
+}  # fmt: skip
+_TEXT = {".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".box", ".log", ""}
+_NO_LABELS = re.compile(r"(readme|licen[cs]e|copying|notice|changelog|thumbs\.db|makefile)", re.IGNORECASE)
+"""How the names of files begin that hold no labels."""
+_CONTENT = (
+    (re.compile(r"<PcGts\b"), "PAGE XML"),
+    (re.compile(r"<alto\b", re.IGNORECASE), "ALTO XML"),
+    (re.compile(r"class=['\"]ocr_page"), "hOCR"),
+    (re.compile(r"<annotation>.*<(filename|object)>", re.DOTALL), "Pascal VOC"),
+    (re.compile(r"<annotations>.*<image\b", re.DOTALL), "CVAT XML"),
+    (re.compile(r"<tagset>"), "ICDAR's or SVT's XML"),
+    (re.compile(r'^\s*\{.*"_via_', re.DOTALL), "VGG Image Annotator"),
+    (re.compile(r'^\s*\{.*"shapes"\s*:.*"imagePath"|^\s*\{.*"imagePath".*"shapes"', re.DOTALL), "LabelMe"),
+    (re.compile(r'^\s*\{.*"annotations"\s*:.*\{.*"bbox"', re.DOTALL), "COCO"),
+    (re.compile(r'^\s*\[\s*\{.*("original_width"|"completions"|"/data/upload/)', re.DOTALL), "Label Studio"),
+    (re.compile(r'^\s*\{\s*"[^"]+\.\w+"\s*:\s*"'), "docTR's labels: texts by file names"),
+    (re.compile(r'^\s*\{\s*"[^"]+\.\w+"\s*:\s*\{[^}]*"polygons"', re.DOTALL), "docTR's boxes"),
+)
+
+
+def could_hold_labels(path: Path) -> bool:
+    """Whether labels could be in a file, by its name."""
+    known = {*_ARCHIVES, *_SHEETS, *_OTHERS, *_TEXT}
+    return path.suffix.lower() in known and not _NO_LABELS.match(path.name)
+
+
+def looks_like(path: Path) -> str | None:
+    """What a file is; ``None`` where it cannot be told."""
+    suffix = path.suffix.lower()
+    told = _ARCHIVES.get(suffix) or ("a spreadsheet" if suffix in _SHEETS else _OTHERS.get(suffix))
+    if told and suffix not in (".html", ".htm", ".hocr"):
+        return told
+    content = texts.head(path)
+    for pattern, name in _CONTENT:
+        if pattern.search(content):
+            return name
+    first = next((row for _, row in texts.rows(content)), "")
+    return "boxes, as of YOLO or ICDAR" if suffix == ".txt" and sidecar.is_box(first) else None
+
+
+def way_out(path: Path) -> str | None:
+    """What to do with a file before it can be imported."""
+    suffix = path.suffix.lower()
+    if suffix in _ARCHIVES:
+        return "unpack it, and import the folder"
+    return "save it as CSV, and import that" if suffix in _SHEETS else None
+
+
+def beside(folder: Path, skip: Path | None) -> list[Path]:
+    """The files below a folder that could hold labels, without those below ``skip``."""
+    inside = [path for path in files.below(folder) if could_hold_labels(path)]
+    return [path for path in inside if skip is None or not path.resolve().is_relative_to(skip)]

@@ -1,0 +1,519 @@
+"""What an import takes by itself, and what it asks about: formats, columns, encodings, names."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_encodings import GERMAN, KOREAN
+from test_importers import IMAGES, Tree, brought, grow, left_out
+
+from linetune.data.importers.run import Imported, import_crops
+from linetune.errors import LinetuneError
+
+WORDS = ["XE1231", "11F02", "15F07", "LOT 4711"]
+"""The texts of the four images."""
+
+
+def taken(source: Path, tmp_path: Path, **options: Any) -> Imported:
+    return import_crops(source, tmp_path / "to", overwrite=True, **options)
+
+
+def refused(source: Path, tmp_path: Path, **options: Any) -> str:
+    with pytest.raises(LinetuneError) as caught:
+        import_crops(source, tmp_path / "refused", **options)
+    assert not (tmp_path / "refused").exists()
+    message = str(caught.value).replace(f"{source}/", "")
+    assert "\n" not in message
+    return message
+
+
+def table(header: str, row: str, texts: list[str] = WORDS) -> str:
+    """A row an image: its name, its text and its number."""
+    body = "".join(f"{row.format(f'{i}.png', text, i)}\n" for i, text in enumerate(texts))
+    return f"{header}\n{body}" if header else body
+
+
+def lines(**keys: Any) -> list[str]:
+    """JSON lines of the four images; {} in a value becomes the text."""
+    return [
+        json.dumps(
+            {"file_name": f"{i}.png"} | {k: v.format(t) if isinstance(v, str) else v for k, v in keys.items()}
+        )
+        for i, t in enumerate(WORDS)
+    ]
+
+
+def whole(texts: list[str] = WORDS) -> list[tuple[int, str]]:
+    return [(10 * i, text) for i, text in enumerate(texts)]
+
+
+# Names are labels only where nothing else could hold any
+
+PAGE = '<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2013-07-15"></PcGts>'
+YOLO = "0 0.51 0.5 0.2 0.1\n"
+ICDAR = "\ufeff48,9,94,17,88,40,42,33,2P24\r\n"
+UNKNOWN: list[tuple[str, str | bytes, str]] = [
+    ("0.xml", "<nothing/>", "labels could be in 0.xml"),
+    ("notes.txt", "any words\n", "labels could be in notes.txt"),
+    ("0.txt", YOLO, "labels could be in 0.txt, which looks like boxes, as of YOLO or ICDAR"),
+    ("0.txt", YOLO, "labels could be in 0.txt, which looks like boxes, as of YOLO or ICDAR"),
+    ("deep/er/labels.xlsx", b"PK", "labels could be in deep/er/labels.xlsx, which looks like a spreadsheet"),
+    ("all.zip", b"PK", "labels could be in all.zip, which looks like a ZIP archive"),
+    ("labels.db", b"", "labels could be in labels.db, which looks like a database"),
+    ("classes.yaml", "a: b", "labels could be in classes.yaml, which looks like YAML"),
+]
+
+
+@pytest.mark.parametrize(("file", "content", "told"), UNKNOWN, ids=[file for file, _, _ in UNKNOWN])
+def test_names_are_no_labels_beside_files_that_could_hold_them(
+    file: str, content: str | bytes, told: str, tmp_path: Path
+) -> None:
+    source = grow(tmp_path / "photos", IMAGES | {file: content})
+    assert told in refused(source, tmp_path)
+    assert "; --format names takes the names all the same" in refused(source, tmp_path)
+    assert brought(taken(source, tmp_path, form="names")) == whole(["0", "1", "2", "3"])
+    folders = grow(tmp_path / "folders", {"A 1/0.png": 0, "B 2/1.png": 1, f"A 1/{file}": content})
+    assert "the names of folders are not taken for labels" in refused(folders, tmp_path)
+    assert brought(taken(folders, tmp_path, form="folders")) == [(0, "A 1"), (1, "B 2")]
+
+
+def test_names_are_labels_beside_files_that_hold_none(tmp_path: Path) -> None:
+    source = grow(
+        tmp_path / "plates", IMAGES | {"README.txt": "x", "LICENSE": "x", ".hidden.csv": "x", "Thumbs.db": ""}
+    )
+    assert taken(source, tmp_path).format == "names"
+
+
+def test_names_lose_the_accents_that_macos_sets_apart(tmp_path: Path) -> None:
+    apart = unicodedata.normalize("NFD", "Größe")
+    assert brought(taken(grow(tmp_path / "n", {f"{apart}_1.png": 1, "b.png": 2}), tmp_path)) == [
+        (1, "Größe"),
+        (2, "b"),
+    ]
+    assert brought(taken(grow(tmp_path / "f", {f"{apart}/1.png": 1, "b/1.png": 2}), tmp_path)) == [
+        (1, "Größe"),
+        (2, "b"),
+    ]
+
+
+# Sources in subfolders
+
+SPLITS: list[Tree] = [
+    {"train/metadata.jsonl": lines(text="{}"), "test/metadata.jsonl": lines(text="{}")},
+    {
+        "training/labels.csv": table("filename,words", "{},{}"),
+        "validating/labels.csv": table("filename,words", "{},{}"),
+    },
+    {"batch_a/labels.txt": table("", "{}\t{}"), "batch_b/labels.txt": table("", "{}\t{}")},
+    {"train/gt.txt": table("", '{}, "{}"'), "val/gt.txt": table("", '{}, "{}"')},
+]
+
+
+@pytest.mark.parametrize("tree", SPLITS)
+def test_several_sources_in_subfolders_are_listed(tree: Tree, tmp_path: Path) -> None:
+    files = list(tree)
+    images = {f"{Path(file).parent}/{name}": shade for file in files for name, shade in IMAGES.items()}
+    source = grow(tmp_path / "source", tree | images)
+    told = refused(source, tmp_path)
+    assert "several sources in its subfolders: " in told
+    assert all(file in told for file in files)
+    assert told.endswith("; import each by itself")
+    (source / files[1]).unlink()
+    # What lies in the folder of a source is part of it.
+    grow(source, {f"{Path(files[0]).parent}/part/{Path(files[0]).name}": (source / files[0]).read_text()})
+    result = taken(source, tmp_path)
+    assert brought(result) == whole()
+    assert f"the source is {source / files[0]}, the only one in the subfolders" in result.notes
+
+
+# Which column is the text
+
+CLEAR: list[tuple[str, str, str]] = [
+    ("a.csv", table("image_path,plate_text,plate_region", "{},{},Spain"), ""),
+    ("a.csv", table("filename,label,transcription", "{},plate,{}"), "'label' is the same in every row"),
+    ("a.csv", table("image,id,label,transcription", '{0},{2},"[{{""x"": 0}}]",{1}'), "'label' holds JSON"),
+    ("a.csv", table("path,text,label", "{},{},"), "'label' is empty"),
+    ("a.csv", table(",image,path,text", "{2},{2},{0},{1}"), ""),
+    ("a.csv", table("FILENAME,IDENTITY", "{},{}"), "the texts are those of the column 'IDENTITY'"),
+    ("a.csv", table("Image ID;Plate Text", "{};{}"), ""),
+    ("a.csv", table("file_name,text,text_length", "{},{},{}"), "the texts are those of the column 'text'"),
+    ("a.csv", table("", "{},{}"), "the texts are those of the column '2'"),
+    ("a.csv", table("", "{1}|{0}"), "the texts are those of the column '1'"),
+    ("a.tsv", table("", "{}\tLatin\t{}"), "'2' is the same in every row"),
+    ("gt.txt", table("", "{},Latin,{}"), "'2' is the same in every row"),
+    ("a.txt", table("", "{}\t\t{}"), "'2' is empty"),
+    ("a.txt", table("", "{}\t{}\tlatin"), "'3' is the same in every row"),
+    ("a.jsonl", "\n".join(lines(label="{}")), ""),
+    ("a.jsonl", "\n".join(lines(transcription="{}", label=3)), "'label' holds numbers, perhaps of classes"),
+    ("a.jsonl", "\n".join(lines(ground_truth="{}")), ""),
+    ("a.jsonl", "\n".join(lines(prefix="read", suffix="{}")), ""),
+    ("a.ndjson", "\n".join(lines(caption="{}", objects=[1])), ""),
+]
+
+
+@pytest.mark.parametrize(("file", "content", "note"), CLEAR)
+def test_a_column_that_is_clearly_the_text_is_taken(
+    file: str, content: str, note: str, tmp_path: Path
+) -> None:
+    source = grow(tmp_path / "source", IMAGES | {file: content})
+    result = taken(source, tmp_path)
+    assert brought(result) == whole()
+    assert result.refused == []
+    assert note in " ".join(result.notes)
+    assert bool(note) == bool(result.notes)
+    assert brought(taken(source / file, tmp_path)) == whole()
+
+
+UNCLEAR: list[tuple[str, str, str, str]] = [
+    ("a.csv", table("image,plate,region", "{},{},R{}"), "'plate' ('XE1231'), 'region' ('R0')", "plate"),
+    (
+        "a.csv",
+        table("image,label,ocr text", "{0},L{2},{1}"),
+        "'label' ('L0'), 'ocr text' ('XE1231')",
+        "OCR_Text",
+    ),
+    ("a.csv", table("image,label,plate", "{},car,{}"), "'label' ('car'), 'plate' ('XE1231')", "plate"),
+    ("a.csv", table("", "{0},S{2},{1}"), "'2' ('S0'), '3' ('XE1231')", "3"),
+    ("gt.txt", table("", "{0},S{2},{1}"), "'2' ('S0'), '3' ('XE1231')", "3"),
+    ("a.txt", table("", "{}\t{}\tS{}"), "'2' ('XE1231'), '3' ('S0')", "2"),
+    (
+        "a.jsonl",
+        "\n".join(lines(words="{}", caption="a {}")),
+        "'words' ('XE1231'), 'caption' ('a XE1231')",
+        "words",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "content", "told", "column"), UNCLEAR)
+def test_several_columns_that_could_be_the_text_are_asked_about(
+    file: str, content: str, told: str, column: str, tmp_path: Path
+) -> None:
+    source = grow(tmp_path / "source", IMAGES | {file: content}) / file
+    message = refused(source, tmp_path)
+    assert f"which column is the text is not certain: {told}" in message
+    assert message.endswith("pass --text-column with the one of the texts")
+    assert brought(taken(source, tmp_path, text_column=column)) == whole()
+    assert "--text-column: no column 'none'; known: " in refused(source, tmp_path, text_column="none")
+
+
+def test_a_class_column_is_not_taken_for_the_text(tmp_path: Path) -> None:
+    rows = "".join(f"{i % 4}.png,{'car' if i % 2 else 'bus'},AB {i}\n" for i in range(8))
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": f"image,label,number\n{rows}"})
+    assert "which column is the text is not certain" in refused(source, tmp_path)
+    assert taken(source, tmp_path, text_column="number").count == 8
+
+
+def test_json_is_no_text(tmp_path: Path) -> None:
+    donut = json.dumps({"gt_parse": {"total": "1"}})
+    tree = IMAGES | {
+        "metadata.jsonl": [json.dumps({"file_name": f"{i}.png", "ground_truth": donut}) for i in range(4)]
+    }
+    told = refused(grow(tmp_path / "source", tree), tmp_path)
+    assert "no column of texts: 'ground_truth'" in told
+    assert "holds JSON of whole documents, as for Donut" in told
+
+
+def test_the_column_of_images_is_the_one_that_leads_to_them(tmp_path: Path) -> None:
+    both = IMAGES | {f"masks/m{i}.png": 99 for i in range(4)}
+    source = grow(tmp_path / "a", both | {"a.csv": table("picture,mask,text", "{0},masks/m{2}.png,{1}")})
+    assert "several columns lead to files: 'picture' ('0.png'), 'mask'" in refused(source, tmp_path)
+    assert brought(taken(source, tmp_path, image_column="picture")) == whole()
+    source = grow(tmp_path / "b", both | {"a.csv": table("image,mask,text", "{0},masks/m{2}.png,{1}")})
+    result = taken(source, tmp_path)
+    assert brought(result) == whole()
+    assert "the images are those of the column 'image'" in result.notes[0]
+    for option in ("text_column", "image_column"):
+        message = refused(grow(tmp_path / "c", {"0.gt.txt": "A", "0.png": 1}), tmp_path, **{option: "a"})
+        assert f"--{option.replace('_', '-')}: gt_txt has no columns" in message
+
+
+def test_boxes_and_names_of_files_in_a_table(tmp_path: Path) -> None:
+    boxes = "".join(f"{i}.png,20,8,plate,{i},2,3,4\n" for i in range(4))
+    header = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    assert "which column is the text is not certain" in refused(
+        grow(tmp_path / "a", IMAGES | {"a.csv": header + boxes}), tmp_path
+    )
+    source = grow(tmp_path / "b", IMAGES | {"a.csv": "image,text\n0.png,1.png\n1.png,2.png\n"})
+    assert brought(taken(source, tmp_path)) == [(0, "1.png"), (10, "2.png")]
+
+
+# Path and text on one line
+
+SPLIT: list[tuple[str, list[tuple[int, str]]]] = [
+    (table("", "{}    {}"), whole()),
+    (table("", "{},{}"), whole()),
+    (table("", "./{} , {}"), whole()),
+    ("sub dir/my 1.png A 1\n0.png B,C\n", [(7, "A 1"), (0, "B,C")]),
+    ("odd.png x/1.png A\n0.png 1.png B\n", [(8, "A"), (0, "1.png B")]),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), SPLIT)
+def test_path_and_text_with_spaces_or_a_comma(
+    content: str, expected: list[tuple[int, str]], tmp_path: Path
+) -> None:
+    odd = {"sub dir/my 1.png": 7, "odd.png x/1.png": 8}
+    source = grow(tmp_path / "source", IMAGES | odd | {"labels.txt": content})
+    result = taken(source, tmp_path)
+    assert (result.format, brought(result)) == ("path_text", expected)
+
+
+def test_more_commas_and_numbers_are_no_text_unless_asked_for(tmp_path: Path) -> None:
+    source = grow(tmp_path / "a", IMAGES | {"labels.txt": "0.png,A\n1.png,B,C\n2.png,D,E,F\n"})
+    assert (
+        "labels.txt:2: several commas, so that the text may be one column of several; --format path_text"
+        in refused(source, tmp_path)
+    )
+    assert brought(taken(source, tmp_path, form="path_text")) == [(0, "A"), (10, "B,C"), (20, "D,E,F")]
+    source = grow(tmp_path / "b", IMAGES | {"labels.txt": "0.png 89 201 241 178\n1.png 48,9,94,17,0\n"})
+    assert "labels.txt:1: every line has only whole numbers beside its image" in refused(source, tmp_path)
+    assert taken(source, tmp_path, form="path_text").count == 2
+
+
+# Label files that other programs, or people, have been at
+
+TIDIED: list[tuple[str, str]] = [
+    (table("", '"{}"\t"{}"'), "the quotes around every path and every text"),
+    (table("", "{} \t {}"), "the spaces around every tab"),
+    (table("filename\ttext", "{}\t{}"), "is a header and no label"),
+    (
+        "\ufeff" + table("", "{}\t{}", WORDS[:2]) + "\ufeff2.png\t15F07\n3.png\tLOT 4711\n",
+        "begin with a byte order mark",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "note"), TIDIED)
+def test_what_is_plainly_not_part_of_a_label_is_left_out_and_told(
+    content: str, note: str, tmp_path: Path
+) -> None:
+    result = taken(grow(tmp_path / "source", IMAGES | {"labels.txt": content}), tmp_path)
+    assert brought(result) == whole()
+    assert note in result.notes[0]
+
+
+def test_quotes_that_a_table_doubles_are_one_each(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.txt": '0.png,"A, B"\n1.png,"5"" pipe"\n'})
+    result = taken(source, tmp_path)
+    assert brought(result) == [(0, "A, B"), (10, '5" pipe')]
+    assert "quotes are doubled" in result.notes[0]
+    grow(source, {"a.txt": '0.png, "A"\n1.png, """B"""\n'.replace('"""B"""', r'"\"\"B"')})
+    assert brought(taken(source, tmp_path)) == [(0, "A"), (10, '""B')]
+
+
+def test_quotes_and_spaces_of_some_lines_are_part_of_them(tmp_path: Path) -> None:
+    source = grow(
+        tmp_path / "source", IMAGES | {"labels.txt": '0.png\t"A"\n1.png\t B\n2.png\tC\tD\n3.png\tE\t\n'}
+    )
+    result = taken(source, tmp_path)
+    assert brought(result) == [(0, '"A"'), (10, " B")]
+    assert left_out(result, source) == ["labels.txt:3: a second tab", "labels.txt:4: a second tab"]
+
+
+# A text file beside each image
+
+
+def test_a_txt_beside_each_image(tmp_path: Path) -> None:
+    apart = unicodedata.normalize("NFD", "é")
+    tree: Tree = {f"{i}.txt": f"{text}\n" for i, text in enumerate(WORDS)}
+    tree |= {"sub/é.txt": "in\n", f"sub/{apart}.png": 5, "two.png": 6, "two.txt": "a\nb\n", "lone.png": 7}
+    source = grow(tmp_path / "source", IMAGES | tree)
+    result = taken(source, tmp_path)
+    assert (result.format, brought(result)) == ("txt", [*whole(), (5, "in")])
+    assert left_out(result, source) == [
+        "lone.png: no .txt beside the image",
+        "two.txt:2: more than one line of text",
+    ]
+    for box in (YOLO, ICDAR, '38 43 920 215 "Tiredness"\n'):
+        grow(source, {name: box for name in tree if name.endswith(".txt")})
+        assert ("looks like boxes, as of YOLO" if box is YOLO else "lies outside the photo") in refused(
+            source, tmp_path
+        )
+        assert "hold boxes, as those of YOLO or ICDAR" in refused(source, tmp_path, form="txt")
+
+
+# Links
+
+
+def test_every_importer_follows_links_and_leaves_hidden_files_out(tmp_path: Path) -> None:
+    store = grow(
+        tmp_path / "store", {"m.png": 5, "m.gt.txt": "M", "m.txt": "M", ".h.png": 6, ".h.gt.txt": "H"}
+    )
+    for name, label in (("gt", ".gt.txt"), ("txt", ".txt")):
+        source = grow(tmp_path / name, {"l.png": 4, f"l{label}": "L"})
+        linked = grow(tmp_path / f"{name} store", {"m.png": 5, f"m{label}": "M", "._m.png": 6})
+        (source / "linked").symlink_to(linked)
+        assert sorted(brought(taken(source, tmp_path))) == [(4, "L"), (5, "M")]
+    (grow(tmp_path / "folders", {"A 1/1.png": 1}) / "B 2").symlink_to(store)
+    assert brought(taken(tmp_path / "folders", tmp_path, form="folders")) == [(1, "A 1"), (5, "B 2")]
+    (grow(tmp_path / "names", {"A 1.png": 1}) / "more").symlink_to(store)
+    assert brought(taken(tmp_path / "names", tmp_path, form="names")) == [(1, "A 1"), (5, "m")]
+
+
+# Paths and names
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "/data/upload/3/c 0 ä.png",
+        "/data/upload/3/8a7b6c5d-c 0 ä.png",
+        "/data/local-files/?d=images/c%200%20%C3%A4.png",
+        "http://localhost:8080/data/local-files/?d=images/c%200%20%C3%A4.png",
+        "file:///images/c%200%20%C3%A4.png",
+        "https://host.example/bucket/images/c%200%20%C3%A4.png?X-Amz-Signature=1#a",
+        "s3://bucket/images/c 0 ä.png",
+        "images/c%200%20%C3%A4.png",
+        "images/C 0 Ä.PNG",
+        " images/c 0 ä.png ",
+        unicodedata.normalize("NFD", "images/c 0 ä.png"),
+    ],
+)
+def test_paths_of_label_studio_urls_and_twins_lead_to_their_image(written: str, tmp_path: Path) -> None:
+    inside = "images/c 0 ä.png" if "upload" not in written else "c 0 ä.png"
+    source = grow(
+        tmp_path / "source", {inside: 7, "0.png": 0, "a.csv": f'image,text\n"{written}",A\n0.png,B\n'}
+    )
+    result = taken(source, tmp_path)
+    assert brought(result) == [(7, "A"), (0, "B")]
+
+
+def test_a_twin_is_told_and_never_another_labels_image(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", {"a.png": 1, "b.png": 2, "labels.txt": "A.png\tA\nb.png\tB\n"})
+    result = taken(source, tmp_path)
+    assert brought(result) == [(1, "A"), (2, "B")]
+    assert result.notes == [
+        "images found by a name that differs in Unicode form, capitals, spaces or quotes: 1, "
+        f"such as '{source}/a.png' for 'A.png'"
+    ]
+    grow(source, {"labels.txt": "a.png\tA\nA.png\tB\n"})
+    assert "labels.txt:2: A.png does not exist and ends like a.png" in refused(source, tmp_path)
+
+
+def test_where_the_images_are_is_suggested(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", {"images/0.png": 0, "labels.txt": "0.png\tA\n"})
+    assert refused(source, tmp_path).endswith(
+        "image not found: 0.png; it is in images, so pass --images images"
+    )
+    assert brought(taken(source, tmp_path, images=source / "images")) == [(0, "A")]
+    source = grow(tmp_path / "other", {"0.png": 0, "ann/labels.txt": "0.png\tA\n"})
+    assert f"so pass --images {source}" in refused(source / "ann", tmp_path)
+
+
+def test_cvats_gt_txt_finds_its_crops_in_images(tmp_path: Path) -> None:
+    tree: Tree = {f"train/images/{name}": shade for name, shade in IMAGES.items()}
+    source = grow(tmp_path / "source", tree | {"train/gt.txt": table("", '{}, "{}"')})
+    for place in (source, source / "train", source / "train" / "gt.txt"):
+        assert brought(taken(place, tmp_path)) == whole()
+
+
+# Encodings
+
+
+def test_an_encoding_that_is_not_certain_is_asked_about(tmp_path: Path) -> None:
+    korean = "".join(f"{i}.png\t{text}\n" for i, text in enumerate(KOREAN[:4])).encode("cp949")
+    source = grow(tmp_path / "a", IMAGES | {"labels.txt": korean})
+    told = refused(source, tmp_path)
+    assert "labels.txt:1: not UTF-8; it reads" in told
+    assert "'서울12가3456' as cp949" in told
+    assert "; pass --encoding" in told
+    assert brought(taken(source, tmp_path, encoding="cp949")) == whole(KOREAN[:4])
+    german = (
+        "filename;text\r\n" + "".join(f"{i}.png;{text}\r\n" for i, text in enumerate(GERMAN[:4]))
+    ).encode("cp1252")
+    source = grow(tmp_path / "b", IMAGES | {"labels.csv": german})
+    assert "labels.csv:2: not UTF-8; it reads 'Größe 12' as cp1252; pass --encoding cp1252" in refused(
+        source, tmp_path
+    )
+    assert brought(taken(source, tmp_path, encoding="cp1252")) == whole(GERMAN[:4])
+    assert "labels.csv:2: not utf-8; another --encoding may be right" in refused(
+        source, tmp_path, encoding="utf-8"
+    )
+    both = grow(tmp_path / "c", IMAGES | {"labels.txt": "0.png\tü\n"})
+    assert "read as gbk as asked, though it could be UTF-8" in taken(both, tmp_path, encoding="gbk").notes[0]
+    assert "--encoding: no encoding 'cp125'; did you mean" in refused(source, tmp_path, encoding="cp125")
+
+
+def test_utf_16_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    content = table("image\ttext", "{}\t{}").encode("utf-16")
+    assert brought(taken(grow(tmp_path / "a", IMAGES | {"a.csv": content}), tmp_path)) == whole()
+    plain = table("", "{}\t{}").encode("utf-16")
+    assert brought(taken(grow(tmp_path / "b", IMAGES | {"a.txt": plain}), tmp_path)) == whole()
+
+
+def test_an_lmdb_stores_labels_are_judged_together(tmp_path: Path) -> None:
+    lmdb = pytest.importorskip("lmdb")
+    crop = (grow(tmp_path / "images", IMAGES) / "0.png").read_bytes()
+    for name, texts in (("gbk", ["生产日期", "有效期至", "京A"]), ("cp949", KOREAN)):
+        with lmdb.open(str(tmp_path / name), map_size=1 << 20) as store, store.begin(write=True) as view:
+            for number, text in enumerate(texts, 1):
+                view.put(f"label-{number:09}".encode(), text.encode(name))
+                view.put(f"image-{number:09}".encode(), crop)
+            view.put(b"num-samples", str(len(texts)).encode())
+    result = taken(tmp_path / "gbk", tmp_path)
+    assert [text for _, text in brought(result)] == ["生产日期", "有效期至", "京A"]
+    assert "read as GBK" in result.notes[0]
+    assert "'서울12가3456' as cp949" in refused(tmp_path / "cp949", tmp_path)
+    assert [text for _, text in brought(taken(tmp_path / "cp949", tmp_path, encoding="cp949"))] == KOREAN
+
+
+# Parquet
+
+
+def parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = pyarrow.Table.from_pylist(rows)
+    if path.suffix == ".parquet":
+        pq.write_table(made, path, row_group_size=3)
+        return
+    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, made.schema) as writer:
+        writer.write_table(made, max_chunksize=3)
+
+
+def hugging_face(folder: Path, **keys: Any) -> list[dict[str, Any]]:
+    content = [(grow(folder, IMAGES) / f"{i}.png").read_bytes() for i in range(4)]
+    return [
+        {"image": {"bytes": content[i], "path": f"crop {i}.png"}, "text": text, "label": i % 2} | keys
+        for i, text in enumerate(WORDS)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_parquet_and_arrow_in_parts(suffix: str, tmp_path: Path) -> None:
+    rows = hugging_face(tmp_path / "images")
+    first, second = (tmp_path / "data" / f"train-0000{i}-of-00002{suffix}" for i in range(2))
+    parquet(first, rows)
+    parquet(second, rows[::-1])
+    result = taken(tmp_path / "data", tmp_path)
+    assert brought(result) == whole() + whole()[::-1]
+    assert result.format == "parquet"
+    assert (tmp_path / "to" / "images" / "crop_0.png").exists()
+    second.unlink()
+    assert "of the 2 files that train-00000-of-00002" in " ".join(taken(tmp_path / "data", tmp_path).notes)
+    parquet(tmp_path / "data" / f"test-00000-of-00001{suffix}", rows)
+    assert "several sources in one: parquet (test-00000" in refused(tmp_path / "data", tmp_path)
+
+
+def test_parquets_columns_are_chosen_as_tables_are(tmp_path: Path) -> None:
+    rows = hugging_face(tmp_path / "images")
+    path = tmp_path / "a.parquet"
+    parquet(path, [{key: row[key] for key in ("image", "label")} for row in rows])
+    assert "no column of texts: 'label' ('0') holds numbers, perhaps of classes" in refused(path, tmp_path)
+    parquet(path, [row | {"caption": f"a {row['text']}"} for row in rows])
+    assert "which column is the text is not certain" in refused(path, tmp_path)
+    assert brought(taken(path, tmp_path, text_column="text")) == whole()
+    parquet(path, [*rows[:3], rows[3] | {"text": None}, rows[3] | {"image": {"bytes": None, "path": None}}])
+    result = taken(path, tmp_path)
+    assert brought(result) == whole()[:3]
+    assert left_out(result, tmp_path) == ["a.parquet: row 4: no text in 'text'", "a.parquet: row 5: no image"]
+    data = path.read_bytes()
+    path.write_bytes(data[:-4])
+    assert "a.parquet: not a Parquet file (" in refused(path, tmp_path)
