@@ -10,7 +10,7 @@ from typing import Any
 
 from linetune.data.importers import boxes, markup
 from linetune.data.importers.boxes import Photos, Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.source import Box, Item
 from linetune.errors import LinetuneError
 
 _PIXEL = "pixel"
@@ -18,23 +18,6 @@ _PIXEL = "pixel"
 
 def _is_alto(path: Path) -> bool:
     return [name.lower() for name in markup.opening(path)[:1]] == ["alto"]
-
-
-def find(path: Path) -> list[Path]:
-    """An ALTO file, or a folder with such files in it or in its subfolders."""
-    return boxes.find_pages(path, ".xml", _is_alto)
-
-
-def read(source: Source) -> list[Item]:
-    """A crop a text line."""
-    photos = Photos(source)
-    found: list[Item] = []
-    for path in boxes.pages(source, ".xml", _is_alto):
-        try:
-            found += _page(path, photos)
-        except LinetuneError as error:
-            found.append(error)
-    return found
 
 
 def _page(path: Path, photos: Photos) -> list[Item]:
@@ -99,4 +82,5 @@ def _text(line: Any) -> str:
     return "".join(parts)
 
 
-FORMAT = Format(find, read)
+FORMAT = boxes.page_format(".xml", _is_alto, _page)
+"""A crop a text line."""

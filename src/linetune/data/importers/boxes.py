@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from linetune import files, image
-from linetune.data.importers.source import Box, Found, Item, Source
+from linetune.data.importers.source import Box, Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
 NO_TEXT = {
@@ -251,6 +251,30 @@ def find_pages(path: Path, suffix: str, fits: Callable[[Path], bool]) -> list[Pa
         return [path] if path.suffix.lower() == suffix and fits(path) else []
     inside = (p for p in files.below(path) if p.suffix.lower() == suffix)
     return [path] if any(map(fits, inside)) else []
+
+
+def page_format(
+    suffix: str, fits: Callable[[Path], bool], read_page: Callable[[Path, Photos], list[Item]]
+) -> Format:
+    """A format with one file a page: itself a source, or a folder with such files in it or in its subfolders.
+
+    Args:
+        suffix: of the files.
+        fits: whether such a file is of the format.
+        read_page: the crops of one; what it raises is told, and the other pages are read.
+    """
+
+    def read(source: Source) -> list[Item]:
+        photos = Photos(source)
+        found: list[Item] = []
+        for path in pages(source, suffix, fits):
+            try:
+                found += read_page(path, photos)
+            except LinetuneError as error:
+                found.append(error)
+        return found
+
+    return Format(lambda path: find_pages(path, suffix, fits), read)
 
 
 def _is_file(path: Path) -> bool:

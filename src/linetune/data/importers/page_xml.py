@@ -10,29 +10,12 @@ from typing import Any
 
 from linetune.data.importers import boxes, markup
 from linetune.data.importers.boxes import Photos, Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.source import Box, Item
 from linetune.errors import LinetuneError
 
 
 def _is_page(path: Path) -> bool:
     return markup.opening(path)[:1] == ["PcGts"]
-
-
-def find(path: Path) -> list[Path]:
-    """A PAGE file, or a folder with such files in it or in its subfolders."""
-    return boxes.find_pages(path, ".xml", _is_page)
-
-
-def read(source: Source) -> list[Item]:
-    """A crop a text line."""
-    photos = Photos(source)
-    found: list[Item] = []
-    for path in boxes.pages(source, ".xml", _is_page):
-        try:
-            found += _page(path, photos)
-        except LinetuneError as error:
-            found.append(error)
-    return found
 
 
 def _page(path: Path, photos: Photos) -> list[Item]:
@@ -84,4 +67,5 @@ def _text(line: Any) -> str:
     return markup.text(first.find("{*}Unicode"))
 
 
-FORMAT = Format(find, read)
+FORMAT = boxes.page_format(".xml", _is_page, _page)
+"""A crop a text line."""
