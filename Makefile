@@ -47,6 +47,8 @@ $(VENV)/dev: $(VENV)/torch pyproject.toml
 
 .interop/rapidocr/ready: PACKAGES = '.[official]' font-roboto
 .interop/paddleocr/ready: PACKAGES = '.[official,paddle]' paddleocr paddlepaddle==3.3.1
+# Where static ONNX files are tried (benchmarks/fixed_shape.py).
+.interop/opencv4/ready: PACKAGES = '.[official]' opencv-python-headless==4.10.0.84
 .interop/transformers/ready: PACKAGES = '.[official,hf]'
 # torch by name once more, or torchvision replaces it by the build with the GPU libraries.
 .interop/%/ready: Makefile pyproject.toml
