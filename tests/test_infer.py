@@ -210,11 +210,18 @@ def test_rule_leaves_out_what_is_rare(cli: Cli, tmp_path: Path) -> None:
     assert f"{train}:61: " not in told
 
 
+class Screen(io.BytesIO):
+    """A terminal's end of standard output."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_rule_is_told_on_every_console(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plates = [f"{'京沪'[i % 2]}A{i * 7919 % 100000:05}" for i in range(40)]
     train = write_texts(tmp_path / "train.txt", [*plates, "😀"])
     assert "rule: '[京沪]A[0-9]{5}'\n" in cli("rule", train).out
-    with io.TextIOWrapper(io.BytesIO(), "ascii") as out:
+    with io.TextIOWrapper(Screen(), "ascii") as out:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "argv", ["linetune", "rule", str(train)])
         with pytest.raises(SystemExit):

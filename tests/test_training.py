@@ -199,7 +199,9 @@ def test_validation_tells_how_probable_the_labels_are(
     beyond = replace(data.lines[0], text="Ω")
     val = replace(data, lines=[beyond, *data.lines[1:]])
     found = validate(net, replace(setting, val=val))
-    assert found == validate(net, replace(setting, val=val), HeldOutFeatures(net, val.crops, False))
+    by_features = validate(net, replace(setting, val=val), HeldOutFeatures(net, val.crops, False))
+    assert found[0] == by_features[0]
+    assert found[1] == pytest.approx(by_features[1], abs=1e-5)  # one thread rounds otherwise than two
     label_probability = found[1]
     expected = [0.0]
     for crop, label in zip(data.crops[1:], data.labels[1:], strict=True):
