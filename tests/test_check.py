@@ -360,6 +360,16 @@ def html_entity(project: Project) -> None:
 
 
 @fault
+def zeros_guarded_by_a_spreadsheet(project: Project) -> None:
+    unusual(project, '="0012"', "escaped")
+
+
+@fault
+def bytes_shown_by_python(project: Project) -> None:
+    unusual(project, "b'AB12'", "escaped")
+
+
+@fault
 def two_lines_in_one_crop(project: Project) -> None:
     two = np.vstack([draw("AB 1234", 51), draw("CD 5678", 51)[:, : draw("AB 1234", 51).shape[1]]])
     project.charset = None
@@ -517,16 +527,21 @@ def test_a_text_that_the_rule_allows_is_meant(project: Project) -> None:
     assert source not in {finding.source for finding in checked.findings if finding.kind == "missing-value"}
 
 
-def test_quotes_around_every_label_are_told_once(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("kind", "labels", "other"),
+    [("quoted", ('"AB 1234"', '"AB"', '"CD"'), "AB 1235"), ("decimals", ("12.0", "3.0", "-4711.0"), "5.5")],
+)
+def test_what_a_program_left_around_every_label_is_told_once(
+    kind: str, labels: tuple[str, ...], other: str, project: Project
+) -> None:
     project.rows = {"train": [], "val": []}
-    first = project.label('"AB 1234"')
-    for text in ('"AB"', '"CD"'):
+    first = project.label(labels[0])
+    for text in labels[1:]:
         project.label(text, split="val")
     project.charset = None
-    told = [finding.source for finding in project.check().findings if finding.kind == "quoted"]
-    assert told == [first]
-    project.label("AB 1235", split="val")
-    assert "quoted" not in {finding.kind for finding in project.check().findings}
+    assert [finding.source for finding in project.check().findings if finding.kind == kind] == [first]
+    project.label(other, split="val")
+    assert kind not in {finding.kind for finding in project.check().findings}
 
 
 def test_one_label_for_all_training_lines_is_told(project: Project) -> None:
@@ -602,7 +617,7 @@ def test_every_kind_is_planted(project: Project) -> None:
     for plant in FAULTS.values():
         plant(project)
     # Of all labels together, each with a test of its own.
-    assert {kind for kind, _ in project.expected} == set(KINDS) - {"quoted", "constant-label"}
+    assert {kind for kind, _ in project.expected} == set(KINDS) - {"quoted", "decimals", "constant-label"}
 
 
 def test_what_is_refused_before_training(project: Project) -> None:

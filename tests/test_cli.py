@@ -562,6 +562,10 @@ def test_what_can_be_read_is_printed_beside_what_cannot(
     assert f"left out what is no image by its name: 1 file, such as {folder / 'notes.txt'}" in done.err
     as_json = json.loads(cli("predict", small, folder, "--json").out)
     assert [each.get("error") for each in as_json] == [None, "image file is empty", None]
+    (tmp_path / "nothing").mkdir()
+    done = cli("predict", small, folder / "b.png", tmp_path / "nothing", "x" * 5000)
+    assert (done.code, len(done.out.splitlines())) == (1, 1)
+    assert f"error: {tmp_path / 'nothing'}: no images in this folder" in done.errors[0]
     (folder / "sub" / "a.PNG").unlink()
     (folder / "b.png").write_bytes(b"x")
     refused = cli("predict", small, folder)
@@ -762,6 +766,14 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         assert expected in done.errors[0]
         assert done.out == ""
         assert "Traceback" not in done.err
+
+
+def test_a_path_that_no_system_takes_is_one_line(cli: Cli, tmp_path: Path, labels: Path) -> None:
+    long = tmp_path / ("x" * 300)
+    for arguments in (("import", long, "--to", tmp_path / "to"), ("check", labels, "--fix", long / "y")):
+        done = cli(*arguments)
+        assert (done.code, len(done.errors)) == (2, 1)
+        assert "File name too long" in done.errors[0]
 
 
 def test_every_bad_line_is_listed(cli: Cli, small: Path, tmp_path: Path) -> None:

@@ -67,3 +67,12 @@ def test_of_two_twins_none_is_named(tmp_path: Path) -> None:
         pytest.skip("this file system takes capitals for small letters")
     assert files.way_to(tmp_path / "a.png") is None
     assert files.way_to(tmp_path / "nothing" / "like.it") is None
+
+
+def test_a_pipe_in_place_of_an_image_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(LinetuneError, match=r"a\.png: a pipe, and no image file"):
+        image.read(tmp_path / "a.png")
+    assert files.below(tmp_path) == []

@@ -63,6 +63,12 @@ def test_a_run_folder_and_its_file_load_alike(
     assert limited.read([lines[0].image])[0].text.endswith("4711")
 
 
+def closed_picture() -> Image.Image:
+    picture = Image.new("L", (9, 9))
+    picture.close()
+    return picture
+
+
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
@@ -75,6 +81,9 @@ def test_a_run_folder_and_its_file_load_alike(
         (7, "got int"),
         (b"no image", "not an image"),
         (b"", "empty"),
+        (io.BytesIO(), "the file is empty, or was read to its end; file.seek(0) goes back"),
+        (io.StringIO("text"), "the file is open as text; open it with mode 'rb'"),
+        (closed_picture(), "the PIL image cannot be read"),
     ],
 )
 def test_what_is_no_crop_is_refused_in_one_short_line(recogniser: Recogniser, bad: Any, said: str) -> None:
@@ -109,6 +118,10 @@ def test_every_kind_of_image_that_people_have_reads_alike(recogniser: Recogniser
     assert {reading.text for reading in recogniser.read(kinds)} == {TEXTS[0]}
     same = recogniser.read([path, path.read_bytes(), Image.open(path), bgr])
     assert [reading.confidence for reading in same] == [same[0].confidence] * 4
+    assert recogniser.read(np.array([str(path)]))[0].text == TEXTS[0]
+    with os.scandir(path.parent) as entries:
+        entry = next(entry for entry in entries if entry.name == path.name)
+    assert recogniser.read([entry])[0].text == TEXTS[0]
     assert recogniser.read(np.stack([bgr, bgr])) == recogniser.read(each for each in (bgr, bgr))
 
 

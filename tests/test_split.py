@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -241,3 +242,20 @@ def test_files_appear_all_or_none(
     with pytest.raises(LinetuneError, match="No space left"):
         write(division, tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_split_leads_to_the_same_images_through_a_link(tmp_path: Path) -> None:
+    real, unrelated = tmp_path / "real", tmp_path / "images"
+    for folder, shade in ((real / "images", 10), (unrelated, 200)):
+        folder.mkdir(parents=True)
+        for number in range(8):
+            image.write(folder / f"{number}.png", np.full((8, 20 + number, 3), shade + number, np.uint8))
+    (real / "sub").mkdir()
+    (tmp_path / "link").symlink_to(real / "sub")
+    records.write_labels(real / "sub" / "labels.txt", [(f"../images/{n}.png", f"A{n}") for n in range(8)])
+    lines = records.read_labels(tmp_path / "link" / "labels.txt")
+    written = write(divide(lines, singles(lines), {"val": 0.5}), tmp_path / "to")
+    for path in written:
+        for line in records.read_labels(path):
+            assert image.read(line.image)[0, 0, 0] < 100

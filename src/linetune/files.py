@@ -16,24 +16,32 @@ _AROUND = " \t\u00a0\ufeff\"'"
 """What spreadsheets, editors and shells leave around a name."""
 
 
-def below(folder: Path) -> list[Path]:
+def below(folder: Path, unreadable: list[LinetuneError] | None = None) -> list[Path]:
     """Every file below a folder, in an order that no file system decides.
 
     Subfolders and linked folders are included, hidden files and folders (``.name``) are not. A link that
     leads nowhere counts, so that whoever opens it says so.
 
+    Args:
+        folder: where to look.
+        unreadable: gets what is wrong with folders that cannot be read, which otherwise is raised.
+
     Raises:
         LinetuneError: a folder cannot be read.
     """
     # As text, since Windows paths sort without regard to case.
-    return sorted(_below(folder, ()), key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(_below(folder, (), unreadable), key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _below(folder: Path, inside: tuple[str, ...]) -> Iterator[Path]:
+def _below(folder: Path, inside: tuple[str, ...], unreadable: list[LinetuneError] | None) -> Iterator[Path]:
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
-        raise LinetuneError(f"the folder cannot be read ({error.strerror})", folder) from None
+        problem = LinetuneError(f"the folder cannot be read ({error.strerror})", folder)
+        if unreadable is None:
+            raise problem from None
+        unreadable.append(problem)
+        return
     # A link to a folder that it lies in has no end.
     inside = (*inside, os.path.realpath(folder))
     for entry in entries:
@@ -42,7 +50,7 @@ def _below(folder: Path, inside: tuple[str, ...]) -> Iterator[Path]:
             continue
         if entry.is_dir():
             if os.path.realpath(path) not in inside:
-                yield from _below(path, inside)
+                yield from _below(path, inside, unreadable)
         elif entry.is_file() or entry.is_symlink():
             yield path
 

@@ -6,8 +6,9 @@ It is what deployed PP-OCR recognisers do: BGR, height 48, the line's own width,
 
 from __future__ import annotations
 
-import io
 import math
+import os
+import stat
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -46,8 +47,11 @@ def read(path: Path) -> Crop:
         LinetuneError: the file is missing, empty or no image.
     """
     try:
+        if stat.S_ISFIFO(path.stat().st_mode) and path.parts[1:2] not in (("dev",), ("proc",)):
+            # Nobody may ever write into it.
+            raise LinetuneError("a pipe, and no image file", path)
         # cv2.imread cannot open paths outside the console's code page on Windows.
-        data = np.fromfile(path, np.uint8)
+        data = np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:
         raise LinetuneError("image not found", path, files.way_to(path)) from None
     except OSError as error:
@@ -57,13 +61,17 @@ def read(path: Path) -> Crop:
     return decode(data, path)
 
 
-def in_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+def in_folder(folder: Path, unreadable: list[LinetuneError] | None = None) -> tuple[list[Path], list[Path]]:
     """The images below a folder, told by their names, and the other files; as :func:`files.below` counts.
+
+    Args:
+        folder: where to look.
+        unreadable: gets what is wrong with folders that cannot be read, which otherwise is raised.
 
     Raises:
         LinetuneError: a folder cannot be read.
     """
-    found = files.below(folder)
+    found = files.below(folder, unreadable)
     images = [path for path in found if path.suffix.lower() in SUFFIXES]
     return images, [path for path in found if path.suffix.lower() not in SUFFIXES]
 
@@ -143,12 +151,12 @@ def to_crop(source: object, where: object = None) -> Crop:
     Raises:
         LinetuneError: it cannot be read, or is no image.
     """
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (str, os.PathLike)):
         return read(Path(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return decode(np.frombuffer(source, np.uint8), where)
-    if isinstance(source, io.IOBase):
-        return decode(np.frombuffer(source.read(), np.uint8), where)
+    if callable(getattr(source, "read", None)):
+        return _of_file(source, where)
     if isinstance(source, np.ndarray):
         return _of_array(source, where)
     if type(source).__module__.partition(".")[0] == "PIL":
@@ -156,6 +164,18 @@ def to_crop(source: object, where: object = None) -> Crop:
     hint = "cv2.imread gives None for a file that it cannot read" if source is None else None
     known = "a path, bytes, an open file, a uint8 array or a PIL image"
     raise LinetuneError(f"expected {known}, got {_kind(source)}", where, hint)
+
+
+def _of_file(source: Any, where: object) -> Crop:
+    try:
+        content = source.read()
+    except (OSError, ValueError) as error:
+        raise LinetuneError(f"the file cannot be read ({error})", where, "open it with mode 'rb'") from None
+    if not isinstance(content, bytes):
+        raise LinetuneError("the file is open as text", where, "open it with mode 'rb'")
+    if not content:
+        raise LinetuneError("the file is empty, or was read to its end", where, "file.seek(0) goes back")
+    return decode(np.frombuffer(content, np.uint8), where)
 
 
 def _of_array(pixels: NDArray[np.generic], where: object) -> Crop:
@@ -191,8 +211,9 @@ def _of_pil(source: Any, where: object) -> Crop:
                 f"a PIL image of mode {upright.mode} has no range of its own", where, "convert it to L"
             )
         colours = np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
-    except OSError as error:
-        raise LinetuneError(f"the PIL image cannot be read ({error})", where) from None
+    except (OSError, ValueError, AssertionError) as error:
+        reason = str(error) or "it is closed"
+        raise LinetuneError(f"the PIL image cannot be read ({reason})", where) from None
     order = [2, 1, 0, 3][: colours.shape[2]]
     return _of_array(np.ascontiguousarray(colours[..., order]), where)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -23,7 +24,7 @@ from linetune.weights.transfer import with_charset
 if TYPE_CHECKING:
     import PIL.Image
 
-Image: TypeAlias = "str | Path | bytes | NDArray[np.uint8] | PIL.Image.Image"
+Image: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.Image.Image"
 """A file's path or content, an array (grey, BGR or BGRA) or a PIL image: what ``image.to_crop`` takes."""
 
 
@@ -87,7 +88,7 @@ class Recogniser:
         Raises:
             LinetuneError: an image cannot be read, or is no single line.
         """
-        one = isinstance(images, (str, Path, bytes, bytearray)) or getattr(images, "ndim", 4) < 4
+        one = isinstance(images, (str, Path, bytes, bytearray)) or getattr(images, "ndim", 4) in (2, 3)
         if one or not isinstance(images, Iterable) or isinstance(images, (dict, set, frozenset)):
             raise LinetuneError(
                 f"expected a list of images, got {'one' if one else type(images).__name__}",
@@ -99,7 +100,7 @@ class Recogniser:
 
 def _crop(source: Image, number: int) -> NDArray[np.uint8]:
     """An image at the network's height."""
-    where = source if isinstance(source, (str, Path)) else f"images[{number}]"
+    where = source if isinstance(source, (str, os.PathLike)) else f"images[{number}]"
     try:
         return image.resize(image.to_crop(source, where))
     except LinetuneError as error:

@@ -118,14 +118,25 @@ def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
     """Write (image path relative to the file, text) pairs; the file appears whole or not at all.
 
     Raises:
-        LinetuneError: a path or text holds a tab or a line break, which would be another column or line.
+        LinetuneError: a path or text holds a tab or a line break, which would be another column or line, or
+            a path is not Unicode.
     """
     rows = []
     for image, text in lines:
         if _SEPARATOR.search(image + text):
             raise LinetuneError(f"a tab or line break in {image!r} or its text {text!r:.60}", path)
+        if not f"{image}{text}".isascii():
+            _refuse_bytes(image, path)
         rows.append(f"{image}\t{text}\n")
     atomic.write_text(path, "".join(rows))
+
+
+def _refuse_bytes(image: str, path: Path) -> None:
+    try:
+        image.encode()
+    except UnicodeEncodeError:
+        what = f"a label file is UTF-8, and the name of the image is not: {image!a}"
+        raise LinetuneError(what, path, "rename its file or folder") from None
 
 
 def first(errors: list[LinetuneError], what: str, limit: int = 10, hint: str | None = None) -> LinetuneError:

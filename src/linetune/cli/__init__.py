@@ -122,8 +122,8 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        if error.filename is not None:
-            raise
         # A standard output that cannot be written has no name.
-        print(f"error: cannot write the output ({error.strerror})", file=sys.stderr)
+        what = error.strerror or str(error)
+        at_fault = f"cannot write the output ({what})" if error.filename is None else what
+        print(f"error: {LinetuneError(at_fault, error.filename)}", file=sys.stderr)
         sys.exit(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,10 @@ def predict(
     model: ModelArgument,
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGES...", help=f"Crops, or folders of crops: {files.RULE}."),
+        # What cannot be read is told beside the readings.
+        typer.Argument(
+            metavar="IMAGES...", help=f"Crops, or folders of crops: {files.RULE}.", readable=False
+        ),
     ],
     charset: Annotated[
         str | None, typer.Option(help="Limit the model to the characters in this file.")
@@ -33,16 +37,18 @@ def predict(
     from linetune.report.terminal import terminal
     from linetune.training.reporter import count
 
-    paths = [path for given in images for path in _expand(given)]
+    results: dict[Path, Reading | LinetuneError] = {}
+    paths = [path for given in images for path in _expand(given, results)]
     for path in paths:
         if not as_json and {"\t", "\n", "\r"} & set(str(path)):
             raise LinetuneError("a tab or line break in the name would break the columns", path, "use --json")
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
         progress = count(reporter, "opening", len(paths))
-        results: dict[Path, Reading | LinetuneError] = {}
         crops: dict[Path, image.Crop] = {}
         for number, path in enumerate(paths, 1):
+            if path in results:
+                continue
             try:
                 crops[path] = image.resize(image.read(path))
             except LinetuneError as error:
@@ -72,17 +78,20 @@ def _fields(result: Reading | LinetuneError) -> dict[str, str | float]:
     return {"text": result.text, "confidence": result.confidence}
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path, results: dict[Path, Reading | LinetuneError]) -> list[Path]:
+    """A file, or the images of a folder; what is wrong with folders comes into ``results``, by path."""
     from linetune import image
 
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - unlike Path's own method, it takes any name
         return [path]
-    inside, others = image.in_folder(path)
-    if not inside:
-        raise LinetuneError(
-            "no images in this folder", path, f"looked for {', '.join(sorted(image.SUFFIXES))}"
-        )
+    unreadable: list[LinetuneError] = []
+    inside, others = image.in_folder(path, unreadable)
+    if not inside and not unreadable:
+        hint = f"looked for {', '.join(sorted(image.SUFFIXES))}"
+        unreadable.append(LinetuneError("no images in this folder", path, hint))
+    failed = {Path(str(error.where)): error for error in unreadable}
+    results |= failed
     if others:
         such = f"{len(others)} file{'s' if len(others) > 1 else ''}, such as {others[0]}"
         print(f"{path}: left out what is no image by its name: {such}", file=sys.stderr)
-    return inside
+    return [*inside, *failed]

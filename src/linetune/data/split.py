@@ -200,6 +200,9 @@ def _missing(
 
 
 def _relative(image: Path, folder: Path) -> str:
+    if ".." in image.parts:
+        # Behind a link, .. leads up from the folder that is linked to.
+        image = image.parent.resolve() / image.name
     try:
         # The folder's real place, since .. leads up from there.
         return Path(os.path.relpath(image.absolute(), folder.resolve())).as_posix()

@@ -45,6 +45,7 @@ KINDS = {
     "json": "labels that look like JSON",
     "missing-value": "labels that say that there is no value",
     "exponent": "labels that a spreadsheet has shortened",
+    "decimals": "labels that all end in .0",
     "escaped": "labels with escaped characters",
     "quoted": "labels that all stand in double quotes",
     "order": "labels that right-to-left readings cannot tell from another text",

@@ -33,8 +33,11 @@ _URL = re.compile(
     r"(?<!\d)%(?:2[0-9A-F]|3[A-F]|40|5[B-E]|7[B-D])"  # of ASCII; after a digit, it may be a percentage
     r"|%[C-F][0-9A-F]%[89AB][0-9A-F]"  # of UTF-8
 )
+_GUARDED = re.compile(r'="[^"]*"|b(["\']).*\1')
+"""How a spreadsheet keeps zeros in front of a number, and how Python shows bytes."""
+_FLOAT = re.compile(r"-?\d+\.0")
 _FEW = 3
-"""Labels below which quotes around all of them say nothing."""
+"""Labels below which quotes around all of them, or zeros at the end of all, say nothing."""
 
 
 def findings(text: str, source: str) -> Iterator[Finding]:
@@ -62,6 +65,11 @@ def findings_of_all(lines: Sequence[Line], wanted: Callable[[str], bool]) -> Ite
     if quoted and len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
         message = f"all {len(lines)} labels stand in double quotes, such as {lines[0].text}"
         yield warning("quoted", lines[0].source, message, "take them out, unless the crops show them")
+    floats = all(_FLOAT.fullmatch(line.text) for line in lines)
+    if floats and len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
+        message = f"all {len(lines)} labels end in .0, such as {lines[0].text}"
+        hint = "pandas makes such numbers of a column with gaps: read it as text (dtype=str)"
+        yield warning("decimals", lines[0].source, message, hint)
     for line in lines:
         if is_right_to_left(line.text):
             yield note("script", line.source, _right_to_left(lines))
@@ -79,6 +87,8 @@ def _right_to_left(lines: Sequence[Line]) -> str:
 
 def _escaped(text: str) -> tuple[str, str] | None:
     """What is escaped in a text, and the way out."""
+    if _GUARDED.fullmatch(text):
+        return f"the guard {text[:2]}…{text[-1]}", "take it off"
     entities = [found for found in _ENTITY.findall(text) if found[1] == "#" or found[1:] in html5]
     if entities:
         return f"the HTML entity {entities[0]}", f"write {html.unescape(entities[0])!r} for it"

@@ -137,8 +137,8 @@ class Source:
     def locate(self, written: str, place: str) -> Path | None:
         """The file a path means, be it of another system or of a folder that has since moved.
 
-        URLs and Label Studio's paths are understood as well. A path that leads nowhere is looked for by its
-        last components, the longest end first, and then as :func:`files.twin` does.
+        URLs and Label Studio's paths are understood as well. A path that leads nowhere is looked for as
+        :func:`files.twin` does, and then by its last components, the longest end first.
 
         Raises:
             LinetuneError: two different paths lead to one file that way, so that one label would get
@@ -188,16 +188,21 @@ class Source:
     def _find(self, written: str) -> tuple[Path, list[tuple[str, Path]] | None] | None:
         """A file, and the list that notes how it was found where it is not where the path says."""
         roots = [self.root, *(self.root / name for name in self.beside)]
+        if self.images is None and self.path.is_symlink() and not self.path.is_dir():
+            roots.append(self.path.resolve().parent)
         forms = _forms(written)
         exact = [root / form for root in roots for form in forms]
         for candidate in exact:
             if _is_file(candidate):
                 return candidate, None
+        for candidate in exact:
+            if twin := files.twin(candidate):
+                return twin, self.twins
         ends = [root.joinpath(*end) for form in forms for end in _ends(form) for root in roots]
         for candidate in ends:
             if _is_file(candidate):
                 return candidate, self.moved
-        for candidate in (*exact, *ends):
+        for candidate in ends:
             if twin := files.twin(candidate):
                 return twin, self.twins
         return None
