@@ -13,8 +13,9 @@ from safetensors.numpy import load_file, save_file
 from linetune.charset import Charset
 from linetune.decode.greedy import greedy
 from linetune.errors import LinetuneError
+from linetune.evaluation.metrics import score
 from linetune.export.formats import FORMATS
-from linetune.reading_order import to_logical, to_visual
+from linetune.reading_order import is_same, to_logical, to_visual
 from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
 from linetune.weights.transfer import with_charset
@@ -32,6 +33,10 @@ VISUAL = [
     ("\u0664\u0667\u0661\u0661", "\u0664\u0667\u0661\u0661"),  # Arabic digits are read from the left
     ("\u0645\u06cc\u200c\u062e", "\u062e\u200c\u06cc\u0645"),  # the joiner is spelling in Persian
     ("\u05e9\u05b8\u05dc", "\u05dc\u05b8\u05e9"),
+    ("\u05de\u05d7\u05d9\u05e8 (USD) 12.50", "12.50 (USD) \u05e8\u05d9\u05d7\u05de"),  # brackets go in pairs
+    ("\u05d0 [12] {x}", "{x} [12] \u05d0"),
+    ("\u0648\u0632\u0646 835 kg", "kg 835 \u0646\u0632\u0648"),  # a number stands before its unit
+    ("12:30 PM \u0627", "\u0627 PM 12:30"),
     ("LOT 4711 \u03a9", "LOT 4711 \u03a9"),
 ]
 
@@ -46,6 +51,11 @@ def test_of_two_texts_that_look_the_same_one_is_read() -> None:
     one, other = "\u0631 5-A-4", "\u0631 A-4-5"
     assert to_visual(one) == to_visual(other)
     assert to_logical(to_visual(one)) in (one, other)
+    assert is_same(one, other)
+    assert not is_same(one, "\u0631 5-A-5")
+    assert score([one], [other]).exact_match == 1
+    assert score([one], [other]).cer == 0
+    assert not is_same("A-5", "5-A")
 
 
 def test_labels_are_learnt_from_left_to_right_and_read_in_logical_order() -> None:

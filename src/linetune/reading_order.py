@@ -8,10 +8,13 @@ right-to-left line, as PaddleOCR takes it.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import accumulate, groupby
 
-from bidi.algorithm import get_display
+from bidi import get_display
+from bidi.mirror import MIRRORED
 
 VISUAL = "visual"
 """What a model's file says of the order that its network has learnt."""
@@ -21,8 +24,13 @@ _ARABIC_MARK = "\u061c"
 """An invisible character that counts as an Arabic letter."""
 _FIRST_OTHER = 0x1E800
 """The first of 197 right-to-left letters of another script, Mende Kikakui."""
-_FIRST_MARK = 0xE0100
-"""The first of 240 marks without a shape of their own, variation selectors."""
+
+_UNITS = (
+    "kg g mg µg ml cl dl cm mm km kW kWh mA Ah mAh Hz kHz MHz GHz kPa MPa hPa bar psi Nm dB lm rpm kV "
+    "km/h m/s mg/ml °C °F C° F° USD EUR GBP SAR AED ILS NIS EGP KWD QAR JOD IRR AM PM pcs GB MB TB"
+)
+_UNIT_FIRST = re.compile(rf"(?<!\S)({'|'.join(_UNITS.split())}) ?([\d.,:/+-]*\d)(?!\S)")
+"""A unit before a number, the other way round from how people write."""
 
 
 def is_right_to_left(text: str) -> bool:
@@ -40,12 +48,18 @@ def to_visual(text: str) -> str:
 def to_logical(glyphs: str) -> str:
     """A text whose glyphs from left to right are the given ones.
 
-    Where several texts look the same, it is one of them.
+    Where several texts look the same, it is the one with numbers before their units, and any one otherwise.
     """
     if not is_right_to_left(glyphs):
         return glyphs
     texts = list(_candidates(glyphs))
-    return next((text for text in texts if _displayed(text) == glyphs), texts[0])
+    measured = [_UNIT_FIRST.sub(r"\2 \1", text) for text in texts]
+    return next((text for text in (*measured, *texts) if _displayed(text) == glyphs), texts[0])
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two texts are equal, or nobody can tell them apart by their glyphs."""
+    return one == other or (is_right_to_left(one) and to_visual(one) == to_visual(other))
 
 
 def _candidates(glyphs: str) -> Iterator[str]:
@@ -56,18 +70,35 @@ def _candidates(glyphs: str) -> Iterator[str]:
     """
     yield _displayed(glyphs)
     yield _displayed(_ARABIC_MARK + glyphs).replace(_ARABIC_MARK, "")
-    stand_in, back = _stand_ins(glyphs, "AL", _FIRST_OTHER)
-    yield _displayed(glyphs.translate(stand_in)).translate(back)
+    arabic = sorted({c for c in glyphs if unicodedata.bidirectional(c) == "AL"})
+    other = {ord(c): chr(_FIRST_OTHER + number) for number, c in enumerate(arabic)}
+    back = {ord(letter): chr(code) for code, letter in other.items()}
+    yield _displayed(glyphs.translate(other)).translate(back)
 
 
 def _displayed(text: str) -> str:
-    # The algorithm drops joiners and others that cannot be seen. Marks stay with their letters.
-    stand_in, back = _stand_ins(text, "BN", _FIRST_MARK)
-    return str(get_display(text.translate(stand_in), base_dir="R")).translate(back)
+    """The glyphs of a right-to-left line from left to right: rules L2 and L4 of UAX #9."""
+    glyphs = [
+        (MIRRORED.get(c, c) if level % 2 else c, level) for c, level in zip(text, _levels(text), strict=True)
+    ]
+    for lowest in range(max((level for _, level in glyphs), default=0), 0, -1):
+        glyphs = list(_reversed_from(lowest, glyphs))
+    return "".join(c for c, _ in glyphs)
 
 
-def _stand_ins(text: str, kind: str, first: int) -> tuple[dict[int, int], dict[int, int]]:
-    """Code points for the characters of a class in UAX #9, from ``first`` on, and the way back."""
-    found = sorted({ord(c) for c in text if unicodedata.bidirectional(c) == kind})
-    stand_in = {code: first + number for number, code in enumerate(found)}
-    return stand_in, {code: own for own, code in stand_in.items()}
+def _reversed_from(lowest: int, glyphs: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """The glyphs with every run of that level or a higher one in reverse."""
+    for inside, run in groupby(glyphs, lambda glyph: glyph[1] >= lowest):
+        in_order = list(run)
+        yield from in_order[::-1] if inside else in_order
+
+
+def _levels(text: str) -> list[int]:
+    """The embedding level of each character of a right-to-left line: odd ones run from right to left.
+
+    python-bidi reorders by itself as well, but it neither mirrors brackets nor keeps joiners.
+    """
+    told = str(get_display(text, base_dir="R", debug=True)).partition("levels: [")[2].partition("]")[0]
+    of_bytes = [int(level) for level in re.findall(r"\d+", told)]
+    starts = accumulate((len(c.encode("utf-8", "surrogatepass")) for c in text[:-1]), initial=0)
+    return [of_bytes[start] for start in starts] if text else []

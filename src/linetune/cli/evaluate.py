@@ -72,8 +72,8 @@ def evaluate(
         write_errors(errors, model, result, data.lines, data.crops, readings)
     wrong = [
         (line, reading)
-        for line, reading in zip(data.lines, readings, strict=True)
-        if line.text != reading.text
+        for line, reading, right in zip(data.lines, readings, result.right, strict=True)
+        if not right
     ]
     if as_json:
         misread = [

@@ -1,4 +1,7 @@
-"""Exact match and character error rate. Spaces and case count; nothing is normalised."""
+"""Exact match and character error rate. Spaces and case count; nothing is normalised.
+
+Right-to-left texts that have the same glyphs in the same places count as equal: no crop tells them apart.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from linetune.evaluation.intervals import as_text, wilson
+from linetune.reading_order import is_same
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +55,7 @@ def score(predicted: Sequence[str], reference: Sequence[str]) -> Score:
     if not reference:
         raise ValueError("no lines to score")
     pairs = list(zip(predicted, reference, strict=True))
-    right = tuple(p == r for p, r in pairs)
-    distance = sum(Levenshtein.distance(p, r) for p, r in pairs)
+    right = tuple(is_same(p, r) for p, r in pairs)
+    distance = sum(Levenshtein.distance(p, r) for (p, r), same in zip(pairs, right, strict=True) if not same)
     characters = sum(len(r) for r in reference)
     return Score(sum(right) / len(pairs), -distance / max(1, characters), len(pairs), right)

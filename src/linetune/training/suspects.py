@@ -20,6 +20,7 @@ from linetune.decode.greedy import greedy
 from linetune.decode.read import deployed_batches
 from linetune.image import half_turned
 from linetune.models.network import Network
+from linetune.reading_order import is_same
 from linetune.records import Line, read_labels
 from linetune.training.averaging import WeightAverage
 from linetune.training.batches import ImageBatches
@@ -55,6 +56,11 @@ class Reading:
     """Negative log-likelihood of the label, by CTC over all frames."""
     read_nll: float
     """That of what was read."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the label was read as it stands."""
+        return is_same(self.read, self.line.text)
 
     @property
     def score(self) -> float:
@@ -153,7 +159,7 @@ def find_suspects(
         upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
         doubted = [crop for crop, reading in upright.items() if reading.score >= DISPUTED]
         for crop, reading in _readings(_turned(trained, data, doubted), data, charset):
-            if reading.read == reading.line.text:
+            if reading.agrees:
                 upright[crop] = reading
         readings += upright.values()
     found = judge(readings, start.unknown, data.skipped)
@@ -177,14 +183,14 @@ def judge(readings: Sequence[Reading], unknown: Collection[str] = (), skipped: i
     """
     untaught = {character for character in unknown if not _learnt(character, readings)}
     judged = [reading for reading in readings if not untaught.intersection(reading.line.text)]
-    agreed = sum(reading.read == reading.line.text for reading in judged)
+    agreed = sum(reading.agrees for reading in judged)
     disputed = sorted((each for each in judged if each.score >= DISPUTED), key=lambda each: -each.score)
     found = Suspects(disputed, len(readings), agreed, skipped, len(readings) - len(judged))
     return replace(found, disputed=[]) if found.doubt else found
 
 
 def _learnt(character: str, readings: Sequence[Reading]) -> bool:
-    read = [reading.read == reading.line.text for reading in readings if character in reading.line.text]
+    read = [reading.agrees for reading in readings if character in reading.line.text]
     return sum(read) >= LEARNT * len(read)
 
 
