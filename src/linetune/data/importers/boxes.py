@@ -20,8 +20,8 @@ NO_TEXT = {
     "*": "marked as illegible",
 }
 """Texts that say why there is none."""
-_SHOWN = 60
-"""Characters of a text that a message shows."""
+_SHOWN, _SHOWN_OF_NAMES = 60, 200
+"""Characters of a text and of a name that a message shows."""
 _HINTS = 20
 _TEXTS = ("text", "transcription", "utf8string", "ocr", "value", "caption", "rectexts", "word", "content")
 """Names of fields that hold a text, in small letters without ``_``."""
@@ -54,17 +54,17 @@ def crop(box: Box, text: object, name: str, place: str, index: int) -> Item:
 
 def shown(name: object) -> str:
     """A name of a source's own, for messages, which are one line; the beginning of a long one."""
-    text = _short(str(name))
+    text = _short(str(name), _SHOWN_OF_NAMES)
     return text if text.isprintable() else repr(text)
 
 
 def quoted(text: str) -> str:
     """A text in quotes, for messages; the beginning of a long one."""
-    return repr(_short(text))
+    return repr(_short(text, _SHOWN))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "…"
 
 
 def number(value: object) -> float | None:
@@ -215,11 +215,7 @@ class Photos:
         found = self._named(written, place, near)
         if found is None:
             raise self._not_found(written, place, count)
-        plain = _plain(written)
-        if (other := self._taken.setdefault(found, plain)) != plain:
-            what = f"{shown(written)} and {shown(other)} both lead to {found}"
-            raise LinetuneError(what, place, "pass --images DIR, where the paths start")
-        return found
+        return self._taken_once(found, written, place)
 
     def of_page(self, written: str, page: Path, place: str, count: int) -> Path:
         """The photo of a page file: the one it names, or one with both their stems and another suffix.
@@ -235,12 +231,14 @@ class Photos:
         Raises:
             LinetuneError: there is no such photo, more than one, or two names lead to it.
         """
-        near = (page.parent, page.parent.parent)
         if not written:
             return self.beside(page.stem, page, place, count)
-        if PurePosixPath(_plain(written)).stem != page.stem or self._named(written, place, near):
-            return self.find(written, place, count, near)
+        found = self._named(written, place, (page.parent, page.parent.parent))
+        if found is not None:
+            return self._taken_once(found, written, place)
         missing = self._not_found(written, place, count)
+        if PurePosixPath(_plain(written)).stem != page.stem:
+            raise missing
         try:
             found = self.beside(page.stem, page, place, count)
         except LinetuneError:
@@ -290,6 +288,13 @@ class Photos:
             found = next((path for path in by_name if path.name and _is_file(path)), None)
             if found is not None:
                 self.source.moved.append((written, found))
+        return found
+
+    def _taken_once(self, found: Path, written: str, place: str) -> Path:
+        plain = _plain(written)
+        if (other := self._taken.setdefault(found, plain)) != plain:
+            what = f"{shown(written)} and {shown(other)} both lead to {found}"
+            raise LinetuneError(what, place, "pass --images DIR, where the paths start")
         return found
 
     def _not_found(self, written: str, place: str, count: int) -> LinetuneError:

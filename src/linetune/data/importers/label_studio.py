@@ -209,7 +209,9 @@ def _area(source: Source, tasks: Iterable[dict[str, Any]]) -> str | None:
         with suppress(LinetuneError):
             outlines, written = _parts(_result(task.get("annotations", task.get("completions"))))
             if outlines:
-                of_regions |= _merged(fields for region, fields in written.items() if region in outlines).keys()
+                of_regions |= _merged(
+                    fields for region, fields in written.items() if region in outlines
+                ).keys()
             else:
                 of_images |= _merged(written.values()).keys()
     names = of_regions or of_images

@@ -49,7 +49,9 @@ def read(source: Source) -> list[Item]:
         if photo is not None:
             found += [_crop(photo, box, index, place) for index, box in enumerate(listed)]
         elif listed:
-            found.append(LinetuneError(f"photo not found: {written} (boxes: {len(listed)})", place))
+            found.append(
+                LinetuneError(f"photo not found: {boxes.shown(written)} (boxes: {len(listed)})", place)
+            )
     return found
 
 
@@ -102,7 +104,7 @@ def read_crops(source: Source) -> list[Item]:
         LinetuneError: as :func:`paddleocr.read`.
     """
     return [
-        LinetuneError(f"{item.text!r}: {_PLACEHOLDERS[item.text]}", item.place)
+        LinetuneError(f"{boxes.quoted(item.text)}: {_PLACEHOLDERS[item.text]}", item.place)
         if isinstance(item, Found) and item.text in _PLACEHOLDERS
         else item
         for item in paddleocr.read(source)
