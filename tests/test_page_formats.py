@@ -722,8 +722,9 @@ def icdar(grow: Callable[..., Path], *texts: str, box: str = BOX) -> Path:
     ("texts", "expected", "refused"),
     [
         # RCTW 2017.
-        (['0,"AB1234"', '1,"CD"', '0,"a,""', '0,"###"'], ["AB1234", 'a,"'],
-         ["gt_a.txt:2: box 2 'CD': marked as difficult", "gt_a.txt:4: box 4 '###': marked as illegible"]),
+        (['0,"AB1234"', '1,"CD"', '0,"a,""', '0,"###"', '0,###'], ["AB1234", 'a,"'],
+         ["gt_a.txt:2: box 2 'CD': marked as difficult", "gt_a.txt:4: box 4 '###': marked as illegible",
+          "gt_a.txt:5: box 5 '###': marked as illegible"]),
         (['"AB1234"', '"CD"', "###"], ["AB1234", "CD"], ["gt_a.txt:3: box 3 '###': marked as illegible"]),
         ([" AB1234", "  CD"], ["AB1234", " CD"], []),
         ([' "AB1234"', ' "CD"'], ["AB1234", "CD"], []),

@@ -33,7 +33,7 @@ _AROUND = (
         "the ninth field names the script in every line, and is no part of the text",
     ),
     (
-        re.compile(r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*")\s*'),
+        re.compile(r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*"|###)\s*'),
         "the ninth field says in every line whether the text is difficult, and is no part of it",
     ),
     _SPACE,
@@ -143,8 +143,8 @@ def _free(source: Source, rows: Sequence[_Row]) -> None:
     Raises:
         LinetuneError: all texts look like something else, and the user did not name the format.
     """
-    telling = [row for row in rows if row.tells]
     for around, note in _AROUND:
+        telling = [row for row in rows if row.tells]
         if not telling or not all(around.fullmatch(row.text or "") for row in telling):
             continue
         source.notes.append(note)
@@ -152,6 +152,7 @@ def _free(source: Source, rows: Sequence[_Row]) -> None:
             if row.bare and (match := around.fullmatch(row.text or "")):
                 row.text = match["text"]
                 row.difficult = row.difficult or match.groupdict().get("flag") == "1"
+    telling = [row for row in rows if row.tells]
     for other, what, way_out in _NO_TEXTS:
         if telling and not source.asked and all(other.fullmatch(row.text or "") for row in telling):
             hint = f"{way_out}, or pass --format icdar_boxes if these are the texts"
