@@ -529,6 +529,310 @@ def test_coco_says_which_field_it_cannot_choose(grow: Callable[..., Path], tmp_p
         import_crops(source, tmp_path / "to")
 
 
+@pytest.mark.parametrize(
+    "layout",
+    [
+        ("annotations/instances_train2017.json", "train2017/a.png"),
+        ("annotations/instances_default.json", "images/default/a.png"),
+        ("annotations/instances_default.json", "images/a.png"),
+        ("annotations/train.json", "train/a.png"),
+    ],
+)
+def test_cocos_own_layout_has_the_photos_beside_the_annotations(
+    layout: tuple[str, str], grow: Callable[..., Path], photo: Crop, tmp_path: Path
+) -> None:
+    written, lies = layout
+    source = grow({written: coco("caption")}, lies)
+    # Another subset's photo of that name is another photo.
+    image.write(source / "other.png", photo[::-1])
+    (source / "val2017").mkdir()
+    (source / "other.png").rename(source / "val2017" / "a.png")
+    assert_whole(import_crops(source, tmp_path / "to"), photo, "coco_text")
+    assert_whole(import_crops(source / written, tmp_path / "file"), photo, "coco_text")
+
+
+def test_a_photo_not_found_is_looked_for_near_by(grow: Callable[..., Path], tmp_path: Path) -> None:
+    source = grow({"labels/a.json": coco("caption")}, "images/a.png")
+    with pytest.raises(LinetuneError, match=r"photo not found: a\.png .*it is in .*images, so pass --images"):
+        import_crops(source / "labels" / "a.json", tmp_path / "to")
+
+
+def test_cvats_turned_boxes_in_coco_turn_about_their_centre(
+    grow: Callable[..., Path], photo: Crop, tmp_path: Path
+) -> None:
+    def annotation(number: int, **attributes: object) -> dict[str, Any]:
+        return {"id": number, "image_id": 1, "bbox": [50, 30, 80, 30], "segmentation": [],
+                "attributes": {"text": "abc", "occluded": False, **attributes}}  # fmt: skip
+
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [
+            annotation(1, rotation=90.0),
+            annotation(2, rotation=0.0),
+            annotation(3, rotation="left"),
+            annotation(4, rotation=float("inf")),
+        ],
+    }
+    source = grow({"a.json": json.dumps(content)}, "a.png")
+    result = import_crops(source, tmp_path / "to")
+    turned, upright = (image.read(line.image).astype(int) for line in records.read_labels(result.labels))
+    assert np.abs(turned - np.rot90(photo[5:85, 76:106])).max() <= 2
+    assert np.abs(upright - photo[30:60, 50:130]).max() <= 2
+    assert told(result, source) == [
+        "a.json:1: annotation 3 has a rotation that is no number",
+        "a.json:1: 'abc': a corner is not a number",
+    ]
+
+
+# The text's field
+
+
+def studio_region(number: int, **areas: str) -> list[dict[str, Any]]:
+    box, _, text = region("LOT 4711", number)
+    return [
+        box,
+        *({**text, "from_name": name, "value": {"text": [value]}} for name, value in areas.items()),
+    ]
+
+
+def texts_of(result: Imported) -> list[str]:
+    return [line.text for line in records.read_labels(result.labels)]
+
+
+def test_label_studio_takes_the_text_area_that_the_user_names(
+    grow: Callable[..., Path], tmp_path: Path
+) -> None:
+    regions = [
+        *studio_region(0, reading="AB", remark="dirty"),
+        *studio_region(1, remark="torn"),
+        *studio_region(2, reading="CD"),
+    ]
+    source = grow({"p.json": json.dumps([task(regions, "a.png")])}, "a.png")
+    # The second region's only text is a remark, whatever the first has.
+    with pytest.raises(LinetuneError, match="reading, remark; pass --text-column NAME"):
+        import_crops(source, tmp_path / "to")
+    with pytest.raises(LinetuneError, match="no field 'raeding'; there are: reading, remark"):
+        import_crops(source, tmp_path / "to", text_column="raeding")
+    result = import_crops(source, tmp_path / "to", text_column="reading")
+    assert texts_of(result) == ["AB", "CD"]
+    assert told(result, source) == ["p.json:1: task 1, region 2 has no text"]
+
+
+def test_a_remark_on_a_whole_image_is_no_text_where_other_tasks_have_regions(
+    grow: Callable[..., Path], tmp_path: Path
+) -> None:
+    remark = {"from_name": "remark", "id": "x", "type": "textarea", "value": {"text": ["nothing here"]}}
+    tasks = [task(studio_region(0, reading="AB"), "a.png"), task([remark], "b.png")]
+    source = grow({"p.json": json.dumps(tasks)}, "a.png", "b.png")
+    result = import_crops(source, tmp_path / "to")
+    assert texts_of(result) == ["AB"]
+    assert told(result, source) == ["p.json:1: task 1 has no text"]
+
+
+def test_label_studio_takes_the_image_that_the_user_names(grow: Callable[..., Path], tmp_path: Path) -> None:
+    entry = {**task(region("LOT 4711", 0)), "data": {"front": "a.png", "back": "b.png"}}
+    source = grow({"p.json": json.dumps([entry])}, "a.png", "b.png")
+    with pytest.raises(LinetuneError, match="several images: front, back; pass --image-column NAME"):
+        import_crops(source, tmp_path / "to")
+    with pytest.raises(LinetuneError, match="no field 'side'; there are: front, back"):
+        import_crops(source, tmp_path / "to", image_column="side")
+    result = import_crops(source, tmp_path / "to", image_column="back")
+    assert [line.image.name for line in records.read_labels(result.labels)] == ["b_crop_0.png"]
+
+
+def test_label_studios_task_by_itself(grow: Callable[..., Path], photo: Crop, tmp_path: Path) -> None:
+    regions = [part for n, text in enumerate(LINES) for part in region(text, n)]
+    source = grow({"p.json": "\n" + json.dumps(task(regions, "a.png"), indent=2)}, "a.png")
+    assert_whole(import_crops(source, tmp_path / "to"), photo, "label_studio")
+
+
+def test_coco_takes_the_attribute_that_the_user_names(
+    grow: Callable[..., Path], photo: Crop, tmp_path: Path
+) -> None:
+    content = coco("attributes").replace('"text"', '"reading"')
+    source = grow({"a.json": content}, "a.png")
+    assert_whole(import_crops(source, tmp_path / "to", text_column="reading"), photo, "coco_text")
+    (source / "a.json").write_text(content.replace('"colour": "red", ', ""), "utf-8")
+    with pytest.raises(LinetuneError, match="whether the field 'reading' holds the text; if it does, pass"):
+        import_crops(source, tmp_path / "single")
+    assert_whole(import_crops(source, tmp_path / "single", text_column="reading"), photo, "coco_text")
+    with pytest.raises(LinetuneError, match=r"--image-column: coco_text has one place .*leave it out"):
+        import_crops(source, tmp_path / "image", image_column="file_name")
+
+
+def test_a_number_in_cocos_attributes_has_lost_its_zeros(grow: Callable[..., Path], tmp_path: Path) -> None:
+    source = grow({"a.json": coco("attributes").replace('"LOT 4711"', "4711")}, "a.png")
+    result = import_crops(source, tmp_path / "to", text_column="text")
+    assert told(result, source) == [
+        "a.json:1: annotation 0 has the number 4711 in place of a text; "
+        "export it as a text, since a number loses its leading zeros"
+    ]
+
+
+def cvat_attributes(*kinds: tuple[str, str]) -> str:
+    return "".join(
+        f"<attribute><name>{name}</name><input_type>{kind}</input_type></attribute>" for name, kind in kinds
+    )
+
+
+def test_cvats_numbers_are_texts_where_nothing_else_can_be(grow: Callable[..., Path], tmp_path: Path) -> None:
+    content = (
+        f'<image name="a.png">{cvat_box("LOT 4711", field="reading").replace(">LOT 4711", ">00471")}</image>'
+    )
+    kinds = cvat_attributes(("quality", "select"), ("reading", "number"))
+    source = grow({"annotations.xml": cvat(content, attributes=kinds)}, "a.png")
+    result = import_crops(source, tmp_path / "to")
+    assert texts_of(result) == ["00471"]
+    assert result.notes == [
+        "the texts of line are the numbers of reading; --text-column names another attribute"
+    ]
+    # Beside a text, it takes the user to say.
+    kinds = cvat_attributes(("quality", "text"), ("reading", "number"))
+    (source / "annotations.xml").write_text(cvat(content, attributes=kinds), "utf-8")
+    with pytest.raises(LinetuneError, match="quality, reading; pass --text-column NAME"):
+        import_crops(source, tmp_path / "two")
+    assert texts_of(import_crops(source, tmp_path / "two", text_column="reading")) == ["00471"]
+    assert texts_of(import_crops(source, tmp_path / "text", text_column="quality")) == ["good"]
+
+
+def test_cvats_named_attribute_need_not_be_on_each_label(grow: Callable[..., Path], tmp_path: Path) -> None:
+    other = '<box label="logo" xtl="1" ytl="1" xbr="9" ybr="9"><attribute name="brand">X</attribute></box>'
+    content = cvat(f'<image name="a.png">{cvat_box("LOT 4711", field="reading")}{other}</image>')
+    source = grow({"annotations.xml": content}, "a.png")
+    result = import_crops(source, tmp_path / "to", text_column="reading")
+    assert texts_of(result) == ["LOT 4711"]
+    assert told(result, source) == ["annotations.xml:5: box 2 (logo) has no text"]
+    with pytest.raises(LinetuneError, match="no field 'text'; there are: brand, quality, reading"):
+        import_crops(source, tmp_path / "none", text_column="text")
+    with pytest.raises(LinetuneError, match="--image-column: cvat has one place"):
+        import_crops(source, tmp_path / "image", text_column="reading", image_column="name")
+
+
+# What stands around texts
+
+
+BOX = "20,10,180,10,180,40,20,40"
+
+
+def icdar(grow: Callable[..., Path], *texts: str, box: str = BOX) -> Path:
+    return grow({"gt_a.txt": "".join(f"{box},{text}\n" for text in texts)}, "a.png")
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected", "refused"),
+    [
+        # RCTW 2017.
+        (['0,"AB1234"', '1,"CD"', '0,"a,""', '0,"###"', '0,###'], ["AB1234", 'a,"'],
+         ["gt_a.txt:2: box 2 'CD': marked as difficult", "gt_a.txt:4: box 4 '###': marked as illegible",
+          "gt_a.txt:5: box 5 '###': marked as illegible"]),
+        (['"AB1234"', '"CD"', "###"], ["AB1234", "CD"], ["gt_a.txt:3: box 3 '###': marked as illegible"]),
+        ([" AB1234", "  CD"], ["AB1234", " CD"], []),
+        ([' "AB1234"', ' "CD"'], ["AB1234", "CD"], []),
+        (['Latin, "AB1234"', 'None,"CD"'], ["AB1234", "CD"], []),
+        # What stands around some is their own.
+        (['"AB1234"', "CD"], ['"AB1234"', "CD"], []),
+        (['0,"AB1234"', "CD"], ['0,"AB1234"', "CD"], []),
+        ([" AB1234", "CD"], [" AB1234", "CD"], []),
+        (["####AB", "CD"], ["####AB", "CD"], []),
+        (["12,50", "3,1"], ["12,50", "3,1"], []),
+        (["plate,0", "CD"], ["plate,0", "CD"], []),
+    ],
+)  # fmt: skip
+def test_what_stands_around_every_text_is_no_part_of_it(
+    texts: list[str], expected: list[str], refused: list[str], grow: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = icdar(grow, *texts)
+    result = import_crops(source, tmp_path / "to")
+    assert texts_of(result) == expected
+    assert told(result, source) == refused
+    assert (result.notes != []) == (all(text not in texts for text in expected))
+
+
+def test_polygons_have_a_mark_before_the_text(grow: Callable[..., Path], photo: Crop, tmp_path: Path) -> None:
+    content = "".join(
+        f"{left},{top},{left + 9},{top},{right},{top},{right},{bottom},{left},{bottom},####{text}\n"
+        for text, (left, top, right, bottom) in LINES.items()
+    )
+    source = grow({"a.txt": content}, "a.png")
+    assert_whole(import_crops(source, tmp_path / "to"), photo, "icdar_boxes")
+    (source / "a.txt").write_text(f"{BOX},####LOT 4711\n{BOX},60,####x\n{BOX},####\n{BOX},#######\n", "utf-8")
+    result = import_crops(source, tmp_path / "four")
+    assert texts_of(result) == ["LOT 4711"]
+    assert told(result, source) == [
+        "a.txt:2: an odd number of coordinates; write two for each point",
+        "a.txt:3: box 3 has no text",
+        "a.txt:4: box 4 '###': marked as illegible",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["plate,0", "vin, 1"], "every line ends in a word and a number, which look like DOTA's class"),
+        (
+            ["22,33,AB1234", "22.5,33,CD"],
+            "more than eight numbers stand before the text in every line; write",
+        ),
+    ],
+)
+def test_lines_without_texts_are_refused_as_a_whole(
+    texts: list[str], message: str, grow: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = icdar(grow, *texts)
+    with pytest.raises(LinetuneError, match=f"gt_a.txt:1: {message}.* or pass --format icdar_boxes if"):
+        import_crops(source, tmp_path / "to")
+    assert texts_of(import_crops(source, tmp_path / "to", form="icdar_boxes")) == texts
+
+
+@pytest.mark.parametrize("word", ["TEMPORARY", "NULL", "待识别", "无法识别"])
+def test_what_ppocrlabel_writes_into_a_box_is_no_text(
+    word: str, grow: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = project(grow, ("ab", corners(20, 10, 60, 30)), (word, corners(60, 10, 90, 30)))
+    result = import_crops(source, tmp_path / "to")
+    assert texts_of(result) == ["ab"]
+    assert f"Label.txt:1: box 2 {word!r}: " in told(result, source)[0]
+    (source / "Label.txt").unlink()
+    source = grow({"rec_gt.txt": f"a.png\tab\nb.png\t{word}\n"}, "a.png", "b.png")
+    result = import_crops(source, tmp_path / "crops")
+    assert texts_of(result) == ["ab"]
+    assert f"rec_gt.txt:2: {word!r}: " in told(result, source)[0]
+
+
+def test_a_page_file_finds_its_photo_that_was_converted_since(
+    grow: Callable[..., Path], photo: Crop, tmp_path: Path
+) -> None:
+    content = page(*map(page_line, LINES), name="scans/a.jpg")
+    source = grow({"a.xml": content}, "a.png")
+    result = import_crops(source, tmp_path / "to")
+    assert_whole(result, photo, "page_xml")
+    assert result.notes == [f"photos found with another suffix: 1, such as {source}/a.png for scans/a.jpg"]
+    (source / "a.xml").write_text(alto(*(alto_line(t, "words") for t in LINES), name="a.tif"), "utf-8")
+    assert_whole(import_crops(source, tmp_path / "alto"), photo, "alto")
+    # Another stem is another photo.
+    (source / "a.xml").write_text(content.replace("scans/a.jpg", "b.jpg"), "utf-8")
+    with pytest.raises(LinetuneError, match=r"photo not found: b\.jpg"):
+        import_crops(source, tmp_path / "none")
+
+
+def test_messages_show_the_beginning_of_a_long_text(grow: Callable[..., Path], tmp_path: Path) -> None:
+    text = "x" * 5000
+    source = project(
+        grow,
+        ("ab", corners(20, 10, 60, 30)),
+        (text, corners(900, 10, 990, 30)),
+        (text, corners(1, 1, 2, 2)[:3]),
+    )
+    result = import_crops(source, tmp_path / "to")
+    assert len(result.refused) == 2
+    assert all("xxx…'" in line and len(line) < 200 for line in told(result, source))
+    content = page(page_line("LOT 4711"), page_line("LOT 4711").replace('id="l10"', f'id="{text}"', 1)
+                   .replace("LOT 4711", "###"))  # fmt: skip
+    source = grow({"p/a.xml": content}, "p/a.png")
+    result = import_crops(source / "p", tmp_path / "page")
+    assert len(told(result, source)[0]) < 300
+
+
 # Broken sources
 
 

@@ -34,10 +34,8 @@ def _page(path: Path, photos: Photos) -> list[Item]:
         return []
     name = root.find(".//{*}sourceImageInformation/{*}fileName")
     written = markup.text(name).strip()
-    if written:
-        photo = photos.find(written, markup.place(path, name), len(lines), (path.parent, path.parent.parent))
-    else:
-        photo = photos.beside(path.stem, path, markup.place(path, pages[0]), len(lines))
+    place = markup.place(path, name if written else pages[0])
+    photo = photos.of_page(written, path, place, len(lines))
     size = boxes.size(pages[0].get("WIDTH"), pages[0].get("HEIGHT"))
     return [_line(line, photo, size, index, path) for index, line in enumerate(lines)]
 

@@ -18,9 +18,11 @@ from linetune.errors import LinetuneError
 NO_TEXT = {
     "###": "marked as illegible",  # ICDAR's mark
     "*": "marked as illegible",
-    "待识别": "not labelled yet",  # what PPOCRLabel writes into a new box
 }
 """Texts that say why there is none."""
+_SHOWN, _SHOWN_OF_NAMES = 60, 200
+"""Characters of a text and of a name that a message shows."""
+_HINTS = 20
 _TEXTS = ("text", "transcription", "utf8string", "ocr", "value", "caption", "rectexts", "word", "content")
 """Names of fields that hold a text, in small letters without ``_``."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -39,18 +41,30 @@ def crop(box: Box, text: object, name: str, place: str, index: int) -> Item:
         place: ``file:line``, for messages.
         index: the box's number in its photo, from 0.
     """
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        hint = "export it as a text, since a number loses its leading zeros"
+        return LinetuneError(f"{name} has the number {shown(text)} in place of a text", place, hint)
     if not isinstance(text, str) or not text.strip():
         return LinetuneError(f"{name} has no text", place)
     if text in NO_TEXT:
-        return LinetuneError(f"{name} {text!r}: {NO_TEXT[text]}", place)
+        return LinetuneError(f"{name} {quoted(text)}: {NO_TEXT[text]}", place)
     # The name that PPOCRLabel gives a crop.
     return Found(box, text, place, f"{box.photo.stem}_crop_{index}")
 
 
 def shown(name: object) -> str:
-    """A name of a source's own, for messages, which are one line."""
-    text = str(name)
+    """A name of a source's own, for messages, which are one line; the beginning of a long one."""
+    text = _short(str(name), _SHOWN_OF_NAMES)
     return text if text.isprintable() else repr(text)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, for messages; the beginning of a long one."""
+    return repr(_short(text, _SHOWN))
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "…"
 
 
 def number(value: object) -> float | None:
@@ -95,8 +109,9 @@ def rectangle(left: float, top: float, width: float, height: float) -> Points:
 
 def turned(corners: Points, degrees: float, centre: tuple[float, float]) -> Points:
     """Points turned clockwise, as one sees it in an image, about a centre."""
-    # Sines of 90° are not quite 0 or 1 in radians.
-    sine, cosine = (round(f(math.radians(degrees)), 12) for f in (math.sin, math.cos))
+    # Sines of 90° are not quite 0 or 1 in radians, and infinity has none.
+    angle = math.radians(degrees) if math.isfinite(degrees) else math.nan
+    sine, cosine = (round(f(angle), 12) for f in (math.sin, math.cos))
     x0, y0 = centre
     return tuple(
         (x0 + (x - x0) * cosine - (y - y0) * sine, y0 + (x - x0) * sine + (y - y0) * cosine)
@@ -146,16 +161,31 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
     asked = source.text_column
     if asked is not None:
         if asked not in known:
-            raise LinetuneError(f"no field {asked!r}", place, f"there are: {', '.join(known) or 'none'}")
+            hint = f"there are: {', '.join(map(shown, known)) or 'none'}"
+            raise LinetuneError(f"no field {quoted(asked)}", place, hint)
         return asked
     likely = [name for name in known if name.lower().replace("_", "") in _TEXTS]
     if not known:
         return None
     chosen = likely or known
-    if len(chosen) > 1 or not (likely or sure):
-        what = f"no telling which field holds the text: {', '.join(chosen)}"
+    if len(chosen) > 1:
+        what = f"no telling which field holds the text: {', '.join(map(shown, chosen))}"
         raise LinetuneError(what, place, "pass --text-column NAME")
+    if not (likely or sure):
+        what = f"no telling whether the field {quoted(chosen[0])} holds the text"
+        raise LinetuneError(what, place, f"if it does, pass --text-column {shown(chosen[0])}")
     return chosen[0]
+
+
+def refuse_image_column(source: Source, name: str) -> None:
+    """Tell a user who names the field of the images that the format has one place for them.
+
+    Raises:
+        LinetuneError: the user named one.
+    """
+    if source.image_column is not None:
+        what = f"{name} has one place for the names of images"
+        raise LinetuneError(what, "--image-column", "leave it out")
 
 
 @dataclass
@@ -167,6 +197,8 @@ class Photos:
     """Other names that a photo may have."""
     _taken: dict[Path, str] = field(default_factory=dict)
     _stems: dict[str, list[Path]] | None = None
+    _missing: int = 0
+    _other_suffix: list[tuple[str, Path]] = field(default_factory=list)
 
     def find(self, written: str, place: str, count: int, near: Sequence[Path] = ()) -> Path:
         """The photo that a source names.
@@ -180,22 +212,46 @@ class Photos:
         Raises:
             LinetuneError: there is no such photo, or two names lead to it.
         """
-        folders = self._folders(near)
-        plain = PurePosixPath(written.replace("\\", "/")).as_posix()
-        found = next((folder / plain for folder in folders if _is_file(folder / plain)), None)
-        if found is None and (found := self.source.locate(written, place)) is None:
-            names = [PurePosixPath(plain).name, *self.names(plain)]
-            by_name = (folder / name for name in names for folder in folders)
-            found = next((path for path in by_name if path.name and _is_file(path)), None)
-            if found is not None:
-                self.source.moved.append((written, found))
+        found = self._named(written, place, near)
         if found is None:
-            hint = "pass --images DIR, the folder of the photos"
-            raise LinetuneError(f"photo not found: {shown(written)} (boxes: {count})", place, hint)
-        if (other := self._taken.setdefault(found, plain)) != plain:
-            what = f"{shown(written)} and {shown(other)} both lead to {found}"
-            raise LinetuneError(what, place, "pass --images DIR, where the paths start")
+            raise self._not_found(written, place, count)
+        return self._taken_once(found, written, place)
+
+    def of_page(self, written: str, page: Path, place: str, count: int) -> Path:
+        """The photo of a page file: the one it names, or one with both their stems and another suffix.
+
+        People convert scans, and the page files keep the old name.
+
+        Args:
+            written: the photo's path; empty where the file names none, and its own stem counts.
+            page: the file.
+            place: ``file:line``, for messages.
+            count: how many boxes lie in it, for messages.
+
+        Raises:
+            LinetuneError: there is no such photo, more than one, or two names lead to it.
+        """
+        if not written:
+            return self.beside(page.stem, page, place, count)
+        found = self._named(written, place, (page.parent, page.parent.parent))
+        if found is not None:
+            return self._taken_once(found, written, place)
+        missing = self._not_found(written, place, count)
+        if PurePosixPath(_plain(written)).stem != page.stem:
+            raise missing
+        try:
+            found = self.beside(page.stem, page, place, count)
+        except LinetuneError:
+            raise missing from None
+        self._other_suffix.append((written, found))
         return found
+
+    def notes(self) -> list[str]:
+        """What to tell of how the photos were found."""
+        if not self._other_suffix:
+            return []
+        written, found = self._other_suffix[0]
+        return [f"photos found with another suffix: {len(self._other_suffix)}, such as {found} for {written}"]
 
     def beside(self, stem: str, page: Path, place: str, count: int) -> Path:
         """The photo that has a page file's stem: beside it, above it, or the only one below the source.
@@ -216,11 +272,37 @@ class Photos:
             hint = "pass --images DIR, the folder of the photos"
             raise LinetuneError(f"no photo {stem}.jpg, .png, … (boxes: {count})", place, hint)
         if len({os.path.realpath(path) for path in fitting}) > 1:
-            shown = " or ".join(str(path) for path in fitting[:3])
+            several = " or ".join(str(path) for path in fitting[:3])
             raise LinetuneError(
-                f"several photos: {shown}", place, "pass --images DIR, the folder of the photos"
+                f"several photos: {several}", place, "pass --images DIR, the folder of the photos"
             )
         return fitting[0]
+
+    def _named(self, written: str, place: str, near: Sequence[Path]) -> Path | None:
+        folders = self._folders(near)
+        plain = _plain(written)
+        found = next((folder / plain for folder in folders if _is_file(folder / plain)), None)
+        if found is None and (found := self.source.locate(written, place)) is None:
+            names = [PurePosixPath(plain).name, *self.names(plain)]
+            by_name = (folder / name for name in names for folder in folders)
+            found = next((path for path in by_name if path.name and _is_file(path)), None)
+            if found is not None:
+                self.source.moved.append((written, found))
+        return found
+
+    def _taken_once(self, found: Path, written: str, place: str) -> Path:
+        plain = _plain(written)
+        if (other := self._taken.setdefault(found, plain)) != plain:
+            what = f"{shown(written)} and {shown(other)} both lead to {found}"
+            raise LinetuneError(what, place, "pass --images DIR, where the paths start")
+        return found
+
+    def _not_found(self, written: str, place: str, count: int) -> LinetuneError:
+        self._missing += 1
+        # Each looks through a folder, and nobody reads thousands.
+        hint = self.source.way_to(written) if self._missing <= _HINTS else None
+        hint = hint or "pass --images DIR, the folder of the photos"
+        return LinetuneError(f"photo not found: {shown(written)} (boxes: {count})", place, hint)
 
     def _folders(self, near: Sequence[Path]) -> list[Path]:
         root = self.source.root
@@ -272,9 +354,14 @@ def page_format(
                 found += read_page(path, photos)
             except LinetuneError as error:
                 found.append(error)
+        source.notes += photos.notes()
         return found
 
     return Format(lambda path: find_pages(path, suffix, fits), read)
+
+
+def _plain(written: str) -> str:
+    return PurePosixPath(written.replace("\\", "/")).as_posix()
 
 
 def _is_file(path: Path) -> bool:

@@ -37,6 +37,7 @@ def read(source: Source) -> list[Item]:
     Raises:
         LinetuneError: the file is not JSON, or lists no images and annotations, or has no text at all.
     """
+    boxes.refuse_image_column(source, "coco_text")
     content = source.read_text(source.path)
     whole = texts.parse_json(content, source.path)
     keys = next((k for k in _KEYS if isinstance(whole, dict) and whole.keys() >= set(k)), _KEYS[0])
@@ -62,22 +63,34 @@ def read(source: Source) -> list[Item]:
         hint = f"texts stand in {', '.join(_FIELDS[:4])}, or in attributes"
         raise LinetuneError("holds boxes without texts", source.path, hint)
     photos = Photos(source)
+    near = _folders(source.path)
     for image, group in by_image.items():
-        found += _image(images[image], group, field, photos)
+        found += _image(images[image], group, field, photos, near)
     return found
+
+
+def _folders(path: Path) -> list[Path]:
+    """Where COCO's own layout has the photos: beside ``annotations``, in a folder named for the subset.
+
+    It is ``train2017`` for ``annotations/instances_train2017.json``, or as CVAT has it ``images/default``.
+    """
+    if path.parent.name.lower() != "annotations":
+        return []
+    above, subset = path.parent.parent, path.stem.rpartition("_")[2]
+    return [above / subset, above / "images" / subset, above]
 
 
 def _field(source: Source, entries: list[dict[str, Any]]) -> str | None:
     """The name that the texts stand under, in all of the file."""
-    names = {name for entry in entries for name in _FIELDS if _single(entry.get(name)) is not None}
+    asked = source.text_column is not None
+    names = {name for entry in entries for name in _FIELDS if isinstance(_single(entry.get(name)), str)}
     inner = {
         name
         for entry in entries
         for name, value in _attributes(entry).items()
-        if isinstance(value, str) and name not in names
+        if asked or isinstance(value, str)
     }
-    own = source.text_column
-    return boxes.text_field(source, names | inner if own or not names else names, str(source.path))
+    return boxes.text_field(source, names | inner if asked or not names else names, str(source.path))
 
 
 def _attributes(entry: dict[str, Any]) -> dict[str, Any]:
@@ -85,20 +98,21 @@ def _attributes(entry: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _single(value: object) -> str | None:
-    """A text, or the one of a list."""
-    one = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return one if isinstance(one, str) else None
+def _single(value: object) -> object:
+    """What stands there, or the one of a list."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _image(image: dict[str, Any], group: list[_Annotation], field: str, photos: Photos) -> list[Item]:
+def _image(
+    image: dict[str, Any], group: list[_Annotation], field: str, photos: Photos, near: list[Path]
+) -> list[Item]:
     written = image.get("file_name", image.get("filename"))
     place = group[0].place
     if not isinstance(written, str) or not written.strip():
         what = f"image {boxes.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
         return [LinetuneError(what, place)]
     try:
-        photo = photos.find(written, place, len(group))
+        photo = photos.find(written, place, len(group), near)
     except LinetuneError as error:
         return [error]
     size = boxes.size(image.get("width"), image.get("height"))
@@ -111,15 +125,22 @@ def _crop(
     name, place, fields = annotation
     text = _single(fields.get(field, _attributes(fields).get(field)))
     if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
-        return LinetuneError(f"{name} {text!r}: marked as illegible", place)
-    corners = outline = _outline(fields)
-    if not outline:
-        box = fields.get("bbox")
-        sides = boxes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
-        if len(sides) != 2:
-            return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
-        corners = boxes.rectangle(*sides[0], *sides[1])
-    return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, place, index)
+        what = f"{name} {boxes.quoted(text)}" if isinstance(text, str) else name
+        return LinetuneError(f"{what}: marked as illegible", place)
+    if outline := _outline(fields):
+        return boxes.crop(Box(photo, outline, True, size=size), text, name, place, index)
+    box = fields.get("bbox")
+    sides = boxes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
+    if len(sides) != 2:
+        return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
+    # CVAT writes the box as it was before it was turned about its centre, and the degrees beside it.
+    degrees = boxes.number(_attributes(fields).get("rotation", 0))
+    if degrees is None:
+        return LinetuneError(f"{name} has a rotation that is no number", place)
+    (left, top), (width, height) = sides
+    corners = boxes.rectangle(left, top, width, height)
+    corners = boxes.turned(corners, degrees, (left + width / 2, top + height / 2))
+    return boxes.crop(Box(photo, corners, size=size), text, name, place, index)
 
 
 def _outline(entry: dict[str, Any]) -> Points:
@@ -136,4 +157,4 @@ def _outline(entry: dict[str, Any]) -> Points:
     return ()
 
 
-FORMAT = Format(find, read)
+FORMAT = Format(find, read, columns=True)

@@ -11,8 +11,9 @@ from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
-_WITHOUT_TEXT = {"checkbox", "radio", "select", "number"}
-"""Kinds of attributes that hold a choice."""
+_CHOICES = {"checkbox", "radio", "select"}
+"""Kinds of attributes that hold no text of their own."""
+_NUMBER = "number"
 _SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "mask", "cuboid", "skeleton", "tag"}
 
 
@@ -34,6 +35,7 @@ def read(source: Source) -> list[Item]:
         LinetuneError: the file is no XML or holds a video's tracks, or several attributes could be the text.
     """
     root = markup.parse(source.path)
+    boxes.refuse_image_column(source, "cvat")
     track = root.find("{*}track")
     if track is not None:
         hint = "export it as CVAT for images 1.1"
@@ -54,20 +56,26 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
         for attribute in label.iter("{*}attribute")
         if (kind := markup.text(attribute.find("{*}input_type")))
     }
-    names: dict[str, list[str]] = {}
+    names: dict[str, set[str]] = {}
     places: dict[str, str] = {}
     for image in root.iter("{*}image"):
         for shape in _shapes(image):
             label = shape.get("label", "")
             places.setdefault(label, markup.place(source.path, shape))
             for attribute in shape.findall("{*}attribute"):
-                name = attribute.get("name", "")
-                if kinds.get((label, name)) not in _WITHOUT_TEXT:
-                    names.setdefault(label, []).append(name)
+                names.setdefault(label, set()).add(attribute.get("name", ""))
+    if source.text_column is not None:
+        # Not each label need have it.
+        every = {name for found in names.values() for name in found}
+        return dict.fromkeys(names, boxes.text_field(source, every, str(source.path)))
     chosen = {}
     for label, found in names.items():
-        declared = all((label, name) in kinds for name in found)
-        chosen[label] = boxes.text_field(source, found, places[label], declared)
+        fitting = {name for name in found if kinds.get((label, name)) not in _CHOICES}
+        declared = all((label, name) in kinds for name in fitting)
+        chosen[label] = name = boxes.text_field(source, fitting, places[label], declared)
+        if kinds.get((label, name or "")) == _NUMBER:
+            told = f"the texts of {boxes.shown(label)} are the numbers of {boxes.shown(name)}"
+            source.notes.append(f"{told}; --text-column names another attribute")
     return chosen
 
 
@@ -134,4 +142,4 @@ def _box(shape: Any) -> Points:
     )
 
 
-FORMAT = Format(find, read)
+FORMAT = Format(find, read, columns=True)

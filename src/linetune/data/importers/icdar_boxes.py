@@ -1,29 +1,82 @@
-"""The boxes of ICDAR's reading competitions: one ``gt_<photo>.txt`` or ``<photo>.txt`` a photo, a box a line.
+"""The boxes of reading competitions: one ``gt_<photo>.txt`` or ``<photo>.txt`` a photo, a box a line.
 
-- 2015: ``x1,y1,x2,y2,x3,y3,x4,y4,text``, clockwise from the text's top left
+- ICDAR 2015: ``x1,y1,x2,y2,x3,y3,x4,y4,text``, clockwise from the text's top left
 - MLT 2017 and 2019: the same with the script's name before the text
-- 2013: ``left, top, right, bottom, "text"``, or the same with spaces
+- RCTW 2017: the same with 1 for difficult, or 0, before the text in quotes
+- CTW1500, and Total-Text in its form: as many points as it takes, then ``####`` before the text
+- ICDAR 2013: ``left, top, right, bottom, "text"``, or the same with spaces
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from linetune.data.importers import boxes, icdar, sidecar, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Format, Item, Source
 from linetune.errors import LinetuneError
 
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
 _EIGHT = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{7}})(?:,(.*))?")
+_POLYGON = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{5,}}),\s*####(.*)")
 _FOUR = re.compile(r'\s*(-?\d+[\s,]+-?\d+[\s,]+-?\d+[\s,]+-?\d+)[\s,]+"(.*)"\s*')
-_ROW = re.compile(rf"{_EIGHT.pattern}$|{_FOUR.pattern}$")
-_SCRIPT = re.compile(
-    r"\s*(Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Devanagari|Symbols|Mixed|None)\s*,(.*)"
+_ROW = re.compile(rf"{_EIGHT.pattern}$|{_POLYGON.pattern}$|{_FOUR.pattern}$")
+_SPACE = (re.compile(r" (?P<text>.*)"), "a space stands before every text, and is no part of it")
+_SCRIPTS = "Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Devanagari|Symbols|Mixed|None"
+_AROUND = (
+    _SPACE,
+    (
+        re.compile(rf"\s*(?:{_SCRIPTS})\s*,(?P<text>.*)"),
+        "the ninth field names the script in every line, and is no part of the text",
+    ),
+    (
+        re.compile(r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*"|###)\s*'),
+        "the ninth field says in every line whether the text is difficult, and is no part of it",
+    ),
+    _SPACE,
+    (re.compile(r'\s*"(?P<text>.*)"\s*'), "quotes stand around every text, and are no part of it"),
 )
-"""The scripts of MLT, before the text."""
+"""What may stand around all texts, from the outside in, and how that is told.
+
+A text may begin with such a word, a space or a quote as well, but hardly each of them.
+"""
+_NO_TEXTS = (
+    (
+        re.compile(rf"(?:{_NUMBER},){{2,}}.*"),
+        "more than eight numbers stand before the text in every line",
+        "write ,#### before the text of a polygon",
+    ),
+    (
+        re.compile(r"[^,]*[^\W\d][^,]*,\s*[0-2]\s*"),
+        "every line ends in a word and a number, which look like DOTA's class and difficulty",
+        "write the text in their place",
+    ),
+)
+"""What all texts may look like where they are something else, how that is told, and the way out."""
 _START = "gt_"
+
+
+@dataclass
+class _Row:
+    """A line of a file."""
+
+    place: str
+    corners: Points
+    text: str | None
+    outline: bool = False
+    """As :class:`Box` has it."""
+    bare: bool = False
+    """The text is all that stands after the numbers, so that something may stand around it."""
+    difficult: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Whether it shows what stands around the texts."""
+        plain = (self.text or "").strip()
+        return self.bare and bool(plain) and plain not in boxes.NO_TEXT
 
 
 def _is_boxes(path: Path) -> bool:
@@ -36,46 +89,81 @@ def find(path: Path) -> list[Path]:
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a box."""
+    """A crop a box.
+
+    Raises:
+        LinetuneError: what stands in place of the texts looks like something else, in every line.
+    """
     photos = Photos(source)
     found: list[Item] = []
-    rows: dict[Path, list[tuple[int, str]]] = {}
+    lines: dict[Path, list[tuple[int, str]]] = {}
     for path in boxes.pages(source, ".txt", _is_boxes):
         try:
-            rows[path] = list(texts.rows(source.read_text(path)))
+            lines[path] = list(texts.rows(source.read_text(path)))
         except LinetuneError as error:
             found.append(error)
-    written = [match[2] for lines in rows.values() for _, row in lines if (match := _EIGHT.fullmatch(row))]
-    # A 2015 text may begin with such a word and a comma, but hardly each of them.
-    scripts = bool(written) and all(text is not None and _SCRIPT.fullmatch(text) for text in written)
-    if scripts:
-        source.notes.append("the ninth field names the script in every line, and is no part of the text")
-    for path, lines in rows.items():
+    # An ICDAR text may begin with the mark of a polygon's.
+    marked = all(_POLYGON.fullmatch(row) for listed in lines.values() for _, row in listed)
+    rows = {
+        path: [_row(row, f"{path}:{line}", marked) for line, row in listed] for path, listed in lines.items()
+    }
+    _free(source, [row for listed in rows.values() for row in listed if isinstance(row, _Row)])
+    for path, of_photo in rows.items():
         try:
-            photo = photos.beside(path.stem.removeprefix(_START), path, str(path), len(lines))
+            photo = photos.beside(path.stem.removeprefix(_START), path, str(path), len(of_photo))
         except LinetuneError as error:
             found.append(error)
             continue
         found += [
-            _crop(photo, row, index, f"{path}:{line}", scripts) for index, (line, row) in enumerate(lines)
+            _crop(photo, row, index) if isinstance(row, _Row) else row for index, row in enumerate(of_photo)
         ]
     return found
 
 
-def _crop(photo: Path, row: str, index: int, place: str, scripts: bool) -> Item:
-    name = f"box {index + 1}"
-    if match := _FOUR.fullmatch(row):
+def _row(written: str, place: str, marked: bool) -> _Row | LinetuneError:
+    if match := _FOUR.fullmatch(written):
         left, top, right, bottom = boxes.numbers(match[1])
         corners = boxes.rectangle(left, top, right - left, bottom - top)
-        return boxes.crop(Box(photo, corners), icdar.unescaped(match[2]), name, place, index)
-    match = _EIGHT.fullmatch(row)
-    if match is None:
-        hint = 'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"'
-        return LinetuneError("neither eight numbers and a text, nor four and a quoted text", place, hint)
-    text = match[2]
-    if scripts and text and (named := _SCRIPT.fullmatch(text)):
-        text = named[2]
-    return boxes.crop(Box(photo, boxes.pairs(boxes.numbers(match[1]))), text, name, place, index)
+        return _Row(place, corners, icdar.unescaped(match[2]))
+    match = _POLYGON.fullmatch(written)
+    if match and (marked or match[1].count(",") > 7):
+        corners = boxes.pairs(boxes.numbers(match[1]))
+        if not corners:
+            return LinetuneError("an odd number of coordinates", place, "write two for each point")
+        return _Row(place, corners, match[2], outline=True)
+    if match := _EIGHT.fullmatch(written):
+        return _Row(place, boxes.pairs(boxes.numbers(match[1])), match[2], bare=True)
+    hint = 'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"'
+    return LinetuneError("neither eight numbers and a text, nor four and a quoted text", place, hint)
+
+
+def _free(source: Source, rows: Sequence[_Row]) -> None:
+    """Leave out what stands around every text.
+
+    Raises:
+        LinetuneError: all texts look like something else, and the user did not name the format.
+    """
+    for around, note in _AROUND:
+        telling = [row for row in rows if row.tells]
+        if not telling or not all(around.fullmatch(row.text or "") for row in telling):
+            continue
+        source.notes.append(note)
+        for row in rows:
+            if row.bare and (match := around.fullmatch(row.text or "")):
+                row.text = match["text"]
+                row.difficult = row.difficult or match.groupdict().get("flag") == "1"
+    telling = [row for row in rows if row.tells]
+    for other, what, way_out in _NO_TEXTS:
+        if telling and not source.asked and all(other.fullmatch(row.text or "") for row in telling):
+            hint = f"{way_out}, or pass --format icdar_boxes if these are the texts"
+            raise LinetuneError(what, telling[0].place, hint)
+
+
+def _crop(photo: Path, row: _Row, index: int) -> Item:
+    name = f"box {index + 1}"
+    if row.difficult and row.text:
+        return LinetuneError(f"{name} {boxes.quoted(row.text)}: marked as difficult", row.place)
+    return boxes.crop(Box(photo, row.corners, row.outline), row.text, name, row.place, index)
 
 
 FORMAT = Format(find, read)

@@ -6,7 +6,8 @@ Coordinates are percentages of the image; a rectangle's rotation is in degrees, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,8 +18,12 @@ from linetune.data.importers.boxes import Photos
 from linetune.data.importers.source import Box, Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
+_ANNOTATED = r'"(annotations|completions)"\s*:\s*\['
 _TASKS = re.compile(
-    r'\s*\[\s*\{.*?("(annotations|completions)"\s*:\s*\[|"original_width"\s*:|"annotation_id"\s*:)', re.DOTALL
+    rf'\s*\[\s*\{{.*?({_ANNOTATED}|"original_width"\s*:|"annotation_id"\s*:)'
+    # One task by itself, as the API gives it; COCO's files have annotations as well.
+    rf'|\s*\{{(?=.*"data"\s*:\s*\{{)(?=.*{_ANNOTATED})(?!.*"(images|imgs)"\s*:\s*[\[{{])',
+    re.DOTALL,
 )
 _PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What an upload's name begins with in Label Studio's own folder."""
@@ -27,7 +32,7 @@ _OWN_KEYS = {"annotator", "created_at", "updated_at", "lead_time", "id", "annota
 
 
 def find(path: Path) -> list[Path]:
-    """JSON files that hold a list of tasks."""
+    """JSON files that hold a list of tasks, or one task."""
     candidates = texts.files(path, ".json") if path.is_dir() else [path]
     return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _TASKS)]
 
@@ -36,11 +41,16 @@ def read(source: Source) -> list[Item]:
     """A crop a region, or a task where the whole image has one text.
 
     Raises:
-        LinetuneError: the file is not JSON, or no list.
+        LinetuneError: the file is not JSON, or holds no tasks, or several text areas could hold the text.
     """
     photos = Photos(source, _names)
     found: list[Item] = []
-    for line, number, task in texts.members(source.read_text(source.path), source.path):
+    content = source.read_text(source.path)
+    tasks = texts.members(content, source.path)
+    if content.lstrip().startswith("{"):
+        tasks = [(1, 1, texts.parse_json(content, source.path))]
+    area = _area(source, (task for _, _, task in tasks if isinstance(task, dict)))
+    for line, number, task in tasks:
         place = f"{source.path}:{line}"
         own = task.get("id") if isinstance(task, dict) else None
         name = f"task {boxes.shown(number if own is None else own)}"
@@ -48,7 +58,7 @@ def read(source: Source) -> list[Item]:
             found.append(LinetuneError(f"{name} is no object", place))
             continue
         try:
-            found += list(_Task(source, photos, task, name, place).items())
+            found += list(_Task(source, photos, task, name, place, area).items())
         except LinetuneError as error:
             what = error.what if error.what.startswith(name) else f"{name}: {error.what}"
             found.append(LinetuneError(what, place, error.hint))
@@ -66,12 +76,21 @@ def read(source: Source) -> list[Item]:
 class _Task:
     """One image with what was labelled on it."""
 
-    def __init__(self, source: Source, photos: Photos, task: dict[str, Any], name: str, place: str) -> None:
+    def __init__(
+        self,
+        source: Source,
+        photos: Photos,
+        task: dict[str, Any],
+        name: str,
+        place: str,
+        area: str | None,
+    ) -> None:
         self._source = source
         self._photos = photos
         self._task = task
         self._name = name
         self._place = place
+        self._area = area
 
     def items(self) -> Iterator[Item]:
         """A crop a region.
@@ -86,7 +105,7 @@ class _Task:
             regions = self._minimal_regions(data)
         else:
             data = self._task.get("data")
-            regions = self._regions(self._annotation(annotations))
+            regions = self._regions(_result(annotations, self._name))
         written = self._image(data if isinstance(data, dict) else {})
         photo = self._photos.find(written, self._place, len(regions))
         for index, (value, text) in enumerate(regions):
@@ -100,43 +119,15 @@ class _Task:
             else:
                 yield self._crop(photo, value, text, index)
 
-    def _annotation(self, annotations: Any) -> list[Any]:
-        """The regions and texts of the one annotation that counts."""
-        listed = [a for a in annotations if isinstance(a, dict)] if isinstance(annotations, list) else []
-        kept = [a for a in listed if not a.get("was_cancelled")]
-        chosen = [a for a in kept if a.get("ground_truth")] or kept
-        if not chosen:
-            raise LinetuneError(f"{self._name} is not annotated" + (", but skipped" if listed else ""))
-        if len(chosen) > 1:
-            hint = "keep one, or mark one as ground truth"
-            raise LinetuneError(f"{self._name} has {len(chosen)} annotations", hint=hint)
-        result = chosen[0].get("result")
-        return result if isinstance(result, list) else []
-
     def _regions(self, result: list[Any]) -> list[tuple[dict[str, Any] | None, object]]:
         """Outline and text of each region, which share an id; no outline where the whole image has a text."""
-        outlines: dict[str, dict[str, Any]] = {}
-        written: dict[str, dict[str, object]] = {}
-        for part in result:
-            value = part.get("value") if isinstance(part, dict) else None
-            if not isinstance(value, dict):
-                continue
-            region = str(part.get("id"))
-            if "x" in value or "points" in value:
-                sizes = ("original_width", "original_height", "image_rotation")
-                outlines.setdefault(region, {**value, **{key: part.get(key) for key in sizes}})
-            if "text" in value:
-                written.setdefault(region, {})[str(part.get("from_name"))] = value["text"]
-        if outlines:
-            return [(value, self._text(written.get(region, {}), True)) for region, value in outlines.items()]
-        fields: dict[str, object] = {}
-        for texts_of_one in written.values():
-            fields |= texts_of_one
-        return [(None, self._text(fields, True))]
-
-    def _text(self, fields: dict[str, object], sure: bool) -> object:
-        chosen = boxes.text_field(self._source, fields, self._place, sure) if fields else None
-        return self._single(fields[chosen]) if chosen is not None else None
+        outlines, written = _parts(result)
+        if not outlines:
+            return [(None, self._single(_merged(written.values()).get(self._area or "")))]
+        return [
+            (value, self._single(written.get(region, {}).get(self._area or "")))
+            for region, value in outlines.items()
+        ]
 
     def _single(self, text: object) -> object:
         """The text itself of a list that holds one."""
@@ -154,9 +145,9 @@ class _Task:
         rest = {key: value for key, value in data.items() if key not in outlines and _are_texts(value)}
         images = [key for key, value in rest.items() if isinstance(value, str) and _is_image(value)]
         fields = {key: value for key, value in rest.items() if key not in images}
-        if not outlines:
-            return [(None, self._text(fields, False))]
         chosen = boxes.text_field(self._source, fields, self._place)
+        if not outlines:
+            return [(None, self._single(fields[chosen]) if chosen is not None else None)]
         if chosen is None:
             raise LinetuneError(f"{self._name} has no texts")
         found = fields[chosen] if isinstance(fields[chosen], list) else [fields[chosen]]
@@ -169,11 +160,18 @@ class _Task:
         return [(region, self._single(text)) for region, text in zip(fitting[0], found, strict=True)]
 
     def _image(self, data: dict[str, Any]) -> str:
-        asked = self._source.image_column
-        found = {k: v for k, v in data.items() if isinstance(v, str) and _is_image(v) and asked in (None, k)}
-        if len(set(found.values())) != 1:
-            what = f"several images: {', '.join(found)}" if found else "no image"
-            raise LinetuneError(f"{self._name} has {what}")
+        texts_of_data = {key: value for key, value in data.items() if isinstance(value, str)}
+        if (asked := self._source.image_column) is not None:
+            if asked not in texts_of_data:
+                hint = f"there are: {', '.join(map(boxes.shown, texts_of_data)) or 'none'}"
+                raise LinetuneError(f"{self._name} has no field {boxes.quoted(asked)}", hint=hint)
+            return _path(texts_of_data[asked])
+        found = {key: value for key, value in texts_of_data.items() if _is_image(value)}
+        if not found:
+            raise LinetuneError(f"{self._name} has no image")
+        if len(set(found.values())) > 1:
+            what = f"{self._name} has several images: {', '.join(map(boxes.shown, found))}"
+            raise LinetuneError(what, hint="pass --image-column NAME")
         return _path(next(iter(found.values())))
 
     def _crop(self, photo: Path, value: dict[str, Any], text: object, index: int) -> Item:
@@ -198,6 +196,61 @@ class _Task:
         else:
             return LinetuneError(f"{name} is neither a rectangle nor a polygon", self._place)
         return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, self._place, index)
+
+
+def _area(source: Source, tasks: Iterable[dict[str, Any]]) -> str | None:
+    """The text area that holds the text, one for the whole file; None where no task has a text.
+
+    Where one task has regions, texts of whole images are remarks.
+    """
+    of_regions: set[str] = set()
+    of_images: set[str] = set()
+    for task in tasks:
+        with suppress(LinetuneError):
+            outlines, written = _parts(_result(task.get("annotations", task.get("completions"))))
+            if outlines:
+                of_regions |= _merged(
+                    fields for region, fields in written.items() if region in outlines
+                ).keys()
+            else:
+                of_images |= _merged(written.values()).keys()
+    names = of_regions or of_images
+    return boxes.text_field(source, names, str(source.path), sure=True) if names else None
+
+
+def _result(annotations: object, name: str = "") -> list[Any]:
+    """The regions and texts of the one annotation that counts."""
+    listed = [a for a in annotations if isinstance(a, dict)] if isinstance(annotations, list) else []
+    kept = [a for a in listed if not a.get("was_cancelled")]
+    chosen = [a for a in kept if a.get("ground_truth")] or kept
+    if not chosen:
+        raise LinetuneError(f"{name} is not annotated" + (", but skipped" if listed else ""))
+    if len(chosen) > 1:
+        hint = "keep one, or mark one as ground truth"
+        raise LinetuneError(f"{name} has {len(chosen)} annotations", hint=hint)
+    result = chosen[0].get("result")
+    return result if isinstance(result, list) else []
+
+
+def _parts(result: list[Any]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, object]]]:
+    """By the id of each region: its outline, and its texts by the names of their areas."""
+    outlines: dict[str, dict[str, Any]] = {}
+    written: dict[str, dict[str, object]] = {}
+    for part in result:
+        value = part.get("value") if isinstance(part, dict) else None
+        if not isinstance(value, dict):
+            continue
+        region = str(part.get("id"))
+        if "x" in value or "points" in value:
+            sizes = ("original_width", "original_height", "image_rotation")
+            outlines.setdefault(region, {**value, **{key: part.get(key) for key in sizes}})
+        if "text" in value:
+            written.setdefault(region, {})[str(part.get("from_name"))] = value["text"]
+    return outlines, written
+
+
+def _merged(fields: Iterable[dict[str, object]]) -> dict[str, object]:
+    return {name: text for texts_of_one in fields for name, text in texts_of_one.items()}
 
 
 def _in_pixels(points: boxes.Points, size: tuple[float, float]) -> boxes.Points:
@@ -244,4 +297,4 @@ def _names(written: str) -> Sequence[str]:
     return [name[match.end() :]] if (match := _PREFIX.match(name)) else []
 
 
-FORMAT = Format(find, read)
+FORMAT = Format(find, read, columns=True)

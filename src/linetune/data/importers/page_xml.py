@@ -26,12 +26,8 @@ def _page(path: Path, photos: Photos) -> list[Item]:
     lines = list(page.iter("{*}TextLine"))
     if not lines:
         return []
-    place = markup.place(path, page)
     written = page.get("imageFilename", "").strip()
-    if written:
-        photo = photos.find(written, place, len(lines), (path.parent, path.parent.parent))
-    else:
-        photo = photos.beside(path.stem, path, place, len(lines))
+    photo = photos.of_page(written, path, markup.place(path, page), len(lines))
     size = boxes.size(page.get("imageWidth"), page.get("imageHeight"))
     return [_line(line, photo, size, index, path) for index, line in enumerate(lines)]
 

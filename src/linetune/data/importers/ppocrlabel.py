@@ -10,6 +10,16 @@ from linetune.data.importers import boxes, paddleocr, texts
 from linetune.data.importers.source import Box, Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
+_PLACEHOLDERS = {
+    "待识别": "not labelled yet",
+    "TEMPORARY": "not labelled yet, or the photo shows this word",
+    "无法识别": "could not be read",
+    "NULL": "could not be read, or the photo shows this word",
+}
+"""What PPOCRLabel writes into a new box, and into one where it reads nothing: in Chinese and English.
+
+They are ``tempLabel`` and ``nullLabel`` of its files of strings; it has no other languages.
+"""
 _ROW = re.compile(r"[^\t]+\t\s*\[\s*(\{|\])")
 
 
@@ -39,7 +49,9 @@ def read(source: Source) -> list[Item]:
         if photo is not None:
             found += [_crop(photo, box, index, place) for index, box in enumerate(listed)]
         elif listed:
-            found.append(LinetuneError(f"photo not found: {written} (boxes: {len(listed)})", place))
+            found.append(
+                LinetuneError(f"photo not found: {boxes.shown(written)} (boxes: {len(listed)})", place)
+            )
     return found
 
 
@@ -59,13 +71,14 @@ def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
     text = box.get("transcription") if isinstance(box, dict) else None
     if not isinstance(text, str):
         return LinetuneError(f"{name} has no transcription", place)
+    told = f"{name} {boxes.quoted(text)}"
     if box.get("difficult") is True:
-        return LinetuneError(f"{name} {text!r}: marked as difficult", place)
-    if text in boxes.NO_TEXT:
-        return LinetuneError(f"{name} {text!r}: {boxes.NO_TEXT[text]}", place)
+        return LinetuneError(f"{told}: marked as difficult", place)
+    if reason := (boxes.NO_TEXT | _PLACEHOLDERS).get(text):
+        return LinetuneError(f"{told}: {reason}", place)
     corners = boxes.points(box.get("points"))
     if len(corners) < 4:
-        return LinetuneError(f"{name} {text!r}: points are not four pairs of numbers", place)
+        return LinetuneError(f"{told}: points are not four pairs of numbers", place)
     # The name that PPOCRLabel itself gives the crop.
     return Found(Box(photo, corners, outline=len(corners) > 4), text, place, f"{photo.stem}_crop_{index}")
 
@@ -84,5 +97,19 @@ def find_crops_asked(path: Path) -> list[Path]:
     return [crops] if crops.is_file() else []
 
 
+def read_crops(source: Source) -> list[Item]:
+    """A crop a line.
+
+    Raises:
+        LinetuneError: as :func:`paddleocr.read`.
+    """
+    return [
+        LinetuneError(f"{boxes.quoted(item.text)}: {_PLACEHOLDERS[item.text]}", item.place)
+        if isinstance(item, Found) and item.text in _PLACEHOLDERS
+        else item
+        for item in paddleocr.read(source)
+    ]
+
+
 PHOTOS = Format(find, read)
-CROPS = Format(find_crops, paddleocr.read, find_asked=find_crops_asked)
+CROPS = Format(find_crops, read_crops, find_asked=find_crops_asked)
