@@ -167,6 +167,8 @@ def lettering(ink: int, alpha: int = 0) -> Image.Image:
         ("palette.png", lettering(0).quantize(16)),
         ("a.webp", lettering(0)),
         ("a.tif", lettering(0)),
+        ("grey.tif", lettering(0).convert("LA")),
+        ("a.avif", lettering(0)),
     ],
 )
 def test_black_on_transparent_is_black_on_white(name: str, drawn: Image.Image, tmp_path: Path) -> None:
@@ -178,9 +180,10 @@ def test_black_on_transparent_is_black_on_white(name: str, drawn: Image.Image, t
     assert np.array_equal(image.to_crop(Image.open(path)), crop)
 
 
-def test_white_on_transparent_is_white_on_black(tmp_path: Path) -> None:
-    lettering(255).save(tmp_path / "a.png")
-    crop = image.read(tmp_path / "a.png")
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_white_on_transparent_is_white_on_black(suffix: str, tmp_path: Path) -> None:
+    lettering(255).save(tmp_path / f"a{suffix}", lossless=True)
+    crop = image.read(tmp_path / f"a{suffix}")
     assert (crop[0, 0] == 0).all()
     assert (crop[10, 30] == 255).all()
 
@@ -214,6 +217,14 @@ def test_a_transparent_image_is_turned_upright_like_any_other(orientation: int, 
     assert crop.shape == expected.shape
     assert abs(crop.astype(int) - expected.astype(int)).max() <= 1
     assert abs(image.to_crop(Image.open(there)).astype(int) - upright(opaque)).max() <= 1
+
+
+@pytest.mark.skipif(".avif" not in Image.registered_extensions(), reason="this Pillow writes no AVIF")
+def test_an_avif_that_is_turned_by_its_metadata_is_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (60, 20), "white").save(tmp_path / "a.avif", exif=exif)
+    assert image.read(tmp_path / "a.avif").shape == (60, 20, 3)
 
 
 def upright(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

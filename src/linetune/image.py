@@ -6,6 +6,7 @@ It is what deployed PP-OCR recognisers do: BGR, height 48, the line's own width,
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import stat
@@ -84,6 +85,8 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
     """
     if data.size == 0:
         raise LinetuneError("image file is empty", where)
+    if (by_pillow := _by_pillow(data, where)) is not None:
+        return by_pillow
     try:
         crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
         whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if _may_be_transparent(data) else None
@@ -98,6 +101,24 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
             _oriented(np.asarray(whole // 257 if sixteen_bits else whole).astype(np.uint8), colours)
         )
     return colours
+
+
+def _by_pillow(data: NDArray[np.uint8], where: object) -> Crop | None:
+    """What OpenCV decodes wrongly: it drops or multiplies in TIFF's alpha, and does not turn AVIF upright.
+
+    None where the content is something else, or where Pillow cannot decode it.
+    """
+    start = data[:12].tobytes()
+    tiff = start.startswith((b"II*\0", b"MM\0*"))
+    if not (tiff or start[4:] in (b"ftypavif", b"ftypavis")):
+        return None
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data.tobytes())) as opened:
+            return None if tiff and not opened.has_transparency_data else _of_pil(opened, where)
+    except (OSError, LinetuneError):
+        return None
 
 
 def _may_be_transparent(data: NDArray[np.uint8]) -> bool:

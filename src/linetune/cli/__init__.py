@@ -101,6 +101,9 @@ def main() -> None:
         _encode(stream)
     # What is wrong with an image is told in one line of our own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    if (opencv := sys.modules.get("cv2")) is not None:
+        # It has read the variable already.
+        opencv.setLogLevel(0)
     try:
         # Standalone, typer tells a wrong option in a box of five lines.
         sys.exit(app(standalone_mode=False))

@@ -90,7 +90,8 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
         reporter.say(ways.doubt)
         return model.both_ways
     clear, upside_down = int(ways.clear.sum()), int(ways.upside_down.sum())
-    reporter.say(f"about {upside_down / clear:.0%} of the real crops stand upside down")
+    of_how_many = f" ({clear} of {len(sample)} can be judged)" if 2 * clear < len(sample) else ""
+    reporter.say(f"about {upside_down / clear:.0%} of the real crops stand upside down{of_how_many}")
     return upside_down > FEW and upside_down >= LEAST * clear
 
 

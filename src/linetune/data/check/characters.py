@@ -184,11 +184,17 @@ def _spells(text: str, at: int) -> bool:
     base = "" if base and scripts.is_invisible(base) else base
     if c in scripts.JOINERS:
         following = text[at:].lstrip(scripts.JOINERS)[:1]
+        following = "" if following and scripts.is_invisible(following) else following
         if c == scripts.ZWJ and last and unicodedata.combining(last) == _VIRAMA:
             return True
         if c == scripts.ZWJ and _is_picture(base):
             return _is_picture(following)
-        return bool(base and following) and scripts.is_joining(base) and scripts.is_joining(following)
+        joins = [scripts.is_joining(letter) for letter in (base, following) if letter]
+        # At the end it asks for the form that a letter has before another: the sign of the Persian era.
+        if c == scripts.ZWJ and base and joins[0]:
+            return True
+        # Between two letters, or a number or a foreign word and its ending.
+        return bool(base.strip() and following.strip()) and any(joins)
     if scripts.is_selector(c):
         return bool(last) and (_has_variants(last) or (after == _KEYCAP and last in "0123456789#*"))
     if c == scripts.GRAPHEME_JOINER:
