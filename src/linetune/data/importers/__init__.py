@@ -29,3 +29,5 @@ FORMATS = {
     "coco_text": "COCO with texts: images, annotations",
 }
 """Every format by its name. Nothing is imported here, so that the command line's help is quick."""
+WITH_BOXES = ("ppocrlabel", "label_studio", "page_xml", "alto", "cvat", "icdar_boxes", "coco_text")
+"""Those whose boxes are cut out of photos."""

@@ -157,9 +157,10 @@ class Source:
             noted.append((written, path))
         return path
 
-    def leads(self, written: object) -> bool:
-        """Whether something is a path that leads to a file."""
-        return isinstance(written, str) and bool(written.strip()) and self._find(written) is not None
+    def leads(self, written: object, exactly: bool = False) -> bool:
+        """Whether something is a path that leads to a file, if ``exactly`` then just where it says."""
+        found = self._find(written) if isinstance(written, str) and written.strip() else None
+        return found is not None and not (exactly and found[1] is not None)
 
     def way_to(self, written: str) -> str | None:
         """A hint at the file that a path was meant to name which leads nowhere."""
