@@ -18,7 +18,7 @@ FORMATS = {
     "folders": "subfolders named for their labels",
     "lmdb": "LMDB: image-%09d, label-%09d",
     "mmocr": "MMOCR's JSON: data_list",
-    "jsonl": "a JSON object a line: file_name, text",
+    "jsonl": "JSON objects, one a line or in a list: file_name, text",
     "parquet": "Parquet or Arrow: image, text",
     "label_studio": "Label Studio's JSON or JSON-MIN",
     "page_xml": "PAGE XML, one file a page",

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from linetune.data.importers import WITH_BOXES
+from linetune.data.importers import texts
 from linetune.data.importers.source import Source
 from linetune.errors import LinetuneError, did_you_mean
 from linetune.image import SUFFIXES, in_folder
@@ -198,7 +198,9 @@ def _asked(columns: list[_Column], name: str, option: str) -> int:
         hits = [column for column in columns if same(column.name) == same(name)]
         if len(hits) > 1:
             numbers = " or ".join(str(column.index + 1) for column in hits)
-            raise LinetuneError(f"{len(hits)} columns are named {name!r}", option, f"pass the number, {numbers}")
+            raise LinetuneError(
+                f"{len(hits)} columns are named {name!r}", option, f"pass the number, {numbers}"
+            )
         if hits:
             return hits[0].index
     if name.isdecimal() and 0 < int(name) <= len(columns):
@@ -220,12 +222,16 @@ def _image(
         return leading[0].index, {}
     if leading:
         # A photo's path may end like a crop's.
-        exact = [c for c in leading if any(source.leads(cell, exactly=True) for cell in spread(c.cells, _TRIED))]
+        exact = [
+            c for c in leading if any(source.leads(cell, exactly=True) for cell in spread(c.cells, _TRIED))
+        ]
         likely = exact if len(exact) == 1 else [column for column in leading if column.named(IMAGE)]
         if len(likely) != 1:
             what = f"several columns lead to files: {_list(leading)}"
             raise LinetuneError(what, place, "pass --image-column with the one of the images")
-        source.notes.append(f"the images are those of the column {likely[0].shown}; --image-column names another")
+        source.notes.append(
+            f"the images are those of the column {likely[0].shown}; --image-column names another"
+        )
         return likely[0].index, {}
     known = stems(source.root)
     by_stem = [(column.index, files) for column in columns if (files := _without_suffix(column, known))]
@@ -242,7 +248,7 @@ def _image(
 
 def _without_suffix(column: _Column, known: Mapping[str, list[str]]) -> Mapping[str, str]:
     """The images' paths by a column's cells, where each leads to exactly one by a suffix; else none."""
-    found = {cell: known.get(cell, ()) for cell in column.texts}
+    found = {cell: known.get(cell, []) for cell in column.texts}
     whole = column.rows == sum(isinstance(cell, str) for cell in column.cells)
     return {c: paths[0] for c, paths in found.items()} if whole and {*map(len, found.values())} == {1} else {}
 
@@ -269,7 +275,7 @@ def _refuse_boxes(columns: list[_Column], place: object, form: str) -> None:
         raise LinetuneError(
             f"boxes stand beside the texts, so that an image may be a whole photo: {_list(found)}",
             place,
-            f"--format {form} takes whole images all the same; boxes are cut out of {', '.join(WITH_BOXES)}",
+            texts.of_boxes(form),
         )
 
 

@@ -26,7 +26,9 @@ def find(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() in (_PARQUET, _ARROW, _FEATHER) else []
     # datasets keeps what it computed beside what it was given.
-    inside = [file for file in texts.files(path, _PARQUET, _ARROW, _FEATHER) if not file.name.startswith("cache-")]
+    inside = [
+        file for file in texts.files(path, _PARQUET, _ARROW, _FEATHER) if not file.name.startswith("cache-")
+    ]
     return [file for file in inside if _shards(file)[0] == file]
 
 
@@ -123,7 +125,9 @@ class _Table:
     def _arrow(self) -> Any:
         """A reader of a stream, or of a file, which Feather is as well."""
         content = self._pyarrow.memory_map(str(self.path))
-        open_it = self._pyarrow.ipc.open_file if content.read(6) == b"ARROW1" else self._pyarrow.ipc.open_stream
+        open_it = (
+            self._pyarrow.ipc.open_file if content.read(6) == b"ARROW1" else self._pyarrow.ipc.open_stream
+        )
         content.seek(0)
         return open_it(content)
 

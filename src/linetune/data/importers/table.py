@@ -76,13 +76,14 @@ def read(source: Source) -> list[Item]:
     )
 
 
-def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[Item]:
+def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str = "csv") -> list[Item]:
     """A crop a row of a table.
 
     Args:
         source: where paths lead, and which columns are asked for.
         rows: each with its line.
         hint: the way out where a row has more or fewer fields than the first.
+        form: the format that the rows are of.
 
     Raises:
         LinetuneError: which columns are image and text is not clear.
@@ -99,7 +100,7 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[I
     if not body:
         return []
     whole = [row for _, row in body if not isinstance(row, LinetuneError) and len(row) == len(first)]
-    chosen = columns.choose(source, names, whole, place)
+    chosen = columns.choose(source, names, whole, place, form=form)
     found: list[Item] = []
     for at, row in body:
         here = f"{source.path}:{at}"
