@@ -131,7 +131,7 @@ def is_utf8(data: bytes, other: str) -> bool:
 
 def lenient(data: bytes) -> str:
     """The text of bytes as far as they are UTF-8 or UTF-16, to see what kind of file it is."""
-    return data.decode(encodings.marked(data) or "utf-8", "replace")
+    return data.decode(encodings.marked(data) or encodings.wide(data) or "utf-8", "replace")
 
 
 def check_encoding(name: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from linetune.data.importers import texts
 from linetune.data.importers.source import Source
 from linetune.errors import LinetuneError, did_you_mean
-from linetune.image import SUFFIXES, in_folder
+from linetune.image import SUFFIXES
 from linetune.records import spread
 
 IMAGE = {"image", "path", "file", "filename", "imagepath", "filepath", "img", "imgpath", "imagefile"}
@@ -173,11 +173,8 @@ def choose(
     if source.image_column is not None:
         image = _asked(columns, source.image_column, "--image-column")
     leading = [column for column in columns if column.index != image and _leads(source, column)]
-    files: Mapping[str, str] = {}
     if image is None:
-        image, files = _image(source, columns, leading, place)
-    elif image not in [column.index for column in leading]:
-        files = _without_suffix(columns[image], stems(source.root))
+        image = _image(source, columns, leading, place).index
     if source.text_column is not None:
         text = _asked(columns, source.text_column, "--text-column")
     else:
@@ -187,10 +184,7 @@ def choose(
         raise LinetuneError("image and text are one column", place, "name the other with --image-column")
     if not source.asked:
         _refuse_boxes([column for column in columns if column.index not in (image, text)], place, form)
-    if files:
-        written, path = next(iter(files.items()))
-        source.notes.append(f"{columns[image].shown} leaves out the images' suffixes: {path} for {written}")
-    return Choice(image, text, files)
+    return Choice(image, text, _suffixes(source, columns[image]))
 
 
 def _asked(columns: list[_Column], name: str, option: str) -> int:
@@ -214,12 +208,9 @@ def _leads(source: Source, column: _Column) -> bool:
     return any(source.leads(cell) for cell in spread(column.cells, _TRIED))
 
 
-def _image(
-    source: Source, columns: list[_Column], leading: list[_Column], place: object
-) -> tuple[int, Mapping[str, str]]:
-    """The column of images, and their names where its cells leave out the suffix."""
+def _image(source: Source, columns: list[_Column], leading: list[_Column], place: object) -> _Column:
     if len(leading) == 1:
-        return leading[0].index, {}
+        return leading[0]
     if leading:
         # A photo's path may end like a crop's.
         exact = [
@@ -232,34 +223,39 @@ def _image(
         source.notes.append(
             f"the images are those of the column {likely[0].shown}; --image-column names another"
         )
-        return likely[0].index, {}
+        return likely[0]
     known = stems(source.root)
-    by_stem = [(column.index, files) for column in columns if (files := _without_suffix(column, known))]
-    if len(by_stem) == 1:
-        return by_stem[0]
+    by_stem = [column for column in columns if _are_stems(column, known)]
     by_name = [column for column in columns if column.named(IMAGE, _IMAGE_WORDS)]
     by_suffix = [column for column in columns if any(map(_is_name, column.cells[:_TRIED]))]
-    for hits in (by_suffix, by_name):
+    for hits in (by_stem, by_suffix, by_name):
         if len(hits) == 1:
-            return hits[0].index, {}
+            return hits[0]
     what = f"no column leads to images: {_list(columns)}"
     raise LinetuneError(what, place, "pass --image-column, or --images DIR where the paths start")
 
 
-def _without_suffix(column: _Column, known: Mapping[str, list[str]]) -> Mapping[str, str]:
-    """The images' paths by a column's cells, where each leads to exactly one by a suffix; else none."""
-    found = {cell: known.get(cell, []) for cell in column.texts}
-    whole = column.rows == sum(isinstance(cell, str) for cell in column.cells)
-    return {c: paths[0] for c, paths in found.items()} if whole and {*map(len, found.values())} == {1} else {}
+def _suffixes(source: Source, column: _Column) -> Mapping[str, str]:
+    """The images' names by cells of the column of images that leave out the suffix, which is noted."""
+    if _leads(source, column) or not _are_stems(column, known := stems(source.root)):
+        return {}
+    written = column.cells[0]
+    source.notes.append(f"{column.shown} leaves out the images' suffixes: {written!r} is {known[written]}")
+    return known
 
 
-def stems(root: Path) -> dict[str, list[str]]:
-    """The paths of the images below a folder by what is left of them without their suffix."""
-    found: dict[str, list[str]] = {}
-    for path in in_folder(root)[0]:
-        inside = path.relative_to(root)
-        found.setdefault(inside.with_suffix("").as_posix(), []).append(inside.as_posix())
-    return found
+def _are_stems(column: _Column, known: Mapping[str, str]) -> bool:
+    """Whether every cell is the name of exactly one image but for its suffix."""
+    return 0 < len(column.cells) == column.rows and all(
+        isinstance(cell, str) and cell in known for cell in column.cells
+    )
+
+
+def stems(folder: Path) -> dict[str, str]:
+    """The images of a folder by their names without the suffix, those alone that no other shares."""
+    images = texts.files(folder, *SUFFIXES) if folder.is_dir() else []
+    counts = Counter(path.stem for path in images)
+    return {path.stem: path.name for path in images if counts[path.stem] == 1}
 
 
 def _refuse_boxes(columns: list[_Column], place: object, form: str) -> None:

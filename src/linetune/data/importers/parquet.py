@@ -45,11 +45,14 @@ def _shards(path: Path) -> list[Path]:
 class _Rows(Sequence[Item]):
     """Crops read a few at a time: the files may be larger than memory."""
 
-    def __init__(self, source: Source, tables: list[_Table], image: str, text: str) -> None:
+    def __init__(
+        self, source: Source, tables: list[_Table], names: list[str], chosen: columns.Choice
+    ) -> None:
         self._source = source
         self._tables = tables
-        self._image = image
-        self._text = text
+        self._image = names[chosen.image]
+        self._text = names[chosen.text]
+        self._chosen = chosen
 
     def __len__(self) -> int:
         return sum(len(table) for table in self._tables)
@@ -82,7 +85,9 @@ class _Rows(Sequence[Item]):
             content, path = None, content
         if content is not None:
             return Found(content, text, place, Path(path).stem if path else f"row_{number}")
-        return self._source.label(path, text, place) if path else LinetuneError("no image", place)
+        if not path:
+            return LinetuneError("no image", place)
+        return self._source.label(self._chosen.path(path), text, place)
 
 
 class _Table:
@@ -170,7 +175,7 @@ def read(source: Source) -> Sequence[Item]:
         raise LinetuneError(what, source.path, "pass --image-column with one of them")
     known = list(types).index(images[0]) if images else None
     chosen = columns.choose(source, list(types), cells, source.path, known, "parquet")
-    return _Rows(source, tables, list(types)[chosen.image], list(types)[chosen.text])
+    return _Rows(source, tables, list(types), chosen)
 
 
 def _line(error: BaseException) -> str:

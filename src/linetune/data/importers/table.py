@@ -93,8 +93,9 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str
     if len(first) < 2:
         raise LinetuneError("a table of one column", place, "image and text are two columns")
     # A header names columns, the first row of a table without one has an image.
-    known = columns.stems(source.root)
-    headed = not any(_is_image(cell) or source.leads(cell) or cell in known for cell in first)
+    headed = not any(_is_image(cell) or source.leads(cell) for cell in first)
+    if headed and {*map(columns.plain, first)}.isdisjoint(columns.IMAGE | columns.TEXT):
+        headed = columns.stems(source.root).keys().isdisjoint(first)
     names = [name.strip() for name in first] if headed else [str(i + 1) for i in range(len(first))]
     body = [(at, row) for at, row in rows if not headed or at != line]
     if not body:
