@@ -90,8 +90,8 @@ def test_names_are_labels_beside_files_that_hold_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["license_plates.json", "licence plates.xlsx", "readme_labels.dat", "labels.pickle", "labels.xlsb", "labels",
-     "labels.docx", "labels.text", "labels.gt", "labels.md", "labels.ini"],
+    ["license_plates.json", "licence plates.xlsx", "readme_labels.dat", "labels.pickle", "labels.xlsb",
+     "labels", "labels.docx", "labels.text", "labels.gt", "labels.md", "labels.ini"],
 )  # fmt: skip
 def test_any_file_that_is_no_image_may_hold_labels(name: str, tmp_path: Path) -> None:
     source = grow(tmp_path / "source", IMAGES | {name: "0 AB 1234\n"})
@@ -347,8 +347,11 @@ def test_names_without_a_suffix_lead_to_images_where_all_do(tmp_path: Path) -> N
         assert "leaves out the images' suffixes: '0' is 0.png" in " ".join(result.notes)
     keys = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(WORDS)]
     assert brought(taken(grow(tmp_path / "lines", IMAGES | {"a.jsonl": keys}), tmp_path)) == whole()
+    # A table of other numbers is no second source.
+    grow(tmp_path / "0", {"losses.csv": "epoch,loss\n0,0.5\n9,0.4\n"})
+    assert brought(taken(tmp_path / "0", tmp_path)) == whole()
     grow(tmp_path / "0", {"3.jpg": 1})
-    assert "no column leads to images" in refused(tmp_path / "0", tmp_path)
+    assert "no column leads to images" in refused(tmp_path / "0" / "train.csv", tmp_path)
     source = grow(tmp_path / "other", IMAGES | {"a.csv": "file,text\n0.jpg,A\n"})
     told = f"image not found: 0.jpg; there is {source / '0.png'}, another kind of image"
     assert told.replace(f"{source}/", "") in refused(source, tmp_path)
@@ -358,6 +361,7 @@ BOXES: list[tuple[str, list[str], str]] = [
     ("a.csv", ["image,x,y,w,h,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
     ("a.csv", ["image,xmin,ymin,xmax,ymax,text", "0.png,2,1,9,4,A1", "1.png,2,1,9,4,B1"], "csv"),
     ("a.csv", ["image,left,top,width,height,text", "0.png,2.5,1,9,4,A1", "1.png,2,1,9,4,B1"], "csv"),
+    ("a.csv", ["path,bbox_x,bbox_y,bbox_w,bbox_h,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
     ("a.csv", ["0.png,A1,2,1,9,4", "1.png,B1,2,1,9,4"], "csv"),
     ("a.csv", ["image,points,text", '0.png,"[[2, 1], [9, 4]]",A1', '1.png,"[[2, 1], [9, 5]]",B1'], "csv"),
     ("a.csv", ["image,bbox,text", '0.png,"[{""x"": 2, ""y"": 1, ""width"": 5}]",A1'], "csv"),

@@ -42,9 +42,10 @@ _VAGUE = _CLASS | {"caption", "suffix", "word", "words"}
 """Names that may mean something else than the text on the image."""
 _IMAGE_WORDS = IMAGE | {"images"}
 _TEXT_WORDS = TEXT | {"texts", "labels", "ocr"}
-_COORDINATES = {"x", "y", "w", "h", "width", "height", "left", "top", "right", "bottom"} | {
-    f"{axis}{end}" for axis in "xy" for end in ("0", "1", "2", "3", "4", "min", "max", "tl", "br")
-}
+_COORDINATE = re.compile(
+    r"(b?box|rect|crop)?([xywh]|width|height|left|top|right|bottom|[xy](\d|min|max|tl|br)|(min|max)[xy])"
+)
+"""Names of columns that hold a part of a box."""
 _OF_A_BOX = 4
 """Columns of numbers that make a box."""
 _BOX = re.compile(
@@ -200,12 +201,12 @@ def _asked(columns: list[_Column], name: str, option: str) -> int:
     if name.isdecimal() and 0 < int(name) <= len(columns):
         return int(name) - 1
     raise LinetuneError(
-        f"no column {name!r}", option, did_you_mean(name, [column.name for column in columns])
+        f"no column {name!r}", option, did_you_mean(name, [column.name[:_SHOWN] for column in columns])
     )
 
 
-def _leads(source: Source, column: _Column) -> bool:
-    return any(source.leads(cell) for cell in spread(column.cells, _TRIED))
+def _leads(source: Source, column: _Column, exactly: bool = False) -> bool:
+    return any(source.leads(cell, exactly) for cell in spread(column.cells, _TRIED))
 
 
 def _image(source: Source, columns: list[_Column], leading: list[_Column], place: object) -> _Column:
@@ -213,9 +214,7 @@ def _image(source: Source, columns: list[_Column], leading: list[_Column], place
         return leading[0]
     if leading:
         # A photo's path may end like a crop's.
-        exact = [
-            c for c in leading if any(source.leads(cell, exactly=True) for cell in spread(c.cells, _TRIED))
-        ]
+        exact = [column for column in leading if _leads(source, column, exactly=True)]
         likely = exact if len(exact) == 1 else [column for column in leading if column.named(IMAGE)]
         if len(likely) != 1:
             what = f"several columns lead to files: {_list(leading)}"
@@ -264,7 +263,8 @@ def _refuse_boxes(columns: list[_Column], place: object, form: str) -> None:
     Raises:
         LinetuneError: one does.
     """
-    numbers = [c for c in columns if (plain(c.name) in _COORDINATES or c.name.isdecimal()) and c.numeric]
+    coordinates = [c for c in columns if _COORDINATE.fullmatch(plain(c.name)) or c.name.isdecimal()]
+    numbers = [column for column in coordinates if column.numeric]
     boxed = [column for column in columns if column.boxed]
     found = boxed or (numbers if len(numbers) >= _OF_A_BOX else [])
     if found:

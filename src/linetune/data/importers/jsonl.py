@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from linetune.data.importers import columns, label_studio, mmocr, texts
+from linetune.data.importers import columns, label_studio, texts
 from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 
@@ -23,9 +23,8 @@ def find(path: Path) -> list[Path]:
 
 
 def _is_list(path: Path) -> bool:
-    if path.suffix.lower() != ".json" or not _IMAGE.match(texts.head(path)):
-        return False
-    return not label_studio.FORMAT.find(path) and not mmocr.FORMAT.find(path)
+    named = path.suffix.lower() == ".json" and _IMAGE.match(texts.head(path))
+    return bool(named) and not label_studio.FORMAT.find(path)
 
 
 def read(source: Source) -> list[Item]:
@@ -77,7 +76,9 @@ def _crop(
     for key in (image, text):
         if not isinstance(entry.get(key), str):
             what = f"{key!r:.60} is not a string" if key in entry else f"no {key!r:.60}"
-            return LinetuneError(what, place, f"write {{{image!r}: …, {text!r}: …}}".replace("'", '"'))
+            return LinetuneError(
+                what, place, f"write {{{image!r:.60}: …, {text!r:.60}: …}}".replace("'", '"')
+            )
     return source.label(chosen.path(entry[image]), entry[text], place)
 
 

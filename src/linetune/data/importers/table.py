@@ -18,7 +18,7 @@ from linetune.image import SUFFIXES
 Row: TypeAlias = "list[str] | LinetuneError"
 _DELIMITERS = ",;\t|"
 _SNIFFED_ROWS = 50
-_TOLD = re.compile(r"\ufeff?sep=(.)(?=\r?\n)", re.IGNORECASE)
+_TOLD = re.compile(rf"\ufeff?sep=([{_DELIMITERS}])(?=\r?\n)", re.IGNORECASE)
 
 
 def find(path: Path) -> list[Path]:
@@ -38,8 +38,11 @@ def _holds_images(path: Path) -> bool:
     source = Source(path)
     if names & columns.IMAGE and names & columns.TEXT:
         return True
-    cells = [cell for row in rows[:3] for cell in row]
-    return any(map(source.leads, cells)) or not columns.stems(path.parent).keys().isdisjoint(cells)
+    if any(source.leads(cell) for row in rows[:3] for cell in row):
+        return True
+    stems = columns.stems(path.parent)
+    by_column = zip(*(rows[1:] or rows), strict=False)
+    return any(all(cell in stems for cell in cells) for cells in by_column)
 
 
 def _is_plain_table(path: Path) -> bool:
@@ -101,7 +104,8 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str
     if not body:
         return []
     whole = [row for _, row in body if not isinstance(row, LinetuneError) and len(row) == len(first)]
-    chosen = columns.choose(source, names, whole, place, form=form)
+    # Where no row fits the header, each is told.
+    chosen = columns.choose(source, names, whole, place, form=form) if whole else columns.Choice(0, 0)
     found: list[Item] = []
     for at, row in body:
         here = f"{source.path}:{at}"
