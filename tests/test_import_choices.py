@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -386,6 +387,15 @@ def test_boxes_beside_texts_are_no_crops_unless_asked_for(
     assert f"--format {form} takes whole images all the same; boxes are cut out of ppocrlabel, " in told
     texts = [text for _, text in brought(taken(source, tmp_path, form=form))]
     assert [text[-2:] for text in texts] == ["A1", "B1"][: len(texts)]
+
+
+def test_long_cells_and_lines_are_judged_by_their_beginning(tmp_path: Path) -> None:
+    rows = [json.dumps({"image": "0.png", "text": "A", "more": '{"x": 1, ' * 10_000})]
+    source = grow(tmp_path / "source", IMAGES | {"a.jsonl": rows})
+    long = grow(tmp_path / "long", {"0.png": 0, "0.txt": "[" * 50_000})
+    before = time.perf_counter()
+    assert taken(source, tmp_path).count == taken(long, tmp_path).count == 1
+    assert time.perf_counter() - before < 3
 
 
 def test_boxes_and_names_of_files_in_a_table(tmp_path: Path) -> None:

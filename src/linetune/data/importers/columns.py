@@ -48,13 +48,16 @@ _COORDINATE = re.compile(
 """Names of columns that hold a part of a box."""
 _OF_A_BOX = 4
 """Columns of numbers that make a box."""
-_BOX = re.compile(
-    r"[\s\[({]*(-?\d+(\.\d+)?[\s,;\[\](){}]+){3,}-?\d+(\.\d+)?[\s\])}]*"  # numbers, listed in any way
-    r"""|[\[{].*['"](x|xmin|left|all_points_x)['"]\s*:.*['"](y|ymin|top|all_points_y)['"]\s*:.*"""
-    r"""|[\[{].*['"](bbox|box|points|polygon|vertices)['"]\s*:\s*[\[{].*""",
+_KEYS = re.compile(
+    r"""[\[{].*['"](x|xmin|left|all_points_x)['"]\s*:.*['"](y|ymin|top|all_points_y)['"]\s*:"""
+    r"""|[\[{].*['"](bbox|box|points|polygon|vertices)['"]\s*:\s*[\[{]""",
     re.DOTALL,
 )
-"""A cell that holds a box or several."""
+"""How an object that holds a box begins."""
+_NUMBERS = re.compile(rf"(?=[\s\d.,;()\[\]{{}}-]+$)[\s\[({{]*{texts.NUMBERS}")
+"""How a list of numbers begins, whatever separates them."""
+_BEGINNING = 500
+"""Characters by which a cell is judged."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+")
 _TRIED = 20
 """Rows whose paths are tried."""
@@ -132,7 +135,7 @@ class _Column:
     @property
     def boxed(self) -> bool:
         """Whether each of its cells is a box or a list of them."""
-        return bool(self.cells) and all(_BOX.fullmatch(str(cell).strip()) for cell in self.cells[:_PARSED])
+        return bool(self.cells) and all(map(_is_box, self.cells[:_PARSED]))
 
     @property
     def shown(self) -> str:
@@ -345,6 +348,11 @@ def _is_number(cell: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _is_box(cell: Any) -> bool:
+    beginning = str(cell).strip()[:_BEGINNING]
+    return bool(_KEYS.match(beginning) or _NUMBERS.match(beginning))
 
 
 def _is_json(cell: Any) -> bool:

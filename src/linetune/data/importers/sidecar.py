@@ -23,11 +23,13 @@ _SURELY_BOX = re.compile(
     r'|(-?\d+\s+){4}"'
 )
 """Those that are no texts even where a person says so."""
+_BEGINNING = 500
+"""Characters by which a line is judged."""
 
 
 def is_box(line: str, surely: bool = False) -> bool:
     """Whether a line looks like a box, such as YOLO's, ICDAR's or DOTA's, or ``surely`` is one."""
-    return (_SURELY_BOX if surely else _BOX).match(line.strip("\ufeff ")) is not None
+    return (_SURELY_BOX if surely else _BOX).match(line.strip("\ufeff ")[:_BEGINNING]) is not None
 
 
 def find(path: Path) -> list[Path]:
