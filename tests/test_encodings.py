@@ -53,6 +53,8 @@ def test_chinese_of_frequent_characters_is_gbk(texts: list[str]) -> None:
         ("cp874", ["กข 1234", "ฮพ 12"]),
         ("cp874", ["กรุงเทพมหานคร"]),
         ("cp1253", ["Αθήνα", "ΑΒΓ"]),
+        ("cp850", ["Müller", "Größe"]),
+        ("cp850", ["Öl", "süß", "Bär"]),
         ("cp1255", ["שלום"]),
     ],
 )
@@ -66,6 +68,19 @@ def test_a_few_broken_bytes_among_utf_8_are_damage_and_no_encoding() -> None:
     judged = judge("a\t京津冀京津冀\nb\t".encode() + b"\xc4\xe3\n")
     assert judged.damaged
     assert (judged.encoding, judged.readings) == (None, {})
+
+
+def test_a_sign_inside_a_word_is_no_reading() -> None:
+    assert set(judge(rows(["Müller"], "cp850")).readings.values()) == {"Müller"}
+    assert judge(rows(["Müller", "Größe"], "mac_roman")).readings == {}
+
+
+def test_lines_of_two_encodings_are_told_apart() -> None:
+    data = rows(["A", "Müller"], "utf-8") + rows(["B", "Größe"], "cp1252")
+    with pytest.raises(LinetuneError, match=r"^x:4: not UTF-8, though line 2 is; save all lines as UTF-8$"):
+        decode(data, Path("x"))
+    # Two bytes of a longer text may be UTF-8 by chance.
+    assert judge(rows(["鲁A12345", "粤B12345"], "gbk")).encoding == "gbk"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,65 @@ def test_names_are_labels_beside_files_that_hold_none(tmp_path: Path) -> None:
     assert taken(source, tmp_path).format == "names"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["license_plates.json", "licence plates.xlsx", "readme_labels.dat", "labels.pickle", "labels.xlsb",
+     "labels", "labels.docx", "labels.text", "labels.gt", "labels.md", "labels.ini"],
+)  # fmt: skip
+def test_any_file_that_is_no_image_may_hold_labels(name: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {name: "0 AB 1234\n"})
+    assert f"labels could be in {name}" in refused(source, tmp_path)
+
+
+def test_images_that_are_not_read_are_told_beside_names(tmp_path: Path) -> None:
+    source = grow(tmp_path / "names", IMAGES | {"EF56.heic": b"x", "GH78.tga": b"x"})
+    result = taken(source, tmp_path)
+    assert result.format == "names"
+    assert result.notes[-1] == f"files that are not read: 2, such as {source / 'EF56.heic'}"
+    source = grow(tmp_path / "folders", {"A/0.png": 0, "B/1.png": 1, "C/2.heic": b"x", "notes.txt": "x"})
+    told = taken(source, tmp_path, form="folders").notes[-1]
+    assert told == f"files that are not read: 2, such as {source / 'C/2.heic'}"
+
+
+def test_names_are_asked_about_where_images_lie_in_the_folder_and_below(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", {"A/0.png": 0, "B/1.png": 1, "loose.png": 2})
+    told = "images lie in the folder and in its subfolders, so that no names are taken for labels; --format"
+    assert told in refused(source, tmp_path)
+    assert taken(source, tmp_path, form="names").count == 3
+    assert taken(source, tmp_path, form="folders").count == 2
+    (source / "loose.png").unlink()
+    # What an import wrote into the folder is not of its images.
+    import_crops(source, source / "A 2", "folders")
+    assert import_crops(source, source / "A 2", overwrite=True).count == 2
+
+
+LOOKS = [
+    ('{"0.png1": {"filename": "0.png", "regions": [{"shape_attributes": {"x": 1}}]}}', "VGG Image Annotator"),
+    (
+        '{"id": 1, "annotations": [{"result": [{"original_width": 9, "value": {"bbox": {}}}]}]}',
+        "Label Studio",
+    ),
+    ('{"description": "", "size": {}, "objects": [], "tags": []}', "Supervisely"),
+    ('{"form": [{"box": [1, 2, 3, 4], "text": "A"}]}', "FUNSD"),
+]
+
+
+@pytest.mark.parametrize(("content", "look"), LOOKS)
+def test_other_tools_files_are_named(content: str, look: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"ann/0.json": content})
+    assert f"which looks like {look};" in refused(source, tmp_path)
+
+
+def test_a_name_longer_than_any_file_has_is_told(tmp_path: Path) -> None:
+    assert "no such file or folder" in refused(tmp_path / ("x" * 300), tmp_path)
+
+
+def test_long_names_of_columns_are_shortened(tmp_path: Path) -> None:
+    long = "x" * 5000
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": f"file,{long},b\n0.png,{long},B\n"})
+    assert len(refused(source, tmp_path)) < 300
+
+
 def test_names_lose_the_accents_that_macos_sets_apart(tmp_path: Path) -> None:
     apart = unicodedata.normalize("NFD", "Größe")
     assert brought(taken(grow(tmp_path / "n", {f"{apart}_1.png": 1, "b.png": 2}), tmp_path)) == [
@@ -140,7 +200,7 @@ CLEAR: list[tuple[str, str, str]] = [
     ("a.csv", table(",image,path,text", "{2},{2},{0},{1}"), ""),
     ("a.csv", table("FILENAME,IDENTITY", "{},{}"), "the texts are those of the column 'IDENTITY'"),
     ("a.csv", table("Image ID;Plate Text", "{};{}"), ""),
-    ("a.csv", table("file_name,text,text_length", "{},{},{}"), "the texts are those of the column 'text'"),
+    ("a.csv", table("file_name,text,text_length", "{},{},{}"), ""),
     ("a.csv", table("", "{},{}"), "the texts are those of the column '2'"),
     ("a.csv", table("", "{1}|{0}"), "the texts are those of the column '1'"),
     ("a.tsv", table("", "{}\tLatin\t{}"), "'2' is the same in every row"),
@@ -201,6 +261,43 @@ def test_several_columns_that_could_be_the_text_are_asked_about(
     assert "--text-column: no column 'none'; known: " in refused(source, tmp_path, text_column="none")
 
 
+KINDS = [
+    "text_type", "caption", "gt_status", "word_count", "transcription_by", "ocr_engine", "label_name",
+    "label", "labels", "text", "transcription",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_column_of_few_kinds_is_asked_about_whatever_its_name(name: str, tmp_path: Path) -> None:
+    rows = [(f"{i % 4}.png", "abc"[i % 3], f"LOT {i}") for i in range(6)]
+    source = grow(
+        tmp_path / "a",
+        IMAGES | {"a.csv": f"file,{name},reading\n" + "".join(f"{','.join(row)}\n" for row in rows)},
+    )
+    told = f"which column is the text is not certain: '{name}' ('a'), 'reading' ('LOT 0'); pass --text-column"
+    assert told in refused(source, tmp_path)
+    keys = ("file_name", name, "reading")
+    source = grow(
+        tmp_path / "b", IMAGES | {"a.jsonl": [json.dumps(dict(zip(keys, r, strict=True))) for r in rows]}
+    )
+    assert told in refused(source, tmp_path)
+    assert taken(source, tmp_path, text_column="reading").count == 6
+
+
+def test_texts_that_repeat_are_texts_where_nothing_else_could_be(tmp_path: Path) -> None:
+    rows = "".join(f"{i % 4}.png,{'OK' if i % 2 else 'NO'},{i},0.{i}\n" for i in range(8))
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": f"image,text,id,score\n{rows}"})
+    assert [text for _, text in brought(taken(source, tmp_path))] == ["NO", "OK"] * 4
+
+
+def test_of_two_columns_with_one_name_the_number_is_asked_for(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": table("file,text,text", "{0},x{2},{1}")})
+    assert "2 'text' ('x0'), 3 'text' ('XE1231')" in refused(source, tmp_path)
+    told = refused(source, tmp_path, text_column="text")
+    assert told == "--text-column: 2 columns are named 'text'; pass the number, 2 or 3"
+    assert brought(taken(source, tmp_path, text_column="3")) == whole()
+
+
 def test_a_class_column_is_not_taken_for_the_text(tmp_path: Path) -> None:
     rows = "".join(f"{i % 4}.png,{'car' if i % 2 else 'bus'},AB {i}\n" for i in range(8))
     source = grow(tmp_path / "source", IMAGES | {"a.csv": f"image,label,number\n{rows}"})
@@ -230,6 +327,75 @@ def test_the_column_of_images_is_the_one_that_leads_to_them(tmp_path: Path) -> N
     for option in ("text_column", "image_column"):
         message = refused(grow(tmp_path / "c", {"0.gt.txt": "A", "0.png": 1}), tmp_path, **{option: "a"})
         assert f"--{option.replace('_', '-')}: gt_txt has no columns" in message
+
+
+@pytest.mark.parametrize("header", ["original_image,crop,text", "source_image,crop_path,text"])
+def test_paths_that_lead_exactly_go_before_paths_that_end_alike(header: str, tmp_path: Path) -> None:
+    rows = [f"photos/{3 - i}.png,{i}.png,{text}" for i, text in enumerate(WORDS)]
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": [header, *rows]})
+    result = taken(source, tmp_path)
+    assert brought(result) == whole()
+    assert f"the images are those of the column '{header.split(',')[1]}'" in result.notes[0]
+    grow(source, {f"photos/{i}.png": 99 for i in range(4)})
+    assert "several columns lead to files" in refused(source, tmp_path)
+
+
+def test_names_without_a_suffix_lead_to_images_where_all_do(tmp_path: Path) -> None:
+    for number, header in enumerate(("id,label", "filename,label", "")):
+        source = grow(tmp_path / f"{number}", IMAGES | {"train.csv": table(header, "{2},{1}")})
+        result = taken(source, tmp_path)
+        assert brought(result) == whole()
+        assert "leaves out the images' suffixes: '0' is 0.png" in " ".join(result.notes)
+    keys = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(WORDS)]
+    assert brought(taken(grow(tmp_path / "lines", IMAGES | {"a.jsonl": keys}), tmp_path)) == whole()
+    # A table of other numbers is no second source.
+    grow(tmp_path / "0", {"losses.csv": "epoch,loss\n0,0.5\n9,0.4\n"})
+    assert brought(taken(tmp_path / "0", tmp_path)) == whole()
+    grow(tmp_path / "0", {"3.jpg": 1})
+    assert "no column leads to images" in refused(tmp_path / "0" / "train.csv", tmp_path)
+    source = grow(tmp_path / "other", IMAGES | {"a.csv": "file,text\n0.jpg,A\n"})
+    told = f"image not found: 0.jpg; there is {source / '0.png'}, another kind of image"
+    assert told.replace(f"{source}/", "") in refused(source, tmp_path)
+
+
+BOXES: list[tuple[str, list[str], str]] = [
+    ("a.csv", ["image,x,y,w,h,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
+    ("a.csv", ["image,xmin,ymin,xmax,ymax,text", "0.png,2,1,9,4,A1", "1.png,2,1,9,4,B1"], "csv"),
+    ("a.csv", ["image,left,top,width,height,text", "0.png,2.5,1,9,4,A1", "1.png,2,1,9,4,B1"], "csv"),
+    ("a.csv", ["path,bbox_x,bbox_y,bbox_w,bbox_h,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
+    ("a.csv", ["0.png,A1,2,1,9,4", "1.png,B1,2,1,9,4"], "csv"),
+    ("a.csv", ["image,points,text", '0.png,"[[2, 1], [9, 4]]",A1', '1.png,"[[2, 1], [9, 5]]",B1'], "csv"),
+    ("a.csv", ["image,bbox,text", '0.png,"[{""x"": 2, ""y"": 1, ""width"": 5}]",A1'], "csv"),
+    ("a.csv", ["filename,shape,text", '0.png,"{""name"": ""rect"", ""x"": 2, ""y"": 1}",A1'], "csv"),
+    ("a.txt", ["0.png\t2 1 9 4\tA1", "1.png\t2 1 9 4\tB1"], "paddleocr"),
+    ("a.txt", ["0.png\t2,1,9,4,A1", "1.png\t2,1,9,4,B1"], "paddleocr"),
+    ("a.txt", ["0.png 2 1 9 4 A1", "1.png 2 1 9 5 B1"], "path_text"),
+    ("a.txt", ["0.png 2,1,9,4,A1", "1.png 2,1,9,4,B1"], "path_text"),
+    ("a.jsonl", ['{"file_name": "0.png", "bbox": [2, 1, 9, 4], "text": "A1"}'], "jsonl"),
+    ("a.json", ['[{"image": "0.png", "box": {"x": 2, "y": 1}, "text": "A1"}]'], "jsonl"),
+]
+
+
+@pytest.mark.parametrize(("file", "content", "form"), BOXES)
+def test_boxes_beside_texts_are_no_crops_unless_asked_for(
+    file: str, content: list[str], form: str, tmp_path: Path
+) -> None:
+    source = grow(tmp_path / "source", IMAGES | {file: content})
+    told = refused(source, tmp_path)
+    assert told.startswith(f"{file}")
+    assert "boxes" in told
+    assert f"--format {form} takes whole images all the same; boxes are cut out of ppocrlabel, " in told
+    texts = [text for _, text in brought(taken(source, tmp_path, form=form))]
+    assert [text[-2:] for text in texts] == ["A1", "B1"][: len(texts)]
+
+
+def test_long_cells_and_lines_are_judged_by_their_beginning(tmp_path: Path) -> None:
+    rows = [json.dumps({"image": "0.png", "text": "A", "more": '{"x": 1, ' * 10_000})]
+    source = grow(tmp_path / "source", IMAGES | {"a.jsonl": rows})
+    long = grow(tmp_path / "long", {"0.png": 0, "0.txt": "[" * 50_000})
+    before = time.perf_counter()
+    assert taken(source, tmp_path).count == taken(long, tmp_path).count == 1
+    assert time.perf_counter() - before < 3
 
 
 def test_boxes_and_names_of_files_in_a_table(tmp_path: Path) -> None:
@@ -271,11 +437,86 @@ def test_more_commas_and_numbers_are_no_text_unless_asked_for(tmp_path: Path) ->
     )
     assert brought(taken(source, tmp_path, form="path_text")) == [(0, "A"), (10, "B,C"), (20, "D,E,F")]
     source = grow(tmp_path / "b", IMAGES | {"labels.txt": "0.png 89 201 241 178\n1.png 48,9,94,17,0\n"})
-    assert "labels.txt:1: every line has only whole numbers beside its image" in refused(source, tmp_path)
+    assert "labels.txt:1: every line has four or more numbers beside its image" in refused(source, tmp_path)
     assert taken(source, tmp_path, form="path_text").count == 2
 
 
 # Label files that other programs, or people, have been at
+
+
+@pytest.mark.parametrize(
+    "content", [table("sep=;\r\nfile;text;date", "{};{};2024"), "sep=,\n" + table("", "{},{}")]
+)
+def test_excels_first_line_names_what_separates(content: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": content})
+    assert brought(taken(source, tmp_path)) == whole()
+
+
+def test_spaces_before_quotes_are_no_part_of_a_text(tmp_path: Path) -> None:
+    source = grow(tmp_path / "a", IMAGES | {"a.csv": table("file, text", '{}, "{}, ""x"""')})
+    assert brought(taken(source, tmp_path)) == whole([f'{text}, "x"' for text in WORDS])
+    source = grow(tmp_path / "b", IMAGES | {"a.csv": table("file,text", "{}, {}")})
+    assert brought(taken(source, tmp_path)) == whole([f" {text}" for text in WORDS])
+
+
+QUOTED: list[tuple[list[str], list[str]]] = [
+    (["0.png\tAB", '1.png\t"5"" pipe"', '2.png\t"a,b"'], ["AB", '5" pipe', "a,b"]),
+    (["filename\ttext", "0.png\tAB", '1.png\t"CD"'], ["AB", "CD"]),
+    (['"filename"\t"text"', '"0.png"\t"AB"', '"1.png"\t"CD"'], ["AB", "CD"]),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), QUOTED)
+def test_the_quotes_of_spreadsheets_are_left_out_and_told(
+    lines: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    result = taken(grow(tmp_path / "source", IMAGES | {"labels.txt": lines}), tmp_path)
+    assert [text for _, text in brought(result)] == expected
+    assert "the quotes around " in result.notes[0]
+    assert result.notes[0].endswith("are left out")
+
+
+@pytest.mark.parametrize("other", ["CD", '"a,b" c', '"'])
+def test_quotes_that_no_program_wrote_are_kept_and_told(other: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"labels.txt": ['0.png\t"AB"', f"1.png\t{other}"]})
+    result = taken(source, tmp_path)
+    assert brought(result) == [(0, '"AB"'), (10, other)]
+    assert result.notes == [f'the quotes around 1 cells of {source / "labels.txt"} are kept: "AB"']
+
+
+@pytest.mark.parametrize(
+    ("file", "row"),
+    [
+        ("a.txt", "{}\t{}"),
+        ("a.txt", "{} {}"),
+        ("a.txt", '{}, "{}"'),
+        ("a.csv", "{},{}"),
+        ("a.jsonl", '{{"image": "{}", "text": "{}"}}'),
+    ],
+)
+def test_old_line_ends_of_cr_alone_are_read(file: str, row: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {file: table("", row).replace("\n", "\r")})
+    assert brought(taken(source, tmp_path)) == whole()
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_list_of_objects_is_read_as_json_lines_are(indent: int | None, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"image": f"{i}.png", "text": text} for i, text in enumerate(WORDS)]
+    source = grow(tmp_path / "source", IMAGES | {"a.json": json.dumps(rows, indent=indent)})
+    result = taken(source, tmp_path)
+    assert (result.format, brought(result)) == ("jsonl", whole())
+    rows[1]["text"] = 3
+    rows[3]["image"] = "9.png"
+    grow(source, {"a.json": json.dumps(rows, indent=indent)})
+    places = (1, 1) if indent is None else (6, 14)
+    assert left_out(taken(source, tmp_path), source) == [
+        f"a.json:{places[0]}, entry 2: 'text' is not a string",
+        f"a.json:{places[1]}, entry 4: image not found: 9.png",
+    ]
+    tasks = [row | {"annotation_id": 1, "id": 1} for row in rows]
+    grow(source, {"a.json": json.dumps(tasks)})
+    assert taken(source, tmp_path).format == "label_studio"
+
 
 TIDIED: list[tuple[str, str]] = [
     (table("", '"{}"\t"{}"'), "the quotes around every path and every text"),
@@ -335,6 +576,36 @@ def test_a_txt_beside_each_image(tmp_path: Path) -> None:
             source, tmp_path
         )
         assert "hold boxes, as those of YOLO or ICDAR" in refused(source, tmp_path, form="txt")
+
+
+DETECTED = [
+    "20 16 180 16 180 58 20 58 plate 0", "Car 0.00 0 -1.57 20.0 16.0 180.0 58.0 1.4", "20,16,180,58",
+    "plate 0.98 20 16 180 58", "plate 20 16 180 58", "20 16 180 58 AB1234", "20\t16\t180\t58\tAB1234",
+    "20 16 180 16 180 58 20 58 AB1234", "(20,16) (180,58) AB1234", "x: [[20 180 180 20]], y: [[16 16 58 58]]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", DETECTED)
+def test_boxes_in_text_files_beside_photos_are_no_texts(line: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {f"{i}.txt": f"{line}\n" for i in range(4)})
+    told = refused(source, tmp_path)
+    assert "labels could be in 4 files, such as 0.txt, which looks like boxes" in told
+
+
+def test_numbers_beside_each_image_are_texts_where_asked_for(tmp_path: Path) -> None:
+    source = grow(
+        tmp_path / "source", {"0.png": 0, "0.txt": "01 23 45 67 89\n", "1.png": 1, "1.txt": "12 34 56 78\n"}
+    )
+    assert "(--format txt takes them as texts)" in refused(source, tmp_path)
+    assert brought(taken(source, tmp_path, form="txt")) == [(0, "01 23 45 67 89"), (1, "12 34 56 78")]
+
+
+def test_capital_suffixes_of_text_files_are_seen(tmp_path: Path) -> None:
+    for form, end in (("txt", ".TXT"), ("gt_txt", ".GT.TXT")):
+        tree: Tree = {f"IMG{i}{end}": text for i, text in enumerate(WORDS)}
+        source = grow(tmp_path / form, tree | {f"IMG{i}.png": 10 * i for i in range(4)})
+        result = taken(source, tmp_path)
+        assert (result.format, brought(result)) == (form, whole())
 
 
 # Links
@@ -465,7 +736,7 @@ def test_an_lmdb_stores_labels_are_judged_together(tmp_path: Path) -> None:
 # Parquet
 
 
-def parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+def parquet(path: Path, rows: list[dict[str, Any]], stream: bool = True) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
@@ -474,7 +745,8 @@ def parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     if path.suffix == ".parquet":
         pq.write_table(made, path, row_group_size=3)
         return
-    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, made.schema) as writer:
+    open_it = pyarrow.ipc.new_stream if stream else pyarrow.ipc.new_file
+    with pyarrow.OSFile(str(path), "wb") as file, open_it(file, made.schema) as writer:
         writer.write_table(made, max_chunksize=3)
 
 
@@ -500,6 +772,13 @@ def test_parquet_and_arrow_in_parts(suffix: str, tmp_path: Path) -> None:
     assert "of the 2 files that train-00000-of-00002" in " ".join(taken(tmp_path / "data", tmp_path).notes)
     parquet(tmp_path / "data" / f"test-00000-of-00001{suffix}", rows)
     assert "several sources in one: parquet (test-00000" in refused(tmp_path / "data", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".arrow", ".feather"])
+def test_arrow_files_that_are_no_streams_are_read(suffix: str, tmp_path: Path) -> None:
+    parquet(tmp_path / "data" / f"a{suffix}", hugging_face(tmp_path / "images"), stream=False)
+    result = taken(tmp_path / "data", tmp_path)
+    assert (result.format, brought(result)) == ("parquet", whole())
 
 
 def test_parquets_columns_are_chosen_as_tables_are(tmp_path: Path) -> None:

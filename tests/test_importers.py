@@ -331,7 +331,9 @@ def test_a_source_that_gives_nothing(file: str, content: str | bytes, message: s
 def test_file_names_as_labels(tmp_path: Path) -> None:
     tree = {"京A12345_07.png": 1, "京A12345_08.png": 2, "sub/B_2_30.jpg": 3, "C.png": 4, ".hidden.png": 5}
     source = grow(tmp_path / "plates", tree)
-    result = import_crops(source, tmp_path / "to")
+    with pytest.raises(LinetuneError, match="images lie in the folder and in its subfolders"):
+        import_crops(source, tmp_path / "to")
+    result = import_crops(source, tmp_path / "to", "names")
     assert sorted(text for _, text in brought(result)) == ["B_2", "C", "京A12345", "京A12345"]
     assert "labels are names" in result.notes[0]
     result = import_crops(source, tmp_path / "to", pattern=r".(?P<text>[A-Z])\d+_\d+", overwrite=True)

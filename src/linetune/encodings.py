@@ -50,6 +50,10 @@ _HANZI_RUN, _HANGUL_RUN, _HALF_RUN = (
 _HALF_KANA = re.compile(r"(?:(?:[ｳｶ-ﾄﾊ-ﾎ]ﾞ|[ﾊ-ﾎ]ﾟ|[ｱ-ﾜｦ])(?:(?<=[ｷｼﾁﾆﾋﾐﾘﾌﾃﾄｳｸﾂﾞﾟ])[ｧ-ｮ])?[ﾝｯｰ]*[･､｡｢｣]?)+")
 _LATIN, _CYRILLIC, _GREEK = "a-zA-ZÀ-ÖØ-öø-ž", "Ѐ-ӿ", "Ͱ-Ͽ"
 """A word of one script holds no letters of another."""
+_INSIDE = re.compile(r"[a-z][^\x00-ſ][a-z]")
+"""A character that is no Latin letter in the middle of a word of them."""
+_UTF8 = re.compile(r"[a-zA-Z][À-ž]|[À-ž][a-zA-Z]|[^\x00-ſ]{2}")
+"""What text that is UTF-8 has, and seldom two bytes of another encoding that happen to be UTF-8."""
 _TOKEN = re.compile(r"[a-zA-Z\x80-\U0010ffff]+")
 _THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
 _SIGNS = "\u00a0°²³¹½¼¾§€£¥µ®©±·´ºª¿¡•™№×÷"
@@ -66,6 +70,8 @@ class Judgement:
     """How one of its texts reads in every plausible encoding."""
     damaged: bool
     """Nearly all of it is UTF-8, so that the rest is not another encoding but damaged."""
+    lines: tuple[int, int] | None = None
+    """One that is UTF-8 and one that is not, from 1, where files of two encodings were joined."""
 
     def shown(self) -> str:
         """The readings, for a message."""
@@ -101,6 +107,7 @@ def judge(data: bytes) -> Judgement:
     rows = [row for row in data.split(b"\n") if not row.isascii()]
     whole = b"\n".join(rows)
     plausible = [name for name, looks_right in _CANDIDATES.items() if looks_right(_decoded(whole, name))]
+    plausible = [name for name in plausible if not _INSIDE.search(_decoded(whole, name))]
     # Hardly any two Thai letters cannot follow each other, so that many a Chinese character looks like them.
     # In an alphabet any two letters are a word, and where all words have two, each may be such a character.
     pairs = all(len(run) == 2 for run in re.findall(rb"[\x80-\xff]+", whole))
@@ -110,7 +117,21 @@ def judge(data: bytes) -> Judgement:
         text = whole.decode("gbk")
         if _in_gb2312(text) and _mostly(_words(text, _HANZI_RUN), _HANZI):
             return Judgement("gbk", {}, False)
+    if lines := _joined(data):
+        return Judgement(None, {}, False, lines)
     return _unsure(plausible, rows)
+
+
+def _joined(data: bytes) -> tuple[int, int] | None:
+    """The first line that is UTF-8 and the first that is not, where there are both."""
+    utf8 = other = 0
+    for number, row in enumerate(data.split(b"\n"), 1):
+        text = row.decode("utf-8", "replace")
+        if "\ufffd" in text:
+            other = other or number
+        elif _UTF8.search(text):
+            utf8 = utf8 or number
+    return (utf8, other) if utf8 and other else None
 
 
 def _unsure(names: Sequence[str], rows: Sequence[bytes]) -> Judgement:
@@ -237,6 +258,7 @@ _ALPHABETS: dict[str, Callable[[str], bool]] = {
     "cp1252": _alphabet(_LATIN),
     "cp1250": _alphabet(_LATIN),
     "cp1254": _alphabet(_LATIN),
+    "cp850": _alphabet(_LATIN),
     "cp1251": _alphabet(_CYRILLIC),
     "koi8_r": _alphabet(_CYRILLIC),
     "cp866": _alphabet(_CYRILLIC),

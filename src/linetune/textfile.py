@@ -69,6 +69,8 @@ def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]
 
 def _told(judged: encodings.Judgement, convert: str) -> tuple[str, str]:
     """What is wrong with a file that is not UTF-8, and the way out."""
+    if judged.lines:
+        return f"{NOT_UTF8}, though line {judged.lines[0]} is", "save all lines as UTF-8"
     if judged.encoding:
         return GBK, f"{convert} writes it as UTF-8"
     if not judged.readings:
@@ -105,6 +107,10 @@ def decode(data: bytes, where: object, encoding: str | None = None) -> tuple[str
         hint = "its byte order mark says so" if mark else "another --encoding may be right"
         raise LinetuneError(f"not {name.removesuffix('-sig')}", place, hint)
     judged = encodings.judge(data)
+    if judged.lines:
+        utf8, other = judged.lines
+        place = f"{where}:{other}" if isinstance(where, Path) else where
+        raise LinetuneError(f"not UTF-8, though line {utf8} is", place, "save all lines as UTF-8")
     if judged.encoding:
         return data.decode(judged.encoding), judged.encoding
     if judged.readings:
@@ -125,7 +131,7 @@ def is_utf8(data: bytes, other: str) -> bool:
 
 def lenient(data: bytes) -> str:
     """The text of bytes as far as they are UTF-8 or UTF-16, to see what kind of file it is."""
-    return data.decode(encodings.marked(data) or "utf-8", "replace")
+    return data.decode(encodings.marked(data) or encodings.wide(data) or "utf-8", "replace")
 
 
 def check_encoding(name: str) -> None:

@@ -18,7 +18,7 @@ FORMATS = {
     "folders": "subfolders named for their labels",
     "lmdb": "LMDB: image-%09d, label-%09d",
     "mmocr": "MMOCR's JSON: data_list",
-    "jsonl": "a JSON object a line: file_name, text",
+    "jsonl": "JSON objects, one a line or in a list: file_name, text",
     "parquet": "Parquet or Arrow: image, text",
     "label_studio": "Label Studio's JSON or JSON-MIN",
     "page_xml": "PAGE XML, one file a page",
@@ -29,3 +29,5 @@ FORMATS = {
     "coco_text": "COCO with texts: images, annotations",
 }
 """Every format by its name. Nothing is imported here, so that the command line's help is quick."""
+WITH_BOXES = ("ppocrlabel", "label_studio", "page_xml", "alto", "cvat", "icdar_boxes", "coco_text")
+"""Those whose boxes are cut out of photos."""

@@ -1,17 +1,22 @@
 """Which columns are the image and the text: of tables, of JSON lines and of Parquet alike.
 
 Nothing is guessed. A column of images is known by cells that lead to files. One of texts is known by its
-name, or because every other column holds something else. Where two could be meant, a person has to say.
+name, or because every other column holds something else. Where two could be meant, a person has to say, and
+so where boxes stand beside the texts: an image may then be a whole photo.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from linetune.data.importers import texts
 from linetune.data.importers.source import Source
 from linetune.errors import LinetuneError, did_you_mean
 from linetune.image import SUFFIXES
@@ -30,11 +35,29 @@ TEXT = {
     "caption",
     "suffix",
 }
-"""Names of columns as :func:`plain` gives them; as words they count in longer names too."""
+"""Names of columns as :func:`plain` gives them. At the end of a longer name they count too."""
 _CLASS = {"label", "labels"}
 """Names of texts in some tables and of classes in others."""
+_VAGUE = _CLASS | {"caption", "suffix", "word", "words"}
+"""Names that may mean something else than the text on the image."""
 _IMAGE_WORDS = IMAGE | {"images"}
 _TEXT_WORDS = TEXT | {"texts", "labels", "ocr"}
+_COORDINATE = re.compile(
+    r"(b?box|rect|crop)?([xywh]|width|height|left|top|right|bottom|[xy](\d|min|max|tl|br)|(min|max)[xy])"
+)
+"""Names of columns that hold a part of a box."""
+_OF_A_BOX = 4
+"""Columns of numbers that make a box."""
+_KEYS = re.compile(
+    r"""[\[{].*['"](x|xmin|left|all_points_x)['"]\s*:.*['"](y|ymin|top|all_points_y)['"]\s*:"""
+    r"""|[\[{].*['"](bbox|box|points|polygon|vertices)['"]\s*:\s*[\[{]""",
+    re.DOTALL,
+)
+"""How an object that holds a box begins."""
+_NUMBERS = re.compile(rf"(?=[\s\d.,;()\[\]{{}}-]+$)[\s\[({{]*{texts.NUMBERS}")
+"""How a list of numbers begins, whatever separates them."""
+_BEGINNING = 500
+"""Characters by which a cell is judged."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+")
 _TRIED = 20
 """Rows whose paths are tried."""
@@ -49,6 +72,12 @@ class Choice:
 
     image: int
     text: int
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The images' names by cells that leave out the suffix."""
+
+    def path(self, cell: str) -> str:
+        """The path of the image that a cell names."""
+        return self.files.get(cell, cell)
 
 
 @dataclass(frozen=True)
@@ -61,8 +90,11 @@ class _Column:
     rows: int
 
     def named(self, names: Set[str], words: Set[str] = frozenset()) -> bool:
-        """Whether it has one of the names, or a name with one of the words in it."""
-        return plain(self.name) in names or any(word.lower() in words for word in _WORD.findall(self.name))
+        """Whether it has one of the names, or a name that ends in one of the words.
+
+        What a name says before is no more than which: ``plate_text`` is a text, ``text_type`` a type.
+        """
+        return plain(self.name) in names or (_WORD.findall(self.name) or [""])[-1].lower() in words
 
     def objection(self) -> str | None:
         """Why this can hardly be the text."""
@@ -85,14 +117,33 @@ class _Column:
     def constant(self) -> bool:
         return 0 < len(self.cells) == self.rows and all(cell == self.cells[0] for cell in self.cells)
 
-    @property
+    @cached_property
+    def texts(self) -> set[str]:
+        """Its different texts."""
+        return {cell for cell in self.cells if isinstance(cell, str)}
+
+    @cached_property
     def variety(self) -> int:
         """How many different texts with letters there are."""
-        return len({cell for cell in self.cells if isinstance(cell, str) and re.search(r"[^\W\d_]", cell)})
+        return sum(re.search(r"[^\W\d_]", text) is not None for text in self.texts)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all of it is numbers."""
+        return bool(self.cells) and all(map(_is_number, self.cells[:_PARSED]))
+
+    @property
+    def boxed(self) -> bool:
+        """Whether each of its cells is a box or a list of them."""
+        return bool(self.cells) and all(map(_is_box, self.cells[:_PARSED]))
+
+    @property
+    def shown(self) -> str:
+        """Its name for messages."""
+        return repr(self.name[:_SHOWN]) if self.name else str(self.index + 1)
 
     def __str__(self) -> str:
-        example = f" ({str(self.cells[0])[:_SHOWN]!r})" if self.cells else ""
-        return f"{self.name!r}{example}" if self.name else f"{self.index + 1}{example}"
+        return f"{self.shown} ({str(self.cells[0])[:_SHOWN]!r})" if self.cells else self.shown
 
 
 def choose(
@@ -101,6 +152,7 @@ def choose(
     rows: Sequence[Sequence[Any]],
     place: object,
     image: int | None = None,
+    form: str = "csv",
 ) -> Choice:
     """The columns of image and text, those that the user names if any.
 
@@ -112,9 +164,11 @@ def choose(
         rows: their cells, as many as there are names; ``None`` where there is none.
         place: of the header, for messages.
         image: the image's column where its type says it.
+        form: what ``--format`` takes for these rows.
 
     Raises:
-        LinetuneError: a column that is asked for does not exist, or which are meant is not clear.
+        LinetuneError: a column that is asked for does not exist, which are meant is not clear, or there are
+            boxes beside the texts.
     """
     columns = [
         _Column(i, name, [row[i] for row in rows if row[i] not in (None, "")], len(rows))
@@ -132,43 +186,96 @@ def choose(
         text = _text(source, others, place).index
     if text == image:
         raise LinetuneError("image and text are one column", place, "name the other with --image-column")
-    return Choice(image, text)
+    if not source.asked:
+        _refuse_boxes([column for column in columns if column.index not in (image, text)], place, form)
+    return Choice(image, text, _suffixes(source, columns[image]))
 
 
 def _asked(columns: list[_Column], name: str, option: str) -> int:
     for same in (str, plain):
-        if hits := [column for column in columns if same(column.name) == same(name)]:
+        hits = [column for column in columns if same(column.name) == same(name)]
+        if len(hits) > 1:
+            numbers = " or ".join(str(column.index + 1) for column in hits)
+            raise LinetuneError(
+                f"{len(hits)} columns are named {name!r}", option, f"pass the number, {numbers}"
+            )
+        if hits:
             return hits[0].index
     if name.isdecimal() and 0 < int(name) <= len(columns):
         return int(name) - 1
     raise LinetuneError(
-        f"no column {name!r}", option, did_you_mean(name, [column.name for column in columns])
+        f"no column {name!r}", option, did_you_mean(name, [column.name[:_SHOWN] for column in columns])
     )
 
 
-def _leads(source: Source, column: _Column) -> bool:
-    return any(source.leads(cell) for cell in spread(column.cells, _TRIED))
+def _leads(source: Source, column: _Column, exactly: bool = False) -> bool:
+    return any(source.leads(cell, exactly) for cell in spread(column.cells, _TRIED))
 
 
 def _image(source: Source, columns: list[_Column], leading: list[_Column], place: object) -> _Column:
     if len(leading) == 1:
         return leading[0]
     if leading:
-        by_name = [column for column in leading if column.named(IMAGE, _IMAGE_WORDS)]
-        if len(by_name) != 1:
+        # A photo's path may end like a crop's.
+        exact = [column for column in leading if _leads(source, column, exactly=True)]
+        likely = exact if len(exact) == 1 else [column for column in leading if column.named(IMAGE)]
+        if len(likely) != 1:
             what = f"several columns lead to files: {_list(leading)}"
             raise LinetuneError(what, place, "pass --image-column with the one of the images")
         source.notes.append(
-            f"the images are those of the column {by_name[0].name!r}; --image-column names another"
+            f"the images are those of the column {likely[0].shown}; --image-column names another"
         )
-        return by_name[0]
+        return likely[0]
+    known = stems(source.root)
+    by_stem = [column for column in columns if _are_stems(column, known)]
     by_name = [column for column in columns if column.named(IMAGE, _IMAGE_WORDS)]
     by_suffix = [column for column in columns if any(map(_is_name, column.cells[:_TRIED]))]
-    for likely in (by_suffix, by_name):
-        if len(likely) == 1:
-            return likely[0]
+    for hits in (by_stem, by_suffix, by_name):
+        if len(hits) == 1:
+            return hits[0]
     what = f"no column leads to images: {_list(columns)}"
     raise LinetuneError(what, place, "pass --image-column, or --images DIR where the paths start")
+
+
+def _suffixes(source: Source, column: _Column) -> Mapping[str, str]:
+    """The images' names by cells of the column of images that leave out the suffix, which is noted."""
+    if _leads(source, column) or not _are_stems(column, known := stems(source.root)):
+        return {}
+    written = column.cells[0]
+    source.notes.append(f"{column.shown} leaves out the images' suffixes: {written!r} is {known[written]}")
+    return known
+
+
+def _are_stems(column: _Column, known: Mapping[str, str]) -> bool:
+    """Whether every cell is the name of exactly one image but for its suffix."""
+    return 0 < len(column.cells) == column.rows and all(
+        isinstance(cell, str) and cell in known for cell in column.cells
+    )
+
+
+def stems(folder: Path) -> dict[str, str]:
+    """The images of a folder by their names without the suffix, those alone that no other shares."""
+    images = texts.files(folder, *SUFFIXES) if folder.is_dir() else []
+    counts = Counter(path.stem for path in images)
+    return {path.stem: path.name for path in images if counts[path.stem] == 1}
+
+
+def _refuse_boxes(columns: list[_Column], place: object, form: str) -> None:
+    """Whether no column beside image and text holds boxes.
+
+    Raises:
+        LinetuneError: one does.
+    """
+    coordinates = [c for c in columns if _COORDINATE.fullmatch(plain(c.name)) or c.name.isdecimal()]
+    numbers = [column for column in coordinates if column.numeric]
+    boxed = [column for column in columns if column.boxed]
+    found = boxed or (numbers if len(numbers) >= _OF_A_BOX else [])
+    if found:
+        raise LinetuneError(
+            f"boxes stand beside the texts, so that an image may be a whole photo: {_list(found)}",
+            place,
+            texts.of_boxes(form),
+        )
 
 
 def _text(source: Source, columns: list[_Column], place: object) -> _Column:
@@ -186,7 +293,7 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
         likely = [column for column in likely if isinstance(column.cells[0], str)]
     # What is left where the others are no texts need not be one: numbers may be counts, or a box.
     sure = bool(named) or len(columns) == 1 or any(column.variety for column in likely)
-    if len(likely) == 1 and sure and not _doubtful(likely[0], fitting):
+    if len(likely) == 1 and sure and not _doubtful(likely[0], bool(named), fitting):
         if likely != named:
             source.notes.append(_told(likely[0], columns))
         return likely[0]
@@ -199,24 +306,30 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
 _WAY_OUT = "pass --text-column with the one of the texts"
 
 
-def _doubtful(column: _Column, fitting: list[_Column]) -> bool:
-    """Whether a column named for labels holds classes, and the text stands in another."""
-    if plain(column.name) not in _CLASS or column.variety * 2 > column.rows:
+def _doubtful(column: _Column, named: bool, fitting: list[_Column]) -> bool:
+    """Whether a column named for texts holds kinds of them, and the text may stand in another."""
+    different = len(column.texts)
+    if not named or different * 2 > column.rows:
         return False
-    return any(other.variety > 2 * column.variety for other in fitting if other is not column)
+    # Beside a name that says text and nothing else numbers are no rival: they count and measure.
+    certain = column.named(TEXT - _VAGUE)
+    others = [other.variety if certain else len(other.texts) for other in fitting if other is not column]
+    return any(count >= 2 * different for count in others)
 
 
 def _told(column: _Column, columns: list[_Column]) -> str:
     others = [
-        f"{other.name!r} {why}" for other in columns if other is not column and (why := other.objection())
+        f"{other.shown} {why}" for other in columns if other is not column and (why := other.objection())
     ]
     because = f", since {', '.join(others[:_LISTED])}" if others else ""
-    return f"the texts are those of the column {column.name!r}{because}; --text-column names another"
+    return f"the texts are those of the column {column.shown}{because}; --text-column names another"
 
 
 def _list(columns: list[_Column]) -> str:
     more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
-    return ", ".join(map(str, columns[:_LISTED])) + more
+    twice = {name for name, count in Counter(column.name for column in columns).items() if count > 1}
+    shown = [f"{c.index + 1} {c}" if c.name in twice else str(c) for c in columns[:_LISTED]]
+    return ", ".join(shown) + more
 
 
 def plain(name: str) -> str:
@@ -227,6 +340,19 @@ def plain(name: str) -> str:
 def _is_name(cell: Any) -> bool:
     """Whether a cell ends as the name of an image does."""
     return isinstance(cell, str) and cell.lower().endswith(tuple(SUFFIXES))
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_box(cell: Any) -> bool:
+    beginning = str(cell).strip()[:_BEGINNING]
+    return bool(_KEYS.match(beginning) or _NUMBERS.match(beginning))
 
 
 def _is_json(cell: Any) -> bool:

@@ -1,59 +1,85 @@
-"""JSON lines: an object a line with a path and a text, as MMOCR, Hugging Face and many others write it."""
+"""JSON objects with a path and a text, one a line as MMOCR and Hugging Face write them, or in a list."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from linetune.data.importers import columns, texts
+from linetune.data.importers import columns, label_studio, texts
 from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 
 _SUFFIXES = (".jsonl", ".ndjson")
+_LIST = re.compile(r"\s*\[\s*\{")
+_IMAGE = re.compile(rf'\s*\[\s*\{{[^{{}}\[\]]*:\s*"[^"]+{texts.IMAGE_END}"', re.IGNORECASE)
 
 
 def find(path: Path) -> list[Path]:
-    """Files named ``.jsonl`` or ``.ndjson``."""
-    if path.is_dir():
-        return texts.files(path, *_SUFFIXES)
-    return [path] if path.suffix.lower() in _SUFFIXES else []
+    """Files named ``.jsonl`` or ``.ndjson``, and JSON lists whose first object names an image."""
+    candidates = texts.files(path, *_SUFFIXES, ".json") if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() in _SUFFIXES or _is_list(p)]
+
+
+def _is_list(path: Path) -> bool:
+    named = path.suffix.lower() == ".json" and _IMAGE.match(texts.head(path))
+    return bool(named) and not label_studio.FORMAT.find(path)
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a line.
+    """A crop an object.
 
     Raises:
         LinetuneError: which keys are those of image and text is not clear.
     """
-    rows: list[tuple[str, dict[str, Any] | LinetuneError]] = []
-    for number, row in source.read_rows():
-        place = f"{source.path}:{number}"
-        try:
-            entry = texts.parse_json(row, source.path, number)
-        except LinetuneError as error:
-            entry = error
-        if not isinstance(entry, (dict, LinetuneError)):
-            entry = LinetuneError("no JSON object", place, 'write {"file_name": …, "text": …}')
-        rows.append((place, entry))
+    rows = list(_entries(source))
     objects = [entry for _, entry in rows if isinstance(entry, dict)]
     names = list(dict.fromkeys(name for entry in objects for name in entry))
     if not names:
         return [entry for _, entry in rows if isinstance(entry, LinetuneError)]
     table = [[entry.get(name) for name in names] for entry in objects]
-    chosen = columns.choose(source, names, table, source.path)
+    chosen = columns.choose(source, names, table, source.path, form="jsonl")
     image, text = names[chosen.image], names[chosen.text]
     return [
-        entry if isinstance(entry, LinetuneError) else _crop(source, entry, image, text, place)
+        entry if isinstance(entry, LinetuneError) else _crop(source, entry, image, text, place, chosen)
         for place, entry in rows
     ]
 
 
-def _crop(source: Source, entry: dict[str, Any], image: str, text: str, place: str) -> Item:
+def _entries(source: Source) -> Iterator[tuple[str, dict[str, Any] | LinetuneError]]:
+    """Every object with its place, or what stands there instead."""
+    content = source.read_text(source.path)
+    if source.path.suffix.lower() == ".json" and _LIST.match(content):
+        for line, number, entry in texts.members(content, source.path):
+            # Most programs write all on one line, so that the line alone would not lead there.
+            yield _checked(entry, f"{source.path}:{line}, entry {number}")
+        return
+    for number, row in texts.rows(content):
+        try:
+            entry = texts.parse_json(row, source.path, number)
+        except LinetuneError as error:
+            yield str(error.where), error
+        else:
+            yield _checked(entry, f"{source.path}:{number}")
+
+
+def _checked(entry: Any, place: str) -> tuple[str, dict[str, Any] | LinetuneError]:
+    if isinstance(entry, dict):
+        return place, entry
+    return place, LinetuneError("no JSON object", place, 'write {"file_name": …, "text": …}')
+
+
+def _crop(
+    source: Source, entry: dict[str, Any], image: str, text: str, place: str, chosen: columns.Choice
+) -> Item:
     for key in (image, text):
         if not isinstance(entry.get(key), str):
-            what = f"{key!r} is not a string" if key in entry else f"no {key!r}"
-            return LinetuneError(what, place, f"write {{{image!r}: …, {text!r}: …}}".replace("'", '"'))
-    return source.label(entry[image], entry[text], place)
+            what = f"{key!r:.60} is not a string" if key in entry else f"no {key!r:.60}"
+            return LinetuneError(
+                what, place, f"write {{{image!r:.60}: …, {text!r:.60}: …}}".replace("'", '"')
+            )
+    return source.label(chosen.path(entry[image]), entry[text], place)
 
 
 FORMAT = Format(find, read, columns=True)

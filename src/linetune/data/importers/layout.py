@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 from linetune import image
+from linetune.data.importers import unknown
 from linetune.data.importers.source import Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
@@ -61,7 +62,7 @@ def read_names(source: Source) -> list[Item]:
             found.append(LinetuneError(f"the name does not fit {pattern.pattern}", path))
         else:
             found.append(Found(path, text, str(path), path.stem))
-    _note_example(source, found)
+    _note(source, found)
     return found
 
 
@@ -83,8 +84,14 @@ def read_folders(source: Source) -> list[Item]:
             found.append(LinetuneError("not directly in a folder that is named for a label", path))
         else:
             found.append(Found(path, _composed(path.parent.name), str(path), path.stem))
-    _note_example(source, found)
+    _note(source, found)
     return found
+
+
+def mixed(path: Path, skip: Path | None) -> bool:
+    """Whether images lie in a folder and in its subfolders, those below ``skip`` left out."""
+    images = [p for p in image.in_folder(path)[0] if skip is None or not p.resolve().is_relative_to(skip)]
+    return len({p.parent == path for p in images}) > 1
 
 
 def _composed(name: str) -> str:
@@ -96,10 +103,12 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in image.SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def _note_example(source: Source, found: list[Item]) -> None:
+def _note(source: Source, found: list[Item]) -> None:
     first = next((item for item in found if isinstance(item, Found)), None)
     if first is not None:
         source.notes.append(f"labels are names, such as {first.text!r} of {first.place}")
+    if others := unknown.others(source.path, source.skip):
+        source.notes.append(f"files that are not read: {len(others)}, such as {others[0]}")
 
 
 NAMES = Format(find_names, read_names, folder=True, guess=True)

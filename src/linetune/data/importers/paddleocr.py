@@ -16,9 +16,10 @@ _ROW = re.compile(
     rf'(["\']?[^\t]+{texts.IMAGE_END}["\']? *|\[\s*"[^\t]*)\t(?!\s*\[\s*(\{{|\]))', re.IGNORECASE
 )
 _LIST = re.compile(r'\[\s*"')
-_QUOTED = re.compile(r'"([^"\t]+)"\t"([^\t]*)"')
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _BOXES = re.compile(r"[^\t]+(\t\s*-?[\d.]+(,\s*-?[\d.]+){3,}\s*)+$")
 """Coordinates beside a path, as SynthTIGER writes them into files of their own."""
+_BOX_AND_TEXT = re.compile(rf"[^\t]*\t[\[(]*{texts.NUMBERS}[^\d\s]")
 _OTHERS = (*texts.TABLES, ".json", ".jsonl", ".ndjson")
 
 
@@ -41,15 +42,18 @@ def read(source: Source) -> list[Item]:
     """A crop a line, or several where a line lists several images of one text.
 
     Raises:
-        LinetuneError: every line has more than two columns, and which are meant is not clear.
+        LinetuneError: every line has more than two columns, and which are meant is not clear; or boxes stand
+            before the texts.
     """
-    rows = [(number, row.split("\t")) for number, row in source.read_rows()]
+    rows = _unquoted(source, [(number, row.split("\t")) for number, row in source.read_rows()])
     widths = {len(cells) for _, cells in rows}
     if source.text_column or source.image_column or (len(widths) == 1 and min(widths) > 2):
-        return table.labels(source, list(rows), "every line needs as many tabs")
+        return table.labels(source, list(rows), "every line needs as many tabs", "paddleocr")
     pairs = _without_header(source, [(number, "\t".join(cells)) for number, cells in rows])
-    for mended in (_unquoted, _unspaced):
-        pairs = mended(source, pairs)
+    pairs = _unspaced(source, pairs)
+    if not source.asked and pairs and all(_BOX_AND_TEXT.match(row) for _, row in pairs):
+        what = "every line has four or more numbers before its text, as files of boxes have them"
+        raise LinetuneError(what, f"{source.path}:{pairs[0][0]}", texts.of_boxes("paddleocr"))
     found: list[Item] = []
     for number, row in pairs:
         place = f"{source.path}:{number}"
@@ -68,27 +72,38 @@ def read(source: Source) -> list[Item]:
 def _without_header(source: Source, rows: Rows) -> Rows:
     """Without a first line that names the columns, such as ``filename<TAB>text``."""
     written, _, text = rows[0][1].partition("\t") if rows else ("", "", "")
-    if (
-        columns.plain(written) in columns.IMAGE
-        and columns.plain(text) in columns.TEXT
-        and not source.leads(written)
-    ):
-        source.notes.append(f"{source.path}:{rows[0][0]} is a header and no label: {written!r}, {text!r}")
-        return rows[1:]
+    if not _is_header([written, text]) or source.leads(written):
+        return rows
+    source.notes.append(f"{source.path}:{rows[0][0]} is a header and no label: {written!r}, {text!r}")
+    return rows[1:]
+
+
+def _is_header(cells: list[str]) -> bool:
+    names = [columns.plain(cell) for cell in cells[:2]]
+    return len(names) == 2 and names[0] in columns.IMAGE and names[1] in columns.TEXT
+
+
+def _unquoted(source: Source, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Without the quotes that a table's writer put around cells, where it is certain that one did."""
+    cells = [cell for _, row in rows for cell in row]
+    opened = [cell for cell in cells if cell.startswith('"')]
+    closed = [cell for cell in opened if _QUOTED.fullmatch(cell)]
+    every = len(closed) == len(cells)
+    # Spreadsheets quote the cells that hold a quote, which they double, or a comma.
+    by_program = any('""' in cell[1:-1] or "," in cell for cell in closed) or every
+    if closed and len(closed) == len(opened) and (by_program or _is_header([_bare(c) for c in rows[0][1]])):
+        which = "every path and every text" if every else f"{len(closed)} cells"
+        source.notes.append(f"the quotes around {which} of {source.path} are left out")
+        return [(number, [_bare(cell) for cell in row]) for number, row in rows]
+    if closed:
+        source.notes.append(
+            f"the quotes around {len(closed)} cells of {source.path} are kept: {closed[0]:.60}"
+        )
     return rows
 
 
-def _unquoted(source: Source, rows: Rows) -> Rows:
-    """Without the quotes that a table's writer put around every path and every text."""
-    matches = [_QUOTED.fullmatch(row) for _, row in rows]
-    if not rows or not all(matches):
-        return rows
-    source.notes.append(f"the quotes around every path and every text of {source.path} are left out")
-    return [
-        (number, match[1] + "\t" + match[2].replace('""', '"'))
-        for (number, _), match in zip(rows, matches, strict=True)
-        if match
-    ]
+def _bare(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
 
 def _unspaced(source: Source, rows: Rows) -> Rows:

@@ -12,7 +12,7 @@ from linetune.data.importers import columns, texts
 from linetune.data.importers.source import Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
-_PARQUET, _ARROW = ".parquet", ".arrow"
+_PARQUET, _ARROW, _FEATHER = ".parquet", ".arrow", ".feather"
 _SHARD = re.compile(r"(?P<split>.*?)-?\d+(-of-(?P<count>\d+))?")
 """``train-00000-of-00002``, or ``0000`` in a folder named for the split."""
 _JUDGED = 2000
@@ -24,9 +24,11 @@ _AT_ONCE = 64
 def find(path: Path) -> list[Path]:
     """Files, and of those that are parts of one data set the first."""
     if path.is_file():
-        return [path] if path.suffix.lower() in (_PARQUET, _ARROW) else []
+        return [path] if path.suffix.lower() in (_PARQUET, _ARROW, _FEATHER) else []
     # datasets keeps what it computed beside what it was given.
-    inside = [file for file in texts.files(path, _PARQUET, _ARROW) if not file.name.startswith("cache-")]
+    inside = [
+        file for file in texts.files(path, _PARQUET, _ARROW, _FEATHER) if not file.name.startswith("cache-")
+    ]
     return [file for file in inside if _shards(file)[0] == file]
 
 
@@ -43,11 +45,14 @@ def _shards(path: Path) -> list[Path]:
 class _Rows(Sequence[Item]):
     """Crops read a few at a time: the files may be larger than memory."""
 
-    def __init__(self, source: Source, tables: list[_Table], image: str, text: str) -> None:
+    def __init__(
+        self, source: Source, tables: list[_Table], names: list[str], chosen: columns.Choice
+    ) -> None:
         self._source = source
         self._tables = tables
-        self._image = image
-        self._text = text
+        self._image = names[chosen.image]
+        self._text = names[chosen.text]
+        self._chosen = chosen
 
     def __len__(self) -> int:
         return sum(len(table) for table in self._tables)
@@ -80,7 +85,9 @@ class _Rows(Sequence[Item]):
             content, path = None, content
         if content is not None:
             return Found(content, text, place, Path(path).stem if path else f"row_{number}")
-        return self._source.label(path, text, place) if path else LinetuneError("no image", place)
+        if not path:
+            return LinetuneError("no image", place)
+        return self._source.label(self._chosen.path(path), text, place)
 
 
 class _Table:
@@ -98,12 +105,12 @@ class _Table:
         self._pyarrow = pyarrow
         try:
             self._parquet = pyarrow.parquet.ParquetFile(path) if path.suffix.lower() == _PARQUET else None
-            self.schema = self._parquet.schema_arrow if self._parquet else self._stream().schema
-            counts = [self._parquet.metadata.num_rows] if self._parquet else map(len, self._stream())
+            self.schema = self._parquet.schema_arrow if self._parquet else self._arrow().schema
+            counts = [self._parquet.metadata.num_rows] if self._parquet else map(len, self._batches())
             self._count = sum(counts)
         except self.failures as error:
-            kind = "Parquet" if path.suffix.lower() == _PARQUET else "Arrow"
-            raise LinetuneError(f"not a {kind} file ({_line(error)})", path) from None
+            kind = "a Parquet" if path.suffix.lower() == _PARQUET else "an Arrow"
+            raise LinetuneError(f"not {kind} file ({_line(error)})", path) from None
 
     def __len__(self) -> int:
         return self._count
@@ -113,15 +120,27 @@ class _Table:
         if self._parquet:
             batches = self._parquet.iter_batches(batch_size=_AT_ONCE, columns=names)
         else:
-            batches = (batch.select(names) for batch in self._stream())
+            batches = (batch.select(names) for batch in self._batches())
         for batch in batches:
             # Arrow trusts its files: damaged offsets would lead outside the memory.
             batch.validate(full=True)
             for start in range(0, len(batch), _AT_ONCE):
                 yield from batch.slice(start, _AT_ONCE).to_pylist()
 
-    def _stream(self) -> Any:
-        return self._pyarrow.ipc.open_stream(self._pyarrow.memory_map(str(self.path)))
+    def _arrow(self) -> Any:
+        """A reader of a stream, or of a file, which Feather is as well."""
+        content = self._pyarrow.memory_map(str(self.path))
+        open_it = (
+            self._pyarrow.ipc.open_file if content.read(6) == b"ARROW1" else self._pyarrow.ipc.open_stream
+        )
+        content.seek(0)
+        return open_it(content)
+
+    def _batches(self) -> Iterator[Any]:
+        reader = self._arrow()
+        if hasattr(reader, "get_batch"):
+            return (reader.get_batch(number) for number in range(reader.num_record_batches))
+        return iter(reader)
 
 
 def read(source: Source) -> Sequence[Item]:
@@ -155,8 +174,8 @@ def read(source: Source) -> Sequence[Item]:
         what = f"several columns hold images: {', '.join(images)}"
         raise LinetuneError(what, source.path, "pass --image-column with one of them")
     known = list(types).index(images[0]) if images else None
-    chosen = columns.choose(source, list(types), cells, source.path, known)
-    return _Rows(source, tables, list(types)[chosen.image], list(types)[chosen.text])
+    chosen = columns.choose(source, list(types), cells, source.path, known, "parquet")
+    return _Rows(source, tables, list(types), chosen)
 
 
 def _line(error: BaseException) -> str:

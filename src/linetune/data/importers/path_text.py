@@ -15,7 +15,7 @@ from linetune.errors import LinetuneError
 
 _SPLIT = re.compile(rf"{texts.IMAGE_END}(?P<between>\s*,\s*|[ \t]+)(?=\S)", re.IGNORECASE)
 _ROW = re.compile(rf'[^\t]+?{texts.IMAGE_END}( +|\s*,(?!\s*"))\S', re.IGNORECASE)
-_NUMBERS = re.compile(r"-?\d+(?:[ ,]+-?\d+){3,}")
+_NUMBERS = re.compile(rf"[\[(]*{texts.NUMBERS}")
 _OTHERS = (*texts.TABLES, ".json", ".jsonl", ".ndjson")
 
 
@@ -30,7 +30,7 @@ def read(source: Source) -> list[Item]:
     """A crop a line.
 
     Raises:
-        LinetuneError: commas separate more than two columns, or numbers stand beside the images.
+        LinetuneError: commas separate more than two columns, or boxes stand beside the images.
     """
     rows = list(source.read_rows())
     split = [(number, row, _parts(source, row)) for number, row in rows]
@@ -56,10 +56,9 @@ def _check(source: Source, rows: list[tuple[int, str, tuple[str, str, str]]]) ->
                 "--format path_text takes all after the first, --format csv --text-column NUMBER one column"
             )
             raise LinetuneError(what, f"{source.path}:{number}", hint)
-    numbers = [_NUMBERS.fullmatch(text) for _, _, (_, _, text) in rows]
-    if rows and all(numbers):
-        what = "every line has only whole numbers beside its image, as files of boxes or classes have them"
-        raise LinetuneError(what, f"{source.path}:{rows[0][0]}", "--format path_text takes them as texts")
+    if rows and all(_NUMBERS.match(text) for _, _, (_, _, text) in rows):
+        what = "every line has four or more numbers beside its image, as files of boxes have them"
+        raise LinetuneError(what, f"{source.path}:{rows[0][0]}", texts.of_boxes("path_text"))
 
 
 def _parts(source: Source, row: str) -> tuple[str, str, str] | None:

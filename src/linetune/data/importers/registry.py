@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from linetune import files, image
@@ -72,7 +73,8 @@ def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tup
     """
     if name is not None and name not in READERS:
         raise LinetuneError(f"no format {name!r}", "--format", did_you_mean(name, READERS))
-    if not path.exists():
+    # Unlike Path.exists, this takes a name that no file can have for one of no file.
+    if not os.path.exists(path):  # noqa: PTH110
         raise LinetuneError("no such file or folder", path, files.way_to(path))
     try:
         hits = _named(path, name) if name else _recognised(path)
@@ -124,11 +126,15 @@ def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
     """Names as labels.
 
     Raises:
-        LinetuneError: there are files that could hold the labels.
+        LinetuneError: there are files that could hold the labels, or both kinds of names could be meant.
     """
     hits = _recognised(path, guess=True)
     others = unknown.beside(path, skip) if hits else []
     if not others:
+        if hits and layout.mixed(path, skip):
+            what = "images lie in the folder and in its subfolders, so that no names are taken for labels"
+            hint = "--format names takes those of the files, --format folders those of the subfolders"
+            raise LinetuneError(what, path, hint)
         return hits
     (name, _), *_ = hits
     what = f"the names of {'files' if name == 'names' else 'folders'} are not taken for labels, since"

@@ -15,17 +15,21 @@ from linetune.errors import LinetuneError
 GT, TXT = ".gt.txt", ".txt"
 _VARIANTS = ("", ".raw", ".nrm", ".bin")
 """What may stand between the common stem and the image's suffix, the first found is taken."""
-_BOX = re.compile(
+_BOX = re.compile(rf"[\[({{]*(?:[^\s,]+[\s,]+[\[({{]*){{0,2}}{texts.NUMBERS}")
+"""Lines of files that stand beside photos: at most a word or two, and numbers."""
+_SURELY_BOX = re.compile(
     r"\d+(\s+(0?\.\d+|[01](\.0*)?)){4,}\s*$"  # YOLO: a class, and parts of the photo's size
     r"|(-?\d+\s*,\s*){4}"  # ICDAR: corners in px, and a text
     r'|(-?\d+\s+){4}"'
 )
-"""Lines of files that stand beside photos and hold boxes."""
+"""Those that are no texts even where a person says so."""
+_BEGINNING = 500
+"""Characters by which a line is judged."""
 
 
-def is_box(line: str) -> bool:
-    """Whether a line holds a box of YOLO's or ICDAR's."""
-    return _BOX.match(line.strip("\ufeff ")) is not None
+def is_box(line: str, surely: bool = False) -> bool:
+    """Whether a line looks like a box, such as YOLO's, ICDAR's or DOTA's, or ``surely`` is one."""
+    return (_SURELY_BOX if surely else _BOX).match(line.strip("\ufeff ")[:_BEGINNING]) is not None
 
 
 def find(path: Path) -> list[Path]:
@@ -44,9 +48,9 @@ def find_txt(path: Path) -> list[Path]:
     return [path] if paired and len(paired) * 2 > len(labels) and not _are_boxes(paired) else []
 
 
-def _are_boxes(labels: list[Path]) -> bool:
+def _are_boxes(labels: list[Path], surely: bool = False) -> bool:
     rows = [row for label in labels[:_SNIFFED] for row in texts.first_rows(label)[:1]]
-    return bool(rows) and all(map(is_box, rows))
+    return bool(rows) and all(is_box(row, surely) for row in rows)
 
 
 _SNIFFED = 20
@@ -54,10 +58,11 @@ _SNIFFED = 20
 
 def _labels(folder: Path, end: str) -> dict[Path, Path]:
     """The text files that end so below a folder, by what stands before it."""
+    names = [(path, path.name.lower()) for path in files.below(folder)]
     return {
-        _key(path.with_name(path.name.removesuffix(end))): path
-        for path in files.below(folder)
-        if path.name.endswith(end) and path.name != end and (end == GT or not path.name.endswith(GT))
+        _key(path.with_name(path.name[: -len(end)])): path
+        for path, name in names
+        if name.endswith(end) and name != end and (end == GT or not name.endswith(GT))
     }
 
 
@@ -73,7 +78,7 @@ def read(source: Source, end: str) -> list[Item]:
         LinetuneError: the text files hold boxes in photos.
     """
     labels = _labels(source.path, end)
-    if end == TXT and _are_boxes(list(labels.values())):
+    if end == TXT and _are_boxes(list(labels.values()), surely=True):
         first = next(iter(labels.values()))
         what = "the text files beside the images hold boxes, as those of YOLO or ICDAR, and not one text each"
         raise LinetuneError(what, f"{first}:1", "linetune knows other formats with boxes (--format)")

@@ -157,9 +157,10 @@ class Source:
             noted.append((written, path))
         return path
 
-    def leads(self, written: object) -> bool:
-        """Whether something is a path that leads to a file."""
-        return isinstance(written, str) and bool(written.strip()) and self._find(written) is not None
+    def leads(self, written: object, exactly: bool = False) -> bool:
+        """Whether something is a path that leads to a file, if ``exactly`` then just where it says."""
+        found = self._find(written) if isinstance(written, str) and written.strip() else None
+        return found is not None and not (exactly and found[1] is not None)
 
     def way_to(self, written: str) -> str | None:
         """A hint at the file that a path was meant to name which leads nowhere."""
@@ -169,7 +170,14 @@ class Source:
         inside = [folder for folder in dict.fromkeys(likely) if _is_file(folder / plain)]
         if self.images is None and len(inside) == 1:
             return f"it is in {inside[0]}, so pass --images {inside[0]}"
-        return files.way_to(self.root / plain)
+        return files.way_to(self.root / plain) or self._same_stem(plain)
+
+    def _same_stem(self, plain: str) -> str | None:
+        """A hint at the one image that differs in its suffix."""
+        path = self.root / plain
+        inside = [path.with_suffix(end) for suffix in image.SUFFIXES for end in (suffix, suffix.upper())]
+        found = [other for other in inside if path.name and _is_file(other)]
+        return f"there is {found[0]}, another kind of image" if len(found) == 1 else None
 
     def scan(self) -> list[Path]:
         """The images below the folder in a fixed order, as :func:`files.below` counts them."""

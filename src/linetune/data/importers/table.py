@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from linetune.image import SUFFIXES
 Row: TypeAlias = "list[str] | LinetuneError"
 _DELIMITERS = ",;\t|"
 _SNIFFED_ROWS = 50
+_TOLD = re.compile(rf"\ufeff?sep=([{_DELIMITERS}])(?=\r?\n)", re.IGNORECASE)
 
 
 def find(path: Path) -> list[Path]:
@@ -34,8 +36,13 @@ def _holds_images(path: Path) -> bool:
         return False
     names = {columns.plain(name) for name in rows[0]}
     source = Source(path)
-    named = names & columns.IMAGE and names & columns.TEXT
-    return bool(named) or any(source.leads(cell) for row in rows[:3] for cell in row)
+    if names & columns.IMAGE and names & columns.TEXT:
+        return True
+    if any(source.leads(cell) for row in rows[:3] for cell in row):
+        return True
+    stems = columns.stems(path.parent)
+    by_column = zip(*(rows[1:] or rows), strict=False)
+    return any(all(cell in stems for cell in cells) for cells in by_column)
 
 
 def _is_plain_table(path: Path) -> bool:
@@ -55,7 +62,7 @@ def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
     content = texts.head(path)
     # The last line may be cut off.
     content = content[: content.rfind("\n") + 1] or content
-    delimiter = _delimiter(content, Source(path))
+    delimiter, content = _split(content, Source(path))
     rows = islice(_records(content, delimiter, path), _SNIFFED_ROWS)
     return delimiter, [row for _, row in rows if not isinstance(row, LinetuneError)]
 
@@ -66,20 +73,20 @@ def read(source: Source) -> list[Item]:
     Raises:
         LinetuneError: the file is no table, or which columns are image and text is not clear.
     """
-    content = source.read_text(source.path)
-    delimiter = _delimiter(content, source)
+    delimiter, content = _split(source.read_text(source.path), source)
     return labels(
         source, list(_records(content, delimiter, source.path)), f"quote texts that hold {delimiter!r}"
     )
 
 
-def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[Item]:
+def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str = "csv") -> list[Item]:
     """A crop a row of a table.
 
     Args:
         source: where paths lead, and which columns are asked for.
         rows: each with its line.
         hint: the way out where a row has more or fewer fields than the first.
+        form: the format that the rows are of.
 
     Raises:
         LinetuneError: which columns are image and text is not clear.
@@ -90,12 +97,15 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[I
         raise LinetuneError("a table of one column", place, "image and text are two columns")
     # A header names columns, the first row of a table without one has an image.
     headed = not any(_is_image(cell) or source.leads(cell) for cell in first)
+    if headed and {*map(columns.plain, first)}.isdisjoint(columns.IMAGE | columns.TEXT):
+        headed = columns.stems(source.root).keys().isdisjoint(first)
     names = [name.strip() for name in first] if headed else [str(i + 1) for i in range(len(first))]
     body = [(at, row) for at, row in rows if not headed or at != line]
     if not body:
         return []
     whole = [row for _, row in body if not isinstance(row, LinetuneError) and len(row) == len(first)]
-    chosen = columns.choose(source, names, whole, place)
+    # Where no row fits the header, each is told.
+    chosen = columns.choose(source, names, whole, place, form=form) if whole else columns.Choice(0, 0)
     found: list[Item] = []
     for at, row in body:
         here = f"{source.path}:{at}"
@@ -105,8 +115,14 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str) -> list[I
             expected = f"the {'header' if headed else 'first row'} has {len(first)}"
             found.append(LinetuneError(f"{len(row)} fields where {expected}", here, hint))
         elif any(row):
-            found.append(source.label(row[chosen.image], row[chosen.text], here))
+            found.append(source.label(chosen.path(row[chosen.image]), row[chosen.text], here))
     return found
+
+
+def _split(content: str, source: Source) -> tuple[str, str]:
+    """What separates the fields, and the content without a first line that says so, as Excel reads it."""
+    told = _TOLD.match(content)
+    return (told[1], content[told.end() :]) if told else (_delimiter(content, source), content)
 
 
 def _delimiter(content: str, source: Source) -> str:
@@ -129,7 +145,11 @@ def _is_image(cell: Any) -> bool:
 
 def _records(content: str, delimiter: str, path: Path) -> Iterator[tuple[int, Row]]:
     """Rows with the line each begins in; a row may span lines, and a stray quote takes some along."""
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    # A space before a quote would make the quote a part of the text.
+    spaced = re.search(rf'^[^"\n]*{re.escape(delimiter)} +"', content, re.MULTILINE) is not None
+    reader = csv.reader(
+        io.StringIO(content, newline=""), delimiter=delimiter, strict=True, skipinitialspace=spaced
+    )
     while True:
         start = reader.line_num + 1
         try:

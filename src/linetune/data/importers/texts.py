@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune import image, textfile
+from linetune.data.importers import WITH_BOXES
 from linetune.errors import LinetuneError
 
 TABLES = (".csv", ".tsv")
@@ -18,7 +19,15 @@ IMAGE_END = rf"\.(?:{'|'.join(suffix[1:] for suffix in sorted(image.SUFFIXES))})
 """Expression for how the names of images end, in lower case."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
+_APART = r"[\s,;()\[\]{}]+"
+NUMBERS = rf"(?:-?\d+(?:\.\d+)?{_APART}){{3,}}-?\d+(?:\.\d+)?(?:{_APART}|$)"
+"""Expression for four or more numbers in a row, as the corners of boxes are."""
 _BETWEEN = re.compile(r"[\s,:]*")
+
+
+def of_boxes(form: str) -> str:
+    """The way out where boxes stand beside texts in a format that reads none."""
+    return f"--format {form} takes whole images all the same; boxes are cut out of {', '.join(WITH_BOXES)}"
 
 
 def decode(path: Path) -> tuple[str, str]:
@@ -47,8 +56,11 @@ def first_rows(path: Path) -> list[str]:
 def rows(text: str) -> Iterator[tuple[int, str]]:
     """Numbered lines without their ends, blank ones left out.
 
-    So are byte order marks at the beginning of lines: they stay where files were joined.
+    So are byte order marks at the beginning of lines: they stay where files were joined. CR alone ends lines
+    where nothing else does.
     """
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     # Not splitlines(): that would split a text at U+2028, U+0085 and others.
     for number, row in enumerate(text.split("\n"), 1):
         if row.strip("\ufeff").strip():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from linetune import files
+from linetune import image
 from linetune.data.importers import sidecar, texts
 
 _ARCHIVES = {
@@ -21,9 +21,16 @@ _OTHERS = {
     ".htm": "a web page", ".hocr": "hOCR", ".tab": "a table", ".dat": "data",
     ".lst": "a list", ".list": "a list",
 }  # fmt: skip
-_TEXT = {".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".box", ".log", ""}
-_NO_LABELS = re.compile(r"(readme|licen[cs]e|copying|notice|changelog|thumbs\.db|makefile)", re.IGNORECASE)
-"""How the names of files begin that hold no labels."""
+_NOT_READ = {
+    ".heic", ".heif", ".tga", ".svg", ".psd", ".ico", ".jxl", ".exr", ".hdr", ".pcx", ".dng", ".cr2", ".cr3",
+    ".nef", ".arw", ".raw",
+}  # fmt: skip
+"""How the names of images end that are not read."""
+_NO_LABELS = re.compile(
+    r"(readme|licen[cs]e|copying|notice|changelog)(\.(txt|md|rst))?|makefile|thumbs\.db|desktop\.ini",
+    re.IGNORECASE,
+)
+"""The names of files that hold no labels."""
 _CONTENT = (
     (re.compile(r"<PcGts\b"), "PAGE XML"),
     (re.compile(r"<alto\b", re.IGNORECASE), "ALTO XML"),
@@ -31,19 +38,29 @@ _CONTENT = (
     (re.compile(r"<annotation>.*<(filename|object)>", re.DOTALL), "Pascal VOC"),
     (re.compile(r"<annotations>.*<image\b", re.DOTALL), "CVAT XML"),
     (re.compile(r"<tagset>"), "ICDAR's or SVT's XML"),
-    (re.compile(r'^\s*\{.*"_via_', re.DOTALL), "VGG Image Annotator"),
+    (re.compile(r'^\s*\{.*("_via_|"shape_attributes"\s*:)', re.DOTALL), "VGG Image Annotator"),
     (re.compile(r'^\s*\{.*"shapes"\s*:.*"imagePath"|^\s*\{.*"imagePath".*"shapes"', re.DOTALL), "LabelMe"),
+    (re.compile(r'^\s*[\[{].*("original_width"|"completions"|"/data/upload/)', re.DOTALL), "Label Studio"),
     (re.compile(r'^\s*\{.*"annotations"\s*:.*\{.*"bbox"', re.DOTALL), "COCO"),
-    (re.compile(r'^\s*\[\s*\{.*("original_width"|"completions"|"/data/upload/)', re.DOTALL), "Label Studio"),
+    (
+        re.compile(r'^\s*\{.*"objects"\s*:\s*\[.*"tags"\s*:|^\s*\{.*"tags"\s*:.*"objects"\s*:', re.DOTALL),
+        "Supervisely",
+    ),
+    (re.compile(r'^\s*\{\s*"form"\s*:\s*\['), "FUNSD"),
     (re.compile(r'^\s*\{\s*"[^"]+\.\w+"\s*:\s*"'), "docTR's labels: texts by file names"),
     (re.compile(r'^\s*\{\s*"[^"]+\.\w+"\s*:\s*\{[^}]*"polygons"', re.DOTALL), "docTR's boxes"),
 )
 
 
-def could_hold_labels(path: Path) -> bool:
-    """Whether labels could be in a file, by its name."""
-    known = {*_ARCHIVES, *_SHEETS, *_OTHERS, *_TEXT}
-    return path.suffix.lower() in known and not _NO_LABELS.match(path.name)
+def others(folder: Path, skip: Path | None) -> list[Path]:
+    """The files below a folder that are no images that are read, without those below ``skip``."""
+    inside = [path for path in image.in_folder(folder)[1] if not _NO_LABELS.fullmatch(path.name)]
+    return [path for path in inside if skip is None or not path.resolve().is_relative_to(skip)]
+
+
+def beside(folder: Path, skip: Path | None) -> list[Path]:
+    """Those of them that could hold labels."""
+    return [path for path in others(folder, skip) if path.suffix.lower() not in _NOT_READ]
 
 
 def looks_like(path: Path) -> str | None:
@@ -57,7 +74,10 @@ def looks_like(path: Path) -> str | None:
         if pattern.search(content):
             return name
     first = next((row for _, row in texts.rows(content)), "")
-    return "boxes, as of YOLO or ICDAR" if suffix == ".txt" and sidecar.is_box(first) else None
+    if suffix != ".txt" or not sidecar.is_box(first):
+        return None
+    way_out = "" if sidecar.is_box(first, surely=True) else " (--format txt takes them as texts)"
+    return f"boxes, as of YOLO or ICDAR{way_out}"
 
 
 def way_out(path: Path) -> str | None:
@@ -66,9 +86,3 @@ def way_out(path: Path) -> str | None:
     if suffix in _ARCHIVES:
         return "unpack it, and import the folder"
     return "save it as CSV, and import that" if suffix in _SHEETS else None
-
-
-def beside(folder: Path, skip: Path | None) -> list[Path]:
-    """The files below a folder that could hold labels, without those below ``skip``."""
-    inside = [path for path in files.below(folder) if could_hold_labels(path)]
-    return [path for path in inside if skip is None or not path.resolve().is_relative_to(skip)]
