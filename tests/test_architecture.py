@@ -79,3 +79,9 @@ def test_reading_and_scoring_need_no_torch() -> None:
     modules = ", ".join(f"linetune.{name}" for name in TORCH_FREE)
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_command_line_is_there_before_opencv() -> None:
+    """OpenCV reads how much it may print when it is imported, which is what the command line settles."""
+    code = "import sys, linetune.cli; sys.exit('cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

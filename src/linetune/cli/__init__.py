@@ -99,11 +99,8 @@ def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         _encode(stream)
-    # What is wrong with an image is told in one line of our own.
+    # What is wrong with an image is told in one line of our own. OpenCV reads this once, when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    if (opencv := sys.modules.get("cv2")) is not None:
-        # It has read the variable already.
-        opencv.setLogLevel(0)
     try:
         # Standalone, typer tells a wrong option in a box of five lines.
         sys.exit(app(standalone_mode=False))

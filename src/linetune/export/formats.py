@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from linetune.errors import LinetuneError
-from linetune.image import Crop
 from linetune.weights import paddle_inference
 
 if TYPE_CHECKING:
     from linetune.export.onnx_file import Shape
     from linetune.export.parity import Exported
+    from linetune.image import Crop
     from linetune.weights.store import Model
 
 Exporter: TypeAlias = "Callable[[Model, Path, Sequence[Crop]], Exported]"
