@@ -81,7 +81,7 @@ def _visual_order(model: Model, done: Exported, way_out: str | None = None) -> E
     """Readers of other programs give the letters in the order of the frames."""
     note = (
         "right-to-left text comes in visual order, from left to right, from programs other than linetune; "
-        + (way_out or "apply a bidi library to what is read, such as python-bidi's get_display")
+        + (way_out or "linetune.reading_order.to_logical puts it in logical order")
     )
     return replace(done, notes=(*done.notes, note)) if model.charset.right_to_left else done
 
