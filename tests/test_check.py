@@ -387,6 +387,16 @@ def text_that_is_displayed_as_another(project: Project) -> None:
 
 
 @fault
+def reversed_hebrew(project: Project) -> None:
+    unusual(project, "םולש", "order", "script", "rare-length")
+
+
+@fault
+def text_that_was_encoded_twice(project: Project) -> None:
+    unusual(project, "MÃ¼ller", "garbled")
+
+
+@fault
 def label_beside_the_rule(project: Project) -> None:
     project.label("A12345B", "rule")
 

@@ -582,7 +582,9 @@ def test_a_tab_in_a_name_is_told_rather_than_printed(
     assert refused.code == 2
     assert not refused.out
     assert "--json" in refused.err
-    assert json.loads(cli("predict", small, crop, "--json").out)[0]["image"] == str(crop)
+    beside = cli("predict", small, crop, labels.parent / "00.png")
+    assert (beside.code, len(beside.out.splitlines())) == (1, 1)
+    assert json.loads(cli("predict", small, crop, "--json").out)[0]["text"] == "线"
 
 
 def test_the_program_itself_runs_on_a_plain_console(small: Path, labels: Path, tmp_path: Path) -> None:

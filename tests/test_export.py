@@ -264,7 +264,8 @@ def test_a_file_of_one_input_shape_reads_what_the_model_reads_at_that_shape(
     (probabilities,) = session(path).run(None, {"x": short})
     assert np.abs(probabilities - given.reader.run(short)).max() < 1e-4
     # The longest text is squashed to the width, and what that costs is told.
-    (note,) = done.notes
+    said, note = done.notes
+    assert said == f"batches of {fixed.batch}, input {fixed.batch} x 3 x 48 x {fixed.width}"
     assert f"at a width of {fixed.width} px" in note
     assert f"{1 if fixed.width == 320 else 3} are squashed to fit" in note
     back = load_base(str(path))
@@ -272,7 +273,14 @@ def test_a_file_of_one_input_shape_reads_what_the_model_reads_at_that_shape(
     assert np.array_equal(back.network.run(short), model.network.run(short))
 
 
-@pytest.mark.parametrize("wrong", ["320", "1x", "0x320", "1x321", "1x8", "1x99999", "axb", "-1x320"])
+def test_an_input_shape_may_be_written_whole() -> None:
+    assert Shape.parse("2x3x48x320") == Shape.parse("2x320") == Shape(2, 320)
+
+
+# The last one is how others write height and width.
+@pytest.mark.parametrize(
+    "wrong", ["320", "1x", "0x320", "1x321", "1x8", "1x99999", "axb", "-1x320", "48x320"]
+)
 def test_what_is_no_input_shape_is_refused(wrong: str) -> None:
     with pytest.raises(LinetuneError, match=r"is no input shape; write BATCHxWIDTH, such as 1x320"):
         Shape.parse(wrong)

@@ -796,3 +796,29 @@ def test_parquets_columns_are_chosen_as_tables_are(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:-4])
     assert "a.parquet: not a Parquet file (" in refused(path, tmp_path)
+
+
+# What a person corrected
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["image,ocr_text,corrected", "image,text,truth", "image,text,text_final", "image,annotation,ocr"],
+)
+def test_a_text_beside_its_correction_is_asked_for(header: str, tmp_path: Path) -> None:
+    rows = "".join(f"{i}.png,x{text},{text}\n" for i, text in enumerate(WORDS))
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": f"{header}\n{rows}"})
+    assert "which column is the text is not certain" in refused(source, tmp_path)
+    named = header.rpartition(",")[2]
+    result = import_crops(source, tmp_path / "to", text_column=named)
+    assert brought(result) == whole()
+
+
+def test_one_image_with_several_texts_is_told(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": "image,text\n0.png,AB12\n0.png,CD34\n1.png,EF\n"})
+    assert any("images with several different texts: 1" in note for note in taken(source, tmp_path).notes)
+
+
+def test_a_path_of_nothing_is_one_line_left_out(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": "image,text\n0.png,AB12\n/,CD34\n1.png,EF\n"})
+    assert left_out(taken(source, tmp_path), source) == ["a.csv:3: image not found: /"]

@@ -102,3 +102,13 @@ def test_an_export_says_what_its_readers_do_with_right_to_left_text(tmp_path: Pa
     assert load_base(str(tmp_path / "a.onnx")).charset == hebrew.charset
     latin = dataclasses.replace(with_charset(base, Charset.collect(["12"])).model)
     assert FORMATS["onnx"].export(latin, tmp_path / "b.onnx", ()).notes == ()
+
+
+@pytest.mark.parametrize("marked", ["\u200f{}\u200f", "\u202b{}\u202c", "{}\u200e"])
+def test_marks_of_direction_are_not_learnt(marked: str) -> None:
+    text = "\u05e9\u05dc\u05d5\u05dd"
+    label = marked.format(text)
+    charset = Charset.collect([label])
+    assert "".join(sorted(charset.characters)) == "".join(sorted(text))
+    assert charset.decode(charset.encode(label)) == text
+    assert score([text], [label]).exact_match == 1

@@ -18,6 +18,8 @@ from bidi.mirror import MIRRORED
 
 VISUAL = "visual"
 """What a model's file says of the order that its network has learnt."""
+MARKS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that only say in which direction others run. They have no glyph."""
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 """Classes of Hebrew letters, Arabic letters and Arabic digits in UAX #9."""
 _ARABIC_MARK = "\u061c"
@@ -69,7 +71,7 @@ def _candidates(glyphs: str) -> Iterator[str]:
     differs between the orders. So it is also asked with an Arabic letter before everything, and with none.
     """
     yield _displayed(glyphs)
-    yield _displayed(_ARABIC_MARK + glyphs).replace(_ARABIC_MARK, "")
+    yield _displayed(_ARABIC_MARK + glyphs)
     arabic = sorted({c for c in glyphs if unicodedata.bidirectional(c) == "AL"})
     other = {ord(c): chr(_FIRST_OTHER + number) for number, c in enumerate(arabic)}
     back = {ord(letter): chr(code) for code, letter in other.items()}
@@ -83,7 +85,8 @@ def _displayed(text: str) -> str:
     ]
     for lowest in range(max((level for _, level in glyphs), default=0), 0, -1):
         glyphs = list(_reversed_from(lowest, glyphs))
-    return "".join(c for c, _ in glyphs)
+    # Marks of direction have done their work.
+    return "".join(c for c, _ in glyphs if c not in MARKS)
 
 
 def _reversed_from(lowest: int, glyphs: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:

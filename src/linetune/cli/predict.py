@@ -41,7 +41,8 @@ def predict(
     paths = [path for given in images for path in _expand(given, results)]
     for path in paths:
         if not as_json and {"\t", "\n", "\r"} & set(str(path)):
-            raise LinetuneError("a tab or line break in the name would break the columns", path, "use --json")
+            what = "a tab or line break in the name would break the columns"
+            results[path] = LinetuneError(what, repr(str(path)), "use --json")
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
         progress = count(reporter, "opening", len(paths))

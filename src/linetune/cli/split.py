@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from linetune.cli.options import JsonOption, print_json
+
+CUT = re.compile(r"_crop_\d+$")
+"""How the names of crops end that were cut out of one photo."""
 
 
 def split(
@@ -49,5 +53,7 @@ def split(
         return
     for path, (name, split) in zip(files, division.splits.items(), strict=True):
         print(f"wrote {path}: lines {len(split)}, groups {division.groups[name]}")
+    if group_by is None and any(CUT.search(line.image.stem) for line in lines):
+        print("names end in _crop_N: --group-by '^(.+)_crop' keeps the crops of one photo in one split")
     for told in division.unbalanced:
         print(f"not balanced: {told}")

@@ -48,8 +48,11 @@ class Shape:
         Raises:
             LinetuneError: it is none, or its width is none that the network takes.
         """
-        found = re.fullmatch(r"(\d{1,4})[x×](\d{1,5})", text)
+        found = re.fullmatch(rf"(\d{{1,4}})[x×](?:3[x×]{image.HEIGHT}[x×])?(\d{{1,5}})", text)
         batch, width = map(int, found.groups()) if found else (0, 0)
+        if text == f"{image.HEIGHT}x{width}":
+            # As height and width, which others write.
+            batch = 0
         if not batch or not image.HEIGHT <= width <= image.MAX_WIDTH or width % 8:
             raise LinetuneError(
                 f"{text!r} is no input shape",
@@ -148,9 +151,11 @@ def _compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[
     own = read_crops(model.reader.run, crops, model.charset)
     fixed = read_crops(shape.at_width(model.reader.run), fitting, model.charset)
     changed = sum(a.text != b.text for a, b in zip(own, fixed, strict=True))
+    what = f"batches of {shape.batch}, input {shape.batch} x 3 x {image.HEIGHT} x {shape.width}"
     if not squashed and not changed:
-        return ()
+        return (what,)
     return (
+        what,
         f"at a width of {shape.width} px, {changed} of {len(crops)} crops read otherwise than at their own "
         f"width, and {squashed} are squashed to fit",
     )

@@ -48,7 +48,7 @@ class WaysUp:
     clear: NDArray[np.bool_]
     """The crops it is clear about, shape (crops,)."""
     upside_down: NDArray[np.bool_]
-    """Those of the clear crops that are upside down."""
+    """Those whose label is likelier upside down, shape (crops,), clear or not."""
     unwritable: int
     """Labels with a character that the model has no row for. They say nothing."""
     plausible: int
@@ -89,7 +89,7 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
     if ways.doubt:
         reporter.say(ways.doubt)
         return model.both_ways
-    clear, upside_down = int(ways.clear.sum()), int(ways.upside_down.sum())
+    clear, upside_down = int(ways.clear.sum()), int((ways.clear & ways.upside_down).sum())
     of_how_many = f" ({clear} of {len(sample)} can be judged)" if 2 * clear < len(sample) else ""
     reporter.say(f"about {upside_down / clear:.0%} of the real crops stand upside down{of_how_many}")
     return upside_down > FEW and upside_down >= LEAST * clear
@@ -144,11 +144,8 @@ def ways_up(
         progress(done)
     lengths = np.array([max(1, len(text)) for text in texts])
     # Infinite where the crop has too few frames for its label.
-    plausible = writable & (losses.min(0) / lengths <= PLAUSIBLE) & np.isfinite(losses).all(0)
-    gains = np.where(plausible, losses[0], 0) - np.where(plausible, losses[1], 0)
-    return WaysUp(
-        plausible & (np.abs(gains) > DECIDED),
-        gains > DECIDED,
-        int((~writable).sum()),
-        int(plausible.sum()),
-    )
+    said = writable & np.isfinite(losses).all(0)
+    plausible = said & (losses.min(0) / lengths <= PLAUSIBLE)
+    gains = np.where(said, losses[0], 0) - np.where(said, losses[1], 0)
+    decided = np.abs(gains) > DECIDED
+    return WaysUp(plausible & decided, gains > DECIDED, int((~writable).sum()), int(plausible.sum()))

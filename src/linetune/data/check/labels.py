@@ -14,7 +14,7 @@ from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
 from linetune.errors import LinetuneError
 from linetune.image import frames_needed
-from linetune.reading_order import to_logical, to_visual
+from linetune.reading_order import MARKS, to_logical, to_visual
 from linetune.records import Line
 
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
@@ -28,6 +28,9 @@ _KINDS = {
     records.THIRD_COLUMN: "third-column",
     records.CARRIAGE_RETURN: "carriage-return",
 }
+
+_REVERSED = re.compile(r"(?<!\w)[ךםןףץ](?=[א-ת])|(?<!\w)[ةى](?=[ء-ي])")
+"""Hebrew and Arabic letters that stand at the ends of words, at the beginning of one."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,20 @@ class LabelChecks:
         if apart := self.suspects.decomposed(text):
             shorter = ", ".join(f"{show(short)} for {show(letter)}" for letter, short in apart.items())
             yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {shorter}")
-        if (read := to_logical(to_visual(text))) != text:
+        if meant := _double_encoded(text):
+            yield warning("garbled", source, f"{text!r} was encoded twice", f"write {meant!r}")
+        if _REVERSED.search(text):
+            message = f"{text!r} begins a word with a letter that only ends words; is it reversed?"
+            yield warning("order", source, message, "write labels as they are typed, in logical order")
+        seen = "".join(c for c in text if c not in MARKS)
+        if (read := to_logical(to_visual(text))) != seen:
             message = f"{text!r} is displayed as {read!r} is, and will be read as that"
             yield warning("order", source, message, f"write {read!r} if that is what the crop says")
+
+
+def _double_encoded(text: str) -> str | None:
+    """What a UTF-8 text was that a program took for cp1252 and encoded once more; None for any other."""
+    try:
+        return text.encode("cp1252").decode()
+    except UnicodeError:
+        return None

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from linetune import files, image
+from linetune.data.importers import texts
 from linetune.data.importers.source import Box, Format, Found, Item, Source
 from linetune.errors import LinetuneError
 
@@ -23,7 +24,7 @@ NO_TEXT = {
 _SHOWN, _SHOWN_OF_NAMES = 60, 200
 """Characters of a text and of a name that a message shows."""
 _HINTS = 20
-_TEXTS = ("text", "transcription", "utf8string", "ocr", "value", "caption", "rectexts", "word", "content")
+_TEXTS = ("text", "transcription", "utf8string", "value", "caption", "rectexts", "word", "content")
 """Names of fields that hold a text, in small letters without ``_``."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _NUMBERS = re.compile(rf"\s*{_NUMBER}(?:[\s,]+{_NUMBER})*[\s,]*")
@@ -167,11 +168,12 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
     likely = [name for name in known if name.lower().replace("_", "") in _TEXTS]
     if not known:
         return None
-    chosen = likely or known
+    # What a person made of another text counts as much as a name that says text.
+    chosen = [name for name in known if name in likely or texts.CORRECTED.search(name)] or known
     if len(chosen) > 1:
         what = f"no telling which field holds the text: {', '.join(map(shown, chosen))}"
         raise LinetuneError(what, place, "pass --text-column NAME")
-    if not (likely or sure):
+    if chosen[0] not in likely and not sure:
         what = f"no telling whether the field {quoted(chosen[0])} holds the text"
         raise LinetuneError(what, place, f"if it does, pass --text-column {shown(chosen[0])}")
     return chosen[0]

@@ -149,7 +149,8 @@ def _outline(entry: dict[str, Any]) -> Points:
         values = entry.get(name)
         if not isinstance(values, list):
             continue
-        parts = values if values and isinstance(values[0], list) else [values]
+        nested = [part for part in values if isinstance(part, list)]
+        parts = nested if len(nested) == len(values) else [] if nested else [values]
         # An object cut in two has several.
         outline = boxes.points(values) or tuple(point for part in parts for point in boxes.pairs(part))
         if len(outline) >= 4:

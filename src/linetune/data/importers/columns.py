@@ -41,7 +41,7 @@ _CLASS = {"label", "labels"}
 _VAGUE = _CLASS | {"caption", "suffix", "word", "words"}
 """Names that may mean something else than the text on the image."""
 _IMAGE_WORDS = IMAGE | {"images"}
-_TEXT_WORDS = TEXT | {"texts", "labels", "ocr"}
+_TEXT_WORDS = TEXT | {"texts", "labels"}
 _COORDINATE = re.compile(
     r"(b?box|rect|crop)?([xywh]|width|height|left|top|right|bottom|[xy](\d|min|max|tl|br)|(min|max)[xy])"
 )
@@ -293,6 +293,8 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
         likely = [column for column in likely if isinstance(column.cells[0], str)]
     # What is left where the others are no texts need not be one: numbers may be counts, or a box.
     sure = bool(named) or len(columns) == 1 or any(column.variety for column in likely)
+    # Where a person corrected what a program read, that is most often in the other column.
+    sure &= not any(texts.CORRECTED.search(column.name) for column in fitting if column not in likely)
     if len(likely) == 1 and sure and not _doubtful(likely[0], bool(named), fitting):
         if likely != named:
             source.notes.append(_told(likely[0], columns))

@@ -123,6 +123,9 @@ def read(source: Source) -> list[Item]:
 def _row(written: str, place: str, marked: bool) -> _Row | LinetuneError:
     if match := _FOUR.fullmatch(written):
         left, top, right, bottom = boxes.numbers(match[1])
+        if right < left or bottom < top:
+            what = "the box ends before it begins: left, top, right and bottom, or x, y, width and height?"
+            return LinetuneError(what, place, "write left, top, right, bottom")
         corners = boxes.rectangle(left, top, right - left, bottom - top)
         return _Row(place, corners, icdar.unescaped(match[2]))
     match = _POLYGON.fullmatch(written)

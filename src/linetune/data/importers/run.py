@@ -116,17 +116,25 @@ def import_crops(
         names = Names(p.name for p in others if p.name.lower() not in kept)
         writer = Writer(part / folder.IMAGES, names, given.upright)
         pairs: list[tuple[str, str]] = []
+        texts_of: dict[Path, set[str]] = {}
         refused: list[LinetuneError] = []
         for number, item in enumerate(items, 1):
             try:
                 if isinstance(item, LinetuneError):
                     raise item
                 pairs.append((writer.add(item), item.text))
+                if isinstance(item.pixels, Path):
+                    texts_of.setdefault(item.pixels, set()).add(item.text)
             except LinetuneError as error:
                 refused.append(error)
             progress(number, len(items))
         if not pairs:
             raise _nothing(entry, refused)
+        if several := [path for path, texts in texts_of.items() if len(texts) > 1]:
+            given.notes.append(
+                f"images with several different texts: {len(several)}, such as {several[0]}; they may be "
+                "photos of several lines, which have to be cut"
+            )
         records.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
         notes = [*_notes(given), *cut.notes(writer.remarks)]
         result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)

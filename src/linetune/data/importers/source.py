@@ -175,8 +175,10 @@ class Source:
     def _same_stem(self, plain: str) -> str | None:
         """A hint at the one image that differs in its suffix."""
         path = self.root / plain
+        if not path.name:
+            return None
         inside = [path.with_suffix(end) for suffix in image.SUFFIXES for end in (suffix, suffix.upper())]
-        found = [other for other in inside if path.name and _is_file(other)]
+        found = [other for other in inside if _is_file(other)]
         return f"there is {found[0]}, another kind of image" if len(found) == 1 else None
 
     def scan(self) -> list[Path]:

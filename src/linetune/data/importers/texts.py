@@ -17,6 +17,8 @@ TABLES = (".csv", ".tsv")
 """How the names of tables end, in lower case."""
 IMAGE_END = rf"\.(?:{'|'.join(suffix[1:] for suffix in sorted(image.SUFFIXES))})"
 """Expression for how the names of images end, in lower case."""
+CORRECTED = re.compile(r"correct|truth|final|manual|gold|verif|human|revis|review", re.IGNORECASE)
+"""Names of columns and fields that hold what a person made of a text in another one."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
 _APART = r"[\s,;()\[\]{}]+"
