@@ -238,7 +238,10 @@ def test_boxes_are_scaled_to_a_photo_that_was_made_smaller(
     assert "scaled" in result.notes[0]
     assert "300 x 120 px where 600 x 240 px are written" in result.notes[0]
     (source / "a.xml").write_text(page(line, size="600,300"), "utf-8")
-    assert "another shape than written" in import_crops(source, tmp_path / "other").notes[0]
+    other, outside = import_crops(source, tmp_path / "other").notes
+    assert "another shape than written" in other
+    assert "boxes stick out of their photos" in outside
+    assert "by 60 px" in outside
 
 
 def region(text: str, number: int, form: str = "rectangle") -> list[dict[str, Any]]:

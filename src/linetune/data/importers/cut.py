@@ -17,6 +17,8 @@ from linetune.image import Crop
 
 UPRIGHT = 1.5
 """A crop at least so many times as high as wide is turned a quarter to the left, as PaddleOCR does."""
+OUTSIDE = 0.25
+"""Most that a box may stick out of its photo, relative to its shorter side, without a remark."""
 _TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the right by a quarter")
 _NOTES = {
     "stood": (
@@ -30,6 +32,10 @@ _NOTES = {
     ),
     "scaled": "boxes are scaled, since the photos are larger or smaller than written: {}",
     "other": "photos have another shape than written, so that boxes may lie elsewhere: {}; look at them",
+    "outside": (
+        "boxes stick out of their photos, as those do that were drawn on a larger copy or hold two corners "
+        "where width and height are meant: {}; look at them"
+    ),
 }
 """What is told of crops, by the kind of remark; the gap is for their number and an example."""
 
@@ -55,6 +61,9 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     remarks: Remarks = {}
     points = _scaled(box, width, height, remarks)
     _check_place(points, width, height)
+    beyond = float(max(-points.min(), *(points.max(0) - (width, height))))
+    if beyond > OUTSIDE * np.ptp(points, 0).min():
+        remarks["outside"] = f"by {beyond:.0f} px"
     single = _is_single(text)
     outline = box.outline or upright
     corners = _quadrilateral(points) if outline else _checked(points)
