@@ -137,6 +137,11 @@ def _difference(one: Path, other: Path) -> str:
     return "spaces, quotes or a byte order mark around it"
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is one of no file, unlike with ``Path``."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def _exists(path: Path) -> bool:
     # Unlike Path's own methods, these take any name for one of no file.
     return os.path.exists(path)  # noqa: PTH110

@@ -62,9 +62,6 @@ class Shape:
             )
         return cls(batch, width)
 
-    def __str__(self) -> str:
-        return f"{self.batch}x{self.width}"
-
     def fit(self, crop: Crop) -> Crop:
         """A crop at the network's height, squashed to the shape's width where it is wider."""
         resized = image.resize(crop)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from linetune import scripts
 from linetune.charset import SPACE
-from linetune.reading_order import is_right_to_left
+from linetune.reading_order import MARKS, is_right_to_left
 
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _ODD_SPACES = dict.fromkeys(["\u00a0", *map(chr, range(0x2000, 0x200B)), "\u202f", "\u205f"], SPACE)
@@ -33,8 +33,6 @@ _TELLING = {"Cyrl": 1, "Grek": 2}
 """Letters without a twin that show a word to be of the script; a single Greek one is a symbol, as in 5 μA."""
 _WORD = re.compile("(?:[^\\W_]|[\u0300-\u036f])+")
 """Letters and digits, with accents that stand apart."""
-_ORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that say in which direction a text runs."""
 _FILLERS = "\u3164\uffa0"
 """Blanks of Hangul that Unicode counts as letters."""
 _FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
@@ -74,7 +72,7 @@ class Suspects:
         """
         if not is_right_to_left(text):
             return []
-        return [c for c in self.invisible(text) if c in _ORDERING]
+        return [c for c in self.invisible(text) if c in MARKS]
 
     def garbled(self, text: str) -> list[str]:
         """Characters that stand for none, each once: the replacement character, private use, unassigned."""
@@ -202,7 +200,7 @@ def _spells(text: str, at: int) -> bool:
     if "\U000e0020" <= c <= "\U000e007f":  # letters of a region, as in the flag of Scotland
         return _FLAG in before
     # Format characters of a script of their own, such as hieroglyphs' and Mongolian's.
-    return bool(base) and c not in _ORDERING and scripts.script(c) == scripts.script(base) != ""
+    return bool(base) and c not in MARKS and scripts.script(c) == scripts.script(base) != ""
 
 
 def _is_picture(character: str) -> bool:

@@ -27,8 +27,6 @@ SMALLEST = 12
 """Height in px below which characters are a handful of pixels high."""
 NARROWEST, WIDEST = 0.4, 25.0
 """Width by height beyond which a crop is hardly one line of text."""
-FLAT = 3.0
-"""Standard deviation in grey levels below which a crop shows nothing."""
 TWO_LINES = 0.4
 """Width by height for every letter of the label, below which two bands of ink are two lines of text.
 
@@ -89,7 +87,7 @@ class Look:
     @property
     def is_flat(self) -> bool:
         """Whether there is nothing to see."""
-        return self.contrast < FLAT
+        return self.contrast < image.FLAT
 
 
 def look(path: Path) -> Look:

@@ -265,7 +265,7 @@ class Photos:
             # A plain search, since a stem may hold the characters of a pattern.
             suffixes = (s for suffix in sorted(image.SUFFIXES) for s in (suffix, suffix.upper()))
             if fitting := [
-                folder / (stem + suffix) for suffix in suffixes if _is_file(folder / (stem + suffix))
+                folder / (stem + suffix) for suffix in suffixes if files.is_file(folder / (stem + suffix))
             ]:
                 break
         else:
@@ -283,11 +283,11 @@ class Photos:
     def _named(self, written: str, place: str, near: Sequence[Path]) -> Path | None:
         folders = self._folders(near)
         plain = _plain(written)
-        found = next((folder / plain for folder in folders if _is_file(folder / plain)), None)
+        found = next((folder / plain for folder in folders if files.is_file(folder / plain)), None)
         if found is None and (found := self.source.locate(written, place)) is None:
             names = [PurePosixPath(plain).name, *self.names(plain)]
             by_name = (folder / name for name in names for folder in folders)
-            found = next((path for path in by_name if path.name and _is_file(path)), None)
+            found = next((path for path in by_name if path.name and files.is_file(path)), None)
             if found is not None:
                 self.source.moved.append((written, found))
         return found
@@ -364,8 +364,3 @@ def page_format(
 
 def _plain(written: str) -> str:
     return PurePosixPath(written.replace("\\", "/")).as_posix()
-
-
-def _is_file(path: Path) -> bool:
-    # Unlike Path's own method, this takes any name for one of no file.
-    return os.path.isfile(path)  # noqa: PTH113

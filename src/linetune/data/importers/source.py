@@ -167,7 +167,7 @@ class Source:
         plain = written.replace("\\", "/")
         above = self.root.parent
         likely = [*self._folders, above, *(above / name for name in ("images", "img") if above != self.root)]
-        inside = [folder for folder in dict.fromkeys(likely) if _is_file(folder / plain)]
+        inside = [folder for folder in dict.fromkeys(likely) if files.is_file(folder / plain)]
         if self.images is None and len(inside) == 1:
             return f"it is in {inside[0]}, so pass --images {inside[0]}"
         return files.way_to(self.root / plain) or self._same_stem(plain)
@@ -178,7 +178,7 @@ class Source:
         if not path.name:
             return None
         inside = [path.with_suffix(end) for suffix in image.SUFFIXES for end in (suffix, suffix.upper())]
-        found = [other for other in inside if _is_file(other)]
+        found = [other for other in inside if files.is_file(other)]
         return f"there is {found[0]}, another kind of image" if len(found) == 1 else None
 
     def scan(self) -> list[Path]:
@@ -203,14 +203,14 @@ class Source:
         forms = _forms(written)
         exact = [root / form for root in roots for form in forms]
         for candidate in exact:
-            if _is_file(candidate):
+            if files.is_file(candidate):
                 return candidate, None
         for candidate in exact:
             if twin := files.twin(candidate):
                 return twin, self.twins
         ends = [root.joinpath(*end) for form in forms for end in _ends(form) for root in roots]
         for candidate in ends:
-            if _is_file(candidate):
+            if files.is_file(candidate):
                 return candidate, self.moved
         for candidate in ends:
             if twin := files.twin(candidate):
@@ -257,11 +257,3 @@ class Format:
     """There is nothing to know it by but images, so that any other format goes before it."""
     columns: bool = False
     """Its entries have columns or keys, of which the user may name those of image and text."""
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        # A name too long, or with characters that no file name can have.
-        return False
