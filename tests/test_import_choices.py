@@ -363,6 +363,9 @@ BOXES: list[tuple[str, list[str], str]] = [
     ("a.csv", ["image,xmin,ymin,xmax,ymax,text", "0.png,2,1,9,4,A1", "1.png,2,1,9,4,B1"], "csv"),
     ("a.csv", ["image,left,top,width,height,text", "0.png,2.5,1,9,4,A1", "1.png,2,1,9,4,B1"], "csv"),
     ("a.csv", ["path,bbox_x,bbox_y,bbox_w,bbox_h,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
+    ("a.csv", ["image,startX,startY,endX,endY,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
+    ("a.csv", ["image,tl_x,tl_y,br_x,br_y,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
+    ("a.csv", ["image,x_center,y_center,box_0,box_1,text", "0.png,2,1,9,4,A1", "1.png,3,1,9,4,B1"], "csv"),
     ("a.csv", ["0.png,A1,2,1,9,4", "1.png,B1,2,1,9,4"], "csv"),
     ("a.csv", ["image,points,text", '0.png,"[[2, 1], [9, 4]]",A1', '1.png,"[[2, 1], [9, 5]]",B1'], "csv"),
     ("a.csv", ["image,bbox,text", '0.png,"[{""x"": 2, ""y"": 1, ""width"": 5}]",A1'], "csv"),
@@ -373,6 +376,7 @@ BOXES: list[tuple[str, list[str], str]] = [
     ("a.txt", ["0.png 2,1,9,4,A1", "1.png 2,1,9,4,B1"], "path_text"),
     ("a.jsonl", ['{"file_name": "0.png", "bbox": [2, 1, 9, 4], "text": "A1"}'], "jsonl"),
     ("a.json", ['[{"image": "0.png", "box": {"x": 2, "y": 1}, "text": "A1"}]'], "jsonl"),
+    ("a.json", ['[{"image": "0.png", "at": {"a": 2, "b": 1, "c": 9, "d": 4.5}, "text": "A1"}]'], "jsonl"),
 ]
 
 
@@ -390,7 +394,7 @@ def test_boxes_beside_texts_are_no_crops_unless_asked_for(
 
 
 def test_long_cells_and_lines_are_judged_by_their_beginning(tmp_path: Path) -> None:
-    rows = [json.dumps({"image": "0.png", "text": "A", "more": '{"x": 1, ' * 10_000})]
+    rows = [json.dumps({"image": "0.png", "text": "A", "more": '{"x": "A", ' * 10_000})]
     source = grow(tmp_path / "source", IMAGES | {"a.jsonl": rows})
     long = grow(tmp_path / "long", {"0.png": 0, "0.txt": "[" * 50_000})
     before = time.perf_counter()

@@ -525,6 +525,21 @@ def test_coco_with_texts(form: str, grow: Callable[..., Path], photo: Crop, tmp_
     assert_whole(import_crops(source / "_annotations.coco.json", tmp_path / "file"), photo, "coco_text")
 
 
+def test_rectangles_that_may_be_two_corners_are_told(grow: Callable[..., Path], tmp_path: Path) -> None:
+    def content(box: list[int], count: int) -> str:
+        annotations = [{"id": n, "image_id": 1, "bbox": box, "caption": f"A{n}"} for n in range(count)]
+        return json.dumps({"images": [{"id": 1, "file_name": "a.png"}], "annotations": annotations})
+
+    for name, box, count, expected in [
+        ("corners", [50, 30, 140, 60], 10, 1),
+        ("few", [50, 30, 140, 60], 9, 0),
+        ("sizes", [50, 30, 90, 30], 10, 0),
+    ]:
+        source = grow({f"{name}/a.json": content(box, count)}, f"{name}/a.png") / name
+        notes = import_crops(source, tmp_path / name).notes
+        assert sum("two corners" in note for note in notes) == expected
+
+
 def test_coco_says_which_field_it_cannot_choose(grow: Callable[..., Path], tmp_path: Path) -> None:
     content = coco("attributes").replace('"text"', '"kind"')
     source = grow({"a.json": content}, "a.png")
@@ -896,6 +911,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             f'<image name="a.png">{cvat_box("LOT 4711")}',
             '<box label="line" xtl="x" ytl="1" xbr="9" ybr="9"><attribute name="text">a</attribute></box>',
             '<box label="other" xtl="1" ytl="1" xbr="9" ybr="9"></box>',
+            '<box label="line" xtl="1" ytl="1" xbr="9" ybr="9">'
+            '<attribute name="text">__undefined__</attribute></box>',
             '<polyline label="line" points="1,1;2,2"><attribute name="text">a</attribute></polyline>',
             '<polygon label="line" points="1,1;2,2"><attribute name="text">a</attribute></polygon>',
             '<box label="line" xtl="9" ytl="9" xbr="1" ybr="1"><attribute name="text">abc</attribute></box>'
@@ -906,10 +923,11 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         [
             "a.xml:6: box 2 (line) has no coordinates",
             "a.xml:7: box 3 (other) has no text",
-            "a.xml:8: polyline 4 (line) is neither a box nor a polygon",
-            "a.xml:9: polygon 5 (line) has no coordinates",
-            "a.xml:11: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
-            "a.xml:12: image without a name",
+            "a.xml:8: box 4 (line) has no text",
+            "a.xml:9: polyline 5 (line) is neither a box nor a polygon",
+            "a.xml:10: polygon 6 (line) has no coordinates",
+            "a.xml:12: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
+            "a.xml:13: image without a name",
         ],
     ),
     (
@@ -955,7 +973,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         '{"id": 5, "image_id": 9, "bbox": [1, 1, 90, 30], "utf8_string": "x"},\n7,\n'
         '{"id": 7, "image_id": 2, "bbox": [1, 1, 90, 30], "utf8_string": "x"},\n'
         '{"id": 8, "image_id": 3, "bbox": [1, 1, 90, 30], "utf8_string": "x"},\n'
-        '{"id": 9, "image_id": 1, "bbox": [1, 1, NaN, 30], "utf8_string": "xyz"}]}',
+        '{"id": 9, "image_id": 1, "bbox": [1, 1, NaN, 30], "utf8_string": "xyz"},\n'
+        '{"id": 10, "image_id": 1, "bbox": [0.1, 0.2, 0.4, 0.1], "utf8_string": "parts"}]}',
         [
             "a.json:7: annotation 5 has no image_id of an image",
             "a.json:8: annotation 6 has no image_id of an image",
@@ -963,6 +982,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:5: annotation 3 has no text",
             "a.json:6: annotation 4 'x': marked as illegible",
             "a.json:11: 'xyz': a corner is not a number",
+            "a.json:12: 'parts': the box lies inside one pixel, as one in parts of the photo's width and "
+            "height does; write boxes in pixels",
             "a.json:9: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
             "a.json:10: image 3 has no file_name (boxes: 1)",
         ],
@@ -980,6 +1001,10 @@ BROKEN: list[tuple[str, str, list[str]]] = [
                 {**task([]), "annotations": task([])["annotations"] * 2},
                 task(wrong_box(x="wide"), "a.png"),
                 task(region("LOT 4711", 0)[:2], "a.png"),
+                task(
+                    [{"from_name": "transcription", "type": "textarea", "value": {"text": ["a", "b"]}}],
+                    "a.png",
+                ),
                 task([{**p, "image_rotation": 90} for p in region("LOT 4711", 0)], "a.png"),
                 task([{**p, "original_width": None} for p in region("LOT 4711", 0)], "a.png"),
                 task(wrong_box(x=200), "a.png"),
@@ -1003,13 +1028,14 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:6: task 1 has 2 annotations; keep one, or mark one as ground truth",
             "a.json:7: task 1, region 1 is neither a rectangle nor a polygon",
             "a.json:8: task 1, region 1 has no text",
-            "a.json:9: task 1, region 1 lies in an image that was turned by 90° for labelling; "
+            "a.json:9: task 1 has 2 texts where a line has one",
+            "a.json:10: task 1, region 1 lies in an image that was turned by 90° for labelling; "
             "turn the image file itself",
-            "a.json:10: task 1, region 1 has no original_width and original_height",
-            "a.json:11: 'LOT 4711': the box lies outside the photo of 300 x 120 px",
-            "a.json:12: task 1 has no image",
-            "a.json:13: task 3 has 3 regions and 2 texts, which JSON-MIN does not match; export as JSON",
-            "a.json:14: task 13 is no object",
+            "a.json:11: task 1, region 1 has no original_width and original_height",
+            "a.json:12: 'LOT 4711': the box lies outside the photo of 300 x 120 px",
+            "a.json:13: task 1 has no image",
+            "a.json:14: task 3 has 3 regions and 2 texts, which JSON-MIN does not match; export as JSON",
+            "a.json:15: task 14 is no object",
         ],
     ),
 ]

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from linetune import scripts
+
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     # Before UTF-16, whose mark they begin with.
@@ -259,11 +261,13 @@ _ALPHABETS: dict[str, Callable[[str], bool]] = {
     "cp1250": _alphabet(_LATIN),
     "cp1254": _alphabet(_LATIN),
     "cp850": _alphabet(_LATIN),
+    "mac_roman": _alphabet(_LATIN),
     "cp1251": _alphabet(_CYRILLIC),
     "koi8_r": _alphabet(_CYRILLIC),
     "cp866": _alphabet(_CYRILLIC),
     "cp1253": _alphabet(_GREEK),
     "cp1255": _letters(r"[\u0590-\u05ff]", "(?!)"),
+    "cp1256": _letters(rf"[\u0600-\u06ff{scripts.JOINERS}]", "(?!)"),
 }
 _CANDIDATES: dict[str, Callable[[str], bool]] = {
     "gbk": _chinese,

@@ -15,6 +15,8 @@ _KEYS = (("images", "annotations"), ("imgs", "anns"))
 _COCO = re.compile(r'\s*\{(?=.*"(images|imgs)"\s*:\s*[\[{])(?=.*"(annotations|anns)"\s*:\s*[\[{])', re.DOTALL)
 _FIELDS = ("utf8_string", "text", "transcription", "caption", "rec_texts", "rec_text")
 """Where an annotation itself has its text; else one of its ``attributes`` holds it."""
+_FEWEST = 10
+"""Boxes from which on their numbers can tell how they are meant."""
 _ILLEGIBLE = "."
 """TextOCR's text of a word that cannot be read."""
 
@@ -58,7 +60,8 @@ def read(source: Source) -> list[Item]:
             found.append(LinetuneError(f"{name} has no image_id of an image", place))
     if not by_image:
         return found
-    field = _field(source, [annotation.fields for group in by_image.values() for annotation in group])
+    annotations = [annotation for group in by_image.values() for annotation in group]
+    field = _field(source, [annotation.fields for annotation in annotations])
     if field is None:
         hint = f"texts stand in {', '.join(_FIELDS[:4])}, or in attributes"
         raise LinetuneError("holds boxes without texts", source.path, hint)
@@ -66,7 +69,18 @@ def read(source: Source) -> list[Item]:
     near = _folders(source.path)
     for image, group in by_image.items():
         found += _image(images[image], group, field, photos, near)
+    if _are_corners(annotations):
+        source.notes.append(
+            "every bbox reads as two corners as well as x, y, width, height, which COCO means; look at the crops"
+        )
     return found
+
+
+def _are_corners(annotations: list[_Annotation]) -> bool:
+    """Whether rectangles may be two corners; of texts all over photos few are wider than they lie right."""
+    sides = [boxes.pairs(a.fields.get("bbox") or ()) for a in annotations if not _outline(a.fields)]
+    both = [pair for pair in sides if len(pair) == 2]
+    return len(both) >= _FEWEST and all(right > left and low > top for (left, top), (right, low) in both)
 
 
 def _folders(path: Path) -> list[Path]:

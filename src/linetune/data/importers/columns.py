@@ -43,17 +43,20 @@ _VAGUE = _CLASS | {"caption", "suffix", "word", "words"}
 _IMAGE_WORDS = IMAGE | {"images"}
 _TEXT_WORDS = TEXT | {"texts", "labels"}
 _COORDINATE = re.compile(
-    r"(b?box|rect|crop)?([xywh]|width|height|left|top|right|bottom|[xy](\d|min|max|tl|br)|(min|max)[xy])"
+    r"c?[xy]c?|[wh]|[xy](tl|br|min|max)|(ul|ur|ll|lr|tl|tr|bl|br|min|max)[xy]|left|top|right|bottom|width|height"
+    r"|b?box|rect|coords?|coordinates?"
 )
-"""Names of columns that hold a part of a box."""
+"""A word that makes a column of numbers a part of a box."""
 _OF_A_BOX = 4
-"""Columns of numbers that make a box."""
+"""Numbers that make a box, and columns of them."""
 _KEYS = re.compile(
     r"""[\[{].*['"](x|xmin|left|all_points_x)['"]\s*:.*['"](y|ymin|top|all_points_y)['"]\s*:"""
     r"""|[\[{].*['"](bbox|box|points|polygon|vertices)['"]\s*:\s*[\[{]""",
     re.DOTALL,
 )
 """How an object that holds a box begins."""
+_INSIDE = re.compile(r"""[:,\[(]\s*['"]?-?\d+(?:\.\d+)?['"]?\s*(?=[,\]})])""")
+"""A number in an object or a list."""
 _NUMBERS = re.compile(rf"(?=[\s\d.,;()\[\]{{}}-]+$)[\s\[({{]*{texts.NUMBERS}")
 """How a list of numbers begins, whatever separates them."""
 _BEGINNING = 500
@@ -266,8 +269,7 @@ def _refuse_boxes(columns: list[_Column], place: object, form: str) -> None:
     Raises:
         LinetuneError: one does.
     """
-    coordinates = [c for c in columns if _COORDINATE.fullmatch(plain(c.name)) or c.name.isdecimal()]
-    numbers = [column for column in coordinates if column.numeric]
+    numbers = [c for c in columns if c.numeric and (c.name.isdecimal() or _is_coordinate(c.name))]
     boxed = [column for column in columns if column.boxed]
     found = boxed or (numbers if len(numbers) >= _OF_A_BOX else [])
     if found:
@@ -344,6 +346,10 @@ def _is_name(cell: Any) -> bool:
     return isinstance(cell, str) and cell.lower().endswith(tuple(SUFFIXES))
 
 
+def _is_coordinate(name: str) -> bool:
+    return any(_COORDINATE.fullmatch(word.lower()) for word in _WORD.findall(name))
+
+
 def _is_number(cell: Any) -> bool:
     try:
         float(cell)
@@ -354,7 +360,8 @@ def _is_number(cell: Any) -> bool:
 
 def _is_box(cell: Any) -> bool:
     beginning = str(cell).strip()[:_BEGINNING]
-    return bool(_KEYS.match(beginning) or _NUMBERS.match(beginning))
+    inside = _INSIDE.findall(beginning) if beginning[:1] in ("[", "{") else []
+    return len(inside) >= _OF_A_BOX or bool(_KEYS.match(beginning) or _NUMBERS.match(beginning))
 
 
 def _is_json(cell: Any) -> bool:

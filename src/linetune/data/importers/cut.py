@@ -124,6 +124,9 @@ def _check_place(points: Points, width: int, height: int) -> None:
         raise LinetuneError(f"the box lies outside the photo of {width} x {height} px")
     if max(right - left, bottom - top) > 2 * (width + height):
         raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px")
+    if min(left, top) >= 0 and max(right, bottom) <= 1:
+        what = "the box lies inside one pixel, as one in parts of the photo's width and height does"
+        raise LinetuneError(what, hint="write boxes in pixels")
 
 
 def _checked(points: Points) -> Points:

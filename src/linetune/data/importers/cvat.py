@@ -14,6 +14,8 @@ from linetune.errors import LinetuneError
 _CHOICES = {"checkbox", "radio", "select"}
 """Kinds of attributes that hold no text of their own."""
 _NUMBER = "number"
+_UNDEFINED = "__undefined__"
+"""What an attribute holds that nobody filled in."""
 _SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "mask", "cuboid", "skeleton", "tag"}
 
 
@@ -117,6 +119,7 @@ def _crop(
     wanted = fields.get(label)
     values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == wanted]
     text = markup.text(values[0]) if values else ""
+    text = "" if text == _UNDEFINED else text
     if kind == "tag":
         checked = boxes.crop(Box(photo, ()), text, name, place, index)
         return Found(photo, text, place, photo.stem) if isinstance(checked, Found) else checked

@@ -109,15 +109,18 @@ class _Task:
         written = self._image(data if isinstance(data, dict) else {})
         photo = self._photos.find(written, self._place, len(regions))
         for index, (value, text) in enumerate(regions):
-            if value is None:
-                checked = boxes.crop(Box(photo, ()), text, self._name, self._place, index)
+            name = self._name if value is None else f"{self._name}, region {index + 1}"
+            if isinstance(text, LinetuneError):
+                yield LinetuneError(f"{name} has {text.what}", self._place)
+            elif value is None:
+                checked = boxes.crop(Box(photo, ()), text, name, self._place, index)
                 yield (
-                    Found(photo, str(text), self._place, photo.stem)
+                    Found(photo, checked.text, self._place, photo.stem)
                     if isinstance(checked, Found)
                     else checked
                 )
             else:
-                yield self._crop(photo, value, text, index)
+                yield self._crop(photo, value, text, name, index)
 
     def _regions(self, result: list[Any]) -> list[tuple[dict[str, Any] | None, object]]:
         """Outline and text of each region, which share an id; no outline where the whole image has a text."""
@@ -174,10 +177,7 @@ class _Task:
             raise LinetuneError(what, hint="pass --image-column NAME")
         return _path(next(iter(found.values())))
 
-    def _crop(self, photo: Path, value: dict[str, Any], text: object, index: int) -> Item:
-        name = f"{self._name}, region {index + 1}"
-        if isinstance(text, LinetuneError):
-            return LinetuneError(f"{name} has {text.what}", self._place)
+    def _crop(self, photo: Path, value: dict[str, Any], text: object, name: str, index: int) -> Item:
         if boxes.number(value.get("image_rotation") or 0):
             what = f"{name} lies in an image that was turned by {value['image_rotation']}° for labelling"
             return LinetuneError(what, self._place, "turn the image file itself")
