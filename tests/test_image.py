@@ -230,3 +230,16 @@ def test_an_avif_that_is_turned_by_its_metadata_is_turned_upright(tmp_path: Path
 def upright(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     turned = np.asarray(ImageOps.exif_transpose(Image.open(path)))
     return turned[..., ::-1].astype(np.int64)
+
+
+def test_several_pages_in_one_file_are_refused_and_small_copies_are_none(tmp_path: Path) -> None:
+    page, other = Image.new("RGB", (90, 30), "white"), Image.new("RGB", (90, 30), "black")
+    path = tmp_path / "a.tif"
+    page.save(path, save_all=True, append_images=[other, page])
+    with pytest.raises(LinetuneError, match=r"a\.tif: 3 pages, where a crop is one; save each page"):
+        image.read(path)
+    small = other.resize((45, 15))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    page.save(path, save_all=True, append_images=[small])
+    assert image.read(path).shape == (30, 90, 3)
+    assert image.read(path).min() == 255

@@ -309,7 +309,7 @@ def test_what_cannot_be_used_is_told_with_its_line(
         ("a.jsonl", "\n", "a.jsonl: holds no labelled crops"),
         ("rec_gt.txt", "9.png\ta\n8.png\tb\n", "rec_gt.txt:1: nothing can be imported, 2 left out, "),
         ("a.txt", "0.png\n1.png\n", "a.txt: format not recognised; pass --format with one"),
-        ("a.jsonl", b"{}\n\xff\x81", "a.jsonl:2: not UTF-8; save the file as UTF-8, or pass --encoding NAME"),
+        ("a.jsonl", b"{}\n\xff\x80", "a.jsonl:2: not UTF-8; save the file as UTF-8, or pass --encoding NAME"),
         ("a.zip", b"PK", "a.zip: format not recognised, though it looks like a ZIP archive; unpack it"),
         ("a.xlsx", b"PK", "a.xlsx: format not recognised, though it looks like a spreadsheet; save it as"),
         ("a.parquet", b"PAR1PAR1", "a.parquet: not a Parquet file ("),

@@ -31,6 +31,8 @@ MAX_WIDTH = 3200
 FLAT = 3.0
 """Standard deviation in grey levels below which a crop shows nothing."""
 
+_SUBFILE, _NO_PAGE = 254, 0b101
+"""TIFF's tag NewSubfileType, and its bits for a reduced copy and for a mask."""
 _JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2"}
 SUFFIXES = frozenset(
     _JPEG | {".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".pbm", ".pgm", ".ppm"}
@@ -116,9 +118,24 @@ def _by_pillow(data: NDArray[np.uint8], where: object) -> Crop | None:
 
     try:
         with Image.open(io.BytesIO(data.tobytes())) as opened:
-            return None if tiff and not opened.has_transparency_data else _of_pil(opened, where)
+            pages = _pages(opened) if tiff else 1
+            found = None if tiff and not opened.has_transparency_data else _of_pil(opened, where)
     except (OSError, LinetuneError):
         return None
+    if pages > 1:
+        raise LinetuneError(
+            f"{pages} pages, where a crop is one", where, "save each page as a file of its own"
+        )
+    return found
+
+
+def _pages(tiff: Any) -> int:
+    """How many pages a TIFF that Pillow opened has; small copies and masks of one are none."""
+    pages = 0
+    for number in reversed(range(tiff.n_frames)):
+        tiff.seek(number)
+        pages += not tiff.tag_v2.get(_SUBFILE, 0) & _NO_PAGE
+    return pages
 
 
 def _may_be_transparent(data: NDArray[np.uint8]) -> bool:

@@ -33,6 +33,15 @@ _TELLING = {"Cyrl": 1, "Grek": 2}
 """Letters without a twin that show a word to be of the script; a single Greek one is a symbol, as in 5 μA."""
 _WORD = re.compile("(?:[^\\W_]|[\u0300-\u036f])+")
 """Letters and digits, with accents that stand apart."""
+_SHAPES = {
+    chr(code): unicodedata.normalize("NFKC", chr(code))
+    for code in (*range(0xFB50, 0xFC00), *range(0xFE80, 0xFEFD))
+    if unicodedata.decomposition(chr(code)).startswith("<")
+}
+"""Arabic letters as they are displayed at one place of a word, and the letters that are typed.
+
+They are Unicode's Arabic Presentation Forms, but for words in one character and for marks by themselves.
+"""
 _FILLERS = "\u3164\uffa0"
 """Blanks of Hangul that Unicode counts as letters."""
 _FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
@@ -81,8 +90,9 @@ class Suspects:
 
     def lookalikes(self, text: str) -> dict[str, str]:
         """Characters that look like others, and what they look like."""
+        shapes = {c: _SHAPES[c] for c in text if self._is_shape(c)}
         seen = self._seen(text)
-        return {c: plain for c, plain in zip(seen, self._plain(seen), strict=True) if c != plain}
+        return shapes | {c: plain for c, plain in zip(seen, self._plain(seen), strict=True) if c != plain}
 
     def decomposed(self, text: str) -> dict[str, str]:
         """Letters written with more characters than they need, and their composed forms."""
@@ -108,9 +118,13 @@ class Suspects:
         ]
 
     def _seen(self, text: str) -> str:
-        """A text without the invisible characters, but for those that may decide on its order."""
+        """A text in typed letters, and of its invisible characters those that may decide on its order."""
         gone, ordering = set(self._invisible(text)), self.ordering(text)
-        return "".join(c for at, c in enumerate(text) if at not in gone or c in ordering)
+        kept = (c for at, c in enumerate(text) if at not in gone or c in ordering)
+        return "".join(_SHAPES[c] if self._is_shape(c) else c for c in kept)
+
+    def _is_shape(self, character: str) -> bool:
+        return character in _SHAPES and character not in self.wanted
 
     def _plain(self, text: str) -> str:
         """A text with every look-alike replaced, character by character."""

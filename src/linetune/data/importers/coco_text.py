@@ -71,7 +71,7 @@ def read(source: Source) -> list[Item]:
         found += _image(images[image], group, field, photos, near)
     if _are_corners(annotations):
         source.notes.append(
-            "every bbox reads as two corners as well as x, y, width, height, which COCO means; look at the crops"
+            "every bbox could be two corners as well as COCO's x, y, width, height; look at the crops"
         )
     return found
 
