@@ -316,6 +316,7 @@ def test_split_writes_three_files_and_says_what_it_could_not_balance(
     assert done.code == 0
     assert f"wrote {tmp_path / 'new' / 'val.txt'}: lines 1, groups 1" in done.out
     assert "not balanced: 'O' is in one group alone" in done.out
+    assert "cannot be compared" not in done.out
     again = cli("split", labels, "--to", tmp_path / "new")
     assert again.code == 2
     assert "there is a label file already" in again.errors[0]
@@ -325,6 +326,16 @@ def test_split_writes_three_files_and_says_what_it_could_not_balance(
         "val": 1,
         "test": 1,
     }
+    assert told["unreadable"] == []
+
+
+def test_split_tells_of_images_that_it_cannot_compare(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    lost = copied(labels, tmp_path / "lost.txt")
+    lost.write_text(lost.read_text("utf-8").replace("00.png", "none.png"), "utf-8")
+    done = cli("split", lost, "--to", tmp_path / "new", "--val", "0.3", "--test", "0.3")
+    assert f"cannot be compared with others: 1, the first: {lost}:1: image not found" in done.out
+    told = json.loads(cli("split", lost, "--to", tmp_path / "new", "--overwrite", "--json").out)["unreadable"]
+    assert [row.partition(": ")[0] for row in told] == [f"{lost}:1"]
 
 
 # evaluate
@@ -351,6 +362,16 @@ def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path, tmp
         2,
         [f"error: {labels}: the label file is named twice; its crops would count twice"],
     )
+
+
+def test_texts_that_look_the_same_are_told_apart(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    image = records.read_labels(labels)[0].image
+    other = tmp_path / "cyrillic.txt"
+    records.write_labels(other, [(str(image), "L\u041eT 4711")])
+    assert r"'L\u041eT 4711' read as 'LOT 4711'" in cli("evaluate", NAME, other).out
+    both = tmp_path / "both.txt"
+    records.write_labels(both, [(str(image), "L\u041eT 4711"), (str(image), "LOT 4711")])
+    assert rf"'LOT 4711' on the image of {both}:1, which has 'L\u041eT 4711'" in cli("check", both).out
 
 
 def test_evaluate_shows_what_was_misread(cli: Cli, labels: Path, small: Path) -> None:

@@ -60,7 +60,8 @@ def test_all_lines_that_are_no_labels_are_told_together(tmp_path: Path) -> None:
     with pytest.raises(LinetuneError) as caught:
         read_labels(path)
     assert str(caught.value).splitlines() == [
-        f"{path}:1: no tab between path and text; write path<TAB>text",
+        f"{path}:1: no tab between path and text; write path<TAB>text, or linetune import {path} --to DIR "
+        "reads other forms",
         f"{path}:3: empty text; write path<TAB>text",
         f"{path}:4: no image path; write path<TAB>text",
         "3 lines that are not labels",
@@ -104,7 +105,7 @@ def test_of_many_only_the_first_ten_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
-        (b"a.png\tA\nb.png\tB\nc.png\t\xff\x81\n", ":3", "not UTF-8; save the file as UTF-8"),
+        (b"a.png\tA\nb.png\tB\nc.png\t\xff\x80\n", ":3", "not UTF-8; save the file as UTF-8"),
         (b"a.png\tA\nb.png\tB\nc.png\tcaf\xe9\n", ":3", "not UTF-8; it reads 'café' as cp1252"),
         (
             "a.png\t서울12가3456\n".encode("cp949"),

@@ -12,8 +12,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from linetune import scripts
-
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     # Before UTF-16, whose mark they begin with.
@@ -267,7 +265,7 @@ _ALPHABETS: dict[str, Callable[[str], bool]] = {
     "cp866": _alphabet(_CYRILLIC),
     "cp1253": _alphabet(_GREEK),
     "cp1255": _letters(r"[\u0590-\u05ff]", "(?!)"),
-    "cp1256": _letters(rf"[\u0600-\u06ff{scripts.JOINERS}]", "(?!)"),
+    "cp1256": _letters(r"[\u0600-\u06ff\u200c\u200d]", "(?!)"),
 }
 _CANDIDATES: dict[str, Callable[[str], bool]] = {
     "gbk": _chinese,

@@ -88,7 +88,8 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
         image, tab, text = row.partition("\t")
         if not tab:
             comment = row.startswith("#")
-            hint = "label files have no comments: take the line out" if comment else "write path<TAB>text"
+            way_out = f"write path<TAB>text, or {command} reads other forms"
+            hint = "label files have no comments: take the line out" if comment else way_out
             errors[source] = LinetuneError(NO_TAB, source, hint)
         elif not image:
             errors[source] = LinetuneError(NO_PATH, source, "write path<TAB>text")

@@ -45,6 +45,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on labelled crops, with the preprocessing of deployment."""
+    from linetune.data.check.characters import told_apart
     from linetune.data.dataset import load_dataset
     from linetune.evaluation.acceptance import accepted
     from linetune.evaluation.confusions import confusions
@@ -111,6 +112,7 @@ def evaluate(
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""
         out.print(f"{len(wrong)} misread{more}:")
     for line, reading in wrong[:SHOWN]:
-        out.print(f"  {line.image}  {line.text!r} read as {reading.text!r} ({reading.confidence:.2f})")
+        text, read = told_apart(line.text, reading.text)
+        out.print(f"  {line.image}  {text} read as {read} ({reading.confidence:.2f})")
     if errors is not None:
         out.print(f"wrote {errors}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import JsonOption, print_json
+from linetune.errors import LinetuneError
 
 CUT = re.compile(r"_crop_\d+$")
 """How the names of crops end that were cut out of one photo."""
@@ -40,8 +41,9 @@ def split(
     from linetune.training.reporter import count
 
     lines = read_labels(labels)
+    unreadable: list[LinetuneError] = []
     with terminal() as reporter:
-        groups = group(lines, group_by, count(reporter, "comparing", len(lines)))
+        groups = group(lines, group_by, count(reporter, "comparing", len(lines)), unreadable)
     division = divide(lines, groups, {"val": val, "test": test}, seed)
     files = write(division, to, overwrite)
     if as_json:
@@ -49,11 +51,14 @@ def split(
             name: {"file": str(path), "lines": len(split), "groups": division.groups[name]}
             for path, (name, split) in zip(files, division.splits.items(), strict=True)
         }
-        print_json({"splits": sizes, "unbalanced": division.unbalanced})
+        told = [str(error) for error in unreadable]
+        print_json({"splits": sizes, "unbalanced": division.unbalanced, "unreadable": told})
         return
     for path, (name, split) in zip(files, division.splits.items(), strict=True):
         print(f"wrote {path}: lines {len(split)}, groups {division.groups[name]}")
     if group_by is None and any(CUT.search(line.image.stem) for line in lines):
         print("names end in _crop_N: --group-by '^(.+)_crop' keeps the crops of one photo in one split")
-    for told in division.unbalanced:
-        print(f"not balanced: {told}")
+    for reason in division.unbalanced:
+        print(f"not balanced: {reason}")
+    if unreadable:
+        print(f"images that cannot be compared with others: {len(unreadable)}, the first: {unreadable[0]}")

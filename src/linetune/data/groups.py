@@ -13,7 +13,10 @@ from linetune.records import Line, first
 
 
 def group(
-    lines: Sequence[Line], pattern: str | None = None, progress: Callable[[int], None] = lambda done: None
+    lines: Sequence[Line],
+    pattern: str | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+    unreadable: list[LinetuneError] | None = None,
 ) -> list[list[int]]:
     """Numbers of lines that belong together: crops of one photo, and images that are equal or nearly so.
 
@@ -22,6 +25,7 @@ def group(
         pattern: regular expression whose first group, found in the file's name, names the photo; without
             one, every name stands for itself.
         progress: called with the number of images looked at so far.
+        unreadable: gets what is wrong with images that cannot be decoded.
 
     Raises:
         LinetuneError: the pattern is no regular expression or has no group; an ``ManyErrors`` of the
@@ -32,10 +36,11 @@ def group(
     for number, key in enumerate(_keys(lines, pattern)):
         joined.join(earliest.setdefault(key, number), number)
     whole = Split("all", list(lines))
-    entries = [
-        Entry(whole, line, crop if isinstance(crop, Look) else None)
-        for line, crop in zip(lines, look_at_all([line.image for line in lines], progress), strict=True)
-    ]
+    entries = []
+    for line, crop in zip(lines, look_at_all([line.image for line in lines], progress), strict=True):
+        entries.append(Entry(whole, line, crop if isinstance(crop, Look) else None))
+        if isinstance(crop, LinetuneError) and unreadable is not None:
+            unreadable.append(LinetuneError(f"{crop.what}: {line.image}", line.source, crop.hint))
     numbers = {id(entry): number for number, entry in enumerate(entries)}
     for one, *others in same_content(entries):
         for other in others:

@@ -160,6 +160,14 @@ class Suspects:
         return letter if meant or len(short) >= len(letter) else short
 
 
+def told_apart(text: str, other: str) -> tuple[str, str]:
+    """Two texts in quotes for a message, with code points where they differ and look the same."""
+    alike = Suspects(frozenset())
+    if text != other and alike.repaired(text) == alike.repaired(other):
+        return ascii(text), ascii(other)
+    return repr(text), repr(other)
+
+
 def _narrowed(text: str) -> str:
     return "".join(_ALWAYS.get(c, c) for c in text)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linetune.data.check.characters import told_apart
 from linetune.data.check.findings import Finding, Severity
 from linetune.data.check.images import Look
 from linetune.data.check.labels import Split
@@ -87,7 +88,8 @@ def _told(first: Entry, second: Entry, near: str = "", turn: str = "") -> Iterat
         severity = Severity.warning if near else Severity.error
         found.append((f"{near}leak", severity, like, "leave one of them out"))
     if a.text != b.text:
-        message = f"{b.text!r} on {like}, which has {a.text!r}"
+        text, other = told_apart(b.text, a.text)
+        message = f"{text} on {like}, which has {other}"
         found.append((f"{near}conflict", Severity.warning, message, "one of the labels is wrong"))
     elif not across:
         found.append((f"{near}duplicate", Severity.warning, like, ""))
