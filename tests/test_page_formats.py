@@ -296,8 +296,8 @@ def test_label_studios_json_of_an_ocr_project(
     assert_whole(result, photo, "label_studio")
     assert_whole(import_crops(source / "project-1.json", tmp_path / "file"), photo, "label_studio")
     assert result.notes == [
-        "images found without the random start that Label Studio gave their names: 1, such as "
-        f"{source}/a b.png for data/upload/1/a3f0b1c2-a b.png"
+        f"images found by the end of their path: 1, such as {source}/a b.png for "
+        "/data/upload/1/a3f0b1c2-a%20b.png"
     ]
 
 
@@ -1132,7 +1132,7 @@ def test_two_uploads_of_one_name_are_not_confused(grow: Callable[..., Path], tmp
     source = grow({"p.json": json.dumps(tasks)}, "a.png")
     result = import_crops(source, tmp_path / "to")
     assert result.count == 1
-    assert "both lead to" in result.refused[0].what
+    assert "whose image is" in result.refused[0].what
 
 
 def test_pages_of_one_stem_need_the_folder_of_their_photos(grow: Callable[..., Path], tmp_path: Path) -> None:

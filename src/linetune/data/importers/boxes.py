@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from linetune import files, image
 from linetune.data.importers import texts
-from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.data.importers.source import Box, Format, Found, Item, Source, forms
 from linetune.errors import LinetuneError
 
 NO_TEXT = {
@@ -195,8 +195,6 @@ class Photos:
     """Finds the photos of a source, which need not lie where their names lead."""
 
     source: Source
-    names: Callable[[str], Sequence[str]] = lambda written: ()
-    """Other names that a photo may have."""
     _taken: dict[Path, str] = field(default_factory=dict)
     _stems: dict[str, list[Path]] | None = None
     _missing: int = 0
@@ -285,7 +283,7 @@ class Photos:
         plain = _plain(written)
         found = next((folder / plain for folder in folders if files.is_file(folder / plain)), None)
         if found is None and (found := self.source.locate(written, place)) is None:
-            names = [PurePosixPath(plain).name, *self.names(plain)]
+            names = [PurePosixPath(form).name for form in forms(written)]
             by_name = (folder / name for name in names for folder in folders)
             found = next((path for path in by_name if path.name and files.is_file(path)), None)
             if found is not None:

@@ -6,16 +6,15 @@ Coordinates are percentages of the image; a rectangle's rotation is in degrees, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from linetune import image
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos
-from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.data.importers.source import Box, Format, Found, Item, Source, forms
 from linetune.errors import LinetuneError
 
 _ANNOTATED = r'"(annotations|completions)"\s*:\s*\['
@@ -25,8 +24,6 @@ _TASKS = re.compile(
     rf'|\s*\{{(?=.*"data"\s*:\s*\{{)(?=.*{_ANNOTATED})(?!.*"(images|imgs)"\s*:\s*[\[{{])',
     re.DOTALL,
 )
-_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
-"""What an upload's name begins with in Label Studio's own folder."""
 _OWN_KEYS = {"annotator", "created_at", "updated_at", "lead_time", "id", "annotation_id", "agreement"}
 """What JSON-MIN tells of a task besides its data and its labels."""
 
@@ -43,7 +40,7 @@ def read(source: Source) -> list[Item]:
     Raises:
         LinetuneError: the file is not JSON, or holds no tasks, or several text areas could hold the text.
     """
-    photos = Photos(source, _names)
+    photos = Photos(source)
     found: list[Item] = []
     content = source.read_text(source.path)
     tasks = texts.members(content, source.path)
@@ -62,14 +59,6 @@ def read(source: Source) -> list[Item]:
         except LinetuneError as error:
             what = error.what if error.what.startswith(name) else f"{name}: {error.what}"
             found.append(LinetuneError(what, place, error.hint))
-    prefixed = [(written, path) for written, path in source.moved if path.name in _names(written)]
-    if prefixed:
-        written, path = prefixed[0]
-        source.notes.append(
-            "images found without the random start that Label Studio gave their names: "
-            f"{len(prefixed)}, such as {path} for {written}"
-        )
-    source.moved = [entry for entry in source.moved if entry not in prefixed]
     return found
 
 
@@ -168,14 +157,14 @@ class _Task:
             if asked not in texts_of_data:
                 hint = f"there are: {', '.join(map(boxes.shown, texts_of_data)) or 'none'}"
                 raise LinetuneError(f"{self._name} has no field {boxes.quoted(asked)}", hint=hint)
-            return _path(texts_of_data[asked])
+            return texts_of_data[asked]
         found = {key: value for key, value in texts_of_data.items() if _is_image(value)}
         if not found:
             raise LinetuneError(f"{self._name} has no image")
         if len(set(found.values())) > 1:
             what = f"{self._name} has several images: {', '.join(map(boxes.shown, found))}"
             raise LinetuneError(what, hint="pass --image-column NAME")
-        return _path(next(iter(found.values())))
+        return next(iter(found.values()))
 
     def _crop(self, photo: Path, value: dict[str, Any], text: object, name: str, index: int) -> Item:
         if boxes.number(value.get("image_rotation") or 0):
@@ -276,25 +265,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_image(value: str) -> bool:
-    return PurePosixPath(_path(value)).suffix.lower() in image.SUFFIXES
-
-
-def _path(address: str) -> str:
-    """The path in an address as Label Studio has it: of an upload, a local file, a bucket or a web page."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return address
-    inner = parse_qs(parts.query).get("d")
-    if inner and parts.path.startswith("/data/local-files"):
-        return inner[0]
-    is_address = len(parts.scheme) > 1 or parts.path.startswith("/data/")
-    return unquote(parts.path).lstrip("/") if is_address else address
-
-
-def _names(written: str) -> Sequence[str]:
-    name = PurePosixPath(written.replace("\\", "/")).name
-    return [name[match.end() :]] if (match := _PREFIX.match(name)) else []
+    return any(PurePosixPath(form).suffix.lower() in image.SUFFIXES for form in forms(value))
 
 
 FORMAT = Format(find, read, columns=True)

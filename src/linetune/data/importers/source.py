@@ -18,7 +18,7 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 _SEPARATORS = re.compile(r"[\\/]+")
 _LOCAL_FILES = re.compile(r".*/data/local-files/?\?d=")
 """What Label Studio writes before the path of a file that it was not given but shown."""
-_UPLOAD = re.compile(r"(.*/data/upload/.*/)[0-9a-f]{8}-([^/]+)")
+_UPLOAD = re.compile(r"(.*/data/upload/(?:.*/)?)[0-9a-f]{8}-([^/]+)")
 """Label Studio puts eight digits before the name of a file that was uploaded."""
 _HINTS = 20
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://([^?#]*)")
@@ -200,15 +200,15 @@ class Source:
         roots = [self.root, *(self.root / name for name in self.beside)]
         if self.images is None and self.path.is_symlink() and not self.path.is_dir():
             roots.append(self.path.resolve().parent)
-        forms = _forms(written)
-        exact = [root / form for root in roots for form in forms]
+        meant = forms(written)
+        exact = [root / form for root in roots for form in meant]
         for candidate in exact:
             if files.is_file(candidate):
                 return candidate, None
         for candidate in exact:
             if twin := files.twin(candidate):
                 return twin, self.twins
-        ends = [root.joinpath(*end) for form in forms for end in _ends(form) for root in roots]
+        ends = [root.joinpath(*end) for form in meant for end in _ends(form) for root in roots]
         for candidate in ends:
             if files.is_file(candidate):
                 return candidate, self.moved
@@ -218,18 +218,18 @@ class Source:
         return None
 
 
-def _forms(written: str) -> list[str]:
-    """What a path may mean, as it stands first."""
+def forms(written: str) -> list[str]:
+    """What a path may mean, as it stands first: URLs and Label Studio's paths hold one as well."""
     plain = written.replace("\\", "/")
-    forms = [written, plain]
+    meant = [written, plain]
     if local := _LOCAL_FILES.match(plain):
-        forms.append(unquote(plain[local.end() :]))
+        meant.append(unquote(plain[local.end() :]))
     elif url := _URL.match(plain):
-        forms.append(unquote(url[1]))
+        meant.append(unquote(url[1]))
     elif "%" in plain:
-        forms.append(unquote(plain))
-    forms += [upload[1] + upload[2] for form in tuple(forms) if (upload := _UPLOAD.match(form))]
-    return list(dict.fromkeys(forms))
+        meant.append(unquote(plain))
+    meant += [upload[1] + upload[2] for form in tuple(meant) if (upload := _UPLOAD.match(form))]
+    return list(dict.fromkeys(meant))
 
 
 def _parts(form: str) -> list[str]:
