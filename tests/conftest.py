@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -55,6 +56,13 @@ def make_crops() -> Callable[[Path, Sequence[str]], Path]:
         return labels
 
     return make
+
+
+class Screen(io.BytesIO):
+    """A terminal's end of standard output."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture

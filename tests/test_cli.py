@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import Cli
+from conftest import Cli, Screen
 
 from linetune import image, records
 from linetune.charset import Charset
@@ -506,13 +506,6 @@ def named_strangely(labels: Path, folder: Path) -> Path:
     crop = folder / "crop-é-线-\U0001f600.png"
     crop.write_bytes((labels.parent / "00.png").read_bytes())
     return crop
-
-
-class Screen(io.BytesIO):
-    """A terminal's end of standard output."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize("kind", [io.BytesIO, Screen])

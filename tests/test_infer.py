@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from conftest import Cli, Screen
 from ruamel.yaml import YAML
 
 from linetune import records
@@ -208,13 +208,6 @@ def test_rule_leaves_out_what_is_rare(cli: Cli, tmp_path: Path) -> None:
     assert "#   and 5 more\n" in told
     assert f"{train}:60: " in told
     assert f"{train}:61: " not in told
-
-
-class Screen(io.BytesIO):
-    """A terminal's end of standard output."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_rule_is_told_on_every_console(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

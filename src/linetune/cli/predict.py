@@ -48,10 +48,9 @@ def predict(
         progress = count(reporter, "opening", len(paths))
         crops: dict[Path, image.Crop] = {}
         for number, path in enumerate(paths, 1):
-            if path in results:
-                continue
             try:
-                crops[path] = image.resize(image.read(path))
+                if path not in results:
+                    crops[path] = image.resize(image.read(path))
             except LinetuneError as error:
                 results[path] = LinetuneError(error.what, path, error.hint)
             progress(number)

@@ -53,6 +53,12 @@ def crop(box: Box, text: object, name: str, place: str, index: int) -> Item:
     return Found(box, text, place, f"{box.photo.stem}_crop_{index}")
 
 
+def whole(photo: Path, text: object, name: str, place: str) -> Item:
+    """A whole image as a crop, or why there is none; the arguments are those of :func:`crop`."""
+    checked = crop(Box(photo, ()), text, name, place, 0)
+    return Found(photo, checked.text, place, photo.stem) if isinstance(checked, Found) else checked
+
+
 def shown(name: object) -> str:
     """A name of a source's own, for messages, which are one line; the beginning of a long one."""
     text = _short(str(name), _SHOWN_OF_NAMES)

@@ -29,8 +29,7 @@ class _Annotation(NamedTuple):
 
 def find(path: Path) -> list[Path]:
     """JSON files that list images and annotations."""
-    candidates = texts.files(path, ".json") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _COCO)]
+    return texts.having(path, ".json", lambda file: texts.begins(file, _COCO))
 
 
 def read(source: Source) -> list[Item]:

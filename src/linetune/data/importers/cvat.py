@@ -8,7 +8,7 @@ from typing import Any
 
 from linetune.data.importers import boxes, markup, texts
 from linetune.data.importers.boxes import Photos, Points
-from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.data.importers.source import Box, Format, Item, Source
 from linetune.errors import LinetuneError
 
 _CHOICES = {"checkbox", "radio", "select"}
@@ -26,8 +26,7 @@ def _is_cvat(path: Path) -> bool:
 
 def find(path: Path) -> list[Path]:
     """An export's annotations.xml."""
-    candidates = texts.files(path, ".xml") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() == ".xml" and _is_cvat(p)]
+    return texts.having(path, ".xml", _is_cvat)
 
 
 def read(source: Source) -> list[Item]:
@@ -121,8 +120,7 @@ def _crop(
     text = markup.text(values[0]) if values else ""
     text = "" if text == _UNDEFINED else text
     if kind == "tag":
-        checked = boxes.crop(Box(photo, ()), text, name, place, index)
-        return Found(photo, text, place, photo.stem) if isinstance(checked, Found) else checked
+        return boxes.whole(photo, text, name, place)
     if kind not in ("box", "polygon"):
         return LinetuneError(f"{name} is neither a box nor a polygon", place)
     corners = (

@@ -9,7 +9,7 @@ from typing import Any
 from linetune import image
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos
-from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.data.importers.source import Box, Format, Item, Source
 from linetune.errors import LinetuneError
 
 _SUFFIXES = "|".join(suffix[1:] for suffix in sorted(image.SUFFIXES))
@@ -18,8 +18,7 @@ _IMAGES = re.compile(rf'\s*\{{\s*"[^"]*\.({_SUFFIXES})"\s*:\s*["{{]', re.IGNOREC
 
 def find(path: Path) -> list[Path]:
     """JSON files that hold an object whose first name is an image's."""
-    candidates = texts.files(path, ".json") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _IMAGES)]
+    return texts.having(path, ".json", lambda file: texts.begins(file, _IMAGES))
 
 
 def read(source: Source) -> list[Item]:
@@ -38,7 +37,8 @@ def read(source: Source) -> list[Item]:
         words = value.get("typed_words") if isinstance(value, dict) else None
         try:
             if isinstance(value, str):
-                found.append(_whole(photos.find(str(name), place, 1), value, place))
+                photo = photos.find(str(name), place, 1)
+                found.append(boxes.whole(photo, value, photo.name, place))
             elif isinstance(words, list):
                 photo = photos.find(str(name), place, len(words)) if words else Path()
                 found += [_word(photo, word, index, place) for index, word in enumerate(words)]
@@ -47,11 +47,6 @@ def read(source: Source) -> list[Item]:
         except LinetuneError as error:
             found.append(error)
     return found
-
-
-def _whole(photo: Path, text: str, place: str) -> Item:
-    checked = boxes.crop(Box(photo, ()), text, photo.name, place, 0)
-    return Found(photo, text, place, photo.stem) if isinstance(checked, Found) else checked
 
 
 def _word(photo: Path, word: Any, index: int, place: str) -> Item:

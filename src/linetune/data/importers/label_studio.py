@@ -14,7 +14,7 @@ from typing import Any
 from linetune import image
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos
-from linetune.data.importers.source import Box, Format, Found, Item, Source, forms
+from linetune.data.importers.source import Box, Format, Item, Source, forms
 from linetune.errors import LinetuneError
 
 _ANNOTATED = r'"(annotations|completions)"\s*:\s*\['
@@ -30,8 +30,7 @@ _OWN_KEYS = {"annotator", "created_at", "updated_at", "lead_time", "id", "annota
 
 def find(path: Path) -> list[Path]:
     """JSON files that hold a list of tasks, or one task."""
-    candidates = texts.files(path, ".json") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _TASKS)]
+    return texts.having(path, ".json", lambda file: texts.begins(file, _TASKS))
 
 
 def read(source: Source) -> list[Item]:
@@ -102,12 +101,7 @@ class _Task:
             if isinstance(text, LinetuneError):
                 yield LinetuneError(f"{name} has {text.what}", self._place)
             elif value is None:
-                checked = boxes.crop(Box(photo, ()), text, name, self._place, index)
-                yield (
-                    Found(photo, checked.text, self._place, photo.stem)
-                    if isinstance(checked, Found)
-                    else checked
-                )
+                yield boxes.whole(photo, text, name, self._place)
             else:
                 yield self._crop(photo, value, text, name, index)
 

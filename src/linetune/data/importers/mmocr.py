@@ -15,8 +15,7 @@ _LIST = re.compile(r'.*"data_list"\s*:', re.DOTALL)
 
 def find(path: Path) -> list[Path]:
     """JSON files with a ``data_list``."""
-    candidates = texts.files(path, ".json") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() == ".json" and texts.begins(p, _LIST)]
+    return texts.having(path, ".json", lambda file: texts.begins(file, _LIST))
 
 
 def read(source: Source) -> list[Item]:

@@ -25,6 +25,8 @@ _SURELY_BOX = re.compile(
 """Those that are no texts even where a person says so."""
 _BEGINNING = 500
 """Characters by which a line is judged."""
+_SNIFFED = 20
+"""Files by which a folder is judged."""
 
 
 def is_box(line: str, surely: bool = False) -> bool:
@@ -51,9 +53,6 @@ def find_txt(path: Path) -> list[Path]:
 def _are_boxes(labels: list[Path], surely: bool = False) -> bool:
     rows = [row for label in labels[:_SNIFFED] for row in texts.first_rows(label)[:1]]
     return bool(rows) and all(is_box(row, surely) for row in rows)
-
-
-_SNIFFED = 20
 
 
 def _labels(folder: Path, end: str) -> dict[Path, Path]:

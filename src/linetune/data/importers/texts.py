@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,12 @@ def begins(path: Path, pattern: re.Pattern[str]) -> bool:
         return bool(pattern.match(decode(path)[0]))
     except LinetuneError:
         return False
+
+
+def having(path: Path, suffix: str, fits: Callable[[Path], bool]) -> list[Path]:
+    """A path that is a file of that suffix and fits, or such files directly in a folder."""
+    candidates = files(path, suffix) if path.is_dir() else [path]
+    return [p for p in candidates if p.suffix.lower() == suffix and fits(p)]
 
 
 def files(folder: Path, *suffixes: str) -> list[Path]:
