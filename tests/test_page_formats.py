@@ -525,6 +525,21 @@ def test_coco_with_texts(form: str, grow: Callable[..., Path], photo: Crop, tmp_
     assert_whole(import_crops(source / "_annotations.coco.json", tmp_path / "file"), photo, "coco_text")
 
 
+def test_boxes_that_may_be_of_smaller_copies_are_told(tmp_path: Path, photo: Crop) -> None:
+    def notes(name: str, scale: int, photos: int) -> str:
+        source = tmp_path / name
+        source.mkdir()
+        for number in range(photos):
+            image.write(source / f"{number}.png", np.repeat(np.repeat(photo, scale, 0), scale, 1))
+            (source / f"gt_{number}.txt").write_text("".join(map(icdar_line, LINES)), "utf-8")
+        return " ".join(import_crops(source, tmp_path / f"{name}-to").notes)
+
+    told = notes("larger", 2, 5)
+    assert "boxes reach to 33% of the width and 42% of the height of all photos" in told
+    assert "boxes reach" not in notes("few", 2, 4)
+    assert "boxes reach" not in notes("same", 1, 5)
+
+
 def test_rectangles_that_may_be_two_corners_are_told(grow: Callable[..., Path], tmp_path: Path) -> None:
     def content(box: list[int], count: int) -> str:
         annotations = [{"id": n, "image_id": 1, "bbox": box, "caption": f"A{n}"} for n in range(count)]

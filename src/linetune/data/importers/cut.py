@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 import cv2
@@ -19,6 +19,8 @@ UPRIGHT = 1.5
 """A crop at least so many times as high as wide is turned a quarter to the left, as PaddleOCR does."""
 OUTSIDE = 0.25
 """Most that a box may stick out of its photo, relative to its shorter side, without a remark."""
+_FEWEST, _REACHED = 5, 0.55
+"""Photos from which on it tells something, and parts of their size that boxes drawn on half of it stay in."""
 _TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the right by a quarter")
 _NOTES = {
     "stood": (
@@ -86,17 +88,24 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     return np.ascontiguousarray(np.rot90(crop) if stands else crop, np.uint8), remarks
 
 
-def notes(remarks: Mapping[str, Sequence[str]]) -> list[str]:
+def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, float]] = ()) -> list[str]:
     """What to tell of all crops.
 
     Args:
         remarks: for each kind of remark, the crops it was made of.
+        reach: of each photo whose size is not written, how far right and down its boxes lie, in parts of it.
     """
     told = []
     for kind, sentence in _NOTES.items():
         if crops := remarks.get(kind):
             number = "1 crop" if len(crops) == 1 else f"{len(crops)} crops, such as"
             told.append(sentence.format(f"{number} {crops[0]}"))
+    if len(reach) >= _FEWEST and max(map(max, reach)) < _REACHED:
+        right, low = map(max, zip(*reach, strict=True))
+        told.append(
+            f"boxes reach to {right:.0%} of the width and {low:.0%} of the height of all photos, as those do "
+            "that were drawn on smaller copies; look at the crops"
+        )
     return told
 
 

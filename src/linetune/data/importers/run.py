@@ -136,7 +136,7 @@ def import_crops(
                 "photos of several lines, which have to be cut"
             )
         records.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
-        notes = [*_notes(given), *cut.notes(writer.remarks)]
+        notes = [*_notes(given), *cut.notes(writer.remarks, writer.reach.values())]
         result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)
         folder.write_record(part, [n for n, _ in pairs], result.as_dict())
     return result

@@ -35,6 +35,8 @@ class Writer:
     """As :func:`cut` has it."""
     remarks: dict[str, list[str]] = field(default_factory=dict)
     """The crops that something is to be told of, by the kind of remark."""
+    reach: dict[Path, tuple[float, float]] = field(default_factory=dict)
+    """How far right and down boxes lie in photos of no written size, in parts of the photo's size."""
     _photo: tuple[Path | None, Crop | LinetuneError | None] = field(default=(None, None))
 
     def add(self, found: Found) -> str:
@@ -48,6 +50,7 @@ class Writer:
             if isinstance(found.pixels, Box):
                 photo = self._decoded(found.pixels.photo)
                 crop, remarks = cut(photo, found.pixels, found.text, self.upright)
+                self._note_reach(found.pixels, photo)
                 name = self.names.take(safe(found.stem), ".png")
                 image.write(self.folder / name, crop)
                 for kind, detail in remarks.items():
@@ -65,6 +68,12 @@ class Writer:
         name = self.names.take(safe(found.stem), suffix or _suffix(data))
         (self.folder / name).write_bytes(data)
         return name
+
+    def _note_reach(self, box: Box, photo: Crop) -> None:
+        if box.size is None:
+            (right, low), (height, width) = np.max(box.corners, 0).tolist(), photo.shape[:2]
+            before = self.reach.get(box.photo, (0.0, 0.0))
+            self.reach[box.photo] = (max(before[0], right / width), max(before[1], low / height))
 
     def _decoded(self, photo: Path) -> Crop:
         # The boxes of one photo follow each other.
