@@ -57,6 +57,7 @@ def whole(texts: list[str] = WORDS) -> list[tuple[int, str]]:
 PAGE = '<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2013-07-15"></PcGts>'
 YOLO = "0 0.51 0.5 0.2 0.1\n"
 ICDAR = "\ufeff48,9,94,17,88,40,42,33,2P24\r\n"
+PLATES = {"AB 12.png": 0, "AB 12_1.png": 1, "CD 345.png": 2}
 UNKNOWN: list[tuple[str, str | bytes, str]] = [
     ("0.xml", "<nothing/>", "labels could be in 0.xml"),
     ("notes.txt", "any words\n", "labels could be in notes.txt"),
@@ -84,7 +85,7 @@ def test_names_are_no_labels_beside_files_that_could_hold_them(
 
 def test_names_are_labels_beside_files_that_hold_none(tmp_path: Path) -> None:
     source = grow(
-        tmp_path / "plates", IMAGES | {"README.txt": "x", "LICENSE": "x", ".hidden.csv": "x", "Thumbs.db": ""}
+        tmp_path / "plates", PLATES | {"README.txt": "x", "LICENSE": "x", ".hidden.csv": "x", "Thumbs.db": ""}
     )
     assert taken(source, tmp_path).format == "names"
 
@@ -100,13 +101,76 @@ def test_any_file_that_is_no_image_may_hold_labels(name: str, tmp_path: Path) ->
 
 
 def test_images_that_are_not_read_are_told_beside_names(tmp_path: Path) -> None:
-    source = grow(tmp_path / "names", IMAGES | {"EF56.heic": b"x", "GH78.tga": b"x"})
+    source = grow(tmp_path / "names", PLATES | {"EF56.heic": b"x", "GH78.tga": b"x"})
     result = taken(source, tmp_path)
     assert result.format == "names"
     assert result.notes[-1] == f"files that are not read: 2, such as {source / 'EF56.heic'}"
     source = grow(tmp_path / "folders", {"A/0.png": 0, "B/1.png": 1, "C/2.heic": b"x", "notes.txt": "x"})
     told = taken(source, tmp_path, form="folders").notes[-1]
     assert told == f"files that are not read: 2, such as {source / 'C/2.heic'}"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["00_AB", "01_CD"], "'00_AB' has several parts"),
+        (["7", "8", "9"], "'7' and the others only count"),
+        (["SN0007", "SN0008", "SN0010"], "'SN0007' and the others only count"),
+        (["KA_1234", "KB_8710", "KC_0042"], "the digits after the _ of 'KA_1234' may be part of the text"),
+        (["AB12", "AB12 (2)"], "'AB12 (2)' holds the number of a copy"),
+        (["AB12", "AB12 - Copy"], "holds the number of a copy"),
+        (["AB12_jpg.rf.0f2c74d28b1b9e3a5f6d7c8b9a0b1c2d"], "holds a random part"),
+        (["0b5bd6f8-4c57-4d5c-9b1e-0d1c2b3a4f5e"], "holds a random part"),
+        (["AB12 2024-01-31 12.45.01"], "holds a date and a time"),
+        (["DSC01234", "DSC07777"], "holds what a camera calls its pictures"),
+    ],
+)
+def test_names_that_hold_more_than_a_text_are_asked_about(
+    names: list[str], told: str, tmp_path: Path
+) -> None:
+    source = grow(tmp_path / "files", {f"{name}.png": number for number, name in enumerate(names)})
+    message = refused(source, tmp_path)
+    assert "the names of files are not taken for labels, since " in message
+    assert told in message
+    assert taken(source, tmp_path, form="names").count == len(names)
+    assert taken(source, tmp_path, pattern="(?P<text>.)+").count == len(names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["AB12_0", "CD34_1", "EF56_2"],
+        ["AB12", "CD34", "2026-10-31"],
+        ["0148", "9932", "5120"],
+        ["8944500602003001234", "0012 (A)"],
+    ],
+)
+def test_names_that_may_be_texts_are_labels(names: list[str], tmp_path: Path) -> None:
+    source = grow(tmp_path / "files", {f"{name}.png": number for number, name in enumerate(names)})
+    assert sorted(brought(taken(source, tmp_path))) == [
+        (number, name.removesuffix(f"_{number}")) for number, name in enumerate(names)
+    ]
+
+
+def test_names_of_folders_that_are_hardly_texts_are_asked_about(tmp_path: Path) -> None:
+    one = grow(tmp_path / "one", {"camera/x.png": 0, "camera/y.png": 1})
+    assert "since all images lie in one folder, 'camera'" in refused(one, tmp_path)
+    many = grow(tmp_path / "many", {f"class{number}/x.png": number for number in range(4)})
+    assert "the names of folders are not taken for labels, since 'class0' and the others" in refused(
+        many, tmp_path
+    )
+    digits = grow(tmp_path / "digits", {f"{number}/x.png": number for number in range(4)})
+    assert brought(taken(digits, tmp_path)) == [(0, "0"), (1, "1"), (2, "2"), (3, "3")]
+
+
+def test_numbers_of_a_lexicon_are_no_texts(tmp_path: Path) -> None:
+    names = {f"1/{number}_AB_{7000 + number}.png": number for number in range(3)}
+    rows = [f"./{name} {name[-8:-4]}" for name in names]
+    source = grow(tmp_path / "source", names | {"annotation.txt": rows})
+    told = refused(source, tmp_path)
+    assert "7000 is the number of a text in a lexicon, as MJSynth has it; pass the folder" in told
+    assert brought(taken(source, tmp_path, form="path_text")) == [(0, "7000"), (1, "7001"), (2, "7002")]
+    assert brought(taken(source, tmp_path, pattern=r"\d+_(?P<text>.+)_\d+"))[0] == (0, "AB")
 
 
 def test_names_are_asked_about_where_images_lie_in_the_folder_and_below(tmp_path: Path) -> None:

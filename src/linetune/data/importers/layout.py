@@ -13,6 +13,19 @@ from linetune.errors import LinetuneError
 
 PATTERN = r"(?P<text>.+?)(?:_\d+)?"
 """The stem, up to a last underscore that only digits follow."""
+_INDEX = re.compile(r".+_(\d+)")
+_COUNTED = re.compile(r"(\D*)(\d+)")
+_DOUBTS = {
+    "a random part": r".*?(?=\S*\d)(?=\S*[a-f])([0-9a-f]{20,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+    "a date and a time": r".*(19|20)\d\d-?[01]\d-?[0-3]\d[-_ T.]?(at )?[0-2]\d[-_.]?[0-5]\d[-_.]?[0-5]\d",
+    "the number of a copy": r".* \(\d+\)|.* - copy|.* copy( \d+)?$",
+    "what a camera calls its pictures": (
+        r"(img|dscn?|dscf|pxl|vid|win|photo|picture|screenshot|whatsapp image|frame)[-_ ]?\d"
+    ),
+}
+"""How names begin that hold more than a text, by what they hold."""
+_MANY = 3
+"""Names from which on they may count."""
 _NO_LABELS = {
     "train",
     "training",
@@ -86,6 +99,42 @@ def read_folders(source: Source) -> list[Item]:
             found.append(Found(path, _composed(path.parent.name), str(path), path.stem))
     _note(source, found)
     return found
+
+
+def doubt(path: Path, form: str) -> str | None:
+    """Why names are hardly labels as they stand, a clause; None where nothing says so.
+
+    Args:
+        path: the folder of the images.
+        form: whether ``names`` of files count, or those of ``folders``.
+    """
+    files = sorted(path.iterdir())
+    names = (
+        [p.stem for p in files if _is_image(p)] if form == "names" else [p.name for p in files if p.is_dir()]
+    )
+    labels = [match["text"] for name in names if (match := re.fullmatch(PATTERN, name))]
+    if form == "folders" and len(names) == 1:
+        return f"all images lie in one folder, {names[0]!r}"
+    for what, pattern in _DOUBTS.items():
+        if held := [name for name in names if re.match(pattern, name, re.IGNORECASE)]:
+            return f"{held[0]!r} holds {what}"
+    parted = [label for label in labels if "_" in label]
+    if 2 * len(parted) > len(labels):
+        return f"{parted[0]!r} has several parts"
+    counted = [match for label in labels if (match := _COUNTED.fullmatch(label))]
+    if len(counted) == len(labels) >= _MANY and len({match[1] for match in counted}) == 1:
+        digits = form == "folders" and all(len(label) == 1 for label in labels)
+        if not digits and _is_dense([int(match[2]) for match in counted]):
+            return f"{labels[0]!r} and the others only count"
+    indices = [int(match[1]) for name in names if (match := _INDEX.fullmatch(name))]
+    if form == "names" and len(indices) >= _MANY and not _is_dense(indices):
+        return f"the digits after the _ of {names[0]!r} may be part of the text"
+    return None
+
+
+def _is_dense(numbers: list[int]) -> bool:
+    """Whether numbers count: they fill half of their range."""
+    return 2 * len(set(numbers)) > max(numbers) - min(numbers) + 1
 
 
 def mixed(path: Path, skip: Path | None) -> bool:

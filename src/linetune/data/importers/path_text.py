@@ -7,7 +7,7 @@ text only where it is certain that it is no column of a table.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from linetune.data.importers import table, texts
 from linetune.data.importers.source import Format, Item, Source
@@ -16,6 +16,8 @@ from linetune.errors import LinetuneError
 _SPLIT = re.compile(rf"{texts.IMAGE_END}(?P<between>\s*,\s*|[ \t]+)(?=\S)", re.IGNORECASE)
 _ROW = re.compile(rf'[^\t]+?{texts.IMAGE_END}( +|\s*,(?!\s*"))\S', re.IGNORECASE)
 _NUMBERS = re.compile(rf"[\[(]*{texts.NUMBERS}")
+_LEXICON = re.compile(r"\d+_[^\W\d_]+_(\d+)")
+"""The names of MJSynth's images; the text stands in the middle, and its number in a lexicon at the end."""
 _OTHERS = (*texts.TABLES, ".json", ".jsonl", ".ndjson")
 
 
@@ -56,9 +58,19 @@ def _check(source: Source, rows: list[tuple[int, str, tuple[str, str, str]]]) ->
                 "--format path_text takes all after the first, --format csv --text-column NUMBER one column"
             )
             raise LinetuneError(what, f"{source.path}:{number}", hint)
+    if rows and all(
+        (m := _LEXICON.fullmatch(_stem(path))) and m[1] == text for _, _, (path, _, text) in rows
+    ):
+        what = f"{rows[0][2][2]} is the number of a text in a lexicon, as MJSynth has it"
+        hint = r"pass the folder, --format names and --pattern '\d+_(?P<text>.+)_\d+'"
+        raise LinetuneError(what, f"{source.path}:{rows[0][0]}", hint)
     if rows and all(_NUMBERS.match(text) for _, _, (_, _, text) in rows):
         what = "every line has four or more numbers beside its image, as files of boxes have them"
         raise LinetuneError(what, f"{source.path}:{rows[0][0]}", texts.of_boxes("path_text"))
+
+
+def _stem(written: str) -> str:
+    return PurePosixPath(written.replace("\\", "/")).stem
 
 
 def _parts(source: Source, row: str) -> tuple[str, str, str] | None:

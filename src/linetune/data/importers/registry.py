@@ -135,10 +135,17 @@ def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
             what = "images lie in the folder and in its subfolders, so that no names are taken for labels"
             hint = "--format names takes those of the files, --format folders those of the subfolders"
             raise LinetuneError(what, path, hint)
+        if hits and (doubt := layout.doubt(path, hits[0][0])):
+            what = f"the names of {_kind(hits)} are not taken for labels, since {doubt}"
+            pattern = "--pattern says which part of a file's name is the text"
+            raise LinetuneError(what, path, f"--format {hits[0][0]} takes them all the same, {pattern}")
         return hits
-    (name, _), *_ = hits
-    what = f"the names of {'files' if name == 'names' else 'folders'} are not taken for labels, since"
-    raise LinetuneError(f"{what} {_told(others)}", path, f"--format {name} takes the names all the same")
+    what = f"the names of {_kind(hits)} are not taken for labels, since {_told(others)}"
+    raise LinetuneError(what, path, f"--format {hits[0][0]} takes the names all the same")
+
+
+def _kind(hits: list[tuple[str, Path]]) -> str:
+    return "files" if hits[0][0] == "names" else "folders"
 
 
 def _told(others: list[Path]) -> str:
