@@ -539,7 +539,11 @@ def test_a_text_that_the_rule_allows_is_meant(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "labels", "other"),
-    [("quoted", ('"AB 1234"', '"AB"', '"CD"'), "AB 1235"), ("decimals", ("12.0", "3.0", "-4711.0"), "5.5")],
+    [
+        ("quoted", ('"AB 1234"', '"AB"', '"CD"'), "AB 1235"),
+        ("decimals", ("12.0", "3.0", "-4711.0"), "5.5"),
+        ("confidence", ("AB 12 0.98", "7 1.000", "CD 0.5"), "EF"),
+    ],
 )
 def test_what_a_program_left_around_every_label_is_told_once(
     kind: str, labels: tuple[str, ...], other: str, project: Project
@@ -627,7 +631,12 @@ def test_every_kind_is_planted(project: Project) -> None:
     for plant in FAULTS.values():
         plant(project)
     # Of all labels together, each with a test of its own.
-    assert {kind for kind, _ in project.expected} == set(KINDS) - {"quoted", "decimals", "constant-label"}
+    assert {kind for kind, _ in project.expected} == set(KINDS) - {
+        "quoted",
+        "decimals",
+        "confidence",
+        "constant-label",
+    }
 
 
 def test_what_is_refused_before_training(project: Project) -> None:

@@ -46,6 +46,7 @@ KINDS = {
     "missing-value": "labels that say that there is no value",
     "exponent": "labels that a spreadsheet has shortened",
     "decimals": "labels that all end in .0",
+    "confidence": "labels that all end in a number from 0 to 1",
     "escaped": "labels with escaped characters",
     "quoted": "labels that all stand in double quotes",
     "order": "labels that right-to-left readings cannot tell from another text",

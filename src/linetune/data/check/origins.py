@@ -35,9 +35,26 @@ _URL = re.compile(
 )
 _GUARDED = re.compile(r'="[^"]*"|b(["\']).*\1')
 """How a spreadsheet keeps zeros in front of a number, and how Python shows bytes."""
-_FLOAT = re.compile(r"-?\d+\.0")
+_OF_ALL = {
+    "quoted": (
+        re.compile(r'".*"', re.DOTALL),
+        "stand in double quotes",
+        "take them out, unless the crops show them",
+    ),
+    "decimals": (
+        re.compile(r"-?\d+\.0"),
+        "end in .0",
+        "pandas makes such numbers of a column with gaps: read it as text (dtype=str)",
+    ),
+    "confidence": (
+        re.compile(r".*\S\s+(0\.\d+|1\.0*)"),
+        "end in a number from 0 to 1",
+        "take it out if it is a program's confidence",
+    ),
+}
+"""What all labels may have by kind of finding: their form, how it is told, and the way out."""
 _FEW = 3
-"""Labels below which quotes around all of them, or zeros at the end of all, say nothing."""
+"""Labels below which what all of them have says nothing."""
 
 
 def findings(text: str, source: str) -> Iterator[Finding]:
@@ -61,15 +78,11 @@ def findings_of_all(lines: Sequence[Line], wanted: Callable[[str], bool]) -> Ite
         lines: those of all splits.
         wanted: whether a text keeps the sequence rule.
     """
-    quoted = all(len(line.text) > 1 and line.text[0] == line.text[-1] == '"' for line in lines)
-    if quoted and len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
-        message = f"all {len(lines)} labels stand in double quotes, such as {lines[0].text}"
-        yield warning("quoted", lines[0].source, message, "take them out, unless the crops show them")
-    floats = all(_FLOAT.fullmatch(line.text) for line in lines)
-    if floats and len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
-        message = f"all {len(lines)} labels end in .0, such as {lines[0].text}"
-        hint = "pandas makes such numbers of a column with gaps: read it as text (dtype=str)"
-        yield warning("decimals", lines[0].source, message, hint)
+    if len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
+        for kind, (form, what, hint) in _OF_ALL.items():
+            if all(form.fullmatch(line.text) for line in lines):
+                message = f"all {len(lines)} labels {what}, such as {lines[0].text}"
+                yield warning(kind, lines[0].source, message, hint)
     for line in lines:
         if is_right_to_left(line.text):
             yield note("script", line.source, _right_to_left(lines))

@@ -21,8 +21,6 @@ NO_TEXT = {
     "*": "marked as illegible",
 }
 """Texts that say why there is none."""
-_SHOWN, _SHOWN_OF_NAMES = 60, 200
-"""Characters of a text and of a name that a message shows."""
 _HINTS = 20
 _TEXTS = ("text", "transcription", "utf8string", "value", "caption", "rectexts", "word", "content")
 """Names of fields that hold a text, in small letters without ``_``."""
@@ -44,11 +42,11 @@ def crop(box: Box, text: object, name: str, place: str, index: int) -> Item:
     """
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         hint = "export it as a text, since a number loses its leading zeros"
-        return LinetuneError(f"{name} has the number {shown(text)} in place of a text", place, hint)
+        return LinetuneError(f"{name} has the number {texts.shown(text)} in place of a text", place, hint)
     if not isinstance(text, str) or not text.strip():
         return LinetuneError(f"{name} has no text", place)
     if text in NO_TEXT:
-        return LinetuneError(f"{name} {quoted(text)}: {NO_TEXT[text]}", place)
+        return LinetuneError(f"{name} {texts.quoted(text)}: {NO_TEXT[text]}", place)
     # The name that PPOCRLabel gives a crop.
     return Found(box, text, place, f"{box.photo.stem}_crop_{index}")
 
@@ -57,21 +55,6 @@ def whole(photo: Path, text: object, name: str, place: str) -> Item:
     """A whole image as a crop, or why there is none; the arguments are those of :func:`crop`."""
     checked = crop(Box(photo, ()), text, name, place, 0)
     return Found(photo, checked.text, place, photo.stem) if isinstance(checked, Found) else checked
-
-
-def shown(name: object) -> str:
-    """A name of a source's own, for messages, which are one line; the beginning of a long one."""
-    text = _short(str(name), _SHOWN_OF_NAMES)
-    return text if text.isprintable() else repr(text)
-
-
-def quoted(text: str) -> str:
-    """A text in quotes, for messages; the beginning of a long one."""
-    return repr(_short(text, _SHOWN))
-
-
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length] + "…"
 
 
 def number(value: object) -> float | None:
@@ -168,8 +151,8 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
     asked = source.text_column
     if asked is not None:
         if asked not in known:
-            hint = f"there are: {', '.join(map(shown, known)) or 'none'}"
-            raise LinetuneError(f"no field {quoted(asked)}", place, hint)
+            hint = f"there are: {', '.join(map(texts.shown, known)) or 'none'}"
+            raise LinetuneError(f"no field {texts.quoted(asked)}", place, hint)
         return asked
     likely = [name for name in known if name.lower().replace("_", "") in _TEXTS]
     if not known:
@@ -177,11 +160,11 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
     # What a person made of another text counts as much as a name that says text.
     chosen = [name for name in known if name in likely or texts.CORRECTED.search(name)] or known
     if len(chosen) > 1:
-        what = f"no telling which field holds the text: {', '.join(map(shown, chosen))}"
+        what = f"no telling which field holds the text: {', '.join(map(texts.shown, chosen))}"
         raise LinetuneError(what, place, "pass --text-column NAME")
     if chosen[0] not in likely and not sure:
-        what = f"no telling whether the field {quoted(chosen[0])} holds the text"
-        raise LinetuneError(what, place, f"if it does, pass --text-column {shown(chosen[0])}")
+        what = f"no telling whether the field {texts.quoted(chosen[0])} holds the text"
+        raise LinetuneError(what, place, f"if it does, pass --text-column {texts.shown(chosen[0])}")
     return chosen[0]
 
 
@@ -299,7 +282,7 @@ class Photos:
     def _taken_once(self, found: Path, written: str, place: str) -> Path:
         plain = _plain(written)
         if (other := self._taken.setdefault(found, plain)) != plain:
-            what = f"{shown(written)} and {shown(other)} both lead to {found}"
+            what = f"{texts.shown(written)} and {texts.shown(other)} both lead to {found}"
             raise LinetuneError(what, place, "pass --images DIR, where the paths start")
         return found
 
@@ -308,7 +291,7 @@ class Photos:
         # Each looks through a folder, and nobody reads thousands.
         hint = self.source.way_to(written) if self._missing <= _HINTS else None
         hint = hint or "pass --images DIR, the folder of the photos"
-        return LinetuneError(f"photo not found: {shown(written)} (boxes: {count})", place, hint)
+        return LinetuneError(f"photo not found: {texts.shown(written)} (boxes: {count})", place, hint)
 
     def _folders(self, near: Sequence[Path]) -> list[Path]:
         root = self.source.root

@@ -51,7 +51,7 @@ def read(source: Source) -> list[Item]:
     by_image: dict[str, list[_Annotation]] = {}
     for line, number, entry in texts.members(content, source.path, keys[1]):
         fields = entry if isinstance(entry, dict) else {}
-        name, place = f"annotation {boxes.shown(fields.get('id', number))}", f"{source.path}:{line}"
+        name, place = f"annotation {texts.shown(fields.get('id', number))}", f"{source.path}:{line}"
         image = str(fields.get("image_id"))
         if image in images:
             by_image.setdefault(image, []).append(_Annotation(name, place, fields))
@@ -122,7 +122,7 @@ def _image(
     written = image.get("file_name", image.get("filename"))
     place = group[0].place
     if not isinstance(written, str) or not written.strip():
-        what = f"image {boxes.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
+        what = f"image {texts.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
         return [LinetuneError(what, place)]
     try:
         photo = photos.find(written, place, len(group), near)
@@ -138,7 +138,7 @@ def _crop(
     name, place, fields = annotation
     text = _single(fields.get(field, _attributes(fields).get(field)))
     if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
-        what = f"{name} {boxes.quoted(text)}" if isinstance(text, str) else name
+        what = f"{name} {texts.quoted(text)}" if isinstance(text, str) else name
         return LinetuneError(f"{what}: marked as illegible", place)
     if outline := _outline(fields):
         return boxes.crop(Box(photo, outline, True, size=size), text, name, place, index)

@@ -75,7 +75,7 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
         declared = all((label, name) in kinds for name in fitting)
         chosen[label] = name = boxes.text_field(source, fitting, places[label], declared)
         if kinds.get((label, name or "")) == _NUMBER:
-            told = f"the texts of {boxes.shown(label)} are the numbers of {boxes.shown(name)}"
+            told = f"the texts of {texts.shown(label)} are the numbers of {texts.shown(name)}"
             source.notes.append(f"{told}; --text-column names another attribute")
     return chosen
 
@@ -113,7 +113,7 @@ def _crop(
 ) -> Item:
     kind = shape.tag.rpartition("}")[2]
     label = shape.get("label", "")
-    name = f"{kind} {index + 1} ({boxes.shown(label)})"
+    name = f"{kind} {index + 1} ({texts.shown(label)})"
     place = markup.place(source.path, shape)
     wanted = fields.get(label)
     values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == wanted]

@@ -43,7 +43,7 @@ def read(source: Source) -> list[Item]:
                 photo = photos.find(str(name), place, len(words)) if words else Path()
                 found += [_word(photo, word, index, place) for index, word in enumerate(words)]
             else:
-                raise LinetuneError(f"{boxes.shown(name)} has neither a text nor typed_words", place)
+                raise LinetuneError(f"{texts.shown(name)} has neither a text nor typed_words", place)
         except LinetuneError as error:
             found.append(error)
     return found

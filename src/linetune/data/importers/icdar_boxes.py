@@ -165,7 +165,7 @@ def _free(source: Source, rows: Sequence[_Row]) -> None:
 def _crop(photo: Path, row: _Row, index: int) -> Item:
     name = f"box {index + 1}"
     if row.difficult and row.text:
-        return LinetuneError(f"{name} {boxes.quoted(row.text)}: marked as difficult", row.place)
+        return LinetuneError(f"{name} {texts.quoted(row.text)}: marked as difficult", row.place)
     return boxes.crop(Box(photo, row.corners, row.outline), row.text, name, row.place, index)
 
 

@@ -49,7 +49,7 @@ def read(source: Source) -> list[Item]:
     for line, number, task in tasks:
         place = f"{source.path}:{line}"
         own = task.get("id") if isinstance(task, dict) else None
-        name = f"task {boxes.shown(number if own is None else own)}"
+        name = f"task {texts.shown(number if own is None else own)}"
         if not isinstance(task, dict):
             found.append(LinetuneError(f"{name} is no object", place))
             continue
@@ -149,14 +149,14 @@ class _Task:
         texts_of_data = {key: value for key, value in data.items() if isinstance(value, str)}
         if (asked := self._source.image_column) is not None:
             if asked not in texts_of_data:
-                hint = f"there are: {', '.join(map(boxes.shown, texts_of_data)) or 'none'}"
-                raise LinetuneError(f"{self._name} has no field {boxes.quoted(asked)}", hint=hint)
+                hint = f"there are: {', '.join(map(texts.shown, texts_of_data)) or 'none'}"
+                raise LinetuneError(f"{self._name} has no field {texts.quoted(asked)}", hint=hint)
             return texts_of_data[asked]
         found = {key: value for key, value in texts_of_data.items() if _is_image(value)}
         if not found:
             raise LinetuneError(f"{self._name} has no image")
         if len(set(found.values())) > 1:
-            what = f"{self._name} has several images: {', '.join(map(boxes.shown, found))}"
+            what = f"{self._name} has several images: {', '.join(map(texts.shown, found))}"
             raise LinetuneError(what, hint="pass --image-column NAME")
         return next(iter(found.values()))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from linetune.data.importers import boxes, markup
+from linetune.data.importers import boxes, markup, texts
 from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Item
 from linetune.errors import LinetuneError
@@ -33,7 +33,7 @@ def _page(path: Path, photos: Photos) -> list[Item]:
 
 
 def _line(line: Any, photo: Path, size: tuple[float, float] | None, index: int, path: Path) -> Item:
-    name = f"line {boxes.shown(line.get('id') or index + 1)}"
+    name = f"line {texts.shown(line.get('id') or index + 1)}"
     place = markup.place(path, line)
     outline = _points(line.find("{*}Coords"))
     if len(outline) < 3:

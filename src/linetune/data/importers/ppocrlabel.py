@@ -50,7 +50,7 @@ def read(source: Source) -> list[Item]:
             found += [_crop(photo, box, index, place) for index, box in enumerate(listed)]
         elif listed:
             found.append(
-                LinetuneError(f"photo not found: {boxes.shown(written)} (boxes: {len(listed)})", place)
+                LinetuneError(f"photo not found: {texts.shown(written)} (boxes: {len(listed)})", place)
             )
     return found
 
@@ -71,7 +71,7 @@ def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
     text = box.get("transcription") if isinstance(box, dict) else None
     if not isinstance(text, str):
         return LinetuneError(f"{name} has no transcription", place)
-    told = f"{name} {boxes.quoted(text)}"
+    told = f"{name} {texts.quoted(text)}"
     if box.get("difficult") is True:
         return LinetuneError(f"{told}: marked as difficult", place)
     if reason := (boxes.NO_TEXT | _PLACEHOLDERS).get(text):
@@ -104,7 +104,7 @@ def read_crops(source: Source) -> list[Item]:
         LinetuneError: as :func:`paddleocr.read`.
     """
     return [
-        LinetuneError(f"{boxes.quoted(item.text)}: {_PLACEHOLDERS[item.text]}", item.place)
+        LinetuneError(f"{texts.quoted(item.text)}: {_PLACEHOLDERS[item.text]}", item.place)
         if isinstance(item, Found) and item.text in _PLACEHOLDERS
         else item
         for item in paddleocr.read(source)

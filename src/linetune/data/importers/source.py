@@ -131,7 +131,7 @@ class Source:
             self._missing += 1
             # Each looks through a folder, and nobody reads thousands.
             hint = self.way_to(written) if self._missing <= _HINTS else None
-            return LinetuneError(f"image not found: {written}", place, hint)
+            return LinetuneError(f"image not found: {texts.shown(written)}", place, hint)
         return Found(path, text, place, path.stem)
 
     def locate(self, written: str, place: str) -> Path | None:

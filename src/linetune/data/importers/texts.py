@@ -19,6 +19,8 @@ IMAGE_END = rf"\.(?:{'|'.join(suffix[1:] for suffix in sorted(image.SUFFIXES))})
 """Expression for how the names of images end, in lower case."""
 CORRECTED = re.compile(r"correct|truth|final|manual|gold|verif|human|revis|review", re.IGNORECASE)
 """Names of columns and fields that hold what a person made of a text in another one."""
+_SHOWN, _SHOWN_OF_NAMES = 60, 200
+"""Characters of a text and of a name that a message shows."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
 _APART = r"[\s,;()\[\]{}]+"
@@ -173,3 +175,18 @@ def _walk(text: str, at: int) -> Iterator[tuple[str | None, int, Any]]:
 def _skip(text: str, at: int) -> int:
     gap = _BETWEEN.match(text, at)
     return gap.end() if gap else at
+
+
+def shown(name: object) -> str:
+    """A name of a source's own, for messages, which are one line; the beginning of a long one."""
+    text = _short(str(name), _SHOWN_OF_NAMES)
+    return text if text.isprintable() else repr(text)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, for messages; the beginning of a long one."""
+    return repr(_short(text, _SHOWN))
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "…"

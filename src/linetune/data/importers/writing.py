@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from linetune import image
-from linetune.data.importers.boxes import quoted
+from linetune.data.importers import texts
 from linetune.data.importers.cut import cut
 from linetune.data.importers.source import Box, Found
 from linetune.data.naming import Names, safe
@@ -63,7 +63,7 @@ class Writer:
         except LinetuneError as error:
             elsewhere = error.where is not None and str(error.where) != found.place
             what = f"{error.what}: {error.where}" if elsewhere else error.what
-            of_box = f"{quoted(found.text)}: {what}" if isinstance(found.pixels, Box) else what
+            of_box = f"{texts.quoted(found.text)}: {what}" if isinstance(found.pixels, Box) else what
             raise LinetuneError(of_box, found.place, error.hint) from None
         name = self.names.take(safe(found.stem), suffix or _suffix(data))
         (self.folder / name).write_bytes(data)
