@@ -83,6 +83,19 @@ def test_names_are_no_labels_beside_files_that_could_hold_them(
     assert brought(taken(folders, tmp_path, form="folders")) == [(0, "A 1"), (1, "B 2")]
 
 
+def test_names_are_no_labels_where_a_file_one_folder_up_names_the_images(tmp_path: Path) -> None:
+    images = {f"data/crops/{name}": pixels for name, pixels in PLATES.items()}
+    source = grow(tmp_path / "source", images | {"data/labels.csv": "image,text\nAB 12_1.png,X\n"})
+    assert f"labels could be in {source}/data/labels.csv" in refused(source / "data" / "crops", tmp_path)
+    cameras = grow(
+        tmp_path / "cameras", {"crops/IMG_1.png": 0, "crops/IMG_2.png": 1, "gt.tsv.bak": "IMG_1.png\tX\n"}
+    )
+    told = refused(cameras / "crops", tmp_path)
+    assert f"format not recognised; {cameras}/gt.tsv.bak names its images" in told
+    grow(source, {"data/labels.csv": "image,text\nother.png,X\n"})
+    assert taken(source / "data" / "crops", tmp_path).format == "names"
+
+
 def test_names_are_labels_beside_files_that_hold_none(tmp_path: Path) -> None:
     source = grow(
         tmp_path / "plates", PLATES | {"README.txt": "x", "LICENSE": "x", ".hidden.csv": "x", "Thumbs.db": ""}

@@ -129,7 +129,7 @@ def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
         LinetuneError: there are files that could hold the labels, or both kinds of names could be meant.
     """
     hits = _recognised(path, guess=True)
-    others = unknown.beside(path, skip) if hits else []
+    others = unknown.beside(path, skip) or unknown.above(path) if hits else []
     if not others:
         if hits and layout.mixed(path, skip):
             what = "images lie in the folder and in its subfolders, so that no names are taken for labels"
@@ -176,6 +176,8 @@ def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
 
 def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
     others = [path] if path.is_file() else unknown.beside(path, skip)
+    if not others and (outside := unknown.above(path)):
+        return LinetuneError("format not recognised", path, f"{outside[0]} names its images, so import that")
     example, look = _telling(others) if others else (path, None)
     of_it = "it" if example == path else str(example)
     what = f"format not recognised, though {of_it} looks like {look}" if look else "format not recognised"

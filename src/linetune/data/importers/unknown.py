@@ -7,6 +7,7 @@ from pathlib import Path
 
 from linetune import image
 from linetune.data.importers import sidecar, texts
+from linetune.records import spread
 
 _ARCHIVES = {
     ".zip": "a ZIP archive", ".tar": "a tar archive", ".tgz": "a tar archive", ".gz": "a gzip archive",
@@ -21,6 +22,8 @@ _OTHERS = {
     ".htm": "a web page", ".hocr": "hOCR", ".tab": "a table", ".dat": "data",
     ".lst": "a list", ".list": "a list",
 }  # fmt: skip
+_TRIED = 20
+"""Images of a folder whose names are looked for elsewhere."""
 _NOT_READ = {
     ".heic", ".heif", ".tga", ".svg", ".psd", ".ico", ".jxl", ".exr", ".hdr", ".pcx", ".dng", ".cr2", ".cr3",
     ".nef", ".arw", ".raw",
@@ -61,6 +64,19 @@ def others(folder: Path, skip: Path | None) -> list[Path]:
 def beside(folder: Path, skip: Path | None) -> list[Path]:
     """Those of them that could hold labels."""
     return [path for path in others(folder, skip) if path.suffix.lower() not in _NOT_READ]
+
+
+def above(folder: Path) -> list[Path]:
+    """The files one folder up that begin with the name of one of a folder's images."""
+    names = [path.name for path in spread(image.in_folder(folder)[0], _TRIED)]
+    try:
+        inside = sorted(folder.resolve().parent.iterdir())
+    except OSError:
+        return []
+    others = [
+        p for p in inside if p.suffix.lower() not in image.SUFFIXES and p.name[0] != "." and p.is_file()
+    ]
+    return [path for path in others if any(name in texts.head(path) for name in names)]
 
 
 def looks_like(path: Path) -> str | None:
