@@ -73,6 +73,13 @@ def test_a_few_broken_bytes_among_utf_8_are_damage_and_no_encoding() -> None:
     assert (judged.encoding, judged.readings) == (None, {})
 
 
+@pytest.mark.parametrize("texts", [["12℃", "5Ω"], ["12Ω", "10×20"], ["（12）"], ["Φ12"]])
+def test_signs_of_chinese_labels_may_be_chinese(texts: list[str]) -> None:
+    judged = judge(rows(texts, "gbk"))
+    assert judged.encoding is None
+    assert judged.readings["gbk"] in texts
+
+
 def test_a_sign_inside_a_word_is_no_reading() -> None:
     assert set(judge(rows(["Müller"], "cp850")).readings.values()) == {"Müller"}
 
@@ -80,6 +87,10 @@ def test_a_sign_inside_a_word_is_no_reading() -> None:
 def test_lines_of_two_encodings_are_told_apart() -> None:
     data = rows(["A", "Müller"], "utf-8") + rows(["B", "Größe"], "cp1252")
     with pytest.raises(LinetuneError, match=r"^x:4: not UTF-8, though line 2 is; save all lines as UTF-8$"):
+        decode(data, Path("x"))
+    # Nor is one of them decoded as GBK, because the other is.
+    data = rows(["café", "Größe"], "utf-8") + rows(["批号", "生产日期"], "gbk")
+    with pytest.raises(LinetuneError, match=r"^x:3: not UTF-8, though line 1 is"):
         decode(data, Path("x"))
     # Two bytes of a longer text may be UTF-8 by chance.
     assert judge(rows(["鲁A12345", "粤B12345"], "gbk")).encoding == "gbk"

@@ -188,6 +188,15 @@ def test_white_on_transparent_is_white_on_black(suffix: str, tmp_path: Path) -> 
     assert (crop[10, 30] == 255).all()
 
 
+def test_alpha_that_is_zero_everywhere_hides_nothing(tmp_path: Path) -> None:
+    grabbed = np.zeros((30, 90, 4), np.uint8)
+    grabbed[..., :3] = np.random.default_rng(0).integers(0, 256, (30, 90, 3))
+    assert np.array_equal(image.to_crop(grabbed), grabbed[..., :3])
+    for name in ("a.png", "a.tif"):
+        cv2.imwrite(str(tmp_path / name), grabbed)
+        assert np.array_equal(image.read(tmp_path / name), grabbed[..., :3])
+
+
 def test_an_opaque_image_with_an_alpha_channel_stays_as_it_is(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 60, 4), np.uint8)
     pixels[..., 3] = 255

@@ -798,6 +798,18 @@ def test_utf_16_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     assert brought(taken(grow(tmp_path / "b", IMAGES | {"a.txt": plain}), tmp_path)) == whole()
 
 
+@pytest.mark.parametrize(
+    ("encoding", "texts"),
+    [("euc_jp", ["福岡", "氏名", "住所", "なにわ"]), ("big5", ["高雄", "臺北", "電話號碼", "地址"])],
+)
+def test_small_text_files_are_judged_together(encoding: str, texts: list[str], tmp_path: Path) -> None:
+    labels = {f"{number}.txt": f"{text}\n".encode(encoding) for number, text in enumerate(texts)}
+    source = grow(tmp_path / "source", IMAGES | labels)
+    assert f"it reads '{texts[0]}' as {encoding}" in refused(source, tmp_path)
+    result = taken(source, tmp_path, encoding=encoding)
+    assert [text for _, text in brought(result)] == texts
+
+
 def test_an_lmdb_stores_labels_are_judged_together(tmp_path: Path) -> None:
     lmdb = pytest.importorskip("lmdb")
     crop = (grow(tmp_path / "images", IMAGES) / "0.png").read_bytes()

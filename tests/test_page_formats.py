@@ -164,6 +164,23 @@ def test_page_xml_takes_the_first_of_several_texts_and_points_of_2010(
     assert (image.read(lines[0].image) == image.read(lines[1].image)).all()
 
 
+def test_page_xml_asks_which_of_several_texts_counts(grow: Callable[..., Path], tmp_path: Path) -> None:
+    first = page_line("LOT 4711")
+    other = "<TextEquiv{}><Unicode>L0T 4711</Unicode></TextEquiv>"
+    both = page_line("LOT 4711", more=other.format("")).replace(' index="0"', "")
+    read = page_line("LOT 4711").replace('index="0"', 'index="1"').replace("LOT 4711", "L0T 4711")
+    source = grow({"a.xml": page(first, both, read)}, "a.png")
+    result = import_crops(source, tmp_path / "to")
+    assert result.count == 1
+    assert [line.partition(": ")[2] for line in told(result, source)] == [
+        'line l10 has 2 texts, and no index says which one counts; write index="0" at the right one',
+        "line l10 'L0T 4711' has no text of index 0, as corrected lines of its page have; "
+        'correct the line, or write index="0" where it is right',
+    ]
+    # Where no line of a page has one, the program that wrote it counts from 1.
+    assert import_crops(grow({"b.xml": page(read)}, "a.png") / "b.xml", tmp_path / "b").count == 1
+
+
 @pytest.mark.parametrize("form", ["escriptorium", "words"])
 def test_alto_as_escriptorium_and_libraries_write_it(
     form: str, grow: Callable[..., Path], photo: Crop, tmp_path: Path

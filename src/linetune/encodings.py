@@ -44,6 +44,8 @@ _HANGUL = set(
     "포토피코크레드블브디티키터크스즈플메베네셀센속결말본합각날였없않것할될된됨함임좋많작높낮새외외국임직급증형환확활황효후"
 )
 """About 200 frequent Korean syllables, those of plates, places and labels among them."""
+_CHINESE_SIGNS = re.compile(r"[±×÷°′″℃‰№§ΩΦφμαβγπ≤≥≈∞→←↑↓Ⅰ-Ⅻ①-⑳\u3000-\u303f\uff01-\uff5e￥—…·“”‘’]")
+"""Signs and units in Chinese labels that may have no other character beyond ASCII."""
 _HANZI_RUN, _HANGUL_RUN, _HALF_RUN = (
     re.compile(f"[{letters}]+") for letters in ("\u4e00-\u9fff", "가-힣", "｡-ﾟ")
 )
@@ -113,11 +115,12 @@ def judge(data: bytes) -> Judgement:
     pairs = all(len(run) == 2 for run in re.findall(rb"[\x80-\xff]+", whole))
     weak = {"gbk", "cp874", *(_ALPHABETS if pairs else ())}
     others = [name for name in plausible if name not in weak]
-    if "gbk" in plausible and not others:
+    lines = _joined(data)
+    if "gbk" in plausible and not others and not (lines and _really_utf8(rows)):
         text = whole.decode("gbk")
         if _in_gb2312(text) and _mostly(_words(text, _HANZI_RUN), _HANZI):
             return Judgement("gbk", {}, False)
-    if lines := _joined(data):
+    if lines:
         return Judgement(None, {}, False, lines)
     return _unsure(plausible, rows)
 
@@ -126,12 +129,23 @@ def _joined(data: bytes) -> tuple[int, int] | None:
     """The first line that is UTF-8 and the first that is not, where there are both."""
     utf8 = other = 0
     for number, row in enumerate(data.split(b"\n"), 1):
-        text = row.decode("utf-8", "replace")
-        if "\ufffd" in text:
-            other = other or number
-        elif _UTF8.search(text):
+        if _is_utf8(row):
             utf8 = utf8 or number
+        elif "\ufffd" in row.decode("utf-8", "replace"):
+            other = other or number
     return (utf8, other) if utf8 and other else None
+
+
+def _is_utf8(row: bytes) -> bool:
+    text = row.decode("utf-8", "replace")
+    return "\ufffd" not in text and _UTF8.search(text) is not None
+
+
+def _really_utf8(rows: Sequence[bytes]) -> bool:
+    """Whether rows that are UTF-8 are so by more than chance: one of ten, and in GBK of rare characters."""
+    utf8 = [row for row in rows if _is_utf8(row)]
+    chinese = _words(_decoded(b"\n".join(utf8), "gbk"), _HANZI_RUN)
+    return 10 * len(utf8) >= len(rows) and not _mostly(chinese, _HANZI)
 
 
 def _unsure(names: Sequence[str], rows: Sequence[bytes]) -> Judgement:
@@ -167,6 +181,8 @@ def _mostly(words: set[str], frequent: set[str]) -> bool:
 
 
 def _chinese(text: str) -> bool:
+    if _CHINESE_SIGNS.search(text) and _only(text, _CHINESE_SIGNS.pattern):
+        return True
     # Kana would be Japanese in EUC, whose kana have the same places.
     if "\ufffd" in text or not _HANZI_RUN.search(text) or re.search(r"[ぁ-ヺа-яА-Яα-ωΑ-Ω]", text):
         return False

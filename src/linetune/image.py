@@ -162,9 +162,13 @@ def _oriented(whole: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:
 def opaque(pixels: NDArray[np.uint8]) -> Crop:
     """BGR of BGRA: on white, or on black where nothing would show on white and something does on black.
 
+    Where alpha is 0 everywhere nobody meant it: programs that grab screens leave the fourth byte empty.
+
     Args:
         pixels: uint8 of shape (height, width, 4).
     """
+    if not pixels[..., 3].any():
+        return np.ascontiguousarray(pixels[..., :3])
     alpha = pixels[..., 3:].astype(np.float32) / 255
     ink = pixels[..., :3] * alpha
     on_white, on_black = (

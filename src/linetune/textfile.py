@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from linetune import encodings
@@ -78,7 +80,9 @@ def _told(judged: encodings.Judgement, convert: str) -> tuple[str, str]:
     return NOT_UTF8, f"it reads {judged.shown()}; {convert} --encoding {_name(judged)} writes it as UTF-8"
 
 
-def decode(data: bytes, where: object, encoding: str | None = None) -> tuple[str, str]:
+def decode(
+    data: bytes, where: object, encoding: str | None = None, judged: encodings.Judgement | None = None
+) -> tuple[str, str]:
     """The text of bytes, and the name of the encoding they have.
 
     Without ``encoding`` they are UTF-8, UTF-16 with a byte order mark, or GBK where
@@ -88,6 +92,7 @@ def decode(data: bytes, where: object, encoding: str | None = None) -> tuple[str
         data: a file's content, or a text of one.
         where: the file, for messages; with the line where one is at fault.
         encoding: what a person says they are; a byte order mark in the bytes goes before it.
+        judged: what these bytes and others like them are; by themselves by default.
 
     Raises:
         LinetuneError: they are none of these, or not what a person says.
@@ -106,7 +111,7 @@ def decode(data: bytes, where: object, encoding: str | None = None) -> tuple[str
     if mark or encoding:
         hint = "its byte order mark says so" if mark else "another --encoding may be right"
         raise LinetuneError(f"not {name.removesuffix('-sig')}", place, hint)
-    judged = encodings.judge(data)
+    judged = judged or encodings.judge(data)
     if judged.lines:
         utf8, other = judged.lines
         place = f"{where}:{other}" if isinstance(where, Path) else where
@@ -118,6 +123,20 @@ def decode(data: bytes, where: object, encoding: str | None = None) -> tuple[str
     damaged = "the rest is UTF-8, so that these bytes are damaged"
     way_out = damaged if judged.damaged else "save the file as UTF-8, or pass --encoding NAME"
     raise LinetuneError(NOT_UTF8, place, way_out)
+
+
+def judge(paths: Iterable[Path]) -> encodings.Judgement | None:
+    """What those of many files are that are not UTF-8; None where all are, as far as they can be read."""
+    others = []
+    for path in paths:
+        with suppress(LinetuneError):
+            data = content(path, "file")
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                if not encodings.marked(data) and not encodings.wide(data):
+                    others.append(data)
+    return replace(encodings.judge(b"\n".join(others)), lines=None) if others else None
 
 
 def is_utf8(data: bytes, other: str) -> bool:

@@ -97,7 +97,9 @@ def read(source: Source) -> list[Item]:
     photos = Photos(source)
     found: list[Item] = []
     lines: dict[Path, list[tuple[int, str]]] = {}
-    for path in boxes.pages(source, ".txt", _is_boxes):
+    listed = boxes.pages(source, ".txt", _is_boxes)
+    source.judge(listed)
+    for path in listed:
         try:
             lines[path] = list(texts.rows(source.read_text(path)))
         except LinetuneError as error:

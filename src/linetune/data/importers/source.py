@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from linetune import files, image, textfile
 from linetune.data.importers import texts
+from linetune.encodings import Judgement
 from linetune.errors import LinetuneError
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -87,6 +88,7 @@ class Source:
     twins: list[tuple[str, Path]] = field(default_factory=list)
     """Images found by a name that differs as :func:`files.twin` allows: as written, and where."""
     _missing: int = 0
+    _judged: Judgement | None = None
     _taken: dict[Path, tuple[str, bool]] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ class Source:
             LinetuneError: it cannot be read, or is in no encoding that is certain.
         """
         data = textfile.content(path, "file")
-        content, encoding = textfile.decode(data, path, self.encoding)
+        content, encoding = textfile.decode(data, path, self.encoding, self._judged)
         if encoding == "gbk" and self.encoding is None:
             self.gbk.append(path)
         if encoding == self.encoding and textfile.is_utf8(data, encoding):
@@ -109,6 +111,14 @@ class Source:
         if joined := content.count("\n\ufeff"):
             self.notes.append(f"{path}: lines that begin with a byte order mark, which is left out: {joined}")
         return content.replace("\n\ufeff", "\n")
+
+    def judge(self, paths: Iterable[Path]) -> None:
+        """Settle the encoding of many small files together, since few characters of one tell little.
+
+        Args:
+            paths: all that :meth:`read_text` will be given.
+        """
+        self._judged = textfile.judge(paths)
 
     def read_rows(self) -> Iterator[tuple[int, str]]:
         """The label file's numbered lines that are not blank, as :func:`texts.rows` gives them.
