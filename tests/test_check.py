@@ -350,6 +350,11 @@ def no_value(project: Project) -> None:
 
 
 @fault
+def mark_of_an_illegible_crop(project: Project) -> None:
+    unusual(project, "###", "illegible", "rare-length")
+
+
+@fault
 def number_of_a_spreadsheet(project: Project) -> None:
     unusual(project, "1.23457E+12", "exponent", "rare-length")
 
@@ -476,6 +481,14 @@ def test_a_planted_fault_is_found_where_it_stands(plant: Fault, project: Project
     assert {(finding.kind, finding.source) for finding in checked.findings} == project.expected
 
 
+def test_a_file_of_two_encodings_is_told_by_its_lines(project: Project) -> None:
+    path = project.files()["train"][0]
+    path.write_bytes("a.png\t批号 12\n".encode() + "b.png\t生产日期\nc.png\t有效期\n".encode("gbk"))
+    found = [finding for finding in check({"train": [path]}).findings if finding.kind == "encoding"]
+    assert [finding.source for finding in found] == [f"{path}:2", f"{path}:3"]
+    assert found[0].message == "not UTF-8, though line 1 is"
+
+
 def test_characters_at_home_are_no_lookalikes() -> None:
     russian = Suspects.among(["Жар", "АВ 12", "СОН"])
     assert russian.lookalikes("АВ 12") == {}
@@ -492,7 +505,7 @@ def kinds_of(project: Project, text: str) -> set[str]:
     return {finding.kind for finding in project.check().findings if finding.source == source}
 
 
-TOLD_ALONE = {"json", "missing-value", "exponent", "escaped"}
+TOLD_ALONE = {"json", "missing-value", "exponent", "escaped", "illegible", "garbled"}
 
 
 @pytest.mark.parametrize(
@@ -523,6 +536,21 @@ TOLD_ALONE = {"json", "missing-value", "exponent", "escaped"}
         ("A%20B", "escaped"),
         ("caf%C3%A9", "escaped"),
         ("6%20.00", None),
+        ('"5"" pipe"', "escaped"),
+        ('"5" pipe"', None),
+        ("('AB12', 0.98)", "json"),
+        ("('AB12')", None),
+        ("[unclear]", "illegible"),
+        ("Do not care", "illegible"),
+        ("РџСЂРёРІРµС‚", "garbled"),
+        ("Ïðèâåò", "garbled"),
+        ("鐢ㄦ埛", "garbled"),
+        ("MÃ¼ller", "garbled"),
+        ("????", "garbled"),
+        ("A?", None),
+        ("Привет", None),
+        ("模A12 用户", None),
+        ("déjà créée", None),
         ("100% AB", None),
     ],
 )

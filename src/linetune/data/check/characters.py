@@ -12,7 +12,9 @@ from linetune.charset import SPACE
 from linetune.reading_order import MARKS, is_right_to_left
 
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_ODD_SPACES = dict.fromkeys(["\u00a0", *map(chr, range(0x2000, 0x200B)), "\u202f", "\u205f"], SPACE)
+_BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""Ends of lines and pages that programs leave between words."""
+_ODD_SPACES = dict.fromkeys([*_BREAKS, "\u00a0", *map(chr, range(0x2000, 0x200B)), "\u202f", "\u205f"], SPACE)
 _ALWAYS = {c: plain for c, plain in _FULL_WIDTH.items() if plain.isalnum()} | _ODD_SPACES
 _PUNCTUATION = (
     {c: plain for c, plain in _FULL_WIDTH.items() if not plain.isalnum()}
@@ -114,7 +116,8 @@ class Suspects:
         return [
             at
             for at, c in enumerate(text)
-            if (c in _FILLERS or (scripts.is_invisible(c) and not _spells(text, at))) and c not in self.wanted
+            if (c in _FILLERS or (scripts.is_invisible(c) and c not in _BREAKS and not _spells(text, at)))
+            and c not in self.wanted
         ]
 
     def _seen(self, text: str) -> str:

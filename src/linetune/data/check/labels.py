@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune import records, textfile
+from linetune import records
 from linetune.charset import SPACE, Charset, show
 from linetune.data.check import origins
 from linetune.data.check.characters import Suspects
@@ -20,8 +20,6 @@ from linetune.records import Line
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
 """Words in a split's name that say that nothing is trained on it."""
 _KINDS = {
-    textfile.NOT_UTF8: "encoding",
-    textfile.GBK: "encoding",
     records.NO_TAB: "no-tab",
     records.NO_PATH: "no-path",
     records.NO_TEXT: "empty-label",
@@ -29,6 +27,17 @@ _KINDS = {
     records.CARRIAGE_RETURN: "carriage-return",
 }
 
+_DECODED_AS = {
+    "cp1252": ("encoded twice", "\x80"),
+    "cp1251": ("UTF-8, and decoded as cp1251", "\x80"),
+    "gbk": ("UTF-8, and decoded as GBK", "\u0800"),
+}
+"""Encodings that UTF-8 is taken for: how that is told, and the least of the characters that then prove it.
+
+In GBK two bytes of common characters may be a letter in UTF-8, three hardly ever.
+"""
+_ACCENTS = re.compile("[À-ÖØ-öø-ÿ]{4}")
+"""No language writes four such letters in a row."""
 _REVERSED = re.compile(r"(?<!\w)[ךםןףץ](?=[א-ת])|(?<!\w)[ةى](?=[ء-ي])")
 """Hebrew and Arabic letters that stand at the ends of words, at the beginning of one."""
 
@@ -71,7 +80,10 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
                 raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
             good, bad = records.scan_labels(path)
             lines += good
-            findings += [error(_KINDS[e.what], source, e.what, e.hint) for source, e in bad.items()]
+            # What is wrong otherwise is the encoding.
+            findings += [
+                error(_KINDS.get(e.what, "encoding"), source, e.what, e.hint) for source, e in bad.items()
+            ]
         splits.append(Split(name, lines))
     return splits, findings
 
@@ -137,8 +149,7 @@ class LabelChecks:
         if apart := self.suspects.decomposed(text):
             shorter = ", ".join(f"{show(short)} for {show(letter)}" for letter, short in apart.items())
             yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {shorter}")
-        if meant := _double_encoded(text):
-            yield warning("garbled", source, f"{text!r} was encoded twice", f"write {meant!r}")
+        yield from _wrongly_decoded(text, source)
         if _REVERSED.search(text):
             message = f"{text!r} begins a word with a letter that only ends words; is it reversed?"
             yield warning("order", source, message, "write labels as they are typed, in logical order")
@@ -148,9 +159,17 @@ class LabelChecks:
             yield warning("order", source, message, f"write {read!r} if that is what the crop says")
 
 
-def _double_encoded(text: str) -> str | None:
-    """What a UTF-8 text was that a program took for cp1252 and encoded once more; None for any other."""
-    try:
-        return text.encode("cp1252").decode()
-    except UnicodeError:
-        return None
+def _wrongly_decoded(text: str, source: str) -> Iterator[Finding]:
+    """Whether a text was decoded with another encoding than its own, at some time before."""
+    for encoding, (told, wider) in _DECODED_AS.items():
+        try:
+            meant = text.encode(encoding).decode()
+        except UnicodeError:
+            continue
+        if meant != text and meant.isprintable() and any(c >= wider for c in meant):
+            message = f"{text!r} was {told}"
+            yield warning("garbled", source, message, f"write {meant!r}")
+            return
+    if _ACCENTS.search(text):
+        message = f"{text!r}: letters with accents in a row, as where another encoding was read as cp1252"
+        yield warning("garbled", source, message, "import the file again that was converted, with --encoding")

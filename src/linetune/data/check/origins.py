@@ -16,6 +16,7 @@ _OTHER_COLUMN = "linetune import FILE --text-column NAME takes the text from ano
 _JSON = re.compile(
     r"""\{\s*(?:["'][^"']*["']\s*:.*)?\}"""  # an object
     r"""|\[\s*(?:[\[{"'].*)\]"""  # a list of texts, lists or objects
+    r"""|\(\s*(['"]).*\1\s*,\s*\d\.\d+\s*\)"""  # Python's pair of a text and a confidence
     r"""|\[\s*-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3,}\s*\]""",  # a box
     re.DOTALL,
 )
@@ -25,6 +26,9 @@ _WORDS = (
 )
 _MISSING = frozenset(_WORDS.split())
 """What Python, databases and spreadsheets write where there is nothing; NA alone may be a text."""
+_ILLEGIBLE = {"###", "#", "[unclear]", "[illegible]", "illegible", "unreadable", "do not care", "don't care"}
+"""What data sets write in place of a text, in small letters."""
+_LOST = re.compile(r"\s*\?[?\s]*\?\s*")
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+[eE][+-]|[eE]\+)\d{2,3}")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BACKSLASH = re.compile(r"""\\(?:[tnr"]|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2})""")
@@ -33,6 +37,8 @@ _URL = re.compile(
     r"(?<!\d)%(?:2[0-9A-F]|3[A-F]|40|5[B-E]|7[B-D])"  # of ASCII; after a digit, it may be a percentage
     r"|%[C-F][0-9A-F]%[89AB][0-9A-F]"  # of UTF-8
 )
+_DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+"""A text with quotes as a table writes it."""
 _GUARDED = re.compile(r'="[^"]*"|b(["\']).*\1')
 """How a spreadsheet keeps zeros in front of a number, and how Python shows bytes."""
 _OF_ALL = {
@@ -47,8 +53,8 @@ _OF_ALL = {
         "pandas makes such numbers of a column with gaps: read it as text (dtype=str)",
     ),
     "confidence": (
-        re.compile(r".*\S\s+(0\.\d+|1\.0*)"),
-        "end in a number from 0 to 1",
+        re.compile(r".*\S[\s,]+(0\.\d+|1\.0*)|(0\.\d+|1\.0*)[\s,]+\S.*"),
+        "begin or end with a number from 0 to 1",
         "take it out if it is a program's confidence",
     ),
 }
@@ -61,6 +67,12 @@ def findings(text: str, source: str) -> Iterator[Finding]:
     """What one label shows of its origin, at most one kind."""
     if _JSON.fullmatch(text.strip()):
         yield warning("json", source, f"{text!r} looks like JSON", _OTHER_COLUMN)
+    elif text.strip().lower() in _ILLEGIBLE:
+        message = f"{text!r} is how crops are marked that nobody can read"
+        yield warning("illegible", source, message, "take the line out")
+    elif _LOST.fullmatch(text):
+        message = f"{text!r}: question marks in place of characters that an encoding lacks"
+        yield warning("garbled", source, message, "import the file again that still has them")
     elif text.strip() in _MISSING:
         message = f"{text!r} is how programs write that there is no value"
         yield warning("missing-value", source, message, "take the line out, or write what the crop shows")
@@ -100,6 +112,9 @@ def _right_to_left(lines: Sequence[Line]) -> str:
 
 def _escaped(text: str) -> tuple[str, str] | None:
     """What is escaped in a text, and the way out."""
+    if _DOUBLED.fullmatch(text):
+        meant = text[1:-1].replace('""', '"')
+        return 'a doubled ""', f"write {meant!r}, as a table has it that quotes its texts"
     if _GUARDED.fullmatch(text):
         return f"the guard {text[:2]}…{text[-1]}", "take it off"
     entities = [found for found in _ENTITY.findall(text) if found[1] == "#" or found[1:] in html5]
