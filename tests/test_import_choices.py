@@ -406,6 +406,67 @@ def test_the_column_of_images_is_the_one_that_leads_to_them(tmp_path: Path) -> N
         assert f"--{option.replace('_', '-')}: gt_txt has no columns" in message
 
 
+@pytest.mark.parametrize(
+    ("other", "texts"),
+    [
+        ("text_new", ["AB 1284", "京A·12345", "LOT 4711", "x"]),
+        ("text2", ["AB 1284", "", "", ""]),
+        ("normalized", WORDS),
+        ("label_fixed", ["", "", WORDS[2], ""]),
+    ],
+)
+def test_two_versions_of_the_texts_are_asked_about(other: str, texts: list[str], tmp_path: Path) -> None:
+    rows = [f"{i}.png,{text},{new}" for i, (text, new) in enumerate(zip(WORDS, texts, strict=True))]
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": [f"image,text,{other}", *rows]})
+    if texts[0][:2] == WORDS[0][:2] or texts[2] == WORDS[2]:
+        assert f"which column is the text is not certain: 'text' ({WORDS[0]!r}), '{other}'" in refused(
+            source, tmp_path
+        )
+    else:
+        assert brought(taken(source, tmp_path)) == whole()
+
+
+def test_a_photo_beside_its_crops_is_no_crop(tmp_path: Path) -> None:
+    rows = [f"photo.png,{i}.png,{text}" for i, text in enumerate(WORDS)]
+    source = grow(tmp_path / "source", IMAGES | {"photo.png": 7, "a.csv": ["image,crop,text", *rows]})
+    assert "several columns lead to files: 'image' ('photo.png'), 'crop'" in refused(source, tmp_path)
+    assert brought(taken(source, tmp_path, image_column="crop")) == whole()
+
+
+def test_images_that_no_label_names_are_told(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.txt": "0.png\tA\n", ".hidden.png": 3})
+    told = taken(source, tmp_path).notes
+    assert told == [f"images beside them that no label names: 3, such as {source / '1.png'}"]
+
+
+def test_label_studios_csv_leads_to_its_json(tmp_path: Path) -> None:
+    cell = '"[{""x"": 1, ""original_width"": 9}]"'
+    source = grow(
+        tmp_path / "source", IMAGES | {"a.csv": f'ocr,bbox,transcription\n0.png,{cell},"[""A""]"\n'}
+    )
+    assert "boxes of Label Studio, whose texts a CSV does not match to them; export as JSON" in refused(
+        source, tmp_path
+    )
+
+
+@pytest.mark.parametrize("form", ["txt", "csv", "path_text", "jsonl"])
+def test_marks_of_illegible_crops_are_left_out_of_every_format(form: str, tmp_path: Path) -> None:
+    files: dict[str, Any] = {
+        "txt": {"0.txt": "###", "1.txt": "AB"},
+        "csv": {"a.csv": "image,text\n0.png,###\n1.png,AB\n"},
+        "path_text": {"a.txt": "0.png ###\n1.png AB\n"},
+        "jsonl": {"a.jsonl": [*lines(text="{}")[1:2], '{"file_name": "0.png", "text": "###"}']},
+    }[form]
+    result = taken(grow(tmp_path / "source", IMAGES | files), tmp_path)
+    assert result.count == 1
+    assert "'###': marked as illegible" in [error.what for error in result.refused]
+
+
+def test_a_text_file_as_tesseract_writes_it_holds_one_line(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", {"0.png": 0, "0.txt": "AB 12\n\f", "1.png": 1, "1.txt": "\nCD\n"})
+    assert brought(taken(source, tmp_path)) == [(0, "AB 12"), (1, "CD")]
+
+
 @pytest.mark.parametrize("header", ["original_image,crop,text", "source_image,crop_path,text"])
 def test_paths_that_lead_exactly_go_before_paths_that_end_alike(header: str, tmp_path: Path) -> None:
     rows = [f"photos/{3 - i}.png,{i}.png,{text}" for i, text in enumerate(WORDS)]
@@ -562,7 +623,10 @@ def test_quotes_that_no_program_wrote_are_kept_and_told(other: str, tmp_path: Pa
     source = grow(tmp_path / "source", IMAGES | {"labels.txt": ['0.png\t"AB"', f"1.png\t{other}"]})
     result = taken(source, tmp_path)
     assert brought(result) == [(0, '"AB"'), (10, other)]
-    assert result.notes == [f'the quotes around 1 cells of {source / "labels.txt"} are kept: "AB"']
+    assert result.notes == [
+        f'the quotes around 1 cells of {source / "labels.txt"} are kept: "AB"',
+        f"images beside them that no label names: 2, such as {source / '2.png'}",
+    ]
 
 
 @pytest.mark.parametrize(

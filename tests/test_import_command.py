@@ -239,10 +239,12 @@ def cli(cli: Cli) -> Cli:
 
 def test_the_command_says_what_came_in_and_what_did_not(source: Path, tmp_path: Path, cli: Cli) -> None:
     put_labels(source, "a.png", "none.png", "b.png")
+    unused = [path for path in sorted(source.glob("*.png")) if path.name not in ("a.png", "b.png")]
     code, out, err = cli(source, "--to", tmp_path / "to")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         f"wrote {tmp_path / 'to' / 'labels.txt'} with 2 crops (paddleocr: label file: path<TAB>text)",
+        f"images beside them that no label names: {len(unused)}, such as {unused[0]}",
         "1 left out:",
         f"  {source / 'labels.txt'}:2: image not found: none.png",
     ]
@@ -256,7 +258,7 @@ def test_the_command_says_what_came_in_and_what_did_not(source: Path, tmp_path: 
     put_labels(source, "a.png", *(f"none{i}.png" for i in range(30)))
     out = cli(source, "--to", tmp_path / "many").out
     assert "30 left out, the first 20 here and all in" in out
-    assert len(out.splitlines()) == 22
+    assert len(out.splitlines()) == 23
 
 
 def test_mistakes_are_one_line(source: Path, tmp_path: Path, cli: Cli) -> None:

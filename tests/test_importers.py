@@ -335,7 +335,8 @@ def test_file_names_as_labels(tmp_path: Path) -> None:
         import_crops(source, tmp_path / "to")
     result = import_crops(source, tmp_path / "to", "names")
     assert sorted(text for _, text in brought(result)) == ["B_2", "C", "京A12345", "京A12345"]
-    assert "labels are names" in result.notes[0]
+    assert result.notes[0].startswith("names that lose their last _ and digits: 3, such as B_2_30; --pattern")
+    assert "labels are names" in result.notes[1]
     result = import_crops(source, tmp_path / "to", pattern=r".(?P<text>[A-Z])\d+_\d+", overwrite=True)
     assert [text for _, text in brought(result)] == ["A", "A"]
     assert result.format == "names"

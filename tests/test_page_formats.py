@@ -141,7 +141,8 @@ def test_page_xml_finds_its_photo_beside_it_without_a_name_or_a_namespace(
         {"d/1/京.xml": content.replace(b"\n", b"\r\n"), "d/2/京.xml": content}, "d/1/京.png", "d/2/京.png"
     )
     assert_whole(import_crops(source, tmp_path / "to"), photo, "page_xml", times=2)
-    assert_whole(import_crops(source, tmp_path / "images", images=source / "d" / "1"), photo, "page_xml", 2)
+    with pytest.raises(LinetuneError, match=r"d/1/京\.xml: .*d/2/京\.xml is of the same photo"):
+        import_crops(source, tmp_path / "images", images=source / "d" / "1")
 
 
 def test_page_xml_takes_the_first_of_several_texts_and_points_of_2010(
@@ -1165,6 +1166,28 @@ def test_two_uploads_of_one_name_are_not_confused(grow: Callable[..., Path], tmp
     result = import_crops(source, tmp_path / "to")
     assert result.count == 1
     assert "whose image is" in result.refused[0].what
+
+
+def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:
+    lines = "".join(map(icdar_line, LINES))
+    source = grow({"gt_a.txt": lines, "a.txt": lines.replace("4711", "4117")}, "a.png")
+    with pytest.raises(LinetuneError, match=r"gt_a\.txt is of the same photo, so that its lines would come"):
+        import_crops(source, tmp_path / "boxes")
+    pages = {"gt/a.xml": page(page_line("LOT 4711")), "ocr/a.xml": page(page_line("LOT 4711"))}
+    source = grow(pages, "a.png")
+    with pytest.raises(LinetuneError, match="import one of the files or folders"):
+        import_crops(source, tmp_path / "pages", "page_xml")
+
+
+@pytest.mark.parametrize("around", ["0.93,{}", "{},0.98", "en,{}"])
+def test_fields_beside_icdars_texts_are_no_part_of_them(
+    around: str, grow: Callable[..., Path], photo: Crop, tmp_path: Path
+) -> None:
+    rows = [icdar_line(text).replace(text, around.format(text)) for text in LINES]
+    source = grow({"gt_a.txt": "".join(rows)}, "a.png")
+    result = import_crops(source, tmp_path / "to")
+    assert_whole(result, photo, "icdar_boxes")
+    assert "no part of" in result.notes[0]
 
 
 def test_pages_of_one_stem_need_the_folder_of_their_photos(grow: Callable[..., Path], tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_shares_that_leave_nothing_to_train_on(shares: dict[str, float]) -> None
 
 def test_fewer_groups_than_splits() -> None:
     lines = lines_of(codes(10))
-    with pytest.raises(LinetuneError, match="2 groups cannot make 3 splits"):
+    with pytest.raises(LinetuneError, match="the 10 lines are 2 groups, which cannot make 3 splits"):
         divide(lines, [[0, 1, 2], [3, 4, 5, 6, 7, 8, 9]], SHARES)
 
 

@@ -59,8 +59,9 @@ def divide(
         raise LinetuneError("the shares must be 0 or more and leave something to train on")
     wanted = {TRAIN: rest} | {name: share for name, share in shares.items() if share > 0}
     if len(groups) < len(wanted):
-        what = f"{len(groups)} groups cannot make {len(wanted)} splits"
-        raise LinetuneError(what, hint="group by something finer, or ask for fewer splits")
+        what = f"the {len(lines)} lines are {len(groups)} groups, which cannot make {len(wanted)} splits"
+        hint = "crops that look nearly alike stay together, and those of one photo; ask for fewer splits"
+        raise LinetuneError(what, hint=hint)
     contents = _contents(lines, groups)
     totals: Counter[Feature] = Counter()
     for content in contents:

@@ -14,7 +14,7 @@ from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
 from linetune.errors import LinetuneError
 from linetune.image import frames_needed
-from linetune.reading_order import MARKS, to_logical, to_visual
+from linetune.reading_order import MARKS, is_right_to_left, to_logical, to_visual
 from linetune.records import Line
 
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
@@ -154,7 +154,7 @@ class LabelChecks:
             message = f"{text!r} begins a word with a letter that only ends words; is it reversed?"
             yield warning("order", source, message, "write labels as they are typed, in logical order")
         seen = "".join(c for c in text if c not in MARKS)
-        if (read := to_logical(to_visual(text))) != seen:
+        if (read := to_logical(to_visual(text))) != seen and is_right_to_left(text):
             message = f"{text!r} is displayed as {read!r} is, and will be read as that"
             yield warning("order", source, message, f"write {read!r} if that is what the crop says")
 

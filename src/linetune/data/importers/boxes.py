@@ -185,6 +185,8 @@ class Photos:
 
     source: Source
     _taken: dict[Path, str] = field(default_factory=dict)
+    _pages: dict[Path, list[Path]] = field(default_factory=dict)
+    """The files that describe each photo, where a photo has a file of its own."""
     _stems: dict[str, list[Path]] | None = None
     _missing: int = 0
     _other_suffix: list[tuple[str, Path]] = field(default_factory=list)
@@ -206,7 +208,7 @@ class Photos:
             raise self._not_found(written, place, count)
         return self._taken_once(found, written, place)
 
-    def of_page(self, written: str, page: Path, place: str, count: int) -> Path:
+    def of_page(self, written: str, page: Path, place: str, count: int, stem: str | None = None) -> Path:
         """The photo of a page file: the one it names, or one with both their stems and another suffix.
 
         People convert scans, and the page files keep the old name.
@@ -216,12 +218,32 @@ class Photos:
             page: the file.
             place: ``file:line``, for messages.
             count: how many boxes lie in it, for messages.
+            stem: the photo's, where the file names none; the file's own by default.
 
         Raises:
             LinetuneError: there is no such photo, more than one, or two names lead to it.
         """
-        if not written:
-            return self.beside(page.stem, page, place, count)
+        found = (
+            self._of_page(written, page, place, count)
+            if written
+            else self.beside(stem or page.stem, page, place, count)
+        )
+        self._pages.setdefault(found.resolve(), []).append(page)
+        return found
+
+    def check_pages(self) -> None:
+        """Whether no photo has several page files, as where a program's texts lie beside a person's.
+
+        Raises:
+            LinetuneError: one has.
+        """
+        several = [pages for pages in self._pages.values() if len(pages) > 1]
+        if several:
+            what = f"{several[0][1]} is of the same photo, so that its lines would come twice"
+            more = f" (photos with several such files: {len(several)})"
+            raise LinetuneError(what + more, several[0][0], "import one of the files or folders")
+
+    def _of_page(self, written: str, page: Path, place: str, count: int) -> Path:
         found = self._named(written, place, (page.parent, page.parent.parent))
         if found is not None:
             return self._taken_once(found, written, place)
@@ -343,6 +365,7 @@ def page_format(
                 found += read_page(path, photos)
             except LinetuneError as error:
                 found.append(error)
+        photos.check_pages()
         source.notes += photos.notes()
         return found
 

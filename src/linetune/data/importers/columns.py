@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+")
 _TRIED = 20
 """Rows whose paths are tried."""
 _PARSED = 100
+_ALIKE = 0.7
+"""Least similarity, 0 to 1, of two versions of one text: one character of seven may differ, or two of ten."""
 _LISTED = 12
 _SHOWN = 30
 
@@ -85,12 +88,21 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Column:
-    """One column with its cells that are not empty."""
+    """One column."""
 
     index: int
     name: str
-    cells: list[Any]
-    rows: int
+    full: list[Any]
+    """What stands in each row."""
+
+    @cached_property
+    def cells(self) -> list[Any]:
+        """Those that are not empty."""
+        return [cell for cell in self.full if cell not in (None, "")]
+
+    @property
+    def rows(self) -> int:
+        return len(self.full)
 
     def named(self, names: Set[str], words: Set[str] = frozenset()) -> bool:
         """Whether it has one of the names, or a name that ends in one of the words.
@@ -173,10 +185,10 @@ def choose(
         LinetuneError: a column that is asked for does not exist, which are meant is not clear, or there are
             boxes beside the texts.
     """
-    columns = [
-        _Column(i, name, [row[i] for row in rows if row[i] not in (None, "")], len(rows))
-        for i, name in enumerate(names)
-    ]
+    columns = [_Column(i, name, [row[i] for row in rows]) for i, name in enumerate(names)]
+    if not source.asked and any('"original_width"' in str(cell) for c in columns for cell in c.cells[:1]):
+        what = "boxes of Label Studio, whose texts a CSV does not match to them"
+        raise LinetuneError(what, place, "export as JSON")
     if source.image_column is not None:
         image = _asked(columns, source.image_column, "--image-column")
     leading = [column for column in columns if column.index != image and _leads(source, column)]
@@ -222,7 +234,14 @@ def _image(source: Source, columns: list[_Column], leading: list[_Column], place
         # A photo's path may end like a crop's.
         exact = [column for column in leading if _leads(source, column, exactly=True)]
         likely = exact if len(exact) == 1 else [column for column in leading if column.named(IMAGE)]
-        if len(likely) != 1:
+        # A photo stands beside each of its crops.
+        photos = [
+            c
+            for c in likely
+            for other in leading
+            if len({*map(str, other.cells)}) > len({*map(str, c.cells)})
+        ]
+        if len(likely) != 1 or photos:
             what = f"several columns lead to files: {_list(leading)}"
             raise LinetuneError(what, place, "pass --image-column with the one of the images")
         source.notes.append(
@@ -296,7 +315,9 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
     # What is left where the others are no texts need not be one: numbers may be counts, or a box.
     sure = bool(named) or len(columns) == 1 or any(column.variety for column in likely)
     # Where a person corrected what a program read, that is most often in the other column.
-    sure &= not any(texts.CORRECTED.search(column.name) for column in fitting if column not in likely)
+    others = [column for column in columns if column not in likely]
+    sure &= not any(texts.CORRECTED.search(column.name) for column in fitting if column in others)
+    sure &= not any(_are_versions(column, other) for column in likely for other in others)
     if len(likely) == 1 and sure and not _doubtful(likely[0], bool(named), fitting):
         if likely != named:
             source.notes.append(_told(likely[0], columns))
@@ -305,6 +326,18 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
         reasons = "; ".join(f"{column} {column.objection()}" for column in (named or columns)[:_LISTED])
         raise LinetuneError(f"no column of texts: {reasons}", place, _WAY_OUT)
     raise LinetuneError(f"which column is the text is not certain: {_list(columns)}", place, _WAY_OUT)
+
+
+def _are_versions(column: _Column, other: _Column) -> bool:
+    """Whether most of what stands in another column is nearly the text, as where one corrects the other."""
+    pairs = [
+        (a, b)
+        for a, b in zip(column.full, other.full, strict=True)
+        if isinstance(a, str) and isinstance(b, str) and a and b
+    ]
+    compared = spread(pairs, _PARSED)
+    alike = sum(SequenceMatcher(None, a, b).ratio() >= _ALIKE for a, b in compared)
+    return 2 * alike > len(compared)
 
 
 _WAY_OUT = "pass --text-column with the one of the texts"

@@ -36,6 +36,14 @@ _AROUND = (
         re.compile(r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*"|###)\s*'),
         "the ninth field says in every line whether the text is difficult, and is no part of it",
     ),
+    (
+        re.compile(r"\s*(?:0?\.\d+|1(?:\.0+)?)\s*,(?P<text>.*)|(?P<after>.*),\s*(?:0?\.\d+|1(?:\.0+)?)\s*"),
+        "a number from 0 to 1 stands beside the text in every line, and is no part of it",
+    ),
+    (
+        re.compile(r"\s*[a-z]{2}\s*,(?P<text>.*)"),
+        "the ninth field names the language in every line, and is no part of the text",
+    ),
     _SPACE,
     (re.compile(r'\s*"(?P<text>.*)"\s*'), "quotes stand around every text, and are no part of it"),
 )
@@ -112,13 +120,14 @@ def read(source: Source) -> list[Item]:
     _free(source, [row for listed in rows.values() for row in listed if isinstance(row, _Row)])
     for path, of_photo in rows.items():
         try:
-            photo = photos.beside(path.stem.removeprefix(_START), path, str(path), len(of_photo))
+            photo = photos.of_page("", path, str(path), len(of_photo), path.stem.removeprefix(_START))
         except LinetuneError as error:
             found.append(error)
             continue
         found += [
             _crop(photo, row, index) if isinstance(row, _Row) else row for index, row in enumerate(of_photo)
         ]
+    photos.check_pages()
     return found
 
 
@@ -155,7 +164,7 @@ def _free(source: Source, rows: Sequence[_Row]) -> None:
         source.notes.append(note)
         for row in rows:
             if row.bare and (match := around.fullmatch(row.text or "")):
-                row.text = match["text"]
+                row.text = match["text"] or match.groupdict().get("after") or ""
                 row.difficult = row.difficult or match.groupdict().get("flag") == "1"
     telling = [row for row in rows if row.tells]
     for other, what, way_out in _NO_TEXTS:

@@ -75,6 +75,13 @@ def read_names(source: Source) -> list[Item]:
             found.append(LinetuneError(f"the name does not fit {pattern.pattern}", path))
         else:
             found.append(Found(path, text, str(path), path.stem))
+    if source.pattern is None and (
+        cut := [item for item in found if isinstance(item, Found) and _INDEX.fullmatch(item.stem)]
+    ):
+        source.notes.append(
+            f"names that lose their last _ and digits: {len(cut)}, such as {cut[0].stem}; "
+            "--pattern '(?P<text>.+)' keeps them"
+        )
     _note(source, found)
     return found
 

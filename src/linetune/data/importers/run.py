@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linetune import records, textfile
+from linetune import image, records, textfile
 from linetune.data.importers import cut, folder
 from linetune.data.importers.registry import READERS, choose
 from linetune.data.importers.source import Source
@@ -130,6 +130,8 @@ def import_crops(
             progress(number, len(items))
         if not pairs:
             raise _nothing(entry, refused)
+        if texts_of and not READERS[name].folder and (unused := _unused(texts_of, own)):
+            given.notes.append(f"images beside them that no label names: {len(unused)}, such as {unused[0]}")
         if several := [path for path, texts in texts_of.items() if len(texts) > 1]:
             given.notes.append(
                 f"images with several different texts: {len(several)}, such as {several[0]}; they may be "
@@ -140,6 +142,19 @@ def import_crops(
         result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)
         folder.write_record(part, [n for n, _ in pairs], result.as_dict())
     return result
+
+
+def _unused(used: Collection[Path], skip: Path) -> list[Path]:
+    """The images that lie beside the used ones."""
+    resolved = {path.resolve() for path in used}
+    beside = [
+        path
+        for folder in sorted({path.parent for path in used})
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in image.SUFFIXES and path.name[0] != "."
+    ]
+    found = [path for path in beside if path.resolve() not in resolved]
+    return [path for path in found if not path.resolve().is_relative_to(skip)]
 
 
 def _nothing(entry: Path, refused: list[LinetuneError]) -> LinetuneError:

@@ -103,12 +103,14 @@ def _one(source: Source, label: Path, images: list[Path], stem: str) -> Item:
     if len(fitting) > 1:
         return LinetuneError(f"several images: {', '.join(path.name for path in fitting)}", label)
     try:
-        text = source.read_text(label).rstrip("\r\n")
+        rows = list(texts.rows(source.read_text(label)))
     except LinetuneError as error:
         return error
-    if "\n" in text:
-        return LinetuneError("more than one line of text", f"{label}:2")
-    return Found(fitting[0], text, f"{label}:1", stem)
+    if len(rows) > 1:
+        return LinetuneError("more than one line of text", f"{label}:{rows[1][0]}")
+    line, text = rows[0] if rows else (1, "")
+    # Tesseract ends every page with a form feed.
+    return Found(fitting[0], text.strip("\f"), f"{label}:{line}", stem)
 
 
 def _stem(whole: Path) -> Path:

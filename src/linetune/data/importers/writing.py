@@ -9,6 +9,7 @@ import numpy as np
 
 from linetune import image
 from linetune.data.importers import texts
+from linetune.data.importers.boxes import NO_TEXT
 from linetune.data.importers.cut import cut
 from linetune.data.importers.source import Box, Found
 from linetune.data.naming import Names, safe
@@ -106,6 +107,8 @@ def _suffix(data: bytes) -> str:
 def _check_text(text: str, place: str) -> None:
     if not text:
         raise LinetuneError("empty text", place)
+    if reason := NO_TEXT.get(text):
+        raise LinetuneError(f"{texts.quoted(text)}: {reason}", place)
     if "\n" in text or "\r" in text:
         raise LinetuneError(f"a line break inside the text {text!r:.60}", place)
     if "\t" in text:
