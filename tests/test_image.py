@@ -252,3 +252,34 @@ def test_several_pages_in_one_file_are_refused_and_small_copies_are_none(tmp_pat
     page.save(path, save_all=True, append_images=[small])
     assert image.read(path).shape == (30, 90, 3)
     assert image.read(path).min() == 255
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull fetches the image"),
+        (b"\n<!DOCTYPE html><html>", "a web page, and no image"),
+        (b"%PDF-1.7\n", "a PDF, and no image"),
+        (b"any words", "not an image that can be decoded"),
+    ],
+)
+def test_what_is_no_image_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(LinetuneError, match=message):
+        image.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data:image/png;base64," + "A" * 9000, "a data URL, and no path; pass the bytes"),
+        ("https://example.com/a.png", "a URL, and no path; fetch it"),
+        ("iVBOR" * 2000, "10000 characters are no path; pass bytes"),
+    ],
+)
+def test_a_string_that_is_no_path_is_told_in_short(text: str, message: str) -> None:
+    with pytest.raises(LinetuneError) as caught:
+        image.to_crop(text)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 200

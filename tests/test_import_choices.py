@@ -451,13 +451,13 @@ def test_label_studios_csv_leads_to_its_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["txt", "csv", "path_text", "jsonl"])
 def test_marks_of_illegible_crops_are_left_out_of_every_format(form: str, tmp_path: Path) -> None:
-    files: dict[str, Any] = {
+    files: dict[str, dict[str, Any]] = {
         "txt": {"0.txt": "###", "1.txt": "AB"},
         "csv": {"a.csv": "image,text\n0.png,###\n1.png,AB\n"},
         "path_text": {"a.txt": "0.png ###\n1.png AB\n"},
         "jsonl": {"a.jsonl": [*lines(text="{}")[1:2], '{"file_name": "0.png", "text": "###"}']},
-    }[form]
-    result = taken(grow(tmp_path / "source", IMAGES | files), tmp_path)
+    }
+    result = taken(grow(tmp_path / "source", IMAGES | files[form]), tmp_path)
     assert result.count == 1
     assert "'###': marked as illegible" in [error.what for error in result.refused]
 

@@ -132,3 +132,21 @@ def test_wrong_labels_turn_no_crop(model: Model, crops: Callable[[int], Dataset]
     upright = stood_upright(model, (), given, told)
     assert "labels plausible on their crops" in told.said[0]
     assert all(np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True))
+
+
+def test_a_few_crops_speak_for_none_and_are_told(
+    model: Model, make_crops: Callable[[Path, Sequence[str]], Path], tmp_path: Path
+) -> None:
+    few = load_dataset(read_labels(make_crops(tmp_path / "few", TEXTS[:4])), None)
+    told = Told()
+    assert not any_upside_down(model, (), few, told)
+    assert told.said[0].startswith("the base model cannot tell which way up the real crops stand")
+    labels = make_crops(tmp_path / "some", TEXTS[:20])
+    for line in read_labels(labels)[:3]:
+        image.write(line.image, image.half_turned(image.read(line.image)))
+    told = Told()
+    assert not any_upside_down(model, (), load_dataset(read_labels(labels), None), told)
+    assert told.said == [
+        "about 15% of the real crops stand upside down",
+        "3 are too few to go by; both_ways: true turns them and reads both ways up",
+    ]

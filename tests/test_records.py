@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from linetune import atomic
-from linetune.errors import LinetuneError
+from linetune.data.check import check
+from linetune.data.dataset import load_dataset
+from linetune.errors import LinetuneError, ManyErrors
 from linetune.records import Line, read_labels, scan_labels, write_labels
 
 
@@ -160,3 +162,29 @@ def test_an_interruption_leaves_the_old_labels_and_nothing_else(tmp_path: Path) 
         half_written()
     assert [file.name for file in tmp_path.iterdir()] == ["labels.txt"]
     assert [line.text for line in read_labels(path)] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "hint"),
+    [
+        ("/content/drive/crops/00.png", "AB", "there is {}; linetune import finds images by the ends"),
+        (r"C:\data\00.png", "AB", "there is {}; linetune import finds images by the ends"),
+        ("images/00.png", "AB", "there is {}; linetune import finds images by the ends"),
+        ("AB", "00.png", "the text names an image: write path<TAB>text"),
+        ("path", "text", "this looks like a header: take the line out"),
+    ],
+)
+def test_a_missing_image_comes_with_the_way_out(
+    written: str, text: str, hint: str, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    crops = make_crops(tmp_path / "data" / "crops", ["AB", "CD"]).parent
+    folder = tmp_path / "data" / "labels"
+    folder.mkdir()
+    path = labels(folder, f"{written}\t{text}\n")
+    expected = hint.format(folder.resolve().parent / "crops" / "00.png")
+    assert crops.is_dir()
+    with pytest.raises(LinetuneError) as caught:
+        load_dataset(read_labels(path), None)
+    assert isinstance(caught.value, ManyErrors)
+    assert expected in str(caught.value.errors[0])
+    assert expected in str(check({"train": [path]}).findings[0].hint)

@@ -90,6 +90,24 @@ def way_to(missing: Path) -> str | None:
     return f"there is {inside[0]}" if len(inside) == 1 else None
 
 
+def near(missing: Path, folder: Path) -> Path | None:
+    """The one file of that name in a folder, in the one above, or directly in one of their folders."""
+    name = missing.name.replace("\\", "/").rpartition("/")[2]
+    if not name:
+        return None
+    try:
+        above = folder.resolve().parent
+        inside = [path for start in (folder, above) for path in sorted(start.iterdir()) if path.is_dir()]
+    except OSError:
+        return None
+    found = {
+        os.path.realpath(path / name): path / name
+        for path in (folder, above, *inside)
+        if is_file(path / name)
+    }
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
 def twin(missing: Path) -> Path | None:
     """The one file that a path names but for Unicode form, case, quotes, or spaces at the ends of a name."""
     found = Path(missing.anchor)

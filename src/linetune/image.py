@@ -43,6 +43,17 @@ Crop = NDArray[np.uint8]
 """One text line: BGR, shape (height, width, 3)."""
 
 
+_SHOWN, _LONGEST = 60, 4096
+"""Characters of a string that a message shows, and most that a path has on any system."""
+_OTHERS = {
+    b"version https://git-lfs": "a pointer of Git LFS; git lfs pull fetches the image",
+    b"<!doctype html": "a web page, and no image",
+    b"<html": "a web page, and no image",
+    b"%pdf": "a PDF, and no image",
+}
+"""What files that are no images may begin with, in small letters, and what they are."""
+
+
 def read(path: Path) -> Crop:
     """Decode an image file to BGR, turned upright by its EXIF orientation, and made :func:`opaque`.
 
@@ -95,7 +106,9 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
     except cv2.error:
         crop = None
     if crop is None:
-        raise LinetuneError("not an image that can be decoded", where)
+        start = data[:64].tobytes().lstrip().lower()
+        told = next((what for begins, what in _OTHERS.items() if start.startswith(begins)), None)
+        raise LinetuneError(told or "not an image that can be decoded", where)
     colours = np.asarray(crop, np.uint8)
     if whole is not None and whole.ndim == 3 and whole.shape[2] == 4 and whole.dtype in (np.uint8, np.uint16):
         sixteen_bits = whole.dtype == np.uint16
@@ -193,6 +206,8 @@ def to_crop(source: object, where: object = None) -> Crop:
     Raises:
         LinetuneError: it cannot be read, or is no image.
     """
+    if isinstance(source, str) and (told := _no_path(source)):
+        raise LinetuneError(*told)
     if isinstance(source, (str, os.PathLike)):
         return read(Path(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -206,6 +221,22 @@ def to_crop(source: object, where: object = None) -> Crop:
     hint = "cv2.imread gives None for a file that it cannot read" if source is None else None
     known = "a path, bytes, an open file, a uint8 array or a PIL image"
     raise LinetuneError(f"expected {known}, got {_kind(source)}", where, hint)
+
+
+def _no_path(text: str) -> tuple[str, object, str] | None:
+    """What a string is that is no path, its beginning, and the way out."""
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    if text.startswith("data:"):
+        return "a data URL, and no path", shown, "pass the bytes that base64.b64decode gives after the comma"
+    if text.startswith(("http://", "https://", "s3://", "gs://")):
+        return "a URL, and no path", shown, "fetch it, and pass its bytes"
+    if len(text) > _LONGEST:
+        return (
+            f"{len(text)} characters are no path",
+            shown,
+            "pass bytes; base64.b64decode makes them of base64",
+        )
+    return None
 
 
 def _of_file(source: Any, where: object) -> Crop:

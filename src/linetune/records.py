@@ -95,10 +95,10 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
             errors[source] = LinetuneError(NO_PATH, source, "write path<TAB>text")
         elif not text:
             errors[source] = LinetuneError(NO_TEXT, source, "write path<TAB>text")
-        elif "\t" in text:
-            errors[source] = LinetuneError(THIRD_COLUMN, source, third_column(text))
         elif "\r" in row:
             errors[source] = LinetuneError(CARRIAGE_RETURN, source, "save with LF line ends")
+        elif "\t" in text:
+            errors[source] = LinetuneError(THIRD_COLUMN, source, third_column(text))
         else:
             lines.append(Line(path.parent / image, text, source))
     if not lines and not errors:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from linetune import image
 from linetune.charset import Charset
+from linetune.data.check.images import way_to
 from linetune.data.packed import Packed
 from linetune.errors import LinetuneError
 from linetune.image import Crop
@@ -150,7 +151,7 @@ def _prepare(line: Line, charset: Charset | None, crop: Crop | None) -> tuple[Cr
     try:
         crop = image.resize(image.read(line.image) if crop is None else crop)
     except LinetuneError as error:
-        raise LinetuneError(f"{error.what}: {line.image}", line.source, error.hint) from None
+        raise LinetuneError(f"{error.what}: {line.image}", line.source, way_to(line, error)) from None
     if charset is None:
         return crop, []
     try:

@@ -33,8 +33,8 @@ Arabic crops none, and of 40 plates with two lines three (docs/log.md).
 CLEAR = 0.5
 """Least share of clear crops among those whose labels the base model can write. With fewer, it reads the
 crops either way up, having been trained to, or not at all."""
-FEWEST = 5
-"""Labels that count at least in that share, so that one or two do not speak for all."""
+FEWEST = 10
+"""Labels that count at least in that share, so that a few do not speak for all."""
 LEAST = 0.03
 """Share of the clear crops from which it pays to deal with crops that are upside down."""
 FEW = 3
@@ -92,7 +92,10 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
     clear, upside_down = int(ways.clear.sum()), int((ways.clear & ways.upside_down).sum())
     of_how_many = f" ({clear} of {len(sample)} can be judged)" if 2 * clear < len(sample) else ""
     reporter.say(f"about {upside_down / clear:.0%} of the real crops stand upside down{of_how_many}")
-    return upside_down > FEW and upside_down >= LEAST * clear
+    pays = upside_down > FEW and upside_down >= LEAST * clear
+    if upside_down >= LEAST * clear and not pays:
+        reporter.say(f"{upside_down} are too few to go by; both_ways: true turns them and reads both ways up")
+    return pays
 
 
 def stood_upright(model: Model, unknown: Collection[str], crops: Dataset, reporter: Reporter) -> Dataset:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from linetune import image, scripts
+from linetune import files, image, scripts
 from linetune.data.check import near
 from linetune.data.check.findings import Finding, error, warning
 from linetune.errors import LinetuneError
@@ -47,7 +47,6 @@ _WORDS = (
 )
 _COLUMNS = frozenset(_WORDS.split())
 """How columns of paths and texts are called."""
-_HEADER = "this looks like a header: take the line out"
 _ORIENTATION = 274
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}
 """How a JPEG and a PNG begin, and what stands at the end of a whole one."""
@@ -137,13 +136,25 @@ def look_at_all(
                 yield result
 
 
+def way_to(line: Line, problem: LinetuneError) -> str | None:
+    """The way out where a line's image is missing."""
+    # Unlike Path's own methods, this takes any name for one of no file.
+    if problem.hint or os.path.exists(line.image):  # noqa: PTH110
+        return problem.hint
+    if _is_header(line):
+        return "this looks like a header: take the line out"
+    if Path(line.text).suffix.lower() in image.SUFFIXES:
+        return "the text names an image: write path<TAB>text"
+    found = files.near(line.image, Path(line.source.rpartition(":")[0]).parent)
+    return f"there is {found}; linetune import finds images by the ends of their paths" if found else None
+
+
 def unusable(line: Line, problem: LinetuneError) -> Finding:
     """The finding for an image that could not be looked at."""
     path, source = line.image, line.source
     # Unlike Path's own methods, this takes any name for one of no file.
     if not os.path.exists(path):  # noqa: PTH110
-        hint = problem.hint or (_HEADER if _is_header(line) else None)
-        return error("missing-image", source, f"{problem.what}: {path}", hint)
+        return error("missing-image", source, f"{problem.what}: {path}", way_to(line, problem))
     if not path.is_file():
         kind = "unreadable-image"
     elif path.stat().st_size == 0:
