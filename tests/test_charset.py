@@ -124,3 +124,13 @@ def test_a_paddle_dictionary_gets_its_space(lines: list[str]) -> None:
 def test_the_digest_tells_charsets_apart() -> None:
     assert Charset(("A", "B")).sha256 == Charset(("A", "B")).sha256
     assert len({Charset(c).sha256 for c in (("A", "B"), ("B", "A"), ("AB",), ("A", "B", " "))}) == 4
+
+
+@pytest.mark.parametrize("content", ["ABCDEF\n", "A B C D\n", "A\nB\n0123456789\n"])
+def test_a_line_of_many_characters_is_no_entry(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "charset.txt"
+    path.write_text(content, "utf-8")
+    with pytest.raises(
+        LinetuneError, match=r"charset.txt:\d: one line holds \d+ characters; a charset file has"
+    ):
+        Charset.read(path)

@@ -350,6 +350,12 @@ def no_value(project: Project) -> None:
 
 
 @fault
+def one_glyph_with_two_code_points(project: Project) -> None:
+    unusual(project, "AB 123\u2126", "mixed")
+    unusual(project, "AB 123\u03a9")
+
+
+@fault
 def mark_of_an_illegible_crop(project: Project) -> None:
     unusual(project, "###", "illegible", "rare-length")
 

@@ -14,12 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linetune import atomic, textfile
+from linetune import atomic, scripts, textfile
 from linetune.errors import LinetuneError
 from linetune.reading_order import is_right_to_left, to_logical, to_visual
 
 BLANK = 0
 SPACE = " "
+_LONGEST = 3
+"""Most letters of an entry in a charset file: those that are hardly several on one line."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,9 @@ class Charset:
                 raise LinetuneError(
                     "empty line", f"{path}:{number}", "a charset file has one character a line"
                 )
+            if (letters := len(scripts.clusters(line))) > _LONGEST:
+                what = f"one line holds {letters} characters"
+                raise LinetuneError(what, f"{path}:{number}", "a charset file has one character a line")
             if line in seen:
                 raise LinetuneError(
                     f"{show(line)} stands twice, first in line {seen[line]}", f"{path}:{number}"

@@ -82,6 +82,12 @@ def load_recogniser(
         progress=lambda done, total: reporter.progress("downloading weights", done, total),
         both_ways=both_ways,
     )
+    if model.lower().endswith(".onnx"):
+        from linetune.weights.onnx_file import fixed_shape
+
+        if shape := fixed_shape(Path(model)):
+            told = f"{model} takes {shape} alone; here its weights read every crop at its own width"
+            reporter.say(f"{told}, so that a longer line may read otherwise in use")
     if charset is None:
         return recogniser
     if charset == "auto" and texts is None:

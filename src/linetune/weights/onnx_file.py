@@ -66,6 +66,13 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     return weights, {entry.key: entry.value for entry in model.metadata_props}
 
 
+def fixed_shape(path: Path) -> str | None:
+    """The one shape of input that an ONNX file takes, for messages; None where its axes are free."""
+    tensor = onnx.load(str(path)).graph.input[0].type.tensor_type
+    sides = [axis.dim_value for axis in tensor.shape.dim]
+    return " x ".join(map(str, sides)) if all(sides) else None
+
+
 def exported_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
     """The folded network of a file that linetune exported.
 

@@ -44,6 +44,7 @@ _SHAPES = {
 
 They are Unicode's Arabic Presentation Forms, but for words in one character and for marks by themselves.
 """
+_TWICE = {"\u00b5", "\u0e33", "\u0eb3", *map(chr, range(0x2F00, 0x2FD6))}
 _FILLERS = "\u3164\uffa0"
 """Blanks of Hangul that Unicode counts as letters."""
 _FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
@@ -161,6 +162,16 @@ class Suspects:
         # The charset may have the marks alone.
         meant = all(c in self.wanted for c in letter) and not all(c in self.wanted for c in short)
         return letter if meant or len(short) >= len(letter) else short
+
+
+def same_look(characters: Iterable[str]) -> dict[str, str]:
+    """Characters that Unicode gives a code point of their own beside the one of the same look, and that one.
+
+    They are those that its canonical composition (NFC) replaces, such as the ohm sign, and besides the micro
+    sign, the radicals of Kangxi, and vowels of Thai and Lao that NFKC takes apart.
+    """
+    forms = {c: unicodedata.normalize("NFKC" if c in _TWICE else "NFC", c) for c in characters}
+    return {c: plain for c, plain in forms.items() if c != plain}
 
 
 def told_apart(text: str, other: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ KINDS = {
     "double-space": "labels with two spaces in a row",
     "invisible": "labels with characters nobody can see",
     "lookalike": "labels with characters that look like others",
+    "mixed": "characters that look the same and stand in the labels in both their forms",
     "decomposed": "labels with accents written apart from their letters",
     "garbled": "labels with characters that stand for none",
     "json": "labels that look like JSON",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
 from linetune.charset import show
+from linetune.data.check.characters import same_look
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import Finding, warning
 from linetune.data.check.labels import Split
@@ -47,6 +49,7 @@ def findings(splits: Sequence[Split], taught: Collection[str]) -> Iterator[Findi
         splits: all there are.
         taught: characters that rendered crops teach.
     """
+    yield from _mixed([line for split in splits for line in split.lines])
     training = [line for split in splits if not split.held_out for line in split.lines]
     held_out = [line for split in splits if split.held_out for line in split.lines]
     if not training:
@@ -64,6 +67,15 @@ def findings(splits: Sequence[Split], taught: Collection[str]) -> Iterator[Findi
         yield warning("constant-label", training[0].source, message, hint)
     elif len(training) >= ENOUGH:
         yield from _imbalance(training, taught)
+
+
+def _mixed(lines: Sequence[Line]) -> Iterator[Finding]:
+    by_character = _by_character(lines)
+    for character, plain in sorted(same_look(by_character).items()):
+        if any(plain in line.text for line in lines):
+            message = f"{show(character)} is in {{}}, and {show(plain)}, which looks the same, in others"
+            found = _at(by_character[character], "mixed", message)
+            yield replace(found, hint="write one of them everywhere; a crop shows no difference")
 
 
 def _imbalance(training: Sequence[Line], taught: Collection[str]) -> Iterator[Finding]:
