@@ -57,7 +57,10 @@ def test_names_are_unique_and_safe_everywhere(source: Path, tmp_path: Path) -> N
     put_labels(source, "a.png", "sub/A.PNG", "sub/线 é.png", "con.png", "-.png", "a.png")
     labels = import_crops(source, tmp_path / "to").labels
     assert [line.image.name for line in records.read_labels(labels)] == [
-        "a.png", "A-2.png", "crop.png", "crop_con.png", "crop-2.png", "a-3.png",
+        "a.png", "sub-A.png", "sub-u7ebf_e.png", "crop_con.png", "crop.png", "a-2.png",
+    ]  # fmt: skip
+    assert [safe(f"{photo}_crop_0") for photo in ("发票", "收据", "ü")] == [
+        "u53d1u7968_crop_0", "u6536u636e_crop_0", "u_crop_0",
     ]  # fmt: skip
     names = Names(["x.png", "X-2.png"])
     assert [names.take(safe(stem), ".png") for stem in ("x", "X", "x-3", "y" * 300)] == [

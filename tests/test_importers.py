@@ -362,7 +362,7 @@ def test_folders_as_labels(tmp_path: Path) -> None:
     assert result.format == "folders"
     assert sorted(brought(result)) == [(1, "A 1"), (2, "A 1"), (3, "京")]
     names = [line.image.name for line in records.read_labels(result.labels)]
-    assert names == ["x.png", "y.png", "x-2.png"]
+    assert names == ["A_1-x.png", "A_1-y.png", "u4eac-x.png"]
     assert left_out(result, source) == [
         "京/bad.png: image file is empty",
         "京/deeper/x.png: not directly in a folder that is named for a label",

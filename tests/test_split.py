@@ -101,6 +101,15 @@ def test_patterns_that_name_no_photo(photos: list[Line], pattern: str, message: 
         group(photos, pattern)
 
 
+def test_a_folder_may_name_the_photo(photos: list[Line]) -> None:
+    moved = [
+        Line(Path(f"p{i // 3}") / f"{i % 3}.png", line.text, line.source) for i, line in enumerate(photos)
+    ]
+    assert group(moved, r"^(p\d+)/") == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    with pytest.raises(LinetuneError, match=r"of 9 names do not follow pattern \^\(q"):
+        group(moved, r"^(q\d+)/")
+
+
 # Division
 
 

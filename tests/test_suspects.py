@@ -87,7 +87,7 @@ def test_too_few_crops_for_the_folds_are_one_clear_error(project: Path, tmp_path
     refused = cli("suspects", config, "--folds", 25, "--output", tmp_path / "out")
     assert refused.code == 2
     (line,) = refused.err.strip().splitlines()
-    assert line.startswith("error: 24 groups cannot make 25 ")
+    assert line.startswith("error: the 24 lines are 24 groups, which cannot make 25 ")
     assert not (tmp_path / "out").exists()
 
 

@@ -24,7 +24,8 @@ def split(
         str | None,
         typer.Option(
             metavar="PATTERN",
-            help="Regular expression; what its first group finds in a file's name names the photo.",
+            help="Regular expression; what its first group finds in a file's name, or else in its path, "
+            "names the photo.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides between equals.")] = 0,

@@ -22,8 +22,8 @@ def group(
 
     Args:
         lines: all there are; an image that cannot be decoded is grouped by its name alone.
-        pattern: regular expression whose first group, found in the file's name, names the photo; without
-            one, every name stands for itself.
+        pattern: regular expression whose first group, found in each file's name or else in each path, names
+            the photo; without one, every name stands for itself.
         progress: called with the number of images looked at so far.
         unreadable: gets what is wrong with images that cannot be decoded.
 
@@ -85,13 +85,14 @@ def _keys(lines: Sequence[Line], pattern: str | None) -> list[str]:
         raise LinetuneError(f"{error.msg}{place}", where) from None
     if not expression.groups:
         raise LinetuneError("has no group", where, "put what names the photo in brackets: '^(.+)_crop'")
-    keys, errors = [], []
-    for line in lines:
-        found = expression.search(line.image.name)
-        if found is None or found[1] is None:
-            errors.append(LinetuneError(f"the pattern is not found in {line.image.name}", line.source))
-        else:
-            keys.append(found[1])
-    if errors:
-        raise first(errors, f"of {len(lines)} names do not follow {where}")
-    return keys
+    # A photo may be named by a folder as well.
+    for names in ([line.image.name for line in lines], [line.image.as_posix() for line in lines]):
+        keys = [found[1] for name in names if (found := expression.search(name)) and found[1] is not None]
+        if len(keys) == len(lines):
+            return keys
+    errors = [
+        LinetuneError(f"the pattern is not found in {line.image.name}", line.source)
+        for line in lines
+        if not (found := expression.search(line.image.name)) or found[1] is None
+    ]
+    raise first(errors, f"of {len(lines)} names do not follow {where}")

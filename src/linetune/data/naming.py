@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_LETTER = re.compile(r"[^\W_a-zA-Z0-9]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows keeps for devices, whatever follows a full stop."""
@@ -36,6 +39,11 @@ class Names:
 
 
 def safe(stem: str) -> str:
-    """A name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores."""
-    plain = _UNSAFE.sub("_", stem).strip("._-")[:_LONGEST].rstrip("._-") or "crop"
+    """A name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores.
+
+    Other letters become their code points, ``u4eac``, so that different names stay different.
+    """
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", stem))
+    coded = _LETTER.sub(lambda letter: f"u{ord(letter[0]):x}", unicodedata.normalize("NFC", bare))
+    plain = _UNSAFE.sub("_", coded).strip("._-")[:_LONGEST].rstrip("._-") or "crop"
     return f"crop_{plain}" if _RESERVED.fullmatch(plain) else plain

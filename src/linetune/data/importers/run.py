@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from linetune import image, records, textfile
 from linetune.data.importers import cut, folder
 from linetune.data.importers.registry import READERS, choose
-from linetune.data.importers.source import Source
+from linetune.data.importers.source import Box, Found, Item, Source
 from linetune.data.importers.writing import Writer
 from linetune.data.naming import Names
 from linetune.errors import LinetuneError
@@ -114,7 +115,7 @@ def import_crops(
         kept = {path.name.lower() for path in old}
         others = (own / folder.IMAGES).glob("*")
         names = Names(p.name for p in others if p.name.lower() not in kept)
-        writer = Writer(part / folder.IMAGES, names, given.upright)
+        writer = Writer(part / folder.IMAGES, names, given.upright, _home(items))
         pairs: list[tuple[str, str]] = []
         texts_of: dict[Path, set[str]] = {}
         refused: list[LinetuneError] = []
@@ -142,6 +143,18 @@ def import_crops(
         result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)
         folder.write_record(part, [n for n, _ in pairs], result.as_dict())
     return result
+
+
+def _home(items: Sequence[Item]) -> Path | None:
+    """The folder below which all images lie, where they lie in several."""
+    pixels = [item.pixels for item in items if isinstance(item, Found)]
+    paths = [each.photo if isinstance(each, Box) else each for each in pixels]
+    folders = {path.parent for path in paths if isinstance(path, Path)}
+    try:
+        return Path(os.path.commonpath(folders)) if len(folders) > 1 else None
+    except ValueError:
+        # Several drives, or some relative.
+        return None
 
 
 def _unused(used: Collection[Path], skip: Path) -> list[Path]:

@@ -34,6 +34,8 @@ class Writer:
     names: Names
     upright: bool = False
     """As :func:`cut` has it."""
+    home: Path | None = None
+    """Where the names of folders begin that names of crops keep; None where all lie in one folder."""
     remarks: dict[str, list[str]] = field(default_factory=dict)
     """The crops that something is to be told of, by the kind of remark."""
     reach: dict[Path, tuple[float, float]] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Writer:
                 photo = self._decoded(found.pixels.photo)
                 crop, remarks = cut(photo, found.pixels, found.text, self.upright)
                 self._note_reach(found.pixels, photo)
-                name = self.names.take(safe(found.stem), ".png")
+                name = self.names.take(self._stem(found), ".png")
                 image.write(self.folder / name, crop)
                 for kind, detail in remarks.items():
                     told = f"{name}{detail and ', '}{detail} ({found.place})"
@@ -66,9 +68,15 @@ class Writer:
             what = f"{error.what}: {error.where}" if elsewhere else error.what
             of_box = f"{texts.quoted(found.text)}: {what}" if isinstance(found.pixels, Box) else what
             raise LinetuneError(of_box, found.place, error.hint) from None
-        name = self.names.take(safe(found.stem), suffix or _suffix(data))
+        name = self.names.take(self._stem(found), suffix or _suffix(data))
         (self.folder / name).write_bytes(data)
         return name
+
+    def _stem(self, found: Found) -> str:
+        # Crops of one photo or page keep a name in common, by which a split keeps them together.
+        path = found.pixels.photo if isinstance(found.pixels, Box) else found.pixels
+        folders = path.parent.relative_to(self.home).parts if self.home and isinstance(path, Path) else ()
+        return safe("-".join((*folders, found.stem)))
 
     def _note_reach(self, box: Box, photo: Crop) -> None:
         if box.size is None:
