@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Cli
+from PIL import Image
 
 from linetune import image, records
 from linetune.data.importers.run import Imported, import_crops
@@ -571,6 +572,33 @@ def test_rectangles_that_may_be_two_corners_are_told(grow: Callable[..., Path], 
         source = grow({f"{name}/a.json": content(box, count)}, f"{name}/a.png") / name
         notes = import_crops(source, tmp_path / name).notes
         assert sum("two corners" in note for note in notes) == expected
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_boxes_of_a_photo_as_it_is_stored_are_turned_upright_with_it(
+    orientation: int, photo: Crop, tmp_path: Path
+) -> None:
+    flipped = photo.transpose(1, 0, 2)
+    stored = {
+        5: flipped, 6: np.rot90(photo), 7: np.rot90(flipped, 2), 8: np.rot90(photo, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[274] = orientation
+    source = tmp_path / "source"
+    source.mkdir()
+    Image.fromarray(np.ascontiguousarray(stored[..., ::-1])).save(source / "a.png", exif=exif)
+    assert np.array_equal(image.read(source / "a.png"), photo)
+    annotations = []
+    for number, (text, (left, top, right, bottom)) in enumerate(LINES.items()):
+        x, y = (top, left) if orientation in (5, 6) else (HEIGHT - bottom, left)
+        y = y if orientation in (5, 8) else WIDTH - right
+        box = [x, y, bottom - top, right - left]
+        annotations.append({"id": number, "image_id": 1, "bbox": box, "caption": text})
+    photos = [{"id": 1, "file_name": "a.png", "width": HEIGHT, "height": WIDTH}]
+    (source / "a.json").write_text(json.dumps({"images": photos, "annotations": annotations}), "utf-8")
+    result = import_crops(source, tmp_path / "to")
+    assert_whole(result, photo, "coco_text")
+    assert "boxes were drawn on photos that EXIF turns, and are turned with them: 2 crops" in result.notes[0]
 
 
 def test_coco_says_which_field_it_cannot_choose(grow: Callable[..., Path], tmp_path: Path) -> None:

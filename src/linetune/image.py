@@ -31,6 +31,8 @@ MAX_WIDTH = 3200
 FLAT = 3.0
 """Standard deviation in grey levels below which a crop shows nothing."""
 
+_ORIENTATION = 274
+"""EXIF's tag Orientation."""
 _SUBFILE, _NO_PAGE = 254, 0b101
 """TIFF's tag NewSubfileType, and its bits for a reduced copy and for a mask."""
 _JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2"}
@@ -116,6 +118,19 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
             _oriented(np.asarray(whole // 257 if sixteen_bits else whole).astype(np.uint8), colours)
         )
     return colours
+
+
+def orientation(path: Path) -> int:
+    """An image file's orientation as EXIF counts, 1 to 8; 1, upright, where it says nothing."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            found = opened.getexif().get(_ORIENTATION, 1)
+    except Exception:
+        # Pillow raises anything on broken metadata, and OpenCV reads formats that Pillow does not.
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _by_pillow(data: NDArray[np.uint8], where: object) -> Crop | None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from linetune import files, image, scripts
 from linetune.data.check import near
@@ -47,7 +46,6 @@ _WORDS = (
 )
 _COLUMNS = frozenset(_WORDS.split())
 """How columns of paths and texts are called."""
-_ORIENTATION = 274
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}
 """How a JPEG and a PNG begin, and what stands at the end of a whole one."""
 _TAIL = 4096
@@ -107,7 +105,7 @@ def look(path: Path) -> Look:
         near.difference_hash(image.half_turned(grey)),
         near.thumbnail(grey),
         float(grey.std()),
-        _orientation(path),
+        image.orientation(path),
         _is_truncated(path),
         _has_two_bands(grey),
     )
@@ -216,16 +214,6 @@ def _has_two_bands(grey: NDArray[np.uint8]) -> bool:
     return bool(
         min(heights) >= _ALIKE * max(heights) and shared >= _ALIKE * min(c[-1] - c[0] for c in columns)
     )
-
-
-def _orientation(path: Path) -> int:
-    try:
-        with Image.open(path) as opened:
-            found = opened.getexif().get(_ORIENTATION, 1)
-    except Exception:
-        # Pillow raises anything on broken metadata, and OpenCV reads formats that Pillow does not.
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _is_truncated(path: Path) -> bool:

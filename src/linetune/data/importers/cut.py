@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import cv2
@@ -32,6 +33,7 @@ _NOTES = {
         "boxes do not start at their own top left, so that the crops are turned against the photo: {}; "
         "look at them, and pass --upright if the photos show these texts upright"
     ),
+    "stored": "boxes were drawn on photos that EXIF turns, and are turned with them: {}; look at them",
     "scaled": "boxes are scaled, since the photos are larger or smaller than written: {}",
     "other": "photos have another shape than written, so that boxes may lie elsewhere: {}; look at them",
     "outside": (
@@ -40,6 +42,14 @@ _NOTES = {
     ),
 }
 """What is told of crops, by the kind of remark; the gap is for their number and an example."""
+
+_UPRIGHT: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
+    5: lambda x, y, width, height: (y, x),
+    6: lambda x, y, width, height: (height - y, x),
+    7: lambda x, y, width, height: (height - y, width - x),
+    8: lambda x, y, width, height: (y, width - x),
+}
+"""Where a point of a photo stored in that size comes to lie, by the EXIF orientations that change sides."""
 
 Points: TypeAlias = NDArray[np.float64]
 """Points in px, shape (number, 2)."""
@@ -86,6 +96,22 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
         remarks["single"] = ""
     crop = _straightened(photo, np.roll(corners, -start, 0))
     return np.ascontiguousarray(np.rot90(crop) if stands else crop, np.uint8), remarks
+
+
+def turned(box: Box, photo: Crop, orientation: int) -> tuple[Box, Remarks]:
+    """The box where the size that is written is the photo's as it is stored, before EXIF turns it upright.
+
+    Args:
+        box: as the source has it.
+        photo: BGR, upright.
+        orientation: the photo's, as EXIF counts.
+    """
+    height, width = photo.shape[:2]
+    place = _UPRIGHT.get(orientation)
+    if place is None or width == height or box.size != (height, width):
+        return box, {}
+    corners = tuple(place(x, y, height, width) for x, y in box.corners)
+    return replace(box, corners=corners, outline=True, baseline=None, size=(width, height)), {"stored": ""}
 
 
 def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, float]] = ()) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from linetune import image
 from linetune.data.importers import texts
 from linetune.data.importers.boxes import NO_TEXT
-from linetune.data.importers.cut import cut
+from linetune.data.importers.cut import cut, turned
 from linetune.data.importers.source import Box, Found
 from linetune.data.naming import Names, safe
 from linetune.errors import LinetuneError
@@ -40,6 +40,8 @@ class Writer:
     """The crops that something is to be told of, by the kind of remark."""
     reach: dict[Path, tuple[float, float]] = field(default_factory=dict)
     """How far right and down boxes lie in photos of no written size, in parts of the photo's size."""
+    _orientation: int = 1
+    """Of that photo, as EXIF counts."""
     _photo: tuple[Path | None, Crop | LinetuneError | None] = field(default=(None, None))
 
     def add(self, found: Found) -> str:
@@ -52,7 +54,9 @@ class Writer:
         try:
             if isinstance(found.pixels, Box):
                 photo = self._decoded(found.pixels.photo)
-                crop, remarks = cut(photo, found.pixels, found.text, self.upright)
+                box, turning = turned(found.pixels, photo, self._orientation)
+                crop, remarks = cut(photo, box, found.text, self.upright)
+                remarks |= turning
                 self._note_reach(found.pixels, photo)
                 name = self.names.take(self._stem(found), ".png")
                 image.write(self.folder / name, crop)
@@ -88,7 +92,7 @@ class Writer:
         # The boxes of one photo follow each other.
         if self._photo[0] != photo:
             try:
-                self._photo = (photo, image.read(photo))
+                self._photo, self._orientation = (photo, image.read(photo)), image.orientation(photo)
             except LinetuneError as error:
                 self._photo = (photo, error)
         decoded = self._photo[1]
