@@ -80,6 +80,17 @@ def test_signs_of_chinese_labels_may_be_chinese(texts: list[str]) -> None:
     assert judged.readings["gbk"] in texts
 
 
+@pytest.mark.parametrize(
+    ("encoding", "texts"),
+    [("cp932", ["25℃"]), ("cp949", ["25℃", "±5"]), ("euc_jp", ["25℃"]), ("big5", ["25℃"]),
+     ("euc_jp", ["東京都", "福岡"]), ("euc_jp", ["品川"])],
+)  # fmt: skip
+def test_signs_and_kanji_alone_are_no_proof_against_any_encoding(encoding: str, texts: list[str]) -> None:
+    judged = judge(rows(texts, encoding))
+    assert judged.encoding is None
+    assert judged.readings[encoding] in texts
+
+
 def test_a_sign_inside_a_word_is_no_reading() -> None:
     assert set(judge(rows(["Müller"], "cp850")).readings.values()) == {"Müller"}
 

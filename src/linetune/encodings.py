@@ -44,12 +44,18 @@ _HANGUL = set(
     "포토피코크레드블브디티키터크스즈플메베네셀센속결말본합각날였없않것할될된됨함임좋많작높낮새외외국임직급증형환확활황효후"
 )
 """About 200 frequent Korean syllables, those of plates, places and labels among them."""
-_CHINESE_SIGNS = re.compile(r"[±×÷°′″℃‰№§ΩΦφμαβγπ≤≥≈∞→←↑↓Ⅰ-Ⅻ①-⑳\u3000-\u303f\uff01-\uff5e￥—…·“”‘’]")
-"""Signs and units in Chinese labels that may have no other character beyond ASCII."""
+_EASTERN_SIGNS = re.compile(r"[±×÷°′″℃‰№§ΩΦφμαβγπ≤≥≈∞→←↑↓Ⅰ-Ⅻ①-⑳\uff01-\uff5e￥—…·“”‘’]")
+"""Signs and units in labels of East Asia that may have no other character beyond ASCII."""
 _HANZI_RUN, _HANGUL_RUN, _HALF_RUN = (
     re.compile(f"[{letters}]+") for letters in ("\u4e00-\u9fff", "가-힣", "｡-ﾟ")
 )
 _HALF_KANA = re.compile(r"(?:(?:[ｳｶ-ﾄﾊ-ﾎ]ﾞ|[ﾊ-ﾎ]ﾟ|[ｱ-ﾜｦ])(?:(?<=[ｷｼﾁﾆﾋﾐﾘﾌﾃﾄｳｸﾂﾞﾟ])[ｧ-ｮ])?[ﾝｯｰ]*[･､｡｢｣]?)+")
+_PROOF = {
+    "euc_jp": re.compile("[ぁ-ヺ]"),
+    "cp949": re.compile("[가-힣]"),
+    "big5": re.compile("[\u4e00-\u9fff]"),
+}
+"""What a text in these encodings has besides signs and kanji, which others have at the same places."""
 _LATIN, _CYRILLIC, _GREEK = "a-zA-ZÀ-ÖØ-öø-ž", "Ѐ-ӿ", "Ͱ-Ͽ"
 """A word of one script holds no letters of another."""
 _INSIDE = re.compile(r"[a-z][^\x00-ſ][a-z]")
@@ -114,6 +120,7 @@ def judge(data: bytes) -> Judgement:
     # In an alphabet any two letters are a word, and where all words have two, each may be such a character.
     pairs = all(len(run) == 2 for run in re.findall(rb"[\x80-\xff]+", whole))
     weak = {"gbk", "cp874", *(_ALPHABETS if pairs else ())}
+    weak |= {name for name in ("euc_jp", "cp949", "big5") if not _PROOF[name].search(_decoded(whole, name))}
     others = [name for name in plausible if name not in weak]
     lines = _joined(data)
     if "gbk" in plausible and not others and not (lines and _really_utf8(rows)):
@@ -180,9 +187,14 @@ def _mostly(words: set[str], frequent: set[str]) -> bool:
     return 0 < len(characters) <= 2 * sum(character in frequent for character in characters)
 
 
+def _or_signs(looks_right: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Whether a text looks right, or has beside ASCII nothing but signs that labels in East Asia have."""
+    return lambda text: (
+        looks_right(text) or (_EASTERN_SIGNS.search(text) is not None and _only(text, _EASTERN_SIGNS.pattern))
+    )
+
+
 def _chinese(text: str) -> bool:
-    if _CHINESE_SIGNS.search(text) and _only(text, _CHINESE_SIGNS.pattern):
-        return True
     # Kana would be Japanese in EUC, whose kana have the same places.
     if "\ufffd" in text or not _HANZI_RUN.search(text) or re.search(r"[ぁ-ヺа-яА-Яα-ωΑ-Ω]", text):
         return False
@@ -227,6 +239,12 @@ def _shift_jis(text: str) -> bool:
     kanji = "".join(_words(text, _HANZI_RUN)).encode("cp932", "replace")
     frequent = bool(kanji) and max(kanji[::2]) < 0x98 and not _HALF_RUN.search(text)
     return _japanese(text) or (frequent and "\ufffd" not in text)
+
+
+def _euc_jp(text: str) -> bool:
+    # Frequent kanji come first, as in Chinese, so that kanji alone prove nothing.
+    kanji = "".join(_words(text, _HANZI_RUN)).encode("euc_jp", "replace")
+    return _japanese(text) or ("\ufffd" not in text and bool(kanji) and max(kanji[::2]) < 0xD0)
 
 
 def _alphabet(letters: str) -> Callable[[str], bool]:
@@ -284,11 +302,11 @@ _ALPHABETS: dict[str, Callable[[str], bool]] = {
     "cp1256": _letters(r"[\u0600-\u06ff\u200c\u200d]", "(?!)"),
 }
 _CANDIDATES: dict[str, Callable[[str], bool]] = {
-    "gbk": _chinese,
-    "cp949": _korean,
-    "big5": _traditional,
-    "cp932": _shift_jis,
-    "euc_jp": _japanese,
+    "gbk": _or_signs(_chinese),
+    "cp949": _or_signs(_korean),
+    "big5": _or_signs(_traditional),
+    "cp932": _or_signs(_shift_jis),
+    "euc_jp": _or_signs(_euc_jp),
     **_ALPHABETS,
     "cp874": _letters(r"[\u0e00-\u0e7f]", rf"(?<![ก-ฮ{_THAI_MARKS}])[{_THAI_MARKS}]|[เ-ไ](?![ก-ฮ])"),
 }
