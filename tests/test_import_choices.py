@@ -426,6 +426,16 @@ def test_two_versions_of_the_texts_are_asked_about(other: str, texts: list[str],
         assert brought(taken(source, tmp_path)) == whole()
 
 
+def test_an_inch_sign_at_the_beginning_takes_no_lines_along(tmp_path: Path) -> None:
+    rows = [f"{i}.png\t{text}" for i, text in enumerate(['"A', 'B"', "C", '5" D'])]
+    source = grow(tmp_path / "source", IMAGES | {"a.tsv": ["image\ttext", *rows]})
+    assert [text for _, text in brought(taken(source, tmp_path))] == ['"A', 'B"', "C", '5" D']
+    spanning = table("image,text", '{},"{}\nx"')
+    assert "a line break inside the text" in refused(
+        grow(tmp_path / "two", IMAGES | {"a.csv": spanning}), tmp_path
+    )
+
+
 def test_a_photo_beside_its_crops_is_no_crop(tmp_path: Path) -> None:
     rows = [f"photo.png,{i}.png,{text}" for i, text in enumerate(WORDS)]
     source = grow(tmp_path / "source", IMAGES | {"photo.png": 7, "a.csv": ["image,crop,text", *rows]})

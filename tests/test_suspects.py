@@ -13,7 +13,7 @@ from linetune import image, records
 from linetune.records import Line
 from linetune.report.suspects import path_in_file, summary, suspects_table
 from linetune.training import suspects
-from linetune.training.suspects import Reading, judge
+from linetune.training.suspects import Reading, judge, way_up
 
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
 WRONG = {5: "7777", 14: "2199"}
@@ -110,6 +110,20 @@ def test_only_what_is_read_with_confidence_is_disputed() -> None:
     assert found.doubt is None
     assert found.disputed == [denied, doubted]
     assert (found.lines, found.agreed, found.skipped) == (10, 6, 1)
+
+
+def test_a_crop_upside_down_is_judged_the_way_up_that_is_certain() -> None:
+    garbage = reading("2005", "10042", 1e-3, 0.15)
+    wrong = reading("2005", "2004", 1e-5, 0.99)
+    assert way_up(garbage, wrong) is wrong
+    assert judge([wrong, *(reading(f"A{i}", f"A{i}", 0.9, 0.9) for i in range(3))]).disputed == [wrong]
+    # A label that is read either way is right.
+    right = reading("2005", "2005", 0.3, 0.3)
+    assert way_up(garbage, right) is right
+    # Not where the crop may well say the label as it stands, nor where nothing is certain or read.
+    assert way_up(reading("M", "N", 0.1, 0.2), reading("M", "W", 1e-6, 0.99)).read == "N"
+    assert way_up(garbage, reading("2005", "2004", 1e-5, 0.6)) is garbage
+    assert way_up(garbage, reading("2005", "", 1e-9, 0.99)) is garbage
 
 
 def test_the_summary_says_what_is_not_shown() -> None:

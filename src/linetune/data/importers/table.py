@@ -143,12 +143,31 @@ def _is_image(cell: Any) -> bool:
     return str(cell).strip().lower().endswith(tuple(SUFFIXES))
 
 
-def _records(content: str, delimiter: str, path: Path) -> Iterator[tuple[int, Row]]:
-    """Rows with the line each begins in; a row may span lines, and a stray quote takes some along."""
+def _records(content: str, delimiter: str, path: Path) -> list[tuple[int, Row]]:
+    """Rows with the line each begins in; a row may span lines.
+
+    Quotes are characters like any other where they would take lines along, and without them all rows are of
+    one width: an inch sign begins a text.
+    """
+    rows = list(_parsed(content, delimiter, path, csv.QUOTE_MINIMAL))
+    ends = [line for line, _ in rows[1:]]
+    if any(isinstance(row, LinetuneError) for _, row in rows) or ends != list(range(2, len(ends) + 2)):
+        plain = list(_parsed(content, delimiter, path, csv.QUOTE_NONE))
+        widths = {len(row) for _, row in plain if not isinstance(row, LinetuneError)}
+        if len(widths) == 1 and widths != {1} and len(plain) > len(rows):
+            return plain
+    return rows
+
+
+def _parsed(content: str, delimiter: str, path: Path, quoting: Any) -> Iterator[tuple[int, Row]]:
     # A space before a quote would make the quote a part of the text.
     spaced = re.search(rf'^[^"\n]*{re.escape(delimiter)} +"', content, re.MULTILINE) is not None
     reader = csv.reader(
-        io.StringIO(content, newline=""), delimiter=delimiter, strict=True, skipinitialspace=spaced
+        io.StringIO(content, newline=""),
+        delimiter=delimiter,
+        strict=True,
+        skipinitialspace=spaced,
+        quoting=quoting,
     )
     while True:
         start = reader.line_num + 1
