@@ -133,6 +133,11 @@ def test_anything_but_a_list_of_images_is_refused(recogniser: Recogniser, wrong:
         recogniser.read(wrong)
 
 
+def test_a_batch_has_a_crop_at_least(recogniser: Recogniser) -> None:
+    with pytest.raises(LinetuneError, match="batch_size is 0, and has to be at least 1"):
+        recogniser.read([], batch_size=0)
+
+
 def test_an_image_that_is_not_there_is_named(recogniser: Recogniser, tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match=r"none\.png: image not found"):
         recogniser.read([tmp_path / "none.png"])

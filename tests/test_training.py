@@ -611,6 +611,20 @@ def test_lines_that_cannot_be_used_stop_a_run_or_are_skipped_when_asked(
     assert any("without 1 line" in line for line in heard.lines)
 
 
+def test_what_is_odd_about_most_labels_is_said_before_training(
+    project: Path, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    labels = make_crops(tmp_path / "crops", NAMES[:8])
+    labels.write_text(labels.read_text("utf-8").replace("\n", " \n"), "utf-8")
+    copy = labels.with_name("val.txt")
+    copy.write_bytes(labels.read_bytes())
+    config = short(project, str(tmp_path / "out"), data={"train": labels, "val": copy})
+    heard = Heard()
+    with pytest.raises(LinetuneError, match="stand in two of train, val and test"):
+        train(config, reporter=heard)
+    assert "labels with a space at an end: 16 of 16; linetune check tells more" in heard.lines
+
+
 def test_a_stage_trains_on_the_label_files_it_names(
     project: Path, tmp_path: Path, make_crops: Callable[..., Path]
 ) -> None:

@@ -95,6 +95,8 @@ class Recogniser:
                 hint="read([image]) reads one",
             )
         crops = [_crop(each, number) for number, each in enumerate(images)]
+        if batch_size < 1:
+            raise LinetuneError(f"batch_size is {batch_size}, and has to be at least 1")
         return read_crops(self.model.reader.run, crops, self.charset, batch_size, progress)
 
 

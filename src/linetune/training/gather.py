@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from linetune.charset import Charset, show
 from linetune.config.schema import Config, Stage
 from linetune.data.check import check
+from linetune.data.check.findings import KINDS
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.errors import LinetuneError
 from linetune.image import Crop
@@ -92,6 +94,9 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
         {name: paths for name, paths in splits.items() if paths},
         progress=lambda done, total: reporter.progress("checking", done, total),
     )
+    for kind, number in Counter(finding.kind for finding in checked.findings).items():
+        if 2 * number > len(checked.entries):
+            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check tells more")
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]
     if leaks and not skip_bad:
         raise first(

@@ -177,7 +177,15 @@ def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
 def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
     others = [path] if path.is_file() else unknown.beside(path, skip)
     if not others and (outside := unknown.above(path)):
-        return LinetuneError("format not recognised", path, f"{outside[0]} names its images, so import that")
+        hint = f"{outside[0]} may hold the labels, so import that, or the folder that holds both"
+        return LinetuneError("format not recognised", path, hint)
+    if not others:
+        images = image.in_folder(path)[0]
+        what = "images, but no labels" if images else "a folder without images and labels"
+        hint = (
+            f"--format names takes names as labels, such as {images[0].stem!r}" if images else "name another"
+        )
+        return LinetuneError(what, path, hint)
     example, look = _telling(others) if others else (path, None)
     of_it = "it" if example == path else str(example)
     what = f"format not recognised, though {of_it} looks like {look}" if look else "format not recognised"

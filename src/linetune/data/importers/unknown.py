@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from linetune import image
+from linetune import files, image
 from linetune.data.importers import sidecar, texts
 from linetune.records import spread
 
@@ -22,6 +22,8 @@ _OTHERS = {
     ".htm": "a web page", ".hocr": "hOCR", ".tab": "a table", ".dat": "data",
     ".lst": "a list", ".list": "a list",
 }  # fmt: skip
+_NAMESAKES = (".txt", ".gt.txt", ".xml", ".json")
+"""How files end that may hold the labels of the image of that name."""
 _TRIED = 20
 """Images of a folder whose names are looked for elsewhere."""
 _NOT_READ = {
@@ -67,8 +69,9 @@ def beside(folder: Path, skip: Path | None) -> list[Path]:
 
 
 def above(folder: Path) -> list[Path]:
-    """The files one folder up that begin with the name of one of a folder's images."""
-    names = [path.name for path in spread(image.in_folder(folder)[0], _TRIED)]
+    """Files one folder up that begin with the name of an image, and namesakes in the folders there."""
+    images = spread(image.in_folder(folder)[0], _TRIED)
+    names = [path.name for path in images]
     try:
         inside = sorted(folder.resolve().parent.iterdir())
     except OSError:
@@ -76,7 +79,10 @@ def above(folder: Path) -> list[Path]:
     others = [
         p for p in inside if p.suffix.lower() not in image.SUFFIXES and p.name[0] != "." and p.is_file()
     ]
-    return [path for path in others if any(name in texts.head(path) for name in names)]
+    naming = [path for path in others if any(name in texts.head(path) for name in names)]
+    beside = [p for p in inside if p.is_dir() and p.name[0] != "." and p != folder.resolve()]
+    alike = (p / (path.stem + suffix) for p in beside for path in images for suffix in _NAMESAKES)
+    return naming + [path for path in alike if files.is_file(path)]
 
 
 def looks_like(path: Path) -> str | None:
