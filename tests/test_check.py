@@ -356,6 +356,12 @@ def one_glyph_with_two_code_points(project: Project) -> None:
 
 
 @fault
+def digits_of_two_keyboards(project: Project) -> None:
+    unusual(project, "AB 123\u0661", "mixed", "script")
+    unusual(project, "AB 123\u06f1")
+
+
+@fault
 def mark_of_an_illegible_crop(project: Project) -> None:
     unusual(project, "###", "illegible", "rare-length")
 
@@ -493,6 +499,13 @@ def test_a_file_of_two_encodings_is_told_by_its_lines(project: Project) -> None:
     found = [finding for finding in check({"train": [path]}).findings if finding.kind == "encoding"]
     assert [finding.source for finding in found] == [f"{path}:2", f"{path}:3"]
     assert found[0].message == "not UTF-8, though line 1 is"
+
+
+def test_letters_of_one_script_alone_are_no_lookalikes() -> None:
+    for plates in (["А123ВС", "О789РТ", "МОСКВА"], ["ΑΒΕ1234", "ΖΗ 77"]):
+        suspects = Suspects.among(plates)
+        assert [suspects.repaired(text) for text in plates] == plates
+        assert Suspects.among([*plates, "AB 12"]).repaired(plates[0]) != plates[0]
 
 
 def test_characters_at_home_are_no_lookalikes() -> None:

@@ -430,6 +430,28 @@ def test_two_versions_of_the_texts_are_asked_about(other: str, texts: list[str],
         assert brought(taken(source, tmp_path)) == whole()
 
 
+@pytest.mark.parametrize("between", ["-", ":", "->", "="])
+def test_what_stands_before_every_text_is_no_part_of_it(between: str, tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES | {"a.txt": table("", f"{{}} {between} {{}}")})
+    result = taken(source, tmp_path)
+    assert brought(result) == whole()
+    assert f"{between} stands before every text, and is no part of it" in result.notes
+
+
+def test_a_column_of_splits_is_told(tmp_path: Path) -> None:
+    rows = [f"{i}.png,{text},{['train', 'test'][i % 2]}" for i, text in enumerate(WORDS)]
+    source = grow(tmp_path / "source", IMAGES | {"a.csv": ["image,text,split", *rows]})
+    (note,) = taken(source, tmp_path).notes
+    assert note == "'split' is not looked at: the crops of test, train come into one file of labels"
+
+
+@pytest.mark.parametrize("row", ["{}, {}", "{},{}", "{} , {}"])
+def test_a_comma_and_a_space_stand_between_path_and_text(row: str, tmp_path: Path) -> None:
+    for number, file in enumerate(("labels.txt", "labels.csv")):
+        source = grow(tmp_path / f"{number}", IMAGES | {file: table("", row)})
+        assert brought(taken(source, tmp_path)) == whole()
+
+
 def test_an_inch_sign_at_the_beginning_takes_no_lines_along(tmp_path: Path) -> None:
     rows = [f"{i}.png\t{text}" for i, text in enumerate(['"A', 'B"', "C", '5" D'])]
     source = grow(tmp_path / "source", IMAGES | {"a.tsv": ["image\ttext", *rows]})
@@ -612,7 +634,13 @@ def test_spaces_before_quotes_are_no_part_of_a_text(tmp_path: Path) -> None:
     source = grow(tmp_path / "a", IMAGES | {"a.csv": table("file, text", '{}, "{}, ""x"""')})
     assert brought(taken(source, tmp_path)) == whole([f'{text}, "x"' for text in WORDS])
     source = grow(tmp_path / "b", IMAGES | {"a.csv": table("file,text", "{}, {}")})
-    assert brought(taken(source, tmp_path)) == whole([f" {text}" for text in WORDS])
+    result = taken(source, tmp_path)
+    assert brought(result) == whole()
+    assert "a space stands before every text, and is no part of it" in result.notes
+    quoted = "".join(f'"{i}.png", "{text}"\n' for i, text in enumerate(WORDS))
+    for file in ("a.csv", "a.txt"):
+        source = grow(tmp_path / file, IMAGES | {file: quoted})
+        assert brought(taken(source, tmp_path)) == whole()
 
 
 QUOTED: list[tuple[list[str], list[str]]] = [

@@ -1207,6 +1207,12 @@ def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Pa
         import_crops(source, tmp_path / "pages", "page_xml")
 
 
+def test_a_flag_before_every_text_is_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [icdar_line(text).replace(text, f"0,{text}") for text in LINES]
+    with pytest.raises(LinetuneError, match="every text begins with 0 or 1 and a comma"):
+        import_crops(grow({"gt_a.txt": "".join(rows)}, "a.png"), tmp_path / "to")
+
+
 @pytest.mark.parametrize("around", ["0.93,{}", "{},0.98", "en,{}"])
 def test_fields_beside_icdars_texts_are_no_part_of_them(
     around: str, grow: Callable[..., Path], photo: Crop, tmp_path: Path

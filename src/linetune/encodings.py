@@ -196,7 +196,7 @@ def _or_signs(looks_right: Callable[[str], bool]) -> Callable[[str], bool]:
 
 def _chinese(text: str) -> bool:
     # Kana would be Japanese in EUC, whose kana have the same places.
-    if "\ufffd" in text or not _HANZI_RUN.search(text) or re.search(r"[ぁ-ヺа-яА-Яα-ωΑ-Ω]", text):
+    if "\ufffd" in text or not _HANZI_RUN.search(text) or re.search(r"[ぁ-ヺа-яА-Я]|[α-ωΑ-Ω]{2}", text):
         return False
     return _in_gb2312(text) or _mostly(_words(text, _HANZI_RUN), _HANZI)
 

@@ -46,7 +46,9 @@ def group(
         for other in others:
             joined.join(numbers[id(one)], numbers[id(other)])
     for one, other, _ in nearly_same(entries):
-        joined.join(numbers[id(one)], numbers[id(other)])
+        # Running numbers in one print look nearly alike.
+        if one.line.text == other.line.text:
+            joined.join(numbers[id(one)], numbers[id(other)])
     return joined.groups()
 
 

@@ -206,7 +206,11 @@ def with_both_ways(config: Config, given: Given, reporter: Reporter) -> tuple[Co
     real = {name: data for name, data in given.data.items() if name != "synth"}
     wanted = config.both_ways
     if wanted == "auto":
-        wanted = any_upside_down(given.start, given.unknown, given.data.get("train", given.val), reporter)
+        judged = partial(any_upside_down, given.start, given.unknown)
+        wanted = judged(given.data.get("train", given.val), reporter)
+        if not wanted and "train" in given.data and judged(given.val, Silent()):
+            reporter.say("of the validation crops more stand upside down than of those to train on")
+            wanted = True
     if wanted:
         reporter.say("every crop is read both ways up, for twice the time; both_ways: false reads it once")
         upright = partial(stood_upright, given.start, given.unknown, reporter=reporter)

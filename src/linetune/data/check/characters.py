@@ -45,6 +45,7 @@ _SHAPES = {
 They are Unicode's Arabic Presentation Forms, but for words in one character and for marks by themselves.
 """
 _TWICE = {"\u00b5", "\u0e33", "\u0eb3", *map(chr, range(0x2F00, 0x2FD6))}
+_KEYBOARDS = dict(zip("٠١٢٣٧٨٩يك∆∑∏∼￥şţŞŢÐ׳״", "۰۱۲۳۷۸۹یکΔΣΠ~¥șțȘȚĐ'\"", strict=True)) | {"…": "..."}
 _FILLERS = "\u3164\uffa0"
 """Blanks of Hangul that Unicode counts as letters."""
 _FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
@@ -59,7 +60,8 @@ class Suspects:
     :meth:`repaired` changes what the other methods find and nothing else.
 
     Args:
-        at_home: scripts that the labels really use: those with a letter that has no Latin twin.
+        at_home: scripts that the labels really use: those with a letter that has no Latin twin, and all where
+            no label has a Latin letter.
         wanted: characters that are meant, since the charset has them.
     """
 
@@ -70,8 +72,10 @@ class Suspects:
     def among(cls, texts: Iterable[str], wanted: Container[str] = ()) -> Suspects:
         """Those of the given labels."""
         used = set().union(*texts)
-        told = (c for c in used if c not in _LATIN_TWINS.get(scripts.script(c), ()))
-        return cls(frozenset(map(scripts.script, told)), wanted)
+        written = {c: scripts.script(c) for c in used}
+        told = {script for c, script in written.items() if c not in _LATIN_TWINS.get(script, ())}
+        # Plates have those letters alone that Latin has too.
+        return cls(frozenset(told if "Latn" in written.values() else written.values()), wanted)
 
     def invisible(self, text: str) -> list[str]:
         """Characters that cannot be seen and spell nothing, each once: zero width, controls, selectors."""
@@ -167,10 +171,13 @@ class Suspects:
 def same_look(characters: Iterable[str]) -> dict[str, str]:
     """Characters that Unicode gives a code point of their own beside the one of the same look, and that one.
 
-    They are those that its canonical composition (NFC) replaces, such as the ohm sign, and besides the micro
-    sign, the radicals of Kangxi, and vowels of Thai and Lao that NFKC takes apart.
+    They are those that its canonical composition (NFC) replaces, such as the ohm sign; the micro sign, the
+    radicals of Kangxi, and vowels of Thai and Lao that NFKC takes apart; and what keyboards have in two
+    forms, such as Persian and Arabic digits.
     """
-    forms = {c: unicodedata.normalize("NFKC" if c in _TWICE else "NFC", c) for c in characters}
+    forms = {
+        c: _KEYBOARDS.get(c) or unicodedata.normalize("NFKC" if c in _TWICE else "NFC", c) for c in characters
+    }
     return {c: plain for c, plain in forms.items() if c != plain}
 
 

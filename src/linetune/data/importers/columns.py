@@ -41,6 +41,9 @@ _CLASS = {"label", "labels"}
 """Names of texts in some tables and of classes in others."""
 _VAGUE = _CLASS | {"caption", "suffix", "word", "words"}
 """Names that may mean something else than the text on the image."""
+_PARTS = {"split", "set", "subset", "usage", "partition", "fold", "dataset"}
+_SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+"""Names of columns that divide the crops, and what stands there."""
 _IMAGE_WORDS = IMAGE | {"images"}
 _TEXT_WORDS = TEXT | {"texts", "labels"}
 _COORDINATE = re.compile(
@@ -203,6 +206,14 @@ def choose(
         raise LinetuneError("image and text are one column", place, "name the other with --image-column")
     if not source.asked:
         _refuse_boxes([column for column in columns if column.index not in (image, text)], place, form)
+    for column in columns:
+        if (
+            plain(column.name) in _PARTS
+            and len(column.texts) > 1
+            and {text.lower() for text in column.texts} <= _SPLITS
+        ):
+            told = f"the crops of {', '.join(sorted(column.texts))} come into one file of labels"
+            source.notes.append(f"{column.shown} is not looked at: {told}")
     return Choice(image, text, _suffixes(source, columns[image]))
 
 

@@ -58,6 +58,11 @@ _NO_TEXTS = (
         "write ,#### before the text of a polygon",
     ),
     (
+        re.compile(r"\s*[01]\s*,.*[^\W\d].*"),
+        "every text begins with 0 or 1 and a comma, which look like a mark of difficult texts",
+        "take the field out",
+    ),
+    (
         re.compile(r"[^,]*[^\W\d][^,]*,\s*[0-2]\s*"),
         "every line ends in a word and a number, which look like DOTA's class and difficulty",
         "write the text in their place",

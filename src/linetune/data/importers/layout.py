@@ -18,6 +18,8 @@ _COUNTED = re.compile(r"(\D*)(\d+)")
 _DOUBTS = {
     "a random part": r".*?(?=\S*\d)(?=\S*[a-f])([0-9a-f]{20,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
     "a date and a time": r".*(19|20)\d\d-?[01]\d-?[0-3]\d[-_ T.]?(at )?[0-2]\d[-_.]?[0-5]\d[-_.]?[0-5]\d",
+    "a time": r"1[5-9]\d{8}(\d{3})?$",
+    "a date": r"(19|20)\d\d-[01]\d-[0-3]\d$",
     "the number of a copy": r".* \(\d+\)|.* - copy|.* copy( \d+)?$",
     "what a camera calls its pictures": (
         r"(img|dscn?|dscf|pxl|vid|win|photo|picture|screenshot|whatsapp image|frame)[-_ ]?\d"
@@ -123,6 +125,9 @@ def doubt(path: Path, form: str) -> str | None:
     if form == "folders" and len(names) == 1:
         return f"all images lie in one folder, {names[0]!r}"
     for what, pattern in _DOUBTS.items():
+        # A file may be named for a date that is printed, a folder hardly.
+        if what == "a date" and form == "names":
+            continue
         if held := [name for name in names if re.match(pattern, name, re.IGNORECASE)]:
             return f"{held[0]!r} holds {what}"
     parted = [label for label in labels if "_" in label]

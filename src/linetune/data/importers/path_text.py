@@ -14,8 +14,10 @@ from linetune.data.importers.source import Format, Item, Source
 from linetune.errors import LinetuneError
 
 _SPLIT = re.compile(rf"{texts.IMAGE_END}(?P<between>\s*,\s*|[ \t]+)(?=\S)", re.IGNORECASE)
-_ROW = re.compile(rf'[^\t]+?{texts.IMAGE_END}( +|\s*,(?!\s*"))\S', re.IGNORECASE)
+_ROW = re.compile(rf'[^\t]+?{texts.IMAGE_END}( +|\s*,(?!\s*")\s*)\S', re.IGNORECASE)
 _NUMBERS = re.compile(rf"[\[(]*{texts.NUMBERS}")
+_MARK = re.compile(r"(->|=>|[-:=|>])\s+\S")
+"""What may stand between path and text besides spaces."""
 _LEXICON = re.compile(r"\d+_[^\W\d_]+_(\d+)")
 """The names of MJSynth's images; the text stands in the middle, and its number in a lexicon at the end."""
 _OTHERS = (*texts.TABLES, ".json", ".jsonl", ".ndjson")
@@ -38,6 +40,11 @@ def read(source: Source) -> list[Item]:
     split = [(number, row, _parts(source, row)) for number, row in rows]
     if not source.asked:
         _check(source, [(number, row, parts) for number, row, parts in split if parts])
+    starts = [_MARK.match(parts[2]) for _, _, parts in split if parts]
+    marks = {start[1] if start else "" for start in starts}
+    (mark,) = marks if len(marks) == 1 else ("",)
+    if mark:
+        source.notes.append(f"{mark} stands before every text, and is no part of it")
     found: list[Item] = []
     for number, _, parts in split:
         place = f"{source.path}:{number}"
@@ -45,7 +52,8 @@ def read(source: Source) -> list[Item]:
             what = "not an image's path, then spaces or a comma, then a text"
             found.append(LinetuneError(what, place, "write img.png text"))
         else:
-            found.append(source.label(parts[0], parts[2], place))
+            text = parts[2].removeprefix(mark).lstrip() if mark else parts[2]
+            found.append(source.label(parts[0], text, place))
     return found
 
 

@@ -54,7 +54,9 @@ def _is_plain_table(path: Path) -> bool:
     if width < 2 or any(len(row) != width for row in rows):
         return False
     images = [i for i in range(width) if all(_is_image(row[i]) for row in rows[1:] or rows)]
-    return bool(images) and (images[0] > 0 or (delimiter != "\t" and (width > 2 or delimiter in ";|")))
+    # A comma alone stands between path and text as well.
+    sure = width > 2 or delimiter in ";|" or texts.head(path).startswith('"')
+    return bool(images) and (images[0] > 0 or (delimiter != "\t" and sure))
 
 
 def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
@@ -106,6 +108,10 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str
     whole = [row for _, row in body if not isinstance(row, LinetuneError) and len(row) == len(first)]
     # Where no row fits the header, each is told.
     chosen = columns.choose(source, names, whole, place, form=form) if whole else columns.Choice(0, 0)
+    # A space after each delimiter is no part of the texts.
+    spaced = bool(whole) and all(row[chosen.text].startswith(" ") for row in whole if row[chosen.text])
+    if spaced:
+        source.notes.append("a space stands before every text, and is no part of it")
     found: list[Item] = []
     for at, row in body:
         here = f"{source.path}:{at}"
@@ -115,7 +121,8 @@ def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str
             expected = f"the {'header' if headed else 'first row'} has {len(first)}"
             found.append(LinetuneError(f"{len(row)} fields where {expected}", here, hint))
         elif any(row):
-            found.append(source.label(chosen.path(row[chosen.image]), row[chosen.text], here))
+            text = row[chosen.text].removeprefix(" ") if spaced else row[chosen.text]
+            found.append(source.label(chosen.path(row[chosen.image]), text, here))
     return found
 
 
@@ -161,7 +168,7 @@ def _records(content: str, delimiter: str, path: Path) -> list[tuple[int, Row]]:
 
 def _parsed(content: str, delimiter: str, path: Path, quoting: Any) -> Iterator[tuple[int, Row]]:
     # A space before a quote would make the quote a part of the text.
-    spaced = re.search(rf'^[^"\n]*{re.escape(delimiter)} +"', content, re.MULTILINE) is not None
+    spaced = re.search(rf'{re.escape(delimiter)} +"', content) is not None
     reader = csv.reader(
         io.StringIO(content, newline=""),
         delimiter=delimiter,
