@@ -139,6 +139,7 @@ def test_images_that_are_not_read_are_told_beside_names(tmp_path: Path) -> None:
         (["AB12_jpg.rf.0f2c74d28b1b9e3a5f6d7c8b9a0b1c2d"], "holds a random part"),
         (["0b5bd6f8-4c57-4d5c-9b1e-0d1c2b3a4f5e"], "holds a random part"),
         (["AB12 2024-01-31 12.45.01"], "holds a date and a time"),
+        (["1700000000123", "1712345678901"], "holds a time"),
         (["DSC01234", "DSC07777"], "holds what a camera calls its pictures"),
     ],
 )
@@ -176,6 +177,8 @@ def test_names_of_folders_that_are_hardly_texts_are_asked_about(tmp_path: Path) 
     assert "the names of folders are not taken for labels, since 'class0' and the others" in refused(
         many, tmp_path
     )
+    days = grow(tmp_path / "days", {"2024-01-01/AB.png": 0, "2024-01-02/CD.png": 1})
+    assert "'2024-01-01' holds a date" in refused(days, tmp_path)
     digits = grow(tmp_path / "digits", {f"{number}/x.png": number for number in range(4)})
     assert brought(taken(digits, tmp_path)) == [(0, "0"), (1, "1"), (2, "2"), (3, "3")]
 
