@@ -170,6 +170,7 @@ def test_an_interruption_leaves_the_old_labels_and_nothing_else(tmp_path: Path) 
         ("/content/drive/crops/00.png", "AB", "there is {}; linetune import finds images by the ends"),
         (r"C:\data\00.png", "AB", "there is {}; linetune import finds images by the ends"),
         ("images/00.png", "AB", "there is {}; linetune import finds images by the ends"),
+        ('["00.png"]', "AB", "linetune import reads lists of images as PaddleOCR writes them"),
         ("AB", "00.png", "the text names an image: write path<TAB>text"),
         ("path", "text", "this looks like a header: take the line out"),
     ],

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from linetune import files
 from linetune.charset import Charset
 from linetune.config.schema import MODEL_SUFFIXES
 from linetune.errors import LinetuneError, did_you_mean
@@ -45,6 +46,8 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     path = Path(reference)
     if path.suffix in MODEL_SUFFIXES or path.exists():
         return load_file(path)
+    if len(path.parts) > 1:
+        raise LinetuneError("no such file or folder", path, files.way_to(path))
     nearest = did_you_mean(reference, OFFICIAL).removesuffix("?")
     raise LinetuneError(f"no model {reference!r}", hint=f"{nearest}, or a run's folder or file")
 

@@ -141,6 +141,8 @@ def way_to(line: Line, problem: LinetuneError) -> str | None:
         return problem.hint
     if _is_header(line):
         return "this looks like a header: take the line out"
+    if '["' in str(line.image):
+        return "linetune import reads lists of images as PaddleOCR writes them"
     if Path(line.text).suffix.lower() in image.SUFFIXES:
         return "the text names an image: write path<TAB>text"
     found = files.near(line.image, Path(line.source.rpartition(":")[0]).parent)

@@ -38,6 +38,9 @@ def _is_boxes(path: Path) -> bool:
 def read(source: Source) -> list[Item]:
     """A crop a box."""
     found: list[Item] = []
+    beside = source.path.parent / "rec_gt.txt"
+    if source.path.name == "Label.txt" and beside.is_file():
+        source.notes.append(f"{beside} is not read, which --format rec_gt reads: its crops and their texts")
     for number, row in texts.rows(source.read_text(source.path)):
         place = f"{source.path}:{number}"
         try:

@@ -68,7 +68,7 @@ def rows(text: str) -> Iterator[tuple[int, str]]:
     # Not splitlines(): that would split a text at U+2028, U+0085 and others.
     for number, row in enumerate(text.split("\n"), 1):
         if row.strip("\ufeff").strip():
-            yield number, row.removeprefix("\ufeff").removesuffix("\r")
+            yield number, row.removeprefix("\ufeff").rstrip("\r")
 
 
 def mostly(path: Path, pattern: re.Pattern[str]) -> bool:
