@@ -18,7 +18,8 @@ def group(
     progress: Callable[[int], None] = lambda done: None,
     unreadable: list[LinetuneError] | None = None,
 ) -> list[list[int]]:
-    """Numbers of lines that belong together: crops of one photo, and images that are equal or nearly so.
+    """Numbers of lines that belong together: crops of one photo, and images that are equal, or
+    nearly so with one label.
 
     Args:
         lines: all there are; an image that cannot be decoded is grouped by its name alone.
