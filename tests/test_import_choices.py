@@ -88,15 +88,15 @@ def test_names_are_no_labels_where_a_file_one_folder_up_names_the_images(tmp_pat
     source = grow(tmp_path / "source", images | {"data/labels.csv": "image,text\nAB 12_1.png,X\n"})
     assert f"labels could be in {source}/data/labels.csv" in refused(source / "data" / "crops", tmp_path)
     cameras = grow(
-        tmp_path / "cameras", {"crops/IMG_1.png": 0, "crops/IMG_2.png": 1, "gt.tsv.bak": "IMG_1.png\tX\n"}
+        tmp_path / "cameras", {"crops/IMG_1.png": 0, "crops/IMG_2.png": 1, "gt.lst": "IMG_1.png\tX\n"}
     )
     told = refused(cameras / "crops", tmp_path)
-    assert f"format not recognised; {cameras}/gt.tsv.bak may hold the labels, so import that" in told
+    assert f"format not recognised; {cameras}/gt.lst may hold the labels, so import that" in told
     apart = grow(tmp_path / "apart", {"images/AB 1.png": 0, "images/CD 2.png": 1, "labels/CD 2.txt": "x"})
     assert f"labels could be in {apart}/labels/CD 2.txt" in refused(apart / "images", tmp_path)
     (tmp_path / "empty").mkdir()
     assert "a folder without images and labels" in refused(tmp_path / "empty", tmp_path)
-    grow(source, {"data/labels.csv": "image,text\nother.png,X\n"})
+    grow(source, {"data/labels.csv": "image,text\nother.png,X\n", "data/make.py": "save('AB 12_1.png')"})
     assert taken(source / "data" / "crops", tmp_path).format == "names"
 
 

@@ -24,6 +24,20 @@ _OTHERS = {
 }  # fmt: skip
 _NAMESAKES = (".txt", ".gt.txt", ".xml", ".json")
 """How files end that may hold the labels of the image of that name."""
+_LABELS = {
+    *texts.TABLES,
+    ".txt",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".xml",
+    ".tab",
+    ".lst",
+    ".list",
+    ".dat",
+    ".gt",
+}
+"""How the names of label files end; scripts and logs name images as well."""
 _TRIED = 20
 """Images of a folder whose names are looked for elsewhere."""
 _NOT_READ = {
@@ -76,9 +90,7 @@ def above(folder: Path) -> list[Path]:
         inside = sorted(folder.resolve().parent.iterdir())
     except OSError:
         return []
-    others = [
-        p for p in inside if p.suffix.lower() not in image.SUFFIXES and p.name[0] != "." and p.is_file()
-    ]
+    others = [p for p in inside if p.suffix.lower() in _LABELS and p.name[0] != "." and p.is_file()]
     naming = [path for path in others if any(name in texts.head(path) for name in names)]
     beside = [p for p in inside if p.is_dir() and p.name[0] != "." and p != folder.resolve()]
     alike = (p / (path.stem + suffix) for p in beside for path in images for suffix in _NAMESAKES)
