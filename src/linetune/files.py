@@ -82,11 +82,7 @@ def way_to(missing: Path) -> str | None:
         return "write / for \\ in the path"
     if found := twin(missing):
         return f"there is {str(found)!r}, whose name differs in {_difference(missing, found)}"
-    try:
-        folders = [path for path in missing.parent.iterdir() if path.is_dir()]
-    except (OSError, ValueError):
-        return None
-    inside = [folder / missing.name for folder in folders if _exists(folder / missing.name)]
+    inside = [folder / missing.name for folder in _folders(missing.parent) if _exists(folder / missing.name)]
     return f"there is {inside[0]}" if len(inside) == 1 else None
 
 
@@ -95,16 +91,9 @@ def near(missing: Path, folder: Path) -> Path | None:
     name = missing.name.replace("\\", "/").rpartition("/")[2]
     if not name:
         return None
-    try:
-        above = folder.resolve().parent
-        inside = [path for start in (folder, above) for path in sorted(start.iterdir()) if path.is_dir()]
-    except OSError:
-        return None
-    found = {
-        os.path.realpath(path / name): path / name
-        for path in (folder, above, *inside)
-        if is_file(path / name)
-    }
+    above = folder.resolve().parent
+    likely = (folder, above, *_folders(folder), *_folders(above))
+    found = {os.path.realpath(path / name): path / name for path in likely if is_file(path / name)}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
@@ -120,6 +109,20 @@ def twin(missing: Path) -> Path | None:
             return None
         found /= alike[0]
     return found if found.is_file() else None
+
+
+def _folders(folder: Path) -> tuple[Path, ...]:
+    """The folders in one, in order; none where it cannot be read."""
+    return _listed_folders(folder, _changed(folder))
+
+
+@lru_cache(maxsize=16)
+def _listed_folders(folder: Path, changed: int) -> tuple[Path, ...]:
+    # Thousands of images may be missing from one folder.
+    try:
+        return tuple(path for path in sorted(folder.iterdir()) if path.is_dir())
+    except (OSError, ValueError):
+        return ()
 
 
 def _key(name: str) -> str:
