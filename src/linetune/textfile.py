@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +81,10 @@ def _told(judged: encodings.Judgement, convert: str) -> tuple[str, str]:
 
 
 def decode(
-    data: bytes, where: object, encoding: str | None = None, judged: encodings.Judgement | None = None
+    data: bytes,
+    where: object,
+    encoding: str | None = None,
+    judge: Callable[[bytes], encodings.Judgement] = encodings.judge,
 ) -> tuple[str, str]:
     """The text of bytes, and the name of the encoding they have.
 
@@ -92,7 +95,7 @@ def decode(
         data: a file's content, or a text of one.
         where: the file, for messages; with the line where one is at fault.
         encoding: what a person says they are; a byte order mark in the bytes goes before it.
-        judged: what these bytes and others like them are; by themselves by default.
+        judge: says what bytes that are not UTF-8 are.
 
     Raises:
         LinetuneError: they are none of these, or not what a person says.
@@ -111,7 +114,7 @@ def decode(
     if mark or encoding:
         hint = "its byte order mark says so" if mark else "another --encoding may be right"
         raise LinetuneError(f"not {name.removesuffix('-sig')}", place, hint)
-    judged = judged or encodings.judge(data)
+    judged = judge(data)
     if judged.lines:
         utf8, other = judged.lines
         place = f"{where}:{other}" if isinstance(where, Path) else where
@@ -125,8 +128,8 @@ def decode(
     raise LinetuneError(NOT_UTF8, place, way_out)
 
 
-def judge(paths: Iterable[Path]) -> encodings.Judgement | None:
-    """What those of many files are that are not UTF-8; None where all are, as far as they can be read."""
+def judged_together(paths: Iterable[Path]) -> encodings.Judgement:
+    """What those of many files are that are not UTF-8, as far as they can be read."""
     others = []
     for path in paths:
         with suppress(LinetuneError):
@@ -136,7 +139,7 @@ def judge(paths: Iterable[Path]) -> encodings.Judgement | None:
             except UnicodeDecodeError:
                 if not encodings.marked(data) and not encodings.wide(data):
                     others.append(data)
-    return replace(encodings.judge(b"\n".join(others)), lines=None) if others else None
+    return replace(encodings.judge(b"\n".join(others)), lines=None)
 
 
 def is_utf8(data: bytes, other: str) -> bool:

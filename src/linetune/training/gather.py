@@ -11,6 +11,7 @@ from linetune.charset import Charset, show
 from linetune.config.schema import Config, Stage
 from linetune.data.check import check
 from linetune.data.check.findings import KINDS
+from linetune.data.check.whole import Checked
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.errors import LinetuneError
 from linetune.image import Crop
@@ -94,9 +95,7 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
         {name: paths for name, paths in splits.items() if paths},
         progress=lambda done, total: reporter.progress("checking", done, total),
     )
-    for kind, number in Counter(finding.kind for finding in checked.findings).items():
-        if 2 * number > len(checked.entries):
-            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check tells more")
+    _tell_common(checked, reporter)
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]
     if leaks and not skip_bad:
         raise first(
@@ -107,6 +106,13 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
     if leaks:
         reporter.say(f"going on without what stands in another split too: {len(leaks)} crops")
     return {finding.source for finding in leaks}
+
+
+def _tell_common(checked: Checked, reporter: Reporter) -> None:
+    """Say what is found about most lines."""
+    for kind, number in Counter(finding.kind for finding in checked.findings).items():
+        if 2 * number > len(checked.entries):
+            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check tells more")
 
 
 def label_files(stages: Sequence[Stage]) -> list[Path]:

@@ -246,13 +246,8 @@ def _image(source: Source, columns: list[_Column], leading: list[_Column], place
         exact = [column for column in leading if _leads(source, column, exactly=True)]
         likely = exact if len(exact) == 1 else [column for column in leading if column.named(IMAGE)]
         # A photo stands beside each of its crops.
-        photos = [
-            c
-            for c in likely
-            for other in leading
-            if len({*map(str, other.cells)}) > len({*map(str, c.cells)})
-        ]
-        if len(likely) != 1 or photos:
+        most = max(len(column.texts) for column in leading)
+        if len(likely) != 1 or len(likely[0].texts) < most:
             what = f"several columns lead to files: {_list(leading)}"
             raise LinetuneError(what, place, "pass --image-column with the one of the images")
         source.notes.append(

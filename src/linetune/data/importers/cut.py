@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linetune import image
 from linetune.data.importers.source import Box
 from linetune.errors import LinetuneError
 from linetune.image import Crop
@@ -98,17 +99,18 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     return np.ascontiguousarray(np.rot90(crop) if stands else crop, np.uint8), remarks
 
 
-def turned(box: Box, photo: Crop, orientation: int) -> tuple[Box, Remarks]:
+def turned(box: Box, photo: Crop) -> tuple[Box, Remarks]:
     """The box where the size that is written is the photo's as it is stored, before EXIF turns it upright.
 
     Args:
         box: as the source has it.
         photo: BGR, upright.
-        orientation: the photo's, as EXIF counts.
     """
     height, width = photo.shape[:2]
-    place = _UPRIGHT.get(orientation)
-    if place is None or width == height or box.size != (height, width):
+    if width == height or box.size != (height, width):
+        return box, {}
+    place = _UPRIGHT.get(image.orientation(box.photo))
+    if place is None:
         return box, {}
     corners = tuple(place(x, y, height, width) for x, y in box.corners)
     return replace(box, corners=corners, outline=True, baseline=None, size=(width, height)), {"stored": ""}

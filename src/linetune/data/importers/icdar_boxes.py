@@ -110,9 +110,8 @@ def read(source: Source) -> list[Item]:
     photos = Photos(source)
     found: list[Item] = []
     lines: dict[Path, list[tuple[int, str]]] = {}
-    listed = boxes.pages(source, ".txt", _is_boxes)
-    source.judge(listed)
-    for path in listed:
+    source.alike = boxes.pages(source, ".txt", _is_boxes)
+    for path in source.alike:
         try:
             lines[path] = list(texts.rows(source.read_text(path)))
         except LinetuneError as error:

@@ -19,13 +19,14 @@ _DOUBTS = {
     "a random part": r".*?(?=\S*\d)(?=\S*[a-f])([0-9a-f]{20,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
     "a date and a time": r".*(19|20)\d\d-?[01]\d-?[0-3]\d[-_ T.]?(at )?[0-2]\d[-_.]?[0-5]\d[-_.]?[0-5]\d",
     "a time": r"1[5-9]\d{8}(\d{3})?$",
-    "a date": r"(19|20)\d\d-[01]\d-[0-3]\d$",
     "the number of a copy": r".* \(\d+\)|.* - copy|.* copy( \d+)?$",
     "what a camera calls its pictures": (
         r"(img|dscn?|dscf|pxl|vid|win|photo|picture|screenshot|whatsapp image|frame)[-_ ]?\d"
     ),
 }
 """How names begin that hold more than a text, by what they hold."""
+_OF_FOLDERS = {"a date": r"(19|20)\d\d-[01]\d-[0-3]\d$"}
+"""Those of folders alone: a file may be named for a date that is printed."""
 _MANY = 3
 """Names from which on they may count."""
 _NO_LABELS = {
@@ -124,10 +125,8 @@ def doubt(path: Path, form: str) -> str | None:
     labels = [match["text"] for name in names if (match := re.fullmatch(PATTERN, name))]
     if form == "folders" and len(names) == 1:
         return f"all images lie in one folder, {names[0]!r}"
-    for what, pattern in _DOUBTS.items():
-        # A file may be named for a date that is printed, a folder hardly.
-        if what == "a date" and form == "names":
-            continue
+    doubts = _DOUBTS | (_OF_FOLDERS if form == "folders" else {})
+    for what, pattern in doubts.items():
         if held := [name for name in names if re.match(pattern, name, re.IGNORECASE)]:
             return f"{held[0]!r} holds {what}"
     parted = [label for label in labels if "_" in label]

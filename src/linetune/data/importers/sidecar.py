@@ -81,7 +81,7 @@ def read(source: Source, end: str) -> list[Item]:
         first = next(iter(labels.values()))
         what = "the text files beside the images hold boxes, as those of YOLO or ICDAR, and not one text each"
         raise LinetuneError(what, f"{first}:1", "linetune knows other formats with boxes (--format)")
-    source.judge(labels.values())
+    source.alike = list(labels.values())
     images: dict[Path, list[Path]] = {}
     for path in source.scan():
         whole = _key(path.with_name(path.stem))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
-from linetune import files, image, textfile
+from linetune import encodings, files, image, textfile
 from linetune.data.importers import texts
 from linetune.encodings import Judgement
 from linetune.errors import LinetuneError
@@ -80,6 +80,8 @@ class Source:
     """The user named the format, so that what only tells formats apart needs no proof."""
     beside: Sequence[str] = ()
     """Folders beside the label file in which images are looked for as well."""
+    alike: Sequence[Path] = ()
+    """Small files whose encoding is judged together, since few characters of one tell little."""
     gbk: list[Path] = field(default_factory=list)
     """Files that were read as GBK."""
     notes: list[str] = field(default_factory=list)
@@ -88,7 +90,6 @@ class Source:
     twins: list[tuple[str, Path]] = field(default_factory=list)
     """Images found by a name that differs as :func:`files.twin` allows: as written, and where."""
     _missing: int = 0
-    _judged: Judgement | None = None
     _taken: dict[Path, tuple[str, bool]] = field(default_factory=dict)
 
     @property
@@ -103,7 +104,7 @@ class Source:
             LinetuneError: it cannot be read, or is in no encoding that is certain.
         """
         data = textfile.content(path, "file")
-        content, encoding = textfile.decode(data, path, self.encoding, self._judged)
+        content, encoding = textfile.decode(data, path, self.encoding, self._judge)
         if encoding == "gbk" and self.encoding is None:
             self.gbk.append(path)
         if encoding == self.encoding and textfile.is_utf8(data, encoding):
@@ -111,14 +112,6 @@ class Source:
         if joined := content.count("\n\ufeff"):
             self.notes.append(f"{path}: lines that begin with a byte order mark, which is left out: {joined}")
         return content.replace("\n\ufeff", "\n")
-
-    def judge(self, paths: Iterable[Path]) -> None:
-        """Settle the encoding of many small files together, since few characters of one tell little.
-
-        Args:
-            paths: all that :meth:`read_text` will be given.
-        """
-        self._judged = textfile.judge(paths)
 
     def read_rows(self) -> Iterator[tuple[int, str]]:
         """The label file's numbered lines that are not blank, as :func:`texts.rows` gives them.
@@ -195,6 +188,13 @@ class Source:
         """The images below the folder in a fixed order, as :func:`files.below` counts them."""
         images, _ = image.in_folder(self.path)
         return [path for path in images if self.skip is None or not path.resolve().is_relative_to(self.skip)]
+
+    def _judge(self, data: bytes) -> Judgement:
+        return self._together if self.alike else encodings.judge(data)
+
+    @cached_property
+    def _together(self) -> Judgement:
+        return textfile.judged_together(self.alike)
 
     @cached_property
     def _folders(self) -> list[Path]:

@@ -40,8 +40,6 @@ class Writer:
     """The crops that something is to be told of, by the kind of remark."""
     reach: dict[Path, tuple[float, float]] = field(default_factory=dict)
     """How far right and down boxes lie in photos of no written size, in parts of the photo's size."""
-    _orientation: int = 1
-    """Of that photo, as EXIF counts."""
     _photo: tuple[Path | None, Crop | LinetuneError | None] = field(default=(None, None))
 
     def add(self, found: Found) -> str:
@@ -54,7 +52,7 @@ class Writer:
         try:
             if isinstance(found.pixels, Box):
                 photo = self._decoded(found.pixels.photo)
-                box, turning = turned(found.pixels, photo, self._orientation)
+                box, turning = turned(found.pixels, photo)
                 crop, remarks = cut(photo, box, found.text, self.upright)
                 remarks |= turning
                 self._note_reach(found.pixels, photo)
@@ -92,7 +90,7 @@ class Writer:
         # The boxes of one photo follow each other.
         if self._photo[0] != photo:
             try:
-                self._photo, self._orientation = (photo, image.read(photo)), image.orientation(photo)
+                self._photo = (photo, image.read(photo))
             except LinetuneError as error:
                 self._photo = (photo, error)
         decoded = self._photo[1]
