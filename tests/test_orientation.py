@@ -9,9 +9,12 @@ import pytest
 
 from linetune import image, records
 from linetune.charset import Charset
+from linetune.config.schema import Config
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.records import read_labels
+from linetune.training.gather import Given
 from linetune.training.orientation import any_upside_down, stood_upright
+from linetune.training.run import with_both_ways
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
@@ -150,3 +153,17 @@ def test_a_few_crops_speak_for_none_and_are_told(
         "about 15% of the real crops stand upside down",
         "3 are too few to go by; both_ways: true turns them and reads both ways up",
     ]
+
+
+@pytest.mark.parametrize(("every", "wanted"), [(3, True), (1000, False)])
+def test_validation_crops_upside_down_count_as_well(
+    model: Model, crops: Callable[[int], Dataset], every: int, wanted: bool
+) -> None:
+    stage = {"name": "real", "data": "train", "epochs": 1, "learning_rate": 1e-5}
+    files = {"train": "train.txt", "val": "val.txt"}
+    config = Config.model_validate({"output": "out", "data": files, "stages": [stage]})
+    given, told = Given(model, model, [], {"train": crops(999)}, crops(every), None), Told()
+    settled, _ = with_both_ways(config, given, told)
+    assert settled.both_ways is wanted
+    said = "of the validation crops more stand upside down than of those to train on"
+    assert (said in told.said) is wanted
