@@ -919,6 +919,15 @@ def test_small_text_files_are_judged_together(encoding: str, texts: list[str], t
     assert [text for _, text in brought(result)] == texts
 
 
+def test_one_of_many_small_files_may_be_utf_16(tmp_path: Path) -> None:
+    labels = {f"{number}.txt": text.encode("gbk") for number, text in enumerate(["生产日期", "批号", "上海"])}
+    source = grow(tmp_path / "source", IMAGES | labels | {"3.txt": "生产 12345\n".encode("utf-16-le")})
+    result = taken(source, tmp_path)
+    assert result.count == 3
+    assert [error.what for error in result.refused] == ["not UTF-8"]
+    assert "utf-16-le" in str(result.refused[0].hint)
+
+
 def test_an_lmdb_stores_labels_are_judged_together(tmp_path: Path) -> None:
     lmdb = pytest.importorskip("lmdb")
     crop = (grow(tmp_path / "images", IMAGES) / "0.png").read_bytes()

@@ -190,7 +190,8 @@ class Source:
         return [path for path in images if self.skip is None or not path.resolve().is_relative_to(self.skip)]
 
     def _judge(self, data: bytes) -> Judgement:
-        return self._together if self.alike else encodings.judge(data)
+        alone = not self.alike or encodings.wide(data)
+        return encodings.judge(data) if alone else self._together
 
     @cached_property
     def _together(self) -> Judgement:
