@@ -345,6 +345,11 @@ def input_width(width: int) -> int:
     return max(MIN_WIDTH, width)
 
 
+def fitting(count: int, width: int) -> int:
+    """Images of a width that take no more room than ``count`` of :data:`MIN_WIDTH` do; at least one."""
+    return max(1, count * MIN_WIDTH // max(width, MIN_WIDTH))
+
+
 def frames(width: int) -> int:
     """CTC frames of an input of that padded width: two strides of 2 and a pooling by 2."""
     return math.ceil(math.ceil(width / 2) / 2) // 2

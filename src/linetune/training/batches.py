@@ -31,7 +31,8 @@ class Step:
     labels: list[list[int]]
 
     def pieces(self, size: int) -> Iterator[Step]:
-        """The same batch, at most ``size`` crops at a time."""
+        """The same batch in parts of at most ``size`` crops, of fewer where they are wide."""
+        size = image.fitting(size, self.inputs.shape[3])
         for start in range(0, len(self.labels), size):
             yield Step(self.inputs[start : start + size], self.labels[start : start + size])
 

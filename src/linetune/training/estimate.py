@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from linetune import image
 from linetune.config.schema import Stage
 from linetune.device import autocast, free_memory, now, piece_size
 from linetune.models.network import Network
@@ -46,7 +47,7 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
     # The commonest kind of batch stands for the others.
     typical = sorted(plan, key=lambda batch: batch.width)[len(plan) // 2]
     piece = piece_size(images.device, stage.batch_size)
-    tried = typical.first(piece)
+    tried = typical.first(image.fitting(piece, typical.width))
     forward, step, kept = _measure(network, stage, images, tried, dtype)
     total = sum(batch.pixels for batch in plan) / tried.pixels
     if "backbone" in stage.freeze:
@@ -54,12 +55,12 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
     else:
         seconds = stage.epochs * (forward + step) * total
 
-    widest = max(batch.width * batch.height for batch in plan)
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     free = SHARE * free_memory(images.device)
 
     def needed(piece: int) -> int:
-        return int(TRANSIENT * kept * piece * widest / tried.pixels + COPIES * parameters)
+        largest = max(batch.first(image.fitting(piece, batch.width)).pixels for batch in plan)
+        return int(TRANSIENT * kept * largest / tried.pixels + COPIES * parameters)
 
     while piece > 1 and needed(piece) > free:
         piece //= 2

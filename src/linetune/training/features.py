@@ -38,9 +38,11 @@ STORED: dict[torch.dtype, DTypeLike] = {
     torch.float16: np.float16,
     torch.bfloat16: np.int16,  # numpy has no bfloat16; its bits are kept
 }
+FRAME = image.MIN_WIDTH // image.frames(image.MIN_WIDTH)
+"""px that a frame of features stands for."""
 HASH = 64
 """Hexadecimal digits of a hash."""
-FORMAT = 2
+FORMAT = 3
 """To be raised whenever augmentation or batching changes what the same settings give."""
 
 
@@ -110,7 +112,7 @@ class FeatureBatches:
         rng = generator(images.seed, images.number, epoch, VIEW)
         view = rng.integers(views, size=len(chosen))
         frames = self._features.lengths[self._record[view, chosen]]
-        for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False):
+        for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False, unit=FRAME):
             yield self._step(view[batch.indices], chosen[batch.indices])
 
     def once(self, members: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], Step]]:
