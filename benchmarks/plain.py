@@ -26,7 +26,7 @@ from linetune.models.network import Network
 from linetune.models.reparam import Affine, ConvBN, FoldedRepLayer, RepLayer
 from linetune.records import Line
 from linetune.training.losses import ctc_loss
-from linetune.training.optimiser import rate_at
+from linetune.training.schedule import rate_at
 
 SMALL_PART = 0.1
 """Size of the 1 x 1 and identity branches relative to the folded filter."""

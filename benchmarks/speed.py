@@ -140,11 +140,12 @@ def ours(lines: list[Line], batch_size: int, freeze: bool, augment: bool, precis
     """Images a second of linetune's training, everything counted but the reading of the image files."""
     network, charset = _start(lines)
     data, few = load_dataset(lines, charset), load_dataset(lines[:8], None)
+    epochs = EPOCHS if freeze else 1
     stage = Stage(
         name="one",
         data=["train"],
         freeze=["backbone"] if freeze else [],
-        epochs=EPOCHS if freeze else 1,
+        epochs=epochs,
         learning_rate=1e-4,
         batch_size=batch_size,
         augment=STANDARD if augment else Augment(),
@@ -156,7 +157,7 @@ def ours(lines: list[Line], batch_size: int, freeze: bool, augment: bool, precis
         seed = secrets.randbits(32)
         setting = Setting(charset, few, seed, device, dtype, journal, Silent())
         result = train_stage(network.to(device), stage, 0, data, setting)
-    return stage.epochs * len(data) / result.seconds
+    return epochs * len(data) / result.seconds
 
 
 def _start(lines: list[Line]) -> tuple[Network, Charset]:

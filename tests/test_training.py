@@ -37,9 +37,9 @@ from linetune.training.batches import ImageBatches
 from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
-from linetune.training.optimiser import rate_at
 from linetune.training.reporter import Silent
 from linetune.training.run import train
+from linetune.training.schedule import rate_at, validated_epochs
 from linetune.training.stage import Setting, StageResult, train_stage, validate
 from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
@@ -271,7 +271,7 @@ def test_few_crops_are_not_validated_longer_than_they_are_trained_on(
     ],
 )
 def test_every_stage_ends_with_a_validation(epochs: int, crops: int, readings: int, due: list[int]) -> None:
-    assert sorted(stages.validated_epochs(epochs, crops, readings)) == due
+    assert sorted(validated_epochs(epochs, crops, readings)) == due
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(

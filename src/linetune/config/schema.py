@@ -127,10 +127,25 @@ class Stage(Strict):
         BeforeValidator(_as_list),
         Field(description="parts that stay bit-identical"),
     ] = []
-    epochs: PositiveInt
-    learning_rate: Annotated[float, Field(gt=0, description="peak, relative to each tensor's size")]
-    batch_size: PositiveInt = 32
-    warmup_epochs: Annotated[float, Field(ge=0)] = 0.5
+    steps: Annotated[
+        PositiveInt | None,
+        Field(description="batches to train on; by default as long as validation gets better"),
+    ] = None
+    epochs: Annotated[PositiveInt | None, Field(description="the same as times that every crop is seen")] = (
+        None
+    )
+    learning_rate: Annotated[
+        Annotated[float, Field(gt=0)] | Literal["auto"],
+        Field(
+            description="peak, relative to each tensor's size; auto: the best of a few, after a short trial"
+        ),
+    ] = "auto"
+    batch_size: Annotated[
+        PositiveInt, Field(description="crops a step; fewer of crops wider than 320 px, for the same area")
+    ] = 32
+    warmup_epochs: Annotated[float, Field(ge=0, description="of a rising rate, where `epochs` are given")] = (
+        0.5
+    )
     augment: Annotated[Augment, BeforeValidator(_augment)] = Augment()
     views: Annotated[
         PositiveInt,
@@ -146,7 +161,15 @@ class Stage(Strict):
     @property
     def stored_views(self) -> int:
         """Views of each crop that a frozen backbone sees; without augmentation they would all be one."""
-        return 1 if self.augment.is_off else min(self.views, self.epochs)
+        return 1 if self.augment.is_off else min(self.views, self.epochs or self.views)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Stage:
+        if self.steps and self.epochs:
+            raise ValueError("steps and epochs both say how long it trains; give one of them")
+        if self.patience and not self.epochs:
+            raise ValueError("patience counts epochs; give epochs as well, or leave it out")
+        return self
 
     @field_validator("freeze")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,3 +40,12 @@ class WeightAverage:
         torch._foreach_lerp_(averaged, current, 1 - decay)
         for kept, now in zip(self.network.buffers(), network.buffers(), strict=True):
             kept.copy_(now)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What :meth:`load_state_dict` goes on from; its tensors are the average's own."""
+        return {"network": self.network.state_dict(), "steps": self._steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from another average."""
+        self.network.load_state_dict(state["network"])
+        self._steps = state["steps"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,12 +31,15 @@ class Step:
     inputs: Tensor
     """Images (batch, 3, height, width), or the backbone's features of them (batch, channels, 1, frames)."""
     labels: list[list[int]]
+    stored: bool = False
+    """Whether the inputs are features."""
 
     def pieces(self, size: int) -> Iterator[Step]:
         """The same batch in parts of at most ``size`` crops, of fewer where they are wide."""
-        size = image.fitting(size, self.inputs.shape[3])
+        size = size if self.stored else image.fitting(size, self.inputs.shape[3])
         for start in range(0, len(self.labels), size):
-            yield Step(self.inputs[start : start + size], self.labels[start : start + size])
+            part = slice(start, start + size)
+            yield Step(self.inputs[part], self.labels[part], self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,20 @@ class Planned:
     def frames(self) -> int:
         """CTC frames that the network gives for it."""
         return image.frames(round(self.width * self.height / image.HEIGHT))
+
+
+class Batches(Protocol):
+    """Batches of images, or of features."""
+
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        """All batches of an epoch, from 1."""
+
+
+def endless(batches: Batches) -> Iterator[tuple[int, Step]]:
+    """(epoch, batch), epoch after epoch."""
+    for epoch in itertools.count(1):
+        for batch in batches.epoch(epoch):
+            yield epoch, batch
 
 
 class ImageBatches:

@@ -15,6 +15,8 @@ from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned
 from linetune.training.freeze import set_trainable
 from linetune.training.losses import stage_loss
+from linetune.training.rate import trial_steps
+from linetune.training.schedule import EXPECTED
 
 COPIES = 5
 """A trained parameter, its gradient, Adam's two moments and the average."""
@@ -29,7 +31,7 @@ class Estimate:
     """A stage's cost on this machine."""
 
     seconds: float
-    """Of all its epochs, validation excluded."""
+    """Of as many steps as are expected, validation excluded."""
     bytes: int
     """Memory for its largest step, on the device."""
     piece: int
@@ -50,10 +52,11 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
     tried = typical.first(image.fitting(piece, typical.width))
     forward, step, kept = _measure(network, stage, images, tried, dtype)
     total = sum(batch.pixels for batch in plan) / tried.pixels
+    passes = expected_steps(stage, len(plan)) / len(plan)
     if "backbone" in stage.freeze:
-        seconds = (stage.stored_views * forward + stage.epochs * step) * total
+        seconds = (stage.stored_views * forward + passes * step) * total
     else:
-        seconds = stage.epochs * (forward + step) * total
+        seconds = passes * (forward + step) * total
 
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     free = SHARE * free_memory(images.device)
@@ -65,6 +68,16 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
     while piece > 1 and needed(piece) > free:
         piece //= 2
     return Estimate(seconds, needed(piece), piece, needed(piece) <= free)
+
+
+def expected_steps(stage: Stage, per_epoch: int) -> int:
+    """Steps that a stage is expected to take, those of trying rates included.
+
+    Args:
+        stage: its length and its rate.
+        per_epoch: batches of an epoch.
+    """
+    return (stage.steps or (stage.epochs or 0) * per_epoch or EXPECTED) + trial_steps(stage)
 
 
 def _measure(

@@ -131,7 +131,7 @@ class FeatureBatches:
         frames = int(self._features.lengths[record[0]])
         features = self._features.gather([(each,) for each in record], frames, self._images.device)
         labels = [self._labels[of][crop] for of, crop in zip(view, crops, strict=True)]
-        return Step(_restored(features, self._dtype), labels)
+        return Step(_restored(features, self._dtype), labels, stored=True)
 
 
 class HeldOutFeatures:

@@ -56,10 +56,3 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set every tensor's learning rate."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
-
-
-def rate_at(step: float, steps: int, warmup: float, peak: float) -> float:
-    """Linear warm-up over ``warmup`` steps, then a cosine that ends at 0 with the last of ``steps``."""
-    if step < warmup:
-        return peak * (step + 1) / (math.ceil(warmup) + 1)
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, steps - warmup)))

@@ -31,7 +31,8 @@ from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.reporter import Reporter, Silent
-from linetune.training.stage import Setting, scored, train_stage
+from linetune.training.schedule import EXPECTED
+from linetune.training.stage import Setting, StageResult, scored, train_stage
 from linetune.weights.store import Model, load_model, save_model
 
 
@@ -183,8 +184,8 @@ def train(
             outcome = train_stage(trained.network, stage, number, data, setting, piece, best.val, keep)
             stage_row = row(name, trained, outcome.score, outcome.seconds)
             reporter.say(
-                f"{name}: {outcome.score.as_text()} exact on validation "
-                f"in epoch {outcome.best_epoch} of {outcome.epochs}, {outcome.seconds:.0f} s"
+                f"{name}: {outcome.score.as_text()} exact on validation {_when(stage, outcome)}, "
+                f"{outcome.seconds:.0f} s"
             )
             _keep(trained, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
             if stage_row.val > best.val:
@@ -244,7 +245,7 @@ def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage
         images = ImageBatches(data, stage, setting.seed, number, setting.device)
         cost = estimate(given.start.network, stage, images, setting.dtype)
         setting.reporter.say(
-            f"stage {stage.name}: {stage.epochs} x {len(data)} crops, "
+            f"stage {stage.name}: {_length(stage)} {len(data)} crops, "
             f"about {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
         )
         if cost.piece < piece_size(setting.device, stage.batch_size):
@@ -267,8 +268,23 @@ def _notable(stage: Stage, crops: int) -> Iterator[str]:
     if stage.batch_size > crops:
         yield f"batch_size is {stage.batch_size}, more than there are crops ({crops}): an epoch is one step"
     stored = "backbone" in stage.freeze and not stage.augment.is_off
-    if stored and "views" in stage.model_fields_set and stage.views > stage.epochs:
+    if stored and stage.epochs and "views" in stage.model_fields_set and stage.views > stage.epochs:
         yield f"views is {stage.views}, but no more than one an epoch is stored ({stage.epochs})"
+
+
+def _length(stage: Stage) -> str:
+    if stage.epochs:
+        return f"{stage.epochs} x"
+    if stage.steps:
+        return f"{stage.steps} steps on"
+    return f"until validation is flat, say {EXPECTED} steps, on"
+
+
+def _when(stage: Stage, outcome: StageResult) -> str:
+    """Where a stage's best validation lay."""
+    if stage.epochs:
+        return f"in epoch {outcome.best_epoch} of {outcome.epochs}"
+    return f"at step {outcome.best_step} of {outcome.steps}"
 
 
 def _duration(seconds: float) -> str:

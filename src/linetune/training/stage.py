@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,47 +12,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.augment.draws import generator
 from linetune.charset import Charset
 from linetune.config.schema import Stage
 from linetune.data.dataset import Dataset
 from linetune.decode.read import Run, deployed_batches, read_batches, read_crops
-from linetune.device import autocast, piece_size
+from linetune.device import piece_size
 from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network, new_guide
-from linetune.training.averaging import WeightAverage
-from linetune.training.batches import ImageBatches
+from linetune.training.batches import ImageBatches, endless
+from linetune.training.best import Best, Validation
 from linetune.training.features import FeatureBatches, HeldOutFeatures
-from linetune.training.freeze import set_trainable
 from linetune.training.journal import Journal
-from linetune.training.losses import label_losses, stage_loss
-from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
+from linetune.training.losses import label_losses
+from linetune.training.rate import find_rate, rates_for
 from linetune.training.reporter import Reporter, count
+from linetune.training.schedule import InEpochs, schedule_of
+from linetune.training.trainer import Trainer
 
 JOURNAL_STEPS = 10
 """Steps between two entries of the journal."""
-VALIDATIONS = 4
-"""Parts of a stage, in whole epochs rounded up, after each of which it is validated at the latest."""
-DROPOUT = 2**33
-"""Address of a step's dropout, beyond every crop's and the epoch's own."""
-
-
-@dataclass(frozen=True, order=True)
-class Validation:
-    """What an epoch reads of the validation set; a better one compares greater.
-
-    Of the epochs that read more than the stage started with, the labels' probability decides: exact match
-    hangs on the few crops that are about as likely to be read wrong as right, so that it often takes the
-    luckier of two epochs (docs/log.md has the comparison).
-    """
-
-    helps: bool
-    """Whether the score is above that of the model that the stage started from."""
-    label_probability: float
-    """Mean over all crops of the probability of the label, by CTC, 0 to 1."""
-    score: Score
 
 
 @dataclass(frozen=True)
@@ -62,9 +41,15 @@ class StageResult:
 
     name: str
     score: Score
-    """On the validation set, of its best epoch."""
+    """On the validation set, of its best validation."""
     best_epoch: int
+    """In which that was."""
     epochs: int
+    """Begun in all."""
+    best_step: int
+    steps: int
+    learning_rate: float
+    """The highest."""
     seconds: float
 
 
@@ -92,8 +77,9 @@ def train_stage(
     piece: int | None = None,
     start: Score | None = None,
     on_better: Callable[[Network, Score], None] = lambda network, score: None,
+    budget: float | None = None,
 ) -> StageResult:
-    """Train ``network`` in place and leave it with the averaged weights of its best epoch.
+    """Train ``network`` in place and leave it with the averaged weights of its best validation.
 
     Args:
         network: a folded network with the run's charset; the NRTR guide is added where the stage asks.
@@ -103,138 +89,110 @@ def train_stage(
         setting: what the stages share.
         piece: crops of a batch that go through the network together; their gradients add up to the batch's.
             By default as many as the device is quick with.
-        start: what ``network`` scores on the validation set; without it every epoch is taken to be better.
-        on_better: given the averaged network and its score after every epoch that is better than those
+        start: what ``network`` scores on the validation set; without it every validation counts as better.
+        on_better: given the averaged network and its score after every validation that is better than those
             before and than the start.
+        budget: seconds that the stage may take, where it finds its end by itself.
 
     Raises:
-        LinetuneError: the loss became NaN or infinite before there was a best epoch to end with.
+        LinetuneError: the loss became NaN or infinite before there was a validation to end with.
     """
     started = time.perf_counter()
+    where = f"stage {stage.name}"
     if stage.nrtr_weight and network.nrtr is None:
         torch.manual_seed(setting.seed)
         network.nrtr = new_guide(network, len(setting.charset)).to(setting.device)
-        setting.reporter.say(f"stage {stage.name}: the base model carries no NRTR guide; it starts untrained")
-    set_trainable(network, stage.freeze)
-    optimiser = make_optimiser(network)
-    scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
-    per_epoch = math.ceil(len(data) / stage.batch_size)
-    steps, warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
-    piece = piece or piece_size(setting.device, stage.batch_size)
-    trained = [p for p in network.parameters() if p.requires_grad]
-    average = WeightAverage(network)
+        setting.reporter.say(f"{where}: the base model carries no NRTR guide; it starts untrained")
     images = ImageBatches(data, stage, setting.seed, number, setting.device)
     batches: ImageBatches | FeatureBatches = images
     held_out: HeldOutFeatures | None = None
     if "backbone" in stage.freeze:
         views = stage.stored_views
-        told = count(setting.reporter, f"stage {stage.name}: features", views * len(data))
+        told = count(setting.reporter, f"{where}: features", views * len(data))
         batches = FeatureBatches(network, images, views, setting.dtype, told)
         if batches.reused:
-            setting.reporter.say(f"stage {stage.name}: trains on the features that an earlier run stored")
+            setting.reporter.say(f"{where}: trains on the features that an earlier run stored")
         held_out = HeldOutFeatures(network, setting.val.crops, setting.both_ways)
-    due = validated_epochs(stage.epochs, len(data), len(setting.val) * (1 + setting.both_ways))
-    best: Validation | None = None
-    best_epoch, best_state = 0, network.state_dict()
-    step = step_before = epoch = seen = 0
+    piece = piece or piece_size(setting.device, stage.batch_size)
+    trainer = Trainer(network, stage, (setting.seed, number), setting.dtype, piece)
+    best = Best(start, on_better)
 
-    for epoch in range(1, stage.epochs + 1):
-        set_trainable(network, stage.freeze)
-        epoch_started, loss_sum, recent = time.perf_counter(), 0.0, list[Tensor]()
-        for batch in batches.epoch(epoch):
-            rate = rate_at(seen / stage.batch_size, steps, warmup, stage.learning_rate)
-            set_rate(optimiser, rate)
-            torch.manual_seed(int(generator(setting.seed, number, epoch, DROPOUT + step).integers(2**63)))
-            optimiser.zero_grad()
-            losses = list[Tensor]()
-            for part in batch.pieces(piece):
-                with autocast(setting.device, setting.dtype):
-                    features = part.inputs if held_out else network.backbone(part.inputs)
-                    loss = stage_loss(network, features, part.labels, stage.nrtr_weight)
-                    loss = loss * (len(part.labels) / len(batch.labels))
-                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                losses.append(loss.detach())
-            scaler.unscale_(optimiser)
-            norm = torch.nn.utils.clip_grad_norm_(trained, CLIP_NORM)
-            scaler.step(optimiser)
-            scaler.update()
-            average.update(network)
+    def validated() -> Validation:
+        found, label_probability = validate(trainer.average.network, setting, held_out)
+        return Validation(start is None or found > start, label_probability, found)
 
-            step += 1
-            seen += len(batch.labels)
-            recent.append(torch.stack(losses).sum())
-            if len(recent) < JOURNAL_STEPS and seen < epoch * len(data):
-                continue
-            # Only here are figures fetched: on a GPU each one waits until everything before it is done.
-            values = torch.stack(recent).tolist()
-            loss_sum, recent = loss_sum + sum(values), []
-            setting.journal.record(
-                stage.name,
-                step,
-                epoch=epoch,
-                loss=sum(values) / len(values),
-                gradient_norm=float(norm),
-                learning_rate=rate,
-            )
-            if not math.isfinite(loss_sum):
-                break
-            detail = f"epoch {epoch}/{stage.epochs}  loss {sum(values) / len(values):.3f}"
-            if best is not None:
-                detail += f"  best {best.score.exact_match:.1%}"
-            setting.reporter.progress(f"stage {stage.name}", seen // stage.batch_size, steps, detail)
-        epoch_steps, step_before = step - step_before, step
+    peak, stream = stage.learning_rate, endless(batches)
+    if peak is None:
+        tried, peak, stream = find_rate(trainer, batches, validated, rates_for(stage))
+        best.offered(tried[peak], trainer, 1)
+        setting.reporter.say(f"{where}: {_found(tried, peak)}")
+    readings = len(setting.val) * (1 + setting.both_ways)
+    spent = time.perf_counter() - started
+    schedule = schedule_of(stage, peak, len(data), readings, budget and max(1.0, budget - spent))
+    recent, losses, measured = list[Tensor](), list[float](), (time.perf_counter(), trainer.at.seen)
 
-        if not math.isfinite(loss_sum):
-            where, hint = f"stage {stage.name}", "lower its learning_rate"
-            if best is None:
-                raise LinetuneError(f"the loss became {loss_sum} before its first validation", where, hint)
-            setting.reporter.say(f"{where}: the loss became {loss_sum} in epoch {epoch}, stopped; {hint}")
-            break
-        if epoch not in due:
+    for epoch, batch in stream:
+        rate = schedule.rate(trainer.at)
+        recent.append(trainer.step(batch, epoch, rate))
+        due = schedule.due(trainer.at)
+        if len(recent) < JOURNAL_STEPS and not due:
             continue
-        epoch_ended = time.perf_counter()
-        found, label_probability = validate(average.network, setting, held_out)
-        now = Validation(start is None or found > start, label_probability, found)
+        # Only here are figures fetched: on a GPU each one waits until everything before it is done.
+        fetched, recent = torch.stack(recent).tolist(), []
+        losses += fetched
+        loss = sum(fetched) / len(fetched)
+        figures = {"loss": loss, "gradient_norm": float(trainer.norm), "learning_rate": rate}
+        setting.journal.record(stage.name, trainer.at.step, epoch=epoch, **figures)
+        if not math.isfinite(loss):
+            hint = "lower its learning_rate"
+            if best.validation is None:
+                raise LinetuneError(f"the loss became {loss} before its first validation", where, hint)
+            setting.reporter.say(f"{where}: the loss became {loss} in epoch {epoch}, stopped; {hint}")
+            break
+        length = schedule.length(trainer.at)
+        setting.reporter.progress(where, min(trainer.at.step, length - 1), length, best.detail(epoch, loss))
+        if not due:
+            continue
+
+        ended, (began, seen_before) = time.perf_counter(), measured
+        now = validated()
         setting.journal.record(
             f"{stage.name} validation",
-            step,
+            trainer.at.step,
             epoch=epoch,
-            loss=loss_sum / epoch_steps,
-            exact_match=found.exact_match,
-            cer=found.cer,
-            label_probability=label_probability,
-            images_per_second=len(data) / (epoch_ended - epoch_started),
-            validation_seconds=time.perf_counter() - epoch_ended,
+            loss=sum(losses) / len(losses),
+            exact_match=now.score.exact_match,
+            cer=now.score.cer,
+            label_probability=now.label_probability,
+            images_per_second=(trainer.at.seen - seen_before) / (ended - began),
+            validation_seconds=time.perf_counter() - ended,
         )
-        if best is None or now > best:
-            best, best_epoch, best_state = now, epoch, copy.deepcopy(average.network.state_dict())
-            if now.helps:
-                on_better(average.network, now.score)
-        elif stage.patience and epoch - best_epoch >= stage.patience:
-            setting.reporter.say(
-                f"stage {stage.name}: no better validation for {stage.patience} epochs, stopped"
-            )
+        schedule.judged(trainer.at, best.offered(now, trainer, epoch))
+        losses, measured = [], (time.perf_counter(), trainer.at.seen)
+        if schedule.ended(trainer.at):
             break
 
-    setting.reporter.progress(f"stage {stage.name}", steps, steps)
-    network.load_state_dict(best_state)
-    assert best is not None
-    return StageResult(stage.name, best.score, best_epoch, epoch, time.perf_counter() - started)
+    setting.reporter.progress(where, 1, 1)
+    if isinstance(schedule, InEpochs) and schedule.gave_up:
+        setting.reporter.say(f"{where}: no better validation for {stage.patience} epochs, stopped")
+    assert best.validation is not None
+    network.load_state_dict(best.weights)
+    return StageResult(
+        stage.name,
+        best.validation.score,
+        best.epoch,
+        epoch,
+        best.step,
+        trainer.at.step,
+        peak,
+        time.perf_counter() - started,
+    )
 
 
-def validated_epochs(epochs: int, crops: int, readings: int) -> set[int]:
-    """The epochs that end with a validation: all, where an epoch has as many crops as a validation readings.
-
-    A crop to train on costs about three readings. Where an epoch has fewer crops, several pass between two
-    validations, but never more than a quarter of all, rounded up.
-
-    Args:
-        epochs: of the stage.
-        crops: of an epoch.
-        readings: of a validation; two a crop where crops are read both ways up.
-    """
-    apart = min(math.ceil(readings / crops), math.ceil(epochs / VALIDATIONS))
-    return {*range(apart, epochs + 1, apart), epochs}
+def _found(tried: Mapping[float, Validation], best: float) -> str:
+    """Which rate was found, and what the others came to."""
+    others = ", ".join(f"{found.label_probability:.1%} at {rate:g}" for rate, found in tried.items())
+    return f"learning rate {best:g}; mean probability of the validation labels after a trial: {others}"
 
 
 def validate(

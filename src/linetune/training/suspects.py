@@ -22,19 +22,19 @@ from linetune.image import half_turned
 from linetune.models.network import Network
 from linetune.reading_order import is_same
 from linetune.records import Line, read_labels
-from linetune.training.averaging import WeightAverage
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches
-from linetune.training.freeze import set_trainable
 from linetune.training.gather import charset_of
-from linetune.training.losses import ctc_loss, ctc_losses
-from linetune.training.optimiser import CLIP_NORM, make_optimiser, rate_at, set_rate
+from linetune.training.losses import ctc_losses
 from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.run import chosen_device, chosen_precision
+from linetune.training.schedule import InEpochs
+from linetune.training.trainer import Trainer
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
 
-SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=6, learning_rate=1e-3)
+EPOCHS, RATE = 6, 1e-3
+SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=EPOCHS, learning_rate=RATE)
 """How neck and head are trained on each fold's features."""
 DISPUTED = math.log(20)
 """Least score of a disputed label: a reading that is certain is 20 times as probable as the label."""
@@ -160,7 +160,7 @@ def find_suspects(
     readings: list[Reading] = []
     for number, held_out in enumerate(parts, 1):
         others = sorted({*range(len(data))} - {*held_out})
-        told = count(reporter, f"fold {number} of {folds}", SETTINGS.epochs * len(others))
+        told = count(reporter, f"fold {number} of {folds}", EPOCHS * len(others))
         trained = _trained(network, features, others, config.seed, told)
         upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
         unread = [crop for crop, reading in upright.items() if not reading.agrees]
@@ -221,25 +221,13 @@ def _trained(
     progress: Callable[[int], None],
 ) -> Network:
     """A copy of the network with the averaged weights of a neck and head trained on some of the crops."""
-    network = copy.deepcopy(start)
-    set_trainable(network, SETTINGS.freeze)
-    optimiser, average = make_optimiser(network), WeightAverage(network)
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    per_epoch = math.ceil(len(members) / SETTINGS.batch_size)
-    steps, warmup = SETTINGS.epochs * per_epoch, SETTINGS.warmup_epochs * per_epoch
-    seen = 0
-    for epoch in range(1, SETTINGS.epochs + 1):
-        torch.manual_seed(seed + epoch)  # dropout's
+    trainer = Trainer(copy.deepcopy(start), SETTINGS, (seed, 0), torch.float32, SETTINGS.batch_size)
+    schedule = InEpochs(SETTINGS, RATE, len(members), len(members))
+    for epoch in range(1, EPOCHS + 1):
         for batch in features.epoch(epoch, members):
-            set_rate(optimiser, rate_at(seen / SETTINGS.batch_size, steps, warmup, SETTINGS.learning_rate))
-            optimiser.zero_grad()
-            ctc_loss(network.classify(batch.inputs), batch.labels).backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
-            optimiser.step()
-            average.update(network)
-            seen += len(batch.labels)
-            progress(seen)
-    return average.network.eval()
+            trainer.step(batch, epoch, schedule.rate(trainer.at))
+            progress(trainer.at.seen)
+    return trainer.average.network.eval()
 
 
 Logits = Iterator[tuple[Sequence[int], Tensor]]
