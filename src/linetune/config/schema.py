@@ -135,11 +135,12 @@ class Stage(Strict):
         None
     )
     learning_rate: Annotated[
-        Annotated[float, Field(gt=0)] | Literal["auto"],
+        float | None,
         Field(
-            description="peak, relative to each tensor's size; auto: the best of a few, after a short trial"
+            gt=0,
+            description="peak, relative to each tensor's size; by default the best of a few in a short trial",
         ),
-    ] = "auto"
+    ] = None
     batch_size: Annotated[
         PositiveInt, Field(description="crops a step; fewer of crops wider than 320 px, for the same area")
     ] = 32
