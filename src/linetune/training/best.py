@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -41,6 +42,8 @@ class Best:
         self._start, self._on_better = start, on_better
         self.validation: Validation | None = None
         self.weights = dict[str, Tensor]()
+        self.state = dict[str, Any]()
+        """The trainer's, to go on from."""
         self.step = self.epoch = 0
 
     def offered(self, found: Validation, trainer: Trainer, epoch: int) -> bool:
@@ -49,6 +52,7 @@ class Best:
             return False
         network = trainer.average.network
         self.validation, self.weights = found, copy.deepcopy(network.state_dict())
+        self.state = trainer.state()
         self.step, self.epoch = trainer.at.step, epoch
         if found.helps:
             self._on_better(network, found.score)

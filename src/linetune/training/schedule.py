@@ -28,8 +28,7 @@ PATIENCE = 1 / 3
 """Share of all steps so far without a better validation that makes a plateau. A share, not a number, waits
 longer where training is longer, so that few crops and many need no settings of their own."""
 COOLING = 0.25
-"""Length of the falling rate at the end, relative to the steps before it (about a fifth of all, as in
-arXiv 2405.18392)."""
+"""Steps of the falling rate, relative to those before it: a fifth of all, as in arXiv 2405.18392."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,9 @@ class Schedule(Protocol):
 
     def judged(self, at: Position, better: bool) -> None:
         """Take note of a validation: whether it is the best so far."""
+
+    def turns_back(self) -> bool:
+        """Whether to go back, now and once, to what the best validation read with."""
 
     def ended(self, at: Position) -> bool:
         """Whether no step is left."""
@@ -96,6 +98,9 @@ class InEpochs:
             self._best = epoch
         self.gave_up = bool(self._patience) and epoch - self._best >= (self._patience or 0)
 
+    def turns_back(self) -> bool:
+        return False
+
     def ended(self, at: Position) -> bool:
         return self.gave_up or at.seen >= self._epochs * self._crops
 
@@ -118,6 +123,9 @@ class InSteps:
     def judged(self, at: Position, better: bool) -> None:
         pass
 
+    def turns_back(self) -> bool:
+        return False
+
     def ended(self, at: Position) -> bool:
         return at.step >= self._steps
 
@@ -126,7 +134,8 @@ class InSteps:
 
 
 class UntilFlat:
-    """As long as validation gets better: warm-up, a constant rate, and a linear fall once it is flat.
+    """As long as validation gets better: warm-up, a constant rate, and once it is flat back to the best, from
+    where the rate falls to 0.
 
     Args:
         peak: the constant rate.
@@ -147,11 +156,12 @@ class UntilFlat:
         self._budget, self._clock, self._started = budget, clock, clock()
         self._best = 0
         self._flat: int | None = None
+        self._turn = False
 
     def rate(self, at: Position) -> float:
         rate = warmed(self._peak, at)
         if self._flat is not None:
-            rate *= 1 - (at.step - self._flat) / self._cooling(self._flat)
+            rate *= max(0.0, 1 - (at.step - self._flat) / self._cooling)
         if self._budget:
             rate *= min(1.0, max(0.0, 1 - self._spent()) * (1 + COOLING) / COOLING)
         return rate
@@ -160,22 +170,34 @@ class UntilFlat:
         return at.step % self._apart == 0 or self.ended(at)
 
     def judged(self, at: Position, better: bool) -> None:
+        if self._flat is not None:
+            return
         if better:
             self._best = at.step
-        if self._flat is None and at.step >= max(LEAST, self._best / (1 - PATIENCE)):
+        self._turn = at.step >= self._flat_at
+        if self._turn:
             self._flat = at.step
+
+    def turns_back(self) -> bool:
+        turn, self._turn = self._turn, False
+        return turn
 
     def ended(self, at: Position) -> bool:
         return at.step >= self.length(at) or (self._budget is not None and self._spent() >= 1)
 
     def length(self, at: Position) -> int:
-        flat = self._flat
-        if flat is None:
-            flat = max(at.step, LEAST, math.ceil(self._best / (1 - PATIENCE)))
-        return flat + self._cooling(flat)
+        flat = max(at.step, self._flat_at) if self._flat is None else self._flat
+        return flat + self._cooling
 
-    def _cooling(self, flat: int) -> int:
-        return math.ceil(COOLING * flat)
+    @property
+    def _flat_at(self) -> int:
+        """The step from which validation is flat, unless it gets better before."""
+        return max(LEAST, math.ceil(self._best / (1 - PATIENCE)))
+
+    @property
+    def _cooling(self) -> int:
+        """Steps of the falling rate, in whole validations."""
+        return self._apart * math.ceil(COOLING * max(self._best, LEAST) / self._apart)
 
     def _spent(self) -> float:
         """Share of the budget."""

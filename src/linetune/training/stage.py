@@ -168,6 +168,8 @@ def train_stage(
             validation_seconds=time.perf_counter() - ended,
         )
         schedule.judged(trainer.at, best.offered(now, trainer, epoch))
+        if schedule.turns_back():
+            trainer.restore({**best.state, "at": trainer.at})
         losses, measured = [], (time.perf_counter(), trainer.at.seen)
         if schedule.ended(trainer.at):
             break
