@@ -17,7 +17,7 @@ from linetune.config.schema import STANDARD, Augment
 from linetune.image import Crop, half_turned
 
 CPU = torch.device("cpu")
-OPERATIONS = ["warp", "crop", "blur", "brightness", "noise", "invert", "half_turn"]
+OPERATIONS = ["warp", "crop", "clip", "blur", "brightness", "noise", "invert", "half_turn"]
 """Those that change one crop; ``join`` appends crops before a batch is made."""
 EVERYTHING = Augment.model_validate(dict.fromkeys(OPERATIONS, 1))
 OWN_WIDTHS = (20, 31, 50, 64)
@@ -159,7 +159,7 @@ def test_a_half_turn_turns_each_crop_within_its_own_width() -> None:
 def test_padding_never_enters_a_crop() -> None:
     white = [np.full((48, width, 3), 255, np.uint8) for width in OWN_WIDTHS * 4]
     rows = Draws(draws.draw(0, 0, 0, range(len(white))), CPU)
-    images = made(white, WIDTH, rows, Augment(warp=1, crop=1, blur=1, half_turn=1))
+    images = made(white, WIDTH, rows, Augment(warp=1, crop=1, clip=1, blur=1, half_turn=1))
     assert torch.allclose(images, torch.from_numpy(image.pack(white, WIDTH)), atol=1e-5)
 
 
@@ -185,6 +185,19 @@ def test_a_crop_takes_at_most_8_px_off_one_side() -> None:
     assert (torch.maximum(top, bottom) <= 8.1).all()
     assert top.max() > 6
     assert bottom.max() > 6
+
+
+def test_a_clip_takes_at_most_6_px_off_one_end_and_never_a_quarter_of_a_narrow_crop() -> None:
+    given = Draws(draws.draw(0, 0, 0, range(64)), CPU)
+    for width, most in ((120, 6.1), (16, 4.1)):
+        columns = np.tile(np.arange(width, dtype=np.uint8)[None, :, None] * 2, (48, 1, 3))
+        images = made([columns] * 64, width, given, only("clip"))
+        seen = (images[:, 0, 24, :] + 1) * 127.5 / 2
+        left, right = seen[:, 0], width - 1 - seen[:, -1]
+        assert ((left < 0.1) | (right < 0.1)).all()
+        assert (torch.maximum(left, right) <= most).all()
+        assert left.max() > 0.7 * most
+        assert right.max() > 0.7 * most
 
 
 def test_warped_text_stays_in_the_crop() -> None:

@@ -22,6 +22,7 @@ _COLUMNS = {
     "brightness": 4,
     "noise": 3,
     "invert": 1,
+    "clip": 3,
 }
 _STARTS = dict(zip(_COLUMNS, np.cumsum([0, *_COLUMNS.values()]).tolist(), strict=False))
 COUNT = sum(_COLUMNS.values())

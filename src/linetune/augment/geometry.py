@@ -1,4 +1,4 @@
-"""Half-turn, vertical crop, warp and change of height, composed into one resampling."""
+"""Half-turn, crop, clip, warp and change of height, composed into one resampling."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from linetune.config.schema import Augment
 
 MAX_CROP = 8 / 48
 """Most of the height that a crop takes off the top or the bottom (PaddleOCR: 8 px)."""
+MAX_CLIP = 6 / 48
+"""Most that a clip takes off the left or the right, relative to the height: a quarter of a character."""
 ROTATION = math.radians(4)
 SLANT = 0.25
 ZOOM = 0.12
@@ -59,6 +61,12 @@ def resample(
     side, amount = (column.view(-1, 1, 1) for column in draws.parameters("crop").unbind(1))
     cut = gate * amount * MAX_CROP
     y = y * (1 - cut) + torch.where(side < 0.5, cut, -cut)
+
+    gate = draws.gate("clip", augment.clip).view(-1, 1, 1)
+    side, amount = (column.view(-1, 1, 1) for column in draws.parameters("clip").unbind(1))
+    # Never more than a quarter of a crop as narrow as one character.
+    cut = (gate * amount * MAX_CLIP * old_height / own).clamp(max=0.25)
+    x = x * (1 - cut) + torch.where(side < 0.5, cut, -cut)
 
     # Back to pixels of the batch; a crop's edge is repeated, its padding never enters.
     pixel_x = (((x + 1) * own - 1) / 2).clamp(torch.zeros_like(own), own - 1)

@@ -83,6 +83,7 @@ class Augment(Strict):
 
     warp: Probability = Field(0, description="smooth distortion, perspective, slant and rotation")
     crop: Probability = Field(0, description="up to 8 px off the top or the bottom")
+    clip: Probability = Field(0, description="up to 6 px off the left or the right end")
     blur: Probability = Field(0, description="Gaussian blur, sigma 0.3 to 1.5 px")
     brightness: Probability = Field(0, description="brightness and contrast")
     noise: Probability = Field(0, description="Gaussian noise, sigma up to 20 grey levels")
@@ -99,7 +100,7 @@ class Augment(Strict):
         return self == Augment()
 
 
-STANDARD = Augment(warp=0.5, crop=0.4, blur=0.3, brightness=0.5, noise=0.3, invert=0.1, join=0.1)
+STANDARD = Augment(warp=0.5, crop=0.4, clip=0.2, blur=0.3, brightness=0.5, noise=0.3, invert=0.1, join=0.1)
 """What ``augment: standard`` means."""
 
 
