@@ -158,7 +158,15 @@ def train(
         model = given.start
         model.charset.write(folder / "charset.txt")
         setting = Setting(
-            model.charset, given.val, config.seed, device, dtype, journal, reporter, model.both_ways
+            model.charset,
+            given.val,
+            config.seed,
+            device,
+            dtype,
+            journal,
+            reporter,
+            model.both_ways,
+            given.unknown,
         )
 
         def row(name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,8 @@ class Setting:
     reporter: Reporter
     both_ways: bool = False
     """Whether validation crops are read both ways up, the surer reading counting."""
+    unknown: Sequence[str] = ()
+    """Characters of the charset that the base model had no knowledge of."""
 
 
 def train_stage(
@@ -114,7 +116,8 @@ def train_stage(
             setting.reporter.say(f"{where}: trains on the features that an earlier run stored")
         held_out = HeldOutFeatures(network, setting.val.crops, setting.both_ways)
     piece = piece or piece_size(setting.device, stage.batch_size)
-    trainer = Trainer(network, stage, (setting.seed, number), setting.dtype, piece)
+    new_rows = [setting.charset.characters.index(character) + 1 for character in setting.unknown]
+    trainer = Trainer(network, stage, (setting.seed, number), setting.dtype, piece, new_rows)
     best = Best(start, on_better)
 
     def validated() -> Validation:
