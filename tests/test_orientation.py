@@ -162,7 +162,7 @@ def test_validation_crops_upside_down_count_as_well(
     stage = {"name": "real", "data": "train", "epochs": 1, "learning_rate": 1e-5}
     files = {"train": "train.txt", "val": "val.txt"}
     config = Config.model_validate({"output": "out", "data": files, "stages": [stage]})
-    given, told = Given(model, model, [], {"train": crops(999)}, crops(every), None), Told()
+    given, told = Given(model, model, [], {"train": crops(999)}, crops(every), None, crops), Told()
     settled, _ = with_both_ways(config, given, told)
     assert settled.both_ways is wanted
     said = "of the validation crops more stand upside down than of those to train on"

@@ -153,6 +153,13 @@ class Stage(Strict):
         PositiveInt,
         Field(description="augmented views stored of each crop where the backbone is frozen"),
     ] = 4
+    trial: Annotated[
+        PositiveInt | None,
+        Field(
+            description="rendered crops to train on first, to see whether they help to read the real ones; "
+            "where they do harm the stage is skipped, and the rest are not rendered"
+        ),
+    ] = None
     patience: Annotated[
         PositiveInt | None, Field(description="stop after so many epochs without a better validation")
     ] = None
@@ -171,6 +178,8 @@ class Stage(Strict):
             raise ValueError("steps and epochs both say how long it trains; give one of them")
         if self.patience and not self.epochs:
             raise ValueError("patience counts epochs; give epochs as well, or leave it out")
+        if self.trial and self.data != ["synth"]:
+            raise ValueError("trial is for a stage on rendered crops alone; leave it out")
         return self
 
     @field_validator("freeze")

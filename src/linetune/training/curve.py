@@ -18,7 +18,7 @@ from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
 from linetune.records import Line, read_labels, spread
-from linetune.training.gather import charset_of, label_files, synthetic
+from linetune.training.gather import charset_of, label_files, rendered_texts
 from linetune.training.orientation import SAMPLE, any_upside_down
 from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.run import train
@@ -136,7 +136,7 @@ def learning_curve(
     _claim(output, key, overwrite)
     order = _order(lines, group_by, config.seed, reporter)
     texts = [line.text for line in read_labels(*label_files(config.stages))]
-    texts += [line.text for line in (*lines, *synthetic(config, reporter)[0])]
+    texts += [line.text for line in lines] + rendered_texts(config)
     charset = charset_of(config, texts)
     charset.write(output / "charset.txt")
     settings: dict[str, Any] = {"charset": output / "charset.txt", "charset_space": False}

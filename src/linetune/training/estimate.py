@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,8 @@ class Estimate:
 
     seconds: float
     """Of as many steps as are expected, validation excluded."""
+    first_pass: float
+    """Seconds of those in which a frozen backbone computes every crop's features, else 0."""
     bytes: int
     """Memory for its largest step, on the device."""
     piece: int
@@ -40,10 +43,19 @@ class Estimate:
     """Whether there is memory for a step at all."""
 
 
-def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.dtype) -> Estimate:
+def estimate(
+    network: Network, stage: Stage, images: ImageBatches, dtype: torch.dtype, crops: int | None = None
+) -> Estimate:
     """Measure one step of a stage on a copy of the network.
 
     The pieces of a batch are halved until the largest takes no more than :data:`SHARE` of what is free.
+
+    Args:
+        network: what the stage starts from.
+        stage: its settings.
+        images: the batches of its crops, or of some of them.
+        dtype: what is computed in.
+        crops: how many there will be, where the batches are of some.
     """
     plan = images.plan(1)
     # The commonest kind of batch stands for the others.
@@ -51,12 +63,15 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
     piece = piece_size(images.device, stage.batch_size)
     tried = typical.first(image.fitting(piece, typical.width))
     forward, step, kept = _measure(network, stage, images, tried, dtype)
-    total = sum(batch.pixels for batch in plan) / tried.pixels
-    passes = expected_steps(stage, len(plan)) / len(plan)
+    scale = (crops or len(images.data)) / len(images.data)
+    total = scale * sum(batch.pixels for batch in plan) / tried.pixels
+    per_epoch = math.ceil(scale * len(plan))
+    passes = expected_steps(stage, per_epoch) / per_epoch
     if "backbone" in stage.freeze:
-        seconds = (stage.stored_views * forward + passes * step) * total
+        first_pass = stage.stored_views * forward * total
+        seconds = first_pass + passes * step * total
     else:
-        seconds = passes * (forward + step) * total
+        first_pass, seconds = 0.0, passes * (forward + step) * total
 
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     free = SHARE * free_memory(images.device)
@@ -67,7 +82,7 @@ def estimate(network: Network, stage: Stage, images: ImageBatches, dtype: torch.
 
     while piece > 1 and needed(piece) > free:
         piece //= 2
-    return Estimate(seconds, needed(piece), piece, needed(piece) <= free)
+    return Estimate(seconds, first_pass, needed(piece), piece, needed(piece) <= free)
 
 
 def expected_steps(stage: Stage, per_epoch: int) -> int:

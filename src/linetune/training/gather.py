@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from linetune.charset import Charset, show
-from linetune.config.schema import Config, Stage
+from linetune.config.schema import Config, Stage, Synth
 from linetune.data.check import check
 from linetune.data.check.findings import KINDS
 from linetune.data.check.whole import Checked
@@ -32,8 +33,11 @@ class Given:
     """The base model limited to the run's charset."""
     unknown: list[str]
     data: dict[str, Dataset]
+    """The real crops to train on, by the names that stages give them."""
     val: Dataset
     test: Dataset | None
+    render: Callable[[int], Dataset]
+    """The first so many of the rendered crops, rendered where they are not there yet."""
 
     @property
     def skipped(self) -> int:
@@ -41,7 +45,7 @@ class Given:
 
 
 def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
-    """Load the base model and all crops, and settle the charset; only rendered crops are written yet."""
+    """Load the base model and all real crops, and settle the charset; nothing is rendered yet."""
     lines = {"train": read_labels(*config.data.train)}
     lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
     held_out = {"val": read_labels(*config.data.val), "test": read_labels(*config.data.test or ())}
@@ -57,25 +61,31 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
                 )
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    lines["synth"], rendered = synthetic(config, reporter)
-
-    charset = charset_of(config, (line.text for some in lines.values() for line in some))
+    real = (line.text for some in lines.values() for line in some)
+    charset = charset_of(config, itertools.chain(real, rendered_texts(config)))
     transfer = with_charset(base, charset)
     known = len(charset) - len(transfer.unknown)
     reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
     if transfer.unknown:
         reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
 
-    def load(what: str, lines: list[Line], encode_with: Charset | None) -> Dataset:
+    def load(
+        what: str, lines: list[Line], encode_with: Charset | None, crops: Iterator[Crop] | None = None
+    ) -> Dataset:
         told = count(reporter, f"{Path(what).name} crops", len(lines))
-        return load_dataset(lines, encode_with, skip_bad, told, rendered if what == "synth" else None)
+        return load_dataset(lines, encode_with, skip_bad, told, crops)
 
-    used = sorted({str(source) for stage in config.stages for source in stage.data})
+    def render(number: int) -> Dataset:
+        assert config.synth is not None
+        lines, crops = synthetic(config.synth.model_copy(update={"count": number}), reporter)
+        return load("synth", lines, charset, crops)
+
+    used = sorted({str(source) for stage in config.stages for source in stage.data} - {"synth"})
     data = {name: load(name, lines[name], charset) for name in used}
     held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
     for name, dataset in held.items():
         _tell_unreadable(name, dataset, charset, reporter)
-    given = Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"))
+    given = Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
     if given.skipped:
         reporter.say(f"going on without {given.skipped} lines that cannot be used")
     return given
@@ -120,20 +130,34 @@ def label_files(stages: Sequence[Stage]) -> list[Path]:
     return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
 
 
-def synthetic(config: Config, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
+def uses_rendered(config: Config) -> bool:
+    """Whether a stage trains on rendered crops."""
+    return config.synth is not None and any("synth" in stage.data for stage in config.stages)
+
+
+def rendered_texts(config: Config) -> list[str]:
+    """The texts of the crops that a run renders, before they are rendered."""
+    if config.synth is None or not uses_rendered(config):
+        return []
+    if config.synth.output is not None and is_current(config.synth):
+        lines = read_labels(config.synth.output / LABELS)[: config.synth.count]
+    else:
+        lines = stream(config.synth)[0]
+    return [line.text for line in lines]
+
+
+def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
     """The rendered lines; their crops too where they lie in no folder.
 
     A folder is filled now unless an earlier run left the same in it.
     """
-    if config.synth is None or not any("synth" in stage.data for stage in config.stages):
-        return [], None
-    if config.synth.output is None:
-        return stream(config.synth)
-    if is_current(config.synth):
-        reporter.say(f"rendered crops in {config.synth.output} are up to date")
+    if settings.output is None:
+        return stream(settings)
+    if is_current(settings):
+        reporter.say(f"rendered crops in {settings.output} are up to date")
     else:
-        generate(config.synth, count(reporter, "rendering", config.synth.count))
-    return read_labels(config.synth.output / LABELS)[: config.synth.count], None
+        generate(settings, count(reporter, "rendering", settings.count))
+    return read_labels(settings.output / LABELS)[: settings.count], None
 
 
 def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +15,20 @@ import torch
 from linetune import atomic, cache
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
-from linetune.data.dataset import Dataset
-from linetune.device import best_device, best_precision, piece_size
+from linetune.device import best_device, best_precision
 from linetune.errors import LinetuneError
 from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Network
-from linetune.training.batches import ImageBatches
-from linetune.training.estimate import estimate
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import any_upside_down, stood_upright
+from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.reporter import Reporter, Silent
-from linetune.training.schedule import EXPECTED
 from linetune.training.stage import Setting, StageResult, scored, train_stage
+from linetune.training.trial import tried
 from linetune.weights.store import Model, load_model, save_model
 
 
@@ -116,7 +112,12 @@ class RunResult:
 
 
 def train(
-    config: Config, *, overwrite: bool = False, skip_bad: bool = False, reporter: Reporter | None = None
+    config: Config,
+    *,
+    overwrite: bool = False,
+    skip_bad: bool = False,
+    within: float | None = None,
+    reporter: Reporter | None = None,
 ) -> RunResult:
     """Run all stages of a configuration.
 
@@ -131,6 +132,8 @@ def train(
         overwrite: replace an earlier run in the same folder, once a stage has given a better model than
             the base model or the run has ended.
         skip_bad: go on without lines that cannot be used.
+        within: seconds in which the run has to end: fewer crops are rendered, and stages that find their end
+            by themselves end sooner.
         reporter: told what happens; nobody by default.
 
     Raises:
@@ -139,6 +142,8 @@ def train(
     reporter = reporter or Silent()
     started = time.perf_counter()
     refuse_taken(config.output, overwrite)
+    if within is not None:
+        refuse_lengths(config)
     device = chosen_device(config)
     dtype = chosen_precision(config, device)
     if any("backbone" in stage.freeze for stage in config.stages):
@@ -177,29 +182,56 @@ def train(
             journal.record("result", **result.rows[-1].as_dict())
             return result.rows[-1]
 
-        stages = _planned(config, given, setting)
+        plan = Plan(config, given, setting, within and within - (time.perf_counter() - started))
         reporter.progress("base model", 0, 2)
         row(f"{given.base.base_model}, untouched", given.base)
         reporter.progress("base model", 1, 2)
+        scoring = time.perf_counter()
         best = row(untrained, model)
+        scoring = time.perf_counter() - scoring
         before = _general_reading(model)
         reporter.progress("base model", 2, 2)
         _keep(model, best, folder / "model.safetensors")
-        for number, (stage, data, piece) in enumerate(stages):
-            name = f"stage {stage.name}"
+        for planned in plan.stages:
+            stage, name = planned.stage, f"stage {planned.stage.name}"
+            if stage.trial:
+                trial = tried(model.network, stage, planned.number, plan.few(), setting)
+                reporter.say(f"{name}: {trial.sentence()}")
+                journal.record(f"{stage.name} trial", **asdict(trial))
+                if not trial.helps:
+                    continue
+            budget, begun = plan.time_for(planned, scoring), time.perf_counter()
+            fitted = planned if budget is None else planned.fitted(budget)
+            if fitted is None:
+                reporter.say(f"{name}: left out, for want of time")
+                continue
+            if fitted.crops < planned.crops:
+                reporter.say(f"{name}: on {fitted.crops} of {planned.crops} rendered crops, for want of time")
+            data = plan.data(fitted)
+            left = None if budget is None else budget - (time.perf_counter() - begun)
             keep = partial(_keep_epoch, model, name, folder / "model.safetensors")
             trained = replace(model, network=copy.deepcopy(model.network))
-            outcome = train_stage(trained.network, stage, number, data, setting, piece, best.val, keep)
+            outcome = train_stage(
+                trained.network,
+                stage,
+                planned.number,
+                data,
+                setting,
+                planned.cost.piece,
+                best.val,
+                keep,
+                left,
+            )
             stage_row = row(name, trained, outcome.score, outcome.seconds)
             reporter.say(
                 f"{name}: {outcome.score.as_text()} exact on validation {_when(stage, outcome)}, "
                 f"{outcome.seconds:.0f} s"
             )
-            _keep(trained, stage_row, folder / "stages" / f"{number + 1}-{stage.name}.safetensors")
+            _keep(trained, stage_row, folder / "stages" / f"{planned.number + 1}-{stage.name}.safetensors")
             if stage_row.val > best.val:
                 best, model = stage_row, trained
                 _keep(model, stage_row, folder / "model.safetensors")
-            elif number + 1 < len(stages):
+            elif planned is not plan.stages[-1]:
                 reporter.say(f"{name} is no better, so the next one starts from {best.name}")
         result.best = best.name
         result.general = _general(before, load_model(result.model), device)
@@ -212,7 +244,7 @@ def train(
 
 def with_both_ways(config: Config, given: Given, reporter: Reporter) -> tuple[Config, Given]:
     """``both_ways: auto`` settled; where it is true, the real crops to train on are turned upright."""
-    real = {name: data for name, data in given.data.items() if name != "synth"}
+    real = given.data
     wanted = config.both_ways
     if wanted == "auto":
         judged = partial(any_upside_down, given.start, given.unknown)
@@ -225,7 +257,7 @@ def with_both_ways(config: Config, given: Given, reporter: Reporter) -> tuple[Co
         upright = partial(stood_upright, given.start, given.unknown, reporter=reporter)
         real = {name: upright(data) for name, data in real.items()}
     settled = config.model_copy(update={"both_ways": wanted})
-    return settled, replace(given, start=replace(given.start, both_ways=wanted), data=given.data | real)
+    return settled, replace(given, start=replace(given.start, both_ways=wanted), data=real)
 
 
 def _general_reading(model: Model) -> Score | str:
@@ -243,60 +275,11 @@ def _general(before: Score | str, kept: Model, device: torch.device) -> General 
     return General(before, general_reading(kept.reader.run, kept.charset))
 
 
-def _planned(config: Config, given: Given, setting: Setting) -> list[tuple[Stage, Dataset, int]]:
-    """Every stage with its data and the size of its batches' pieces; says what it will take."""
-    planned, total = [], 0.0
-    for number, stage in enumerate(config.stages):
-        data = reduce(Dataset.__add__, (given.data[str(source)] for source in stage.data))
-        for said in _notable(stage, len(data)):
-            setting.reporter.say(f"stage {stage.name}: {said}")
-        images = ImageBatches(data, stage, setting.seed, number, setting.device)
-        cost = estimate(given.start.network, stage, images, setting.dtype)
-        setting.reporter.say(
-            f"stage {stage.name}: {_length(stage)} {len(data)} crops, "
-            f"about {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
-        )
-        if cost.piece < piece_size(setting.device, stage.batch_size):
-            setting.reporter.say(
-                f"stage {stage.name}: free memory is short, so a batch goes through the network in pieces "
-                f"of {cost.piece}, to the same gradient"
-            )
-        if not cost.fits:
-            setting.reporter.say(
-                f"stage {stage.name}: even that may not fit; close other programs, or use a smaller charset"
-            )
-        planned.append((stage, data, cost.piece))
-        total += cost.seconds
-    setting.reporter.say(f"about {_duration(total)} of training in all, validation not counted")
-    return planned
-
-
-def _notable(stage: Stage, crops: int) -> Iterator[str]:
-    """Settings that do not do what they say."""
-    if stage.batch_size > crops:
-        yield f"batch_size is {stage.batch_size}, more than there are crops ({crops}): an epoch is one step"
-    stored = "backbone" in stage.freeze and not stage.augment.is_off
-    if stored and stage.epochs and "views" in stage.model_fields_set and stage.views > stage.epochs:
-        yield f"views is {stage.views}, but no more than one an epoch is stored ({stage.epochs})"
-
-
-def _length(stage: Stage) -> str:
-    if stage.epochs:
-        return f"{stage.epochs} x"
-    if stage.steps:
-        return f"{stage.steps} steps on"
-    return f"until validation is flat, say {EXPECTED} steps, on"
-
-
 def _when(stage: Stage, outcome: StageResult) -> str:
     """Where a stage's best validation lay."""
     if stage.epochs:
         return f"in epoch {outcome.best_epoch} of {outcome.epochs}"
     return f"at step {outcome.best_step} of {outcome.steps}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
 
 
 def chosen_device(config: Config) -> torch.device:

@@ -42,6 +42,8 @@ class StageResult:
     name: str
     score: Score
     """On the validation set, of its best validation."""
+    label_probability: float
+    """Of the same: mean over the validation labels, 0 to 1."""
     best_epoch: int
     """In which that was."""
     epochs: int
@@ -185,6 +187,7 @@ def train_stage(
     return StageResult(
         stage.name,
         best.validation.score,
+        best.validation.label_probability,
         best.epoch,
         epoch,
         best.step,
