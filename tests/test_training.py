@@ -419,7 +419,7 @@ def test_the_journal_is_json_lines_with_every_kind_of_event(run: Path) -> None:
     assert {f"{name} validation" for name in ("head", "full", "real")} <= set(events)
     assert events.count("result") == 5
     assert events[-1] == "end"
-    (step,) = [row for row in rows if row["event"] == "head"]
+    step, _ = [row for row in rows if row["event"] == "head"]
     assert step["step"] == 10
     assert {"loss", "learning_rate", "gradient_norm", "epoch", "seconds"} <= step.keys()
 

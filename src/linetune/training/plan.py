@@ -73,12 +73,12 @@ class Plan:
 
     def __init__(self, config: Config, given: Given, setting: Setting, within: float | None) -> None:
         self._given, self._say = given, setting.reporter.say
+        self._rendered = config.synth.count if config.synth else 0
         self._end = None if within is None else time.perf_counter() + within
         render = _seconds_a_crop(config.synth) if within is not None and config.synth else 0.0
         self._few: Dataset | None = None
         self.stages = [
-            self._planned(stage, number, config.synth, setting, render)
-            for number, stage in enumerate(config.stages)
+            self._planned(stage, number, setting, render) for number, stage in enumerate(config.stages)
         ]
         total = sum(planned.seconds for planned in self.stages)
         self._say(f"about {duration(total)} of training in all, validation not counted")
@@ -86,7 +86,7 @@ class Plan:
     def few(self) -> Dataset:
         """The first rendered crops."""
         if self._few is None:
-            self._few = self._given.render(FEW)
+            self._few = self._given.render(min(FEW, self._rendered))
         return self._few
 
     def data(self, planned: Planned) -> Dataset:
@@ -116,14 +116,12 @@ class Plan:
             share = min(share, 1 - REAL_SHARE)
         return left * share
 
-    def _planned(
-        self, stage: Stage, number: int, synth: Synth | None, setting: Setting, render: float
-    ) -> Planned:
+    def _planned(self, stage: Stage, number: int, setting: Setting, render: float) -> Planned:
         crops, parts = 0, list[Dataset]()
         for source in stage.data:
-            rendered = source == "synth" and synth is not None
+            rendered = source == "synth"
             parts.append(self.few() if rendered else self._given.data[str(source)])
-            crops += synth.count if rendered and synth else len(parts[-1])
+            crops += self._rendered if rendered else len(parts[-1])
         data = reduce(Dataset.__add__, parts)
         for said in _notable(stage, crops):
             self._say(f"stage {stage.name}: {said}")
