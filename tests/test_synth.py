@@ -142,6 +142,23 @@ def test_half_turn_turns_every_crop(tmp_path: Path) -> None:
     assert all(np.array_equal(upright(i)[0][::-1, ::-1], turned(i)[0]) for i in range(6))
 
 
+def test_capital_labels_may_stand_under_small_letters(tmp_path: Path) -> None:
+    capitals = Renderer.of(settings(tmp_path, rule="[A-Z]{3} [A-Z]{3}"))
+    some = Renderer.of(settings(tmp_path, rule="[A-Z]{3} [A-Z]{3}", small_letters=0.5))
+    every = Renderer.of(settings(tmp_path, rule="[A-Z]{3} [A-Z]{3}", small_letters=1))
+    assert [every(i)[1] for i in range(20)] == [capitals(i)[1] for i in range(20)]
+    assert all(text == text.upper() for _, text in map(every, range(20)))
+    drawn = [[renderer._chosen(i)[2] for i in range(40)] for renderer in (capitals, some, every)]
+    shares = [sum(text != text.upper() for text in texts) / 40 for texts in drawn]
+    assert shares[0] == 0
+    assert 0.2 < shares[1] < 0.8
+    assert shares[2] == 1
+    assert {text == text.lower() for text in drawn[2]} == {
+        True,
+        False,
+    }  # small throughout, or words with a capital
+
+
 def test_ink_stands_out_from_every_surface(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)

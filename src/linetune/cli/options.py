@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,23 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         kind = "folder" if path.is_dir() else "file"
         raise LinetuneError(f"there is a {kind} already", path, "--overwrite replaces it")
+
+
+_UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
+_TIME = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+")
+
+
+def seconds_of(text: str, option: str) -> float:
+    """A time such as 20min, 1h30min or 90s in seconds.
+
+    Raises:
+        LinetuneError: it is none, or no time at all.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)", text.strip().lower())
+    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not _TIME.fullmatch(text.strip().lower()) or not total:
+        raise LinetuneError(f"{text!r} is not a time", option, "write one such as 20min, 1h30min or 90s")
+    return total
 
 
 def command(*words: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json
+from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json, seconds_of
 
 
 def train(
@@ -22,6 +22,14 @@ def train(
         bool, typer.Option("--overwrite", help="Replace an earlier run in the same folder.")
     ] = False,
     skip_bad: SkipBadOption = False,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time in which to end, such as 20min or 1h30min: where it is short, fewer crops are "
+            "rendered and training ends sooner.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the stages, test every one, keep the best, and export it."""
@@ -33,9 +41,10 @@ def train(
     from linetune.training.run import train as run
     from linetune.weights.store import load_model
 
+    seconds = None if within is None else seconds_of(within, "--within")
     settings = load(config, overrides or ())
     with terminal() as reporter:
-        result = run(settings, overwrite=overwrite, skip_bad=skip_bad, reporter=reporter)
+        result = run(settings, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
         compare_on = load_dataset(read_labels(settings.data.val[0])[:64], None, skip_bad)
         exported = export_onnx(load_model(result.model), result.folder / "model.onnx", compare_on.crops)
     if as_json:

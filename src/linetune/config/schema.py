@@ -288,6 +288,11 @@ class Synth(Strict):
         None,
         description="folder for the crops and their labels.txt; without it they go straight into training",
     )
+    small_letters: Probability = Field(
+        0,
+        description="share of crops drawn with small letters where the text has capitals: for labels in "
+        "capitals of print that is not",
+    )
     half_turn: Probability = Field(0, description="share of crops rendered upside down")
     seed: int = 0
 

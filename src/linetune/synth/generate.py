@@ -123,7 +123,8 @@ def _manifest(settings: Synth) -> dict[str, Any]:
         except OSError as error:
             raise LinetuneError("no such file", str(error.filename)) from None
 
-    return {
+    small = {"small_letters": settings.small_letters} if settings.small_letters else {}
+    return small | {
         "renderer": VERSION,
         "rule": identity(settings),
         "fonts": listed(fonts.find_files(settings.fonts)),

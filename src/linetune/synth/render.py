@@ -45,6 +45,7 @@ class Renderer:
     materials: tuple[Material, ...]
     half_turn: float
     seed: int
+    small_letters: float = 0
 
     @classmethod
     def of(cls, settings: Synth) -> Renderer:
@@ -55,15 +56,17 @@ class Renderer:
                 or a character that no font draws.
         """
         rule = Rule.of(settings)
+        small = {c.lower() for c in rule.alphabet if len(c.lower()) == 1 and settings.small_letters}
         return cls(
             rule,
-            tuple(typefaces.find(settings.fonts, rule.alphabet)),
+            tuple(typefaces.find(settings.fonts, sorted({*rule.alphabet} | small))),
             tuple(scene.find_photos(settings.backgrounds)) if settings.backgrounds else (),
             tuple(looks.of_files(settings.looks)) if settings.looks else (),
             tuple(settings.style),
             tuple(settings.material),
             settings.half_turn,
             settings.seed,
+            settings.small_letters,
         )
 
     def text(self, index: int) -> str:
@@ -76,18 +79,18 @@ class Renderer:
         Raises:
             LinetuneError: no font draws the whole text.
         """
-        draw, text, font, rng, look, style = self._chosen(index)
+        draw, text, drawn, font, rng, look, style = self._chosen(index)
         shared = random.Random(f"{self.seed}/photo/{index // CROPS_PER_PHOTO}")
         photo = shared.choice(self.photos) if self.photos and rng.random() < 0.6 else None
         material = draw.choice(self.materials)
         turned = rng.random() < self.half_turn
-        crop = _render(rng, text, font, look, style, material, photo, bool(self.looks))
+        crop = _render(rng, drawn, font, look, style, material, photo, bool(self.looks))
         return (half_turned(crop) if turned else crop), text
 
     def undegraded(self, index: int) -> tuple[Crop, str]:
         """The text of crop ``index`` as it is drawn, black on white: upright, whole and sharp."""
-        _, text, font, rng, look, style = self._chosen(index)
-        mask = lettering.draw(rng, text, font, look, style, 40)
+        _, text, drawn, font, rng, look, style = self._chosen(index)
+        mask = lettering.draw(rng, drawn, font, look, style, 40)
         page = 255 - np.pad(mask, 8)
         return np.ascontiguousarray(np.repeat(page[:, :, None], 3, 2)), text
 
@@ -95,17 +98,19 @@ class Renderer:
         # Seeding with a text hashes it, so that neighbouring addresses share nothing.
         return random.Random(f"{self.seed}/{index}")
 
-    def _chosen(self, index: int) -> tuple[random.Random, str, Font, np.random.Generator, Look, Style]:
+    def _chosen(self, index: int) -> tuple[random.Random, str, str, Font, np.random.Generator, Look, Style]:
         draw = self._draws(index)
-        text = self.rule.sample(draw)
-        able = [font for font in self.fonts if font.draws(text)]
+        text = drawn = self.rule.sample(draw)
+        if self.small_letters and draw.random() < self.small_letters:
+            drawn = draw.choice((str.lower, str.title))(text)
+        able = [font for font in self.fonts if font.draws(drawn)]
         if not able:
             place = f"rule {self.rule.pattern}"
-            raise LinetuneError(f"no font draws all of {text!r}", place, "add one that does")
+            raise LinetuneError(f"no font draws all of {drawn!r}", place, "add one that does")
         font, style = draw.choice(able), draw.choice(self.styles)
         rng = np.random.default_rng(draw.getrandbits(64))
         look = looks.copied(rng, self.looks) if self.looks else looks.imagined(rng)
-        return draw, text, font, rng, look, style
+        return draw, text, drawn, font, rng, look, style
 
 
 def _render(

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
+import torch
+
 from linetune.config.schema import Config, Stage, Synth
 from linetune.data.dataset import Dataset
 from linetune.device import piece_size
@@ -82,6 +84,13 @@ class Plan:
         ]
         total = sum(planned.seconds for planned in self.stages)
         self._say(f"about {duration(total)} of training in all, validation not counted")
+        if setting.device.type == "cpu" and setting.dtype == torch.float32:
+            self._say("this processor has no bf16, which makes training two to three times as fast")
+        if within is not None and total > within - ENDING:
+            self._say(
+                f"not all of that fits into {duration(within)}, so fewer crops are rendered and training "
+                f"ends sooner; {duration(total + ENDING)} would do all of it"
+            )
 
     def few(self) -> Dataset:
         """The first rendered crops."""
