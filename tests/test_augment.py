@@ -17,7 +17,7 @@ from linetune.config.schema import STANDARD, Augment
 from linetune.image import Crop, half_turned
 
 CPU = torch.device("cpu")
-OPERATIONS = ["warp", "crop", "clip", "blur", "brightness", "noise", "invert", "half_turn"]
+OPERATIONS = ["warp", "crop", "clip", "colours", "blur", "brightness", "noise", "invert", "half_turn"]
 """Those that change one crop; ``join`` appends crops before a batch is made."""
 EVERYTHING = Augment.model_validate(dict.fromkeys(OPERATIONS, 1))
 OWN_WIDTHS = (20, 31, 50, 64)

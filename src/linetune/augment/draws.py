@@ -23,6 +23,7 @@ _COLUMNS = {
     "noise": 3,
     "invert": 1,
     "clip": 3,
+    "colours": 3,
 }
 _STARTS = dict(zip(_COLUMNS, np.cumsum([0, *_COLUMNS.values()]).tolist(), strict=False))
 COUNT = sum(_COLUMNS.values())

@@ -1,8 +1,9 @@
-"""Blur, brightness and contrast, noise, and the negative image."""
+"""Blur, brightness and contrast, colours, noise, and the negative image."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ NOISE_SIGMA = 20 / 127.5
 CONTRAST = 0.5
 BRIGHTNESS = 0.35
 TINT = 0.08
+ORDERS = tuple(permutations(range(3)))
+"""Of the colour channels: what a text says does not depend on its colours."""
 
 
 def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
@@ -30,6 +33,13 @@ def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
         )
         colours = torch.tensor([1.0, 0.0, -1.0], device=images.device).view(1, 3, 1, 1)
         changed = images * (1 + CONTRAST * contrast) + BRIGHTNESS * brightness + TINT * tint * colours
+        images = torch.where(gate, changed, images)
+    if augment.colours:
+        gate = draws.gate("colours", augment.colours).view(-1, 1, 1, 1)
+        order, drain = draws.parameters("colours").unbind(1)
+        swapped = torch.tensor(ORDERS, device=images.device)[(order * len(ORDERS)).long()]
+        changed = images.gather(1, swapped[:, :, None, None].expand_as(images))
+        changed = changed.lerp(changed.mean(1, keepdim=True), drain.view(-1, 1, 1, 1))
         images = torch.where(gate, changed, images)
     if augment.noise:
         gate = draws.gate("noise", augment.noise)

@@ -86,6 +86,7 @@ class Augment(Strict):
     clip: Probability = Field(0, description="up to 6 px off the left or the right end")
     blur: Probability = Field(0, description="Gaussian blur, sigma 0.3 to 1.5 px")
     brightness: Probability = Field(0, description="brightness and contrast")
+    colours: Probability = Field(0, description="colour channels swapped, colours drained")
     noise: Probability = Field(0, description="Gaussian noise, sigma up to 20 grey levels")
     invert: Probability = Field(0, description="negative image")
     join: Probability = Field(0, description="append another crop and its text, as far as 320 px allow")
