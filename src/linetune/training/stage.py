@@ -26,7 +26,7 @@ from linetune.training.best import Best, Validation
 from linetune.training.features import FeatureBatches, HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import label_losses
-from linetune.training.rate import find_rate, rates_for
+from linetune.training.rate import STEPS, find_rate, rates_for
 from linetune.training.reporter import Reporter, count
 from linetune.training.schedule import InEpochs, schedule_of
 from linetune.training.trainer import Trainer
@@ -130,6 +130,9 @@ def train_stage(
     if peak is None:
         tried, peak, stream = find_rate(trainer, batches, validated, rates_for(stage))
         best.offered(tried[peak], trainer, 1)
+        for rate, found in tried.items():
+            figures = {"learning_rate": rate, "label_probability": found.label_probability}
+            setting.journal.record(f"{stage.name} rate", **figures)
         setting.reporter.say(f"{where}: {_found(tried, peak)}")
     readings = len(setting.val) * (1 + setting.both_ways)
     spent = time.perf_counter() - started
@@ -199,8 +202,11 @@ def train_stage(
 
 def _found(tried: Mapping[float, Validation], best: float) -> str:
     """Which rate was found, and what the others came to."""
-    others = ", ".join(f"{found.label_probability:.1%} at {rate:g}" for rate, found in tried.items())
-    return f"learning rate {best:g}; mean probability of the validation labels after a trial: {others}"
+    each = ", ".join(f"{found.label_probability:.1%} at {rate:g}" for rate, found in tried.items())
+    return (
+        f"learning rate {best:g}, which makes the validation labels the most probable in a trial of {STEPS} "
+        f"steps ({each})"
+    )
 
 
 def validate(
