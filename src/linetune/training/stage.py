@@ -130,8 +130,8 @@ def train_stage(
     if peak is None:
         tried, peak, stream = find_rate(trainer, batches, validated, rates_for(stage))
         best.offered(tried[peak], trainer, 1)
-        for rate, found in tried.items():
-            figures = {"learning_rate": rate, "label_probability": found.label_probability}
+        for each, outcome in tried.items():
+            figures = {"learning_rate": each, "label_probability": outcome.label_probability}
             setting.journal.record(f"{stage.name} rate", **figures)
         setting.reporter.say(f"{where}: {_found(tried, peak)}")
     readings = len(setting.val) * (1 + setting.both_ways)
