@@ -132,7 +132,7 @@ def train_stage(
         best.offered(tried[peak], trainer, 1)
         for each, outcome in tried.items():
             figures = {"learning_rate": each, "label_probability": outcome.label_probability}
-            setting.journal.record(f"{stage.name} rate", **figures)
+            setting.journal.record(f"{stage.name} rate", None, **figures)
         setting.reporter.say(f"{where}: {_found(tried, peak)}")
     readings = len(setting.val) * (1 + setting.both_ways)
     spent = time.perf_counter() - started
