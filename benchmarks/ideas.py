@@ -21,16 +21,16 @@ from torch import Tensor, nn
 
 from linetune.augment import draws
 from linetune.models.network import Network
-from linetune.training import losses, optimiser, stage
+from linetune.training import losses, optimiser, trainer
 
-STAGE: Any = stage
-"""What the loop calls is replaced there."""
-OPERATIONS = ("warp", "crop", "blur", "brightness", "noise", "invert", "join")
+TRAINER: Any = trainer
+"""What a step calls is replaced there."""
+OPERATIONS = ("warp", "crop", "clip", "blur", "brightness", "noise", "invert", "join")
 
 
 def pull(value: float) -> None:
     """Weights are pulled towards the stage's start."""
-    made = STAGE.make_optimiser
+    made = TRAINER.make_optimiser
 
     def make(network: Network) -> torch.optim.Adam:
         adam: torch.optim.Adam = made(network)
@@ -45,12 +45,12 @@ def pull(value: float) -> None:
         adam.register_step_post_hook(pulled)
         return adam
 
-    STAGE.make_optimiser = make
+    TRAINER.make_optimiser = make
 
 
 def depth(value: float) -> None:
     """The nearer to the image, the slower."""
-    factor, made = optimiser._factor, STAGE.make_optimiser
+    factor, made = optimiser._factor, TRAINER.make_optimiser
 
     def make(network: Network) -> torch.optim.Adam:
         modules = network.backbone.named_modules()
@@ -67,7 +67,7 @@ def depth(value: float) -> None:
         adam: torch.optim.Adam = made(network)
         return adam
 
-    STAGE.make_optimiser = make
+    TRAINER.make_optimiser = make
 
 
 def sampled(value: float) -> None:
@@ -98,13 +98,13 @@ def dropout(value: float) -> None:
     """Features are dropped before the neck."""
     if value >= 1:
         raise ValueError("nothing would be left")
-    loss = STAGE.stage_loss
+    loss = TRAINER.stage_loss
 
     def dropped(network: Network, features: Tensor, *others: Any) -> Tensor:
         out: Tensor = loss(network, F.dropout2d(features, value), *others)
         return out
 
-    STAGE.stage_loss = dropped
+    TRAINER.stage_loss = dropped
 
 
 IDEAS = {"pull": pull, "depth": depth, "sampled": sampled, "robust": robust, "dropout": dropout}
