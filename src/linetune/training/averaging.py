@@ -11,15 +11,17 @@ from torch import Tensor
 from linetune.models.network import Network
 
 DECAY = 0.995
-"""Share of the old average in a step: a memory of some 200 steps."""
+"""Most of the old average that a step keeps: a memory of some 200 steps."""
+YOUNG = 3
+"""The memory of a shorter training, as a part of its steps: a third (polynomial decay, arXiv 1212.1824)."""
 
 
 class WeightAverage:
     """Exponential moving average of a network's weights (Polyak averaging, arXiv 1407.0202).
 
     Single epochs of a small run differ by points from noise alone, and the best of them is partly
-    luck; their average has less of it. The decay warms up, so that a short run does not lag behind
-    its start.
+    luck; their average has less of it. The memory grows with the steps, so that a short run does not lag
+    behind its start.
     """
 
     def __init__(self, network: Network) -> None:
@@ -30,7 +32,7 @@ class WeightAverage:
     def update(self, network: Network) -> None:
         """Take in the weights after one more step; frozen ones stay bit-identical."""
         self._steps += 1
-        decay = min(DECAY, (1 + self._steps) / (10 + self._steps))
+        decay = min(DECAY, (1 + self._steps) / (1 + YOUNG + self._steps))
         averaged: list[Tensor] = []
         current: list[Tensor] = []
         for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
