@@ -75,6 +75,19 @@ def find(paths: Sequence[Path], suffixes: Collection[str], hint: str) -> list[Pa
     return list(found)
 
 
+def relative(path: Path, folder: Path) -> str:
+    """A file's path as it is written in a file of a folder, with plain slashes on every system."""
+    if ".." in path.parts:
+        # Behind a link, .. leads up from the folder that is linked to.
+        path = path.parent.resolve() / path.name
+    try:
+        # The folder's real place, since .. leads up from there.
+        return Path(os.path.relpath(path.absolute(), folder.resolve())).as_posix()
+    except ValueError:
+        # Another drive.
+        return path.absolute().as_posix()
+
+
 def way_to(missing: Path) -> str | None:
     """A hint at the file that a path was meant to name which leads nowhere; None without exactly one."""
     with_slashes = Path(str(missing).replace("\\", "/"))

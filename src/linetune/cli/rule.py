@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from linetune.cli.options import JsonOption, print_json
-
-if TYPE_CHECKING:
-    from linetune.config import Pattern
 
 SHOWN = 10
 """Labels without a pattern that are named."""
@@ -27,6 +23,7 @@ def rule(
     as_json: JsonOption = False,
 ) -> None:
     """Propose the tightest simple rule that the labels follow, as YAML for the synth section."""
+    from linetune.config.new import rule_lines
     from linetune.records import read_labels
     from linetune.rules import Rule
     from linetune.rules.infer import propose
@@ -41,7 +38,7 @@ def rule(
         reasons = ({"source": line.source, "text": line.text, "reason": reason} for line, reason in missed)
         print_json({"labels": len(lines), "rule": list(fields), "not_covered": list(reasons)})
         return
-    print("\n".join(_yaml(patterns)))
+    print("\n".join(map(_shown, rule_lines(patterns))))
     for pattern in patterns:
         if pattern.check:
             passing = f"all {pattern.weight:.0f} labels of {_shown(pattern.pattern)}"
@@ -51,21 +48,6 @@ def rule(
         print(f"#   {line.source}: {_shown(repr(line.text))} {_shown(reason or '')}")
     if len(missed) > SHOWN:
         print(f"#   and {len(missed) - SHOWN} more")
-
-
-def _yaml(patterns: list[Pattern]) -> Iterator[str]:
-    """The patterns as they stand below ``synth:``; one without a check needs no list."""
-    if len(patterns) == 1 and not patterns[0].check:
-        yield f"  rule: {_quoted(patterns[0].pattern)}"
-        return
-    yield "  rule:"
-    for pattern in patterns:
-        check = f", check: {pattern.check}" if pattern.check else ""
-        yield f"    - {{pattern: {_quoted(pattern.pattern)}, weight: {pattern.weight:.0f}{check}}}"
-
-
-def _quoted(pattern: str) -> str:
-    return "'" + _shown(pattern).replace("'", "''") + "'"
 
 
 def _shown(text: str) -> str:

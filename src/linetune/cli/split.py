@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import JsonOption, print_json
+from linetune.data.split import SHARES
 from linetune.errors import LinetuneError
 
 CUT = re.compile(r"_crop_\d+$")
@@ -18,8 +19,12 @@ CUT = re.compile(r"_crop_\d+$")
 def split(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="The label file: path<TAB>text.")],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for train.txt, val.txt and test.txt.")],
-    val: Annotated[float, typer.Option(help="Share of the lines to choose the best model on.")] = 0.15,
-    test: Annotated[float, typer.Option(help="Share of the lines to report on; 0 for none.")] = 0.15,
+    val: Annotated[float, typer.Option(help="Share of the lines to choose the best model on.")] = SHARES[
+        "val"
+    ],
+    test: Annotated[float, typer.Option(help="Share of the lines to report on; 0 for none.")] = SHARES[
+        "test"
+    ],
     group_by: Annotated[
         str | None,
         typer.Option(

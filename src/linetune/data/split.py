@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,13 +9,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune import atomic, records
+from linetune import atomic, files, records
 from linetune.charset import show
 from linetune.errors import LinetuneError
 from linetune.records import Line
 
 TRAIN = "train"
 NAMES = (TRAIN, "val", "test")
+SHARES = {"val": 0.15, "test": 0.15}
+"""Shares of the lines by default."""
 COMMON = 0.2
 """Share of the lines above which a character needs no care: it comes into every split by itself."""
 BIG = 0.25
@@ -111,7 +112,7 @@ def write(division: Division, folder: Path, overwrite: bool = False) -> list[Pat
             # All are written before the first takes its place.
             partials = {name: stack.enter_context(atomic.written(path)) for name, path in written.items()}
             for name, partial in partials.items():
-                pairs = [(_relative(line.image, folder), line.text) for line in division.splits[name]]
+                pairs = [(files.relative(line.image, folder), line.text) for line in division.splits[name]]
                 records.write_labels(partial, pairs)
         for path in before:
             # A test set of an earlier split holds what is trained on now.
@@ -198,15 +199,3 @@ def _missing(
         if short := sorted(lengths - {len(line.text) for line in split}):
             told.append(f"{name} has no label of {', '.join(map(str, short))} characters")
     return told
-
-
-def _relative(image: Path, folder: Path) -> str:
-    if ".." in image.parts:
-        # Behind a link, .. leads up from the folder that is linked to.
-        image = image.parent.resolve() / image.name
-    try:
-        # The folder's real place, since .. leads up from there.
-        return Path(os.path.relpath(image.absolute(), folder.resolve())).as_posix()
-    except ValueError:
-        # Another drive.
-        return image.absolute().as_posix()

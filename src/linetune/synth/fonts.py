@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,6 +87,57 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
             "add a font that does, or take the characters out of the rule",
         )
     return [_measured(path, some) for path, some in characters.items() if _with_ink(some)]
+
+
+def installed() -> list[Path]:
+    """The font files of this machine, in the folders where Linux, macOS and Windows keep them."""
+    found: dict[Path, None] = {}
+    for folder in filter(Path.is_dir, _standard_folders()):
+        # What cannot be read holds no font that could be used.
+        inside = files.below(folder, unreadable=[])
+        found.update(dict.fromkeys(file for file in inside if file.suffix.lower() in _SUFFIXES))
+    return list(found)
+
+
+def that_draw(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
+    """The fonts that draw every character of ``alphabet``; those that cannot be opened are passed over.
+
+    Raises:
+        LinetuneError: this machine cannot shape what has to be shaped.
+    """
+    _refuse_unshaped(alphabet)
+    found = []
+    for path in paths:
+        try:
+            if len(drawn := _drawn(path, alphabet)) == len(alphabet):
+                found.append(_measured(path, drawn))
+        except (LinetuneError, OSError, ValueError, ZeroDivisionError):
+            # A machine has hundreds of fonts, and some are always broken.
+            continue
+    return found
+
+
+def family(path: Path) -> str:
+    """The name that a font shares with its weights and italics."""
+    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
+        names = tables.get("name")
+        return str((names and (names.getDebugName(16) or names.getDebugName(1))) or path.stem)
+
+
+def _standard_folders() -> list[Path]:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - unlike Path.home, it never fails
+    shared = os.environ.get("XDG_DATA_HOME") or home / ".local" / "share"
+    return [
+        Path("/usr/share/fonts"),
+        Path("/usr/local/share/fonts"),
+        Path(shared, "fonts"),
+        home / ".fonts",
+        Path("/System/Library/Fonts"),
+        Path("/Library/Fonts"),
+        home / "Library" / "Fonts",
+        Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts"),
+        Path(os.environ.get("LOCALAPPDATA") or home, "Microsoft", "Windows", "Fonts"),
+    ]
 
 
 @lru_cache(maxsize=256)

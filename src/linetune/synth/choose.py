@@ -1,0 +1,238 @@
+"""The fonts that look most like some crops, to a network's eye.
+
+Each font draws the texts of real crops. It is fitted as rendering fits it: to the height, the widths, the
+strokes and the slant that were measured on the crop. The network's backbone sees both pictures. They show the
+same text, so that its features, averaged over the frames, differ by what the text looks like.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from linetune import image, scripts
+from linetune.charset import SPACE, Charset
+from linetune.decode.read import read_crops
+from linetune.image import Crop
+from linetune.models.network import Network
+from linetune.records import spread
+from linetune.synth import fonts as typefaces
+from linetune.synth import lettering, looks
+from linetune.synth.fonts import Font
+from linetune.synth.looks import Look
+
+WANTED = 12
+"""Fonts that are chosen."""
+OF_A_FAMILY = 3
+"""Most of one family: weights and italics, which rendering changes anyway."""
+CROPS = 60
+"""Real crops that are looked at."""
+_FIRST, _ALL = 2, 10
+"""Crops that every font is compared on, and those of :data:`_FINALISTS`."""
+_FINALISTS = 40
+_SAME = 0.985
+"""Correlation of two fonts' pictures from which they are one font under two names."""
+_SHORTEST = 3
+"""Characters of a text that tells one font from another."""
+_PAGE = 8
+"""Characters in a row that a font shows to be read."""
+_READ = 0.5
+"""Least share of a font's characters that are read as what they are."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Fonts chosen, the likest first."""
+
+    fonts: list[Font]
+    refused: list[Font]
+    """Some that look alike, but draw something else than their characters: icons for digits."""
+
+
+class Sample(NamedTuple):
+    """A real crop, its label and its look."""
+
+    crop: Crop
+    text: str
+    look: Look
+
+
+def choose(
+    fonts: Sequence[Font],
+    crops: Sequence[tuple[Crop, str]],
+    network: Network,
+    charset: Charset,
+    unknown: Sequence[str],
+    progress: Callable[[int, int], None],
+) -> Choice:
+    """Choose at most :data:`WANTED` fonts that look most like some crops; none where no crop can be measured.
+
+    Args:
+        fonts: all of them draw every label.
+        crops: real ones with their labels, and as many as there are.
+        network: of the base model, with ``charset``.
+        charset: the characters that the fonts draw.
+        unknown: those that the base model cannot read.
+        progress: told of the pictures compared, and how many there are.
+    """
+    samples = _samples(crops, network, charset)
+    if not samples or not fonts:
+        return Choice([], [])
+    first, rest = samples[:_FIRST], samples[_FIRST:]
+    fonts = _distinct(fonts, first)
+    total = len(fonts) * len(first) + min(len(fonts), _FINALISTS) * len(rest)
+    done = 0
+
+    def distances(some: Sequence[Font], on: Sequence[Sample]) -> NDArray[np.float64]:
+        nonlocal done
+        sums = np.zeros(len(some))
+        for sample in on:
+            sums += _distances(network, some, sample)
+            done += len(some)
+            progress(done, total)
+        return sums
+
+    sums = distances(fonts, first)
+    nearest = np.argsort(sums, kind="stable")[:_FINALISTS]
+    finalists = [fonts[i] for i in nearest]
+    sums = sums[nearest] + distances(finalists, rest)
+    ranked = [finalists[i] for i in np.argsort(sums, kind="stable")]
+    return _best(ranked, network, charset, unknown)
+
+
+def _samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Charset) -> list[Sample]:
+    """Crops that can be measured: those that the network reads, since they stand upright, labelled right."""
+    found = []
+    for crop, text in spread(crops, CROPS):
+        look = looks.measure(crop)
+        fits = image.line_width(*crop.shape[:2]) <= image.MAX_WIDTH
+        if look is not None and fits and len(text) >= _SHORTEST:
+            found.append(Sample(crop, text, _complete(look)))
+    # Wide crops take long and tell no more.
+    found.sort(key=lambda sample: image.line_width(*sample.crop.shape[:2]))
+    found = found[: max(_ALL, len(found) // 2)]
+    readings = read_crops(network.run, [sample.crop for sample in found], charset)
+    read = [_alike(reading.text, s.text) >= _READ for reading, s in zip(readings, found, strict=True)]
+    likely = [sample for sample, is_read in zip(found, read, strict=True) if is_read]
+    return list(spread(likely if len(likely) >= _ALL else found, _ALL))
+
+
+def _complete(look: Look) -> Look:
+    """A look whose widths are known, from a crop of touching characters too."""
+    glyph = look.glyph if math.isfinite(look.glyph) else 0.6
+    return replace(look, glyph=glyph, pitch=look.pitch if math.isfinite(look.pitch) else glyph + 0.25)
+
+
+def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
+    """The fonts without those that draw the texts as an earlier one does, as many of Noto draw digits."""
+    kept, pictures = list[Font](), list[NDArray[np.float32]]()
+    for font in fonts:
+        drawn = np.concatenate([_drawn(font, sample).ravel() for sample in samples])
+        picture = drawn - drawn.mean()
+        picture /= max(float(np.linalg.norm(picture)), 1e-6)
+        if not pictures or float((np.stack(pictures) @ picture).max()) < _SAME:
+            kept.append(font)
+            pictures.append(picture)
+    return kept
+
+
+def _distances(network: Network, fonts: Sequence[Font], sample: Sample) -> NDArray[np.float64]:
+    """How far each font's picture of a crop's text is from the crop; 1 on average."""
+    seen = _seen(network, [sample.crop, *(_picture(font, sample) for font in fonts)])
+    distances = np.linalg.norm(seen[1:] - seen[0], axis=1)
+    return np.asarray(distances / distances.mean(), np.float64)
+
+
+def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """The backbone's features of crops of one size, averaged over their frames."""
+    resized = [image.resize(crop) for crop in crops]
+    width = resized[0].shape[1]
+    parts = []
+    for start in range(0, len(crops), 32):
+        # Without the padding of deployed readers, which would take longer than short crops themselves.
+        batch = image.pack(resized[start : start + 32], max(64, -(-width // 8) * 8))
+        images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
+        parts.append(network.evaluated(network.backbone, images).squeeze(2))
+    return np.concatenate(parts)[:, :, : max(1, image.frames(width))].mean(2)
+
+
+def _picture(font: Font, sample: Sample) -> Crop:
+    """The crop's text in a font, in the colours of the crop and as sharp as it is."""
+    paper, ink = np.array(sample.look.paper, np.float32), np.array(sample.look.ink, np.float32)
+    cover = _drawn(font, sample)[:, :, None]
+    return np.asarray((paper + (ink - paper) * cover).clip(0, 255), np.uint8)
+
+
+def _drawn(font: Font, sample: Sample) -> NDArray[np.float32]:
+    """Where the ink of a font would be on the crop, from 0 to 1."""
+    look = sample.look
+    height, width = sample.crop.shape[:2]
+    top, bottom, side = (round(share * height) for share in (look.top, look.bottom, look.side))
+    size = max(4, width - 2 * side), max(4, height - top - bottom)
+    rng = np.random.default_rng(0)
+    mask = lettering.draw(rng, sample.text, font, look, "print", size[1])
+    fitted = cv2.resize(_sheared(mask, look.slant - font.slant), size, interpolation=cv2.INTER_AREA)
+    cover = np.zeros((height, width), np.float32)
+    inside = cover[top : top + size[1], side : side + size[0]]
+    inside[:] = fitted[: inside.shape[0], : inside.shape[1]] / np.float32(255)
+    return np.asarray(cv2.GaussianBlur(cover, (0, 0), max(0.2, look.blur * height)), np.float32)
+
+
+def _sheared(mask: lettering.Mask, slant: float) -> lettering.Mask:
+    """A mask sheared to the right, cut to its box."""
+    height, width = mask.shape
+    extra = abs(slant) * height
+    onto = np.array([[1, -slant, max(0.0, slant) * height], [0, 1, 0]], np.float32)
+    sheared = cv2.warpAffine(mask, onto, (width + math.ceil(extra), height))
+    columns = np.flatnonzero(sheared.any(0))
+    return np.asarray(sheared[:, columns[0] : columns[-1] + 1], np.uint8)
+
+
+def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: Sequence[str]) -> Choice:
+    """The first fonts that can be read, not too many of one family."""
+    chosen, refused, families = list[Font](), list[Font](), Counter[str]()
+    pages = _pages(charset, unknown)
+    for font in ranked:
+        family = typefaces.family(font.path)
+        if len(chosen) == WANTED or families[family] == OF_A_FAMILY:
+            continue
+        if pages and _legibility(font, pages, network, charset) < _READ:
+            refused.append(font)
+            continue
+        chosen.append(font)
+        families[family] += 1
+    return Choice(chosen, refused)
+
+
+def _pages(charset: Charset, unknown: Sequence[str]) -> list[str]:
+    """The characters that stand by themselves and that the network can read, a few on each page."""
+    beyond = {*unknown, SPACE}
+    shown = [c for c in charset.characters if c not in beyond and not scripts.continues(c)]
+    return ["".join(shown[start : start + _PAGE]) for start in range(0, len(shown), _PAGE)]
+
+
+def _legibility(font: Font, pages: Sequence[str], network: Network, charset: Charset) -> float:
+    """Share of the characters that the network reads right in large clear print."""
+    # The widths and strokes of ordinary print.
+    look = Look(48, 0, 0, 0, (255,) * 3, (0,) * 3, 0, 0, 0, 0, font.stroke, 0.6, 0.85)
+    crops = []
+    for page in pages:
+        mask = lettering.draw(np.random.default_rng(0), page, font, look, "print", 32)
+        crops.append(np.repeat(255 - np.pad(mask, 8)[:, :, None], 3, 2))
+    readings = read_crops(network.run, crops, charset)
+    return float(np.mean([_alike(r.text, page) for r, page in zip(readings, pages, strict=True)]))
+
+
+def _alike(read: str, text: str) -> float:
+    """Share of a text's characters that were read."""
+    matching = SequenceMatcher(None, read.lower(), text.lower(), autojunk=False).get_matching_blocks()
+    return sum(block.size for block in matching) / max(1, len(text))

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from conftest import Cli
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+
+from linetune import records
+from linetune.charset import Charset
+from linetune.config import Config, Synth, load
+from linetune.records import read_labels
+from linetune.report.terminal import terminal
+from linetune.rules import Rule
+from linetune.rules.series import SERIES, gaps, widened
+from linetune.synth import generate
+from linetune.training import draft as drafting
+
+PACKAGES = [
+    Path(str(resources.files(name) / "files")) for name in ("font_roboto", "font_amatic_sc", "font_intuitive")
+]
+AMATIC = PACKAGES[1]
+MakeCrops = Callable[[Path, Sequence[str]], Path]
+
+
+def codes(count: int, letters: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", digits: str = "0123456789") -> list[str]:
+    draw = random.Random(count)
+    return ["".join(draw.choices(letters, k=2) + draw.choices(digits, k=4)) for _ in range(count)]
+
+
+def splits(folder: Path, train: Sequence[str], val: Sequence[str], make_crops: MakeCrops) -> Path:
+    """A folder as ``linetune split`` leaves it, without a test.txt."""
+    labels = read_labels(make_crops(folder, [*train, *val]))
+    for name, some in (("train", labels[: len(train)]), ("val", labels[len(train) :])):
+        records.write_labels(folder / f"{name}.txt", ((line.image.name, line.text) for line in some))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def amatic_crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Crops in one font, with one label file."""
+    settings = {"rule": "[A-Z]{2}[0-9]{4}", "fonts": AMATIC, "count": 60, "material": "paper"}
+    folder = tmp_path_factory.mktemp("amatic") / "crops"
+    return generate(Synth.model_validate(settings | {"output": folder}), lambda done: None, workers=1)
+
+
+def stages(config: Config) -> list[str]:
+    return [stage.name for stage in config.stages]
+
+
+# The whole
+
+
+def test_labels_alone_make_a_file_that_needs_no_editing(cli: Cli, tmp_path: Path, amatic_crops: Path) -> None:
+    run = tmp_path / "it's a run"
+    fonts = [word for path in PACKAGES for word in ("--fonts", path)]
+    done = cli("init", run, "--from", amatic_crops, *fonts)
+    assert (done.code, done.errors) == (0, [])
+    assert shlex.split(done.out.splitlines()[-1]) == ["linetune", "train", str(run / "linetune.yaml")]
+
+    config = load(run / "linetune.yaml")
+    example = cli("init", tmp_path / "example")
+    assert config.stages == load(tmp_path / "example" / "linetune.yaml").stages, example
+    assert config.synth is not None
+    assert (config.synth.count, config.synth.output) == (24000, (run / "synth").resolve())
+    assert config.synth.looks == config.data.train == [(run / "labels" / "train.txt").resolve()]
+    # Every crop is in one split, and its image is found.
+    lines = read_labels(*config.data.train, *config.data.val, *config.data.test or ())
+    assert sorted(line.text for line in lines) == sorted(line.text for line in read_labels(amatic_crops))
+    assert all(line.image.is_file() for line in lines)
+    # The rule is the one that `linetune rule` prints.
+    printed = cli("rule", config.data.train[0]).out
+    pattern = printed.partition("rule: ")[2].partition("\n")[0]
+    assert f"rule: {pattern}" in (run / "linetune.yaml").read_text("utf-8")
+    assert all(Rule.of(config.synth).matches(line.text) for line in read_labels(*config.data.train))
+    # The font of the crops comes first, and no family fills the list.
+    assert config.synth.fonts[0].parent == AMATIC
+    assert sum(path.name.startswith("Roboto") for path in config.synth.fonts) <= 3
+    assert "AmaticSC" in done.out
+    assert not list(run.glob("*.part"))
+
+    again = cli("init", run, "--from", amatic_crops)
+    assert (again.code, again.out) == (2, "")
+    assert again.errors[0].endswith("there is a configuration already; choose another folder")
+
+
+def test_a_folder_of_splits_is_named_as_it_is(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
+    texts = codes(40)
+    folder = splits(tmp_path / "crops", texts[:30], texts[30:], make_crops)
+    done = cli("init", tmp_path / "run", "--from", folder, "--fonts", AMATIC)
+    assert done.code == 0
+    text = (tmp_path / "run" / "linetune.yaml").read_text("utf-8")
+    assert "train: ../crops/train.txt\n" in text
+    assert "charset: auto  " in text
+    config = load(tmp_path / "run" / "linetune.yaml")
+    assert (config.data.val, config.data.test) == ([(folder / "val.txt").resolve()], None)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["linetune.yaml"]
+
+
+def test_free_text_is_learnt_from_real_crops_alone(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
+    words = (drafting.__doc__ or "").split() + drafting.draft.__doc__.split()  # type: ignore[union-attr]
+    draw = random.Random(1)
+    texts = [" ".join(draw.sample(words, draw.randint(1, 4))) for _ in range(80)]
+    folder = splits(tmp_path / "crops", texts[:60], texts[60:], make_crops)
+    done = cli("init", tmp_path / "run", "--from", folder, "--also", "")
+    assert done.code == 0
+    assert "no rule (" in done.out
+    config = load(tmp_path / "run" / "linetune.yaml")
+    assert (config.synth, stages(config)) == (None, ["real"])
+
+
+def test_without_a_font_that_draws_the_rule_nothing_is_rendered(
+    cli: Cli, tmp_path: Path, make_crops: MakeCrops
+) -> None:
+    texts = [f"京{code}" for code in codes(30)]
+    folder = splits(tmp_path / "crops", texts[:24], texts[24:], make_crops)
+    done = cli("init", tmp_path / "run", "--from", folder, "--fonts", AMATIC)
+    (told,) = [line for line in done.out.splitlines() if "rendered" in line]
+    assert "none of 2 fonts draws every character of the rule" in told
+    assert "--fonts" in told
+    assert stages(load(tmp_path / "run" / "linetune.yaml")) == ["real"]
+
+
+# Fonts
+
+
+def test_a_font_of_icons_is_refused(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
+    icons = TTFont(PACKAGES[0] / "Roboto-Regular.ttf")
+    for table in icons["cmap"].tables:
+        for digit, other in zip("0123456789", "@#&%§¶¿©ß†", strict=True):
+            if ord(other) in table.cmap:
+                table.cmap[ord(digit)] = table.cmap[ord(other)]
+    (tmp_path / "fonts").mkdir()
+    icons.save(tmp_path / "fonts" / "Icons.ttf")
+    texts = [code[2:] for code in codes(40)]
+    folder = splits(tmp_path / "crops", texts[:30], texts[30:], make_crops)
+    fonts = ("--fonts", tmp_path / "fonts", "--fonts", AMATIC)
+    done = cli("init", tmp_path / "run", "--from", folder, *fonts)
+    assert "refused" in done.out
+    config = load(tmp_path / "run" / "linetune.yaml")
+    assert config.synth is not None
+    assert {path.parent for path in config.synth.fonts} == {AMATIC}
+
+
+# Characters
+
+
+@pytest.mark.parametrize(
+    ("texts", "missing", "avoided"),
+    [
+        (codes(60, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "012345689"), {"digits": "7"}, ""),
+        (codes(200, "ABCDEFGHJKLMNPRSTUVWXY"), {"capital letters": "Z"}, "IOQ"),
+        (codes(200, "ABCDEFGHIJKLMNOPRSTUVWXYZ"), {"capital letters": "Q"}, ""),
+        (["ABCDEFGHJKLMNPRSTUVWXYZ"], {"capital letters": "IOQ"}, ""),
+        (["ABC"], {}, ""),
+        ([SERIES["provinces on Chinese plates"][:-1]], {"provinces on Chinese plates": "琼"}, ""),
+    ],
+)
+def test_what_is_missing_of_a_series(texts: list[str], missing: dict[str, str], avoided: str) -> None:
+    found = gaps(texts, "".join(texts))
+    assert {gap.series: gap.missing for gap in found} == missing
+    assert "".join(gap.avoided for gap in found) == avoided
+
+
+def test_a_rule_lists_the_provinces_that_may_come() -> None:
+    most = SERIES["provinces on Chinese plates"][:-2]
+    assert widened(f"[{most}][A-Z]", "琼Z") == f"[{most}琼][A-Z]"
+    assert widened(r"[京津][A-HJ]\[[0-9]", "琼I") == r"[京津][A-HJ]\[[0-9]"
+
+
+def drafted(folder: Path, crops: Path, also: str | None, ask: drafting.Ask | None) -> drafting.Draft:
+    return drafting.draft(folder, crops, [AMATIC], also, ask, terminal)
+
+
+def test_missing_characters_are_asked_for_taken_or_given(tmp_path: Path, make_crops: MakeCrops) -> None:
+    # Words, which make a list as a rule: without letters that no label has.
+    words = ["ABCDEF", "GHJKLM", "NPRSTU", "VWXY"] * 8
+    crops = splits(tmp_path / "crops", words[:24], words[24:], make_crops)
+    run = tmp_path / "run"
+    there = set("".join(words))
+    by_default = drafted(run, crops, None, None)
+    assert by_default.added is not None
+    assert {*by_default.added.characters} - there == {"Z"}
+    assert any("I O Q" in told for told in by_default.told)
+
+    asked = []
+
+    def ask(question: str, default: bool) -> bool:
+        asked.append((question, default))
+        return not default
+
+    answered = drafted(run, crops, None, ask)
+    assert answered.added is not None
+    assert {*answered.added.characters} - there == {"I", "O", "Q"}
+    assert [default for _, default in asked] == [True, False]
+    assert "Z" in asked[0][0]
+
+    given = drafted(run, crops, "Z#", None)
+    assert given.added is not None
+    assert {*given.added.characters} - there == {"Z", "#"}
+    assert drafted(run, crops, "", None).added is None
+    assert not run.exists()
+
+    path = drafting.save(given)
+    assert Charset.read(run / "charset.txt") == given.added
+    assert load(path).charset == (run / "charset.txt").resolve()
+
+
+# Refusals
+
+
+def test_bad_sources_are_told_in_one_line(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
+    texts = codes(12)
+    crops = splits(tmp_path / "crops", texts[:8], texts[8:], make_crops)
+    run = tmp_path / "run"
+
+    def told(*words: object) -> str:
+        done = cli("init", run, *words)
+        assert (done.code, len(done.errors), done.out) == (2, 1, "")
+        assert not run.exists()
+        return done.errors[0]
+
+    assert told("--from", crops / "train.txt").endswith(
+        f"there is a val.txt beside it; give the folder: --from {crops}"
+    )
+    assert "--from" in told("--also", "Z")
+    assert "label file not found" in told("--from", tmp_path / "none.txt")
+    (crops / "val.txt").unlink()
+    assert "the folder holds no val.txt" in told("--from", crops)
+    for image in crops.glob("*.png"):
+        image.unlink()
+    assert "none of the images can be read" in told("--from", crops / "labels.txt")
+
+
+def test_nothing_is_left_of_an_interrupted_init(
+    cli: Cli, tmp_path: Path, make_crops: MakeCrops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    labels = make_crops(tmp_path / "crops", codes(30))
+    monkeypatch.setattr(drafting, "write", interrupted)
+    done = cli("init", tmp_path / "run", "--from", labels, "--fonts", AMATIC)
+    assert done.code == 130
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_lies_there_is_not_replaced(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
+    labels = make_crops(tmp_path / "crops", codes(30))
+    mine = tmp_path / "run" / "labels" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    done = cli("init", tmp_path / "run", "--from", labels)
+    assert (done.code, len(done.errors)) == (2, 1)
+    assert [path.name for path in (tmp_path / "run").rglob("*")] == ["labels", "mine.txt"]
