@@ -125,6 +125,26 @@ def test_without_a_font_that_draws_the_rule_nothing_is_rendered(
     assert stages(load(tmp_path / "run" / "linetune.yaml")) == ["real"]
 
 
+def test_small_letters_under_labels_in_capitals_are_rendered_as_well(cli: Cli, tmp_path: Path) -> None:
+    settings = {"rule": "(Lot|Bill) No[0-9]{4}", "fonts": PACKAGES[0], "count": 40, "material": "paper"}
+    labels = generate(
+        Synth.model_validate(settings | {"output": tmp_path / "crops"}), lambda done: None, workers=1
+    )
+    fonts = ("--fonts", PACKAGES[0] / "Roboto-Regular.ttf", "--also", "")
+    for folder, upper in (("small", False), ("capitals", True)):
+        lines = [(line.image.as_posix(), line.text) for line in read_labels(labels)]
+        file = tmp_path / f"{folder}.txt"
+        records.write_labels(file, ((path, text.upper() if upper else text) for path, text in lines))
+        assert cli("init", tmp_path / folder, "--from", file, *fonts).code == 0
+    shares = []
+    for folder in ("small", "capitals"):
+        config = load(tmp_path / folder / "linetune.yaml")
+        assert config.synth is not None
+        shares.append(config.synth.small_letters)
+    assert shares[0] == 0
+    assert shares[1] > 0.5
+
+
 # Fonts
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 
 from linetune.config.schema import Pattern
 
-_KEY = re.compile(r"(?P<key> *\w+):(?P<value>[^#]*)(?P<comment>#.*)?")
+_KEY = re.compile(r"(?P<key> *(?:# )?\w+):(?P<value>[^#]*)(?P<comment>#.*)?")
 _STAGE = re.compile(r"  (?:# )?- name:")
 _PLAIN = re.compile(r"[\w./-]+\.\w+")
 """Paths that mean the same in YAML without quotes."""
@@ -24,7 +24,7 @@ def filled(values: Mapping[str, str | Sequence[str] | None], rendered: bool) -> 
 
     Args:
         values: by key, such as ``data.train``: what stands after the colon, or lines that stand below the
-            key. A key of None goes.
+            key. A key of None goes; one that stands in a comment comes out of it.
         rendered: whether crops are rendered; if not, the synth section and the stages that use it go.
     """
     lines, section = list[str](), ""
@@ -34,7 +34,7 @@ def filled(values: Mapping[str, str | Sequence[str] | None], rendered: bool) -> 
             section = found["key"]
         if section == "synth" and not rendered:
             continue
-        name = found["key"].strip() if found else ""
+        name = found["key"].strip(" #") if found else ""
         key = name if name == section else f"{section}.{name}"
         if found is None or key not in values:
             lines.append(line)
@@ -69,7 +69,8 @@ def _item(pattern: Pattern) -> str:
 def _set(found: re.Match[str], value: str | Sequence[str]) -> Iterator[str]:
     """A key's line with another value, and its comment where it stood."""
     below = [] if isinstance(value, str) else value
-    line = f"{found['key']}: {value}" if isinstance(value, str) else f"{found['key']}:"
+    key = found["key"].replace("# ", "")
+    line = f"{key}: {value}" if isinstance(value, str) else f"{key}:"
     if comment := found["comment"]:
         line = f"{line.ljust(found.start('comment') - 2)}  {comment}"
     yield line

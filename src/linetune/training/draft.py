@@ -14,6 +14,7 @@ from linetune.config import Config, Pattern
 from linetune.config.new import filled, path_value, rule_lines
 from linetune.data.groups import group
 from linetune.data.split import NAMES, SHARES, TRAIN, Division, divide, write
+from linetune.decode.read import read_crops
 from linetune.errors import LinetuneError
 from linetune.image import Crop
 from linetune.records import Line, read_labels
@@ -34,6 +35,8 @@ FOLLOWED = 0.7
 The val labels show whether it is a rule. Of 400 lines of free text a proposal covered 93 %, of 100 others
 43 % (docs/log.md).
 """
+SMALL, FEWEST_SMALL = 0.05, 2
+"""Least share, and number, of crops with small letters under capitals: below, the base model may be wrong."""
 ADD_FONTS = "--fonts names more: files, or a folder of them"
 
 Ask = Callable[[str, bool], bool]
@@ -54,6 +57,8 @@ class Draft:
     added: Charset | None = None
     """The charset, where it holds more than the train labels and the rule."""
     fonts: list[Path] = field(default_factory=list)
+    small_letters: float = 0
+    """Share of the rendered crops to draw in small letters under labels in capitals."""
     told: list[str] = field(default_factory=list)
     """The decisions, a line each."""
 
@@ -94,6 +99,7 @@ def draft(
         base = load_base(name, lambda done, total: reporter.progress("weights", done, total))
         if new.patterns:
             _set_fonts(new, fonts, crops, base, reporter)
+            _set_small_letters(new, crops, base)
     wanted = new.added or Charset.collect([*new.texts, *_alphabet(new.patterns)])
     if unknown := [c for c in wanted.characters if c not in base.charset]:
         new.told.append(f"the base model has never seen {show(*unknown)}; training must teach them")
@@ -286,6 +292,23 @@ def _set_fonts(
     new.told.append(told)
 
 
+def _set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Model) -> None:
+    """See whether labels are in capitals while the print is not, by what the base model reads."""
+    lettered = [(crop, text) for crop, text in crops if text == text.upper() != text.lower()]
+    if any(c.islower() for text in new.texts for c in text) or not lettered:
+        return
+    readings = read_crops(base.reader.run, [crop for crop, _ in lettered], base.charset)
+    pairs = zip(readings, lettered, strict=True)
+    small = sum(reading.text != text == reading.text.upper() for reading, (_, text) in pairs)
+    if small < FEWEST_SMALL or small < SMALL * len(lettered):
+        return
+    new.small_letters = round(small / len(lettered), 2)
+    new.told.append(
+        f"small_letters: {new.small_letters}, since {small} of {len(lettered)} crops with capitals in their "
+        "labels show small letters"
+    )
+
+
 def _drop_rule(new: Draft, why: str) -> None:
     """Render nothing; the characters that the rule brought stay."""
     brought = Charset.collect([*new.texts, *_alphabet(new.patterns)])
@@ -309,6 +332,7 @@ def _text(new: Draft) -> str:
             "synth.rule": _rule_value(new.patterns),
             "synth.fonts": [f"    - {path_value(path.as_posix())}" for path in new.fonts],
             "synth.looks": labels["train"],
+            **({"synth.small_letters": str(new.small_letters)} if new.small_letters else {}),
         },
         rendered=bool(new.patterns),
     )
