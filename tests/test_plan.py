@@ -86,8 +86,8 @@ def test_a_stage_whose_trial_does_harm_is_skipped_and_its_other_crops_are_not_re
 
 def test_a_trial_trains_and_leaves_the_model_as_it_was(folder: Path, tmp_path: Path) -> None:
     heard = Heard()
-    result = train(config(folder, tmp_path, HEAD | {"trial": 60, "steps": 1}), reporter=heard)
-    assert any("60 rendered crops take the mean probability" in line for line in heard.lines)
+    result = train(config(folder, tmp_path, HEAD | {"trial": 20, "steps": 1}), reporter=heard)
+    assert any("20 rendered crops take the mean probability" in line for line in heard.lines)
     rows = map(json.loads, (result.folder / "journal.jsonl").read_text("utf-8").splitlines())
     (trial,) = [row for row in rows if row["event"] == "head trial"]
     assert trial["before"] != trial["after"]

@@ -158,7 +158,8 @@ class Stage(Strict):
         PositiveInt | None,
         Field(
             description="rendered crops to train on first, to see whether they help to read the real ones; "
-            "where they do harm the stage is skipped, and the rest are not rendered"
+            "where they do harm the stage is skipped, and the rest are not rendered. Without effect on "
+            "fewer than three times as many crops"
         ),
     ] = None
     patience: Annotated[

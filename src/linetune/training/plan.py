@@ -22,7 +22,7 @@ from linetune.training.schedule import EXPECTED
 from linetune.training.stage import Setting
 
 FEW = 1000
-"""Rendered crops that estimates and trials go by where a stage does not say."""
+"""Rendered crops that estimates go by, before the others are rendered."""
 FEWEST = 500
 """With time for fewer rendered crops, the stage on them is left out."""
 MEASURED = 256
@@ -78,7 +78,7 @@ class Plan:
         self._rendered = config.synth.count if config.synth else 0
         self._end = None if within is None else time.perf_counter() + within
         render = _seconds_a_crop(config.synth) if within is not None and config.synth else 0.0
-        self._few: Dataset | None = None
+        self._few = dict[int, Dataset]()
         self.stages = [
             self._planned(stage, number, setting, render) for number, stage in enumerate(config.stages)
         ]
@@ -92,11 +92,11 @@ class Plan:
                 f"ends sooner; {duration(total + ENDING)} would do all of it"
             )
 
-    def few(self) -> Dataset:
+    def few(self, count: int = FEW) -> Dataset:
         """The first rendered crops."""
-        if self._few is None:
-            self._few = self._given.render(min(FEW, self._rendered))
-        return self._few
+        if count not in self._few:
+            self._few[count] = self._given.render(min(count, self._rendered))
+        return self._few[count]
 
     def data(self, planned: Planned) -> Dataset:
         """All crops of a stage; those that are not there yet are rendered now."""

@@ -31,6 +31,9 @@ from linetune.training.stage import Setting, StageResult, scored, train_stage
 from linetune.training.trial import tried
 from linetune.weights.store import Model, load_model, save_model
 
+WORTH = 3
+"""Times as many crops as a trial's that make it worth its time; a stage on fewer is soon over itself."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -194,8 +197,8 @@ def train(
         _keep(model, best, folder / "model.safetensors")
         for planned in plan.stages:
             stage, name = planned.stage, f"stage {planned.stage.name}"
-            if stage.trial:
-                trial = tried(model.network, stage, planned.number, plan.few(), setting)
+            if stage.trial and planned.crops >= WORTH * stage.trial:
+                trial = tried(model.network, stage, planned.number, plan.few(stage.trial), setting)
                 reporter.say(f"{name}: {trial.sentence()}")
                 journal.record(f"{stage.name} trial", **asdict(trial))
                 if not trial.helps:
