@@ -92,7 +92,7 @@ class Plan:
                 f"ends sooner; {duration(total + ENDING)} would do all of it"
             )
 
-    def few(self, count: int = FEW) -> Dataset:
+    def few(self, count: int) -> Dataset:
         """The first rendered crops."""
         if count not in self._few:
             self._few[count] = self._given.render(min(count, self._rendered))
@@ -129,7 +129,7 @@ class Plan:
         crops, parts = 0, list[Dataset]()
         for source in stage.data:
             rendered = source == "synth"
-            parts.append(self.few() if rendered else self._given.data[str(source)])
+            parts.append(self.few(FEW) if rendered else self._given.data[str(source)])
             crops += self._rendered if rendered else len(parts[-1])
         data = reduce(Dataset.__add__, parts)
         for said in _notable(stage, crops):
