@@ -1,16 +1,15 @@
 """The fonts that look most like some crops, to a network's eye.
 
-Each font draws the texts of real crops. It is fitted as rendering fits it: to the height, the widths, the
-strokes and the slant that were measured on the crop. The network's backbone sees both pictures. They show the
-same text, so that its features, averaged over the frames, differ by what the text looks like.
+Each font draws the texts of real crops plainly, as high, wide and blurred as they are there and in the same
+colours. The network's backbone sees both pictures. They show the same text, so that its features, averaged
+over the frames, differ by what the text looks like.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -36,7 +35,7 @@ OF_A_FAMILY = 3
 """Most of one family: weights and italics, which rendering changes anyway."""
 CROPS = 60
 """Real crops that are looked at."""
-_FIRST, _ALL = 2, 10
+_FIRST, _ALL = 2, 12
 """Crops that every font is compared on, and those of :data:`_FINALISTS`."""
 _FINALISTS = 40
 _SAME = 0.985
@@ -46,7 +45,13 @@ _SHORTEST = 3
 _PAGE = 8
 """Characters in a row that a font shows to be read."""
 _READ = 0.5
-"""Least share of a font's characters that are read as what they are."""
+"""Least share of a crop's characters that are read where it stands upright and is labelled right."""
+_LEGIBLE = 0.3
+"""Least share of a font's characters that are read as what they are.
+
+Weather symbols in the place of digits reach 0, digits in seven segments 0.56 or more. Letters in seven
+segments, which nobody can tell apart, bring a font down to 0.42 (docs/log.md).
+"""
 
 
 @dataclass(frozen=True)
@@ -92,21 +97,22 @@ def choose(
     total = len(fonts) * len(first) + min(len(fonts), _FINALISTS) * len(rest)
     done = 0
 
-    def distances(some: Sequence[Font], on: Sequence[Sample]) -> NDArray[np.float64]:
+    def seen(some: Sequence[Font], on: Sequence[Sample]) -> Iterator[NDArray[np.float64]]:
+        """For each sample the features of the crop, then those of each font's picture."""
         nonlocal done
-        sums = np.zeros(len(some))
         for sample in on:
-            sums += _distances(network, some, sample)
+            yield _seen(network, [sample.crop, *(_picture(font, sample) for font in some)])
             done += len(some)
             progress(done, total)
-        return sums
 
-    sums = distances(fonts, first)
-    nearest = np.argsort(sums, kind="stable")[:_FINALISTS]
+    of_all = list(seen(fonts, first))
+    # A feature counts by how much fonts differ in it where the text is the same.
+    scale = np.sqrt(np.mean([features[1:].var(0) for features in of_all], 0)) + 1e-6
+    distances = sum(_distances(features, scale) for features in of_all)
+    nearest = np.argsort(distances, kind="stable")[:_FINALISTS]
     finalists = [fonts[i] for i in nearest]
-    sums = sums[nearest] + distances(finalists, rest)
-    ranked = [finalists[i] for i in np.argsort(sums, kind="stable")]
-    return _best(ranked, network, charset, unknown)
+    distances = distances[nearest] + sum(_distances(features, scale) for features in seen(finalists, rest))
+    return _best([finalists[i] for i in np.argsort(distances, kind="stable")], network, charset, unknown)
 
 
 def _samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Charset) -> list[Sample]:
@@ -116,20 +122,16 @@ def _samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Chars
         look = looks.measure(crop)
         fits = image.line_width(*crop.shape[:2]) <= image.MAX_WIDTH
         if look is not None and fits and len(text) >= _SHORTEST:
-            found.append(Sample(crop, text, _complete(look)))
-    # Wide crops take long and tell no more.
-    found.sort(key=lambda sample: image.line_width(*sample.crop.shape[:2]))
-    found = found[: max(_ALL, len(found) // 2)]
+            found.append(Sample(crop, text, look))
     readings = read_crops(network.run, [sample.crop for sample in found], charset)
     read = [_alike(reading.text, s.text) >= _READ for reading, s in zip(readings, found, strict=True)]
     likely = [sample for sample, is_read in zip(found, read, strict=True) if is_read]
-    return list(spread(likely if len(likely) >= _ALL else found, _ALL))
-
-
-def _complete(look: Look) -> Look:
-    """A look whose widths are known, from a crop of touching characters too."""
-    glyph = look.glyph if math.isfinite(look.glyph) else 0.6
-    return replace(look, glyph=glyph, pitch=look.pitch if math.isfinite(look.pitch) else glyph + 0.25)
+    # One of each text, the one that stands out most.
+    by_contrast = sorted(likely if len(likely) >= _ALL else found, key=lambda s: abs(s.look.contrast))
+    different = list({sample.text: sample for sample in by_contrast}.values())
+    # What hardly stands out shows no font, and wide crops take long.
+    clear = sorted(different, key=lambda s: -abs(s.look.contrast))[: max(_ALL, len(different) // 2)]
+    return sorted(clear, key=lambda s: image.line_width(*s.crop.shape[:2]))[:_ALL]
 
 
 def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
@@ -145,11 +147,10 @@ def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
     return kept
 
 
-def _distances(network: Network, fonts: Sequence[Font], sample: Sample) -> NDArray[np.float64]:
-    """How far each font's picture of a crop's text is from the crop; 1 on average."""
-    seen = _seen(network, [sample.crop, *(_picture(font, sample) for font in fonts)])
-    distances = np.linalg.norm(seen[1:] - seen[0], axis=1)
-    return np.asarray(distances / distances.mean(), np.float64)
+def _distances(features: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far all others are from the first, relative to their mean distance."""
+    distances = np.linalg.norm((features[1:] - features[0]) / scale, axis=1)
+    return np.asarray(distances / max(float(distances.mean()), 1e-6), np.float64)
 
 
 def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
@@ -178,23 +179,12 @@ def _drawn(font: Font, sample: Sample) -> NDArray[np.float32]:
     height, width = sample.crop.shape[:2]
     top, bottom, side = (round(share * height) for share in (look.top, look.bottom, look.side))
     size = max(4, width - 2 * side), max(4, height - top - bottom)
-    rng = np.random.default_rng(0)
-    mask = lettering.draw(rng, sample.text, font, look, "print", size[1])
-    fitted = cv2.resize(_sheared(mask, look.slant - font.slant), size, interpolation=cv2.INTER_AREA)
+    mask = lettering.plain(sample.text, font, size[1])
+    fitted = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     cover = np.zeros((height, width), np.float32)
     inside = cover[top : top + size[1], side : side + size[0]]
     inside[:] = fitted[: inside.shape[0], : inside.shape[1]] / np.float32(255)
     return np.asarray(cv2.GaussianBlur(cover, (0, 0), max(0.2, look.blur * height)), np.float32)
-
-
-def _sheared(mask: lettering.Mask, slant: float) -> lettering.Mask:
-    """A mask sheared to the right, cut to its box."""
-    height, width = mask.shape
-    extra = abs(slant) * height
-    onto = np.array([[1, -slant, max(0.0, slant) * height], [0, 1, 0]], np.float32)
-    sheared = cv2.warpAffine(mask, onto, (width + math.ceil(extra), height))
-    columns = np.flatnonzero(sheared.any(0))
-    return np.asarray(sheared[:, columns[0] : columns[-1] + 1], np.uint8)
 
 
 def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: Sequence[str]) -> Choice:
@@ -205,7 +195,7 @@ def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: S
         family = typefaces.family(font.path)
         if len(chosen) == WANTED or families[family] == OF_A_FAMILY:
             continue
-        if pages and _legibility(font, pages, network, charset) < _READ:
+        if pages and _legibility(font, pages, network, charset) < _LEGIBLE:
             refused.append(font)
             continue
         chosen.append(font)
@@ -222,12 +212,8 @@ def _pages(charset: Charset, unknown: Sequence[str]) -> list[str]:
 
 def _legibility(font: Font, pages: Sequence[str], network: Network, charset: Charset) -> float:
     """Share of the characters that the network reads right in large clear print."""
-    # The widths and strokes of ordinary print.
-    look = Look(48, 0, 0, 0, (255,) * 3, (0,) * 3, 0, 0, 0, 0, font.stroke, 0.6, 0.85)
-    crops = []
-    for page in pages:
-        mask = lettering.draw(np.random.default_rng(0), page, font, look, "print", 32)
-        crops.append(np.repeat(255 - np.pad(mask, 8)[:, :, None], 3, 2))
+    masks = [np.pad(lettering.plain(page, font, 32), 8) for page in pages]
+    crops = [np.repeat(255 - mask[:, :, None], 3, 2) for mask in masks]
     readings = read_crops(network.run, crops, charset)
     return float(np.mean([_alike(r.text, page) for r, page in zip(readings, pages, strict=True)]))
 

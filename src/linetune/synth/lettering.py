@@ -43,8 +43,7 @@ def draw(
         style: how the text is made.
         height: of the text as it will be seen, px.
     """
-    # In few sizes, so that opened fonts serve again.
-    size = 8 * max(2, math.ceil(height * 1.4 / font.height / 8))
+    size = _size(font, height)
     tall = font.height * size
     stretch = float(np.clip(1.06 * look.glyph / (font.width / font.height), *_STRETCH))
     # What the font leaves between two characters is part of the distance aimed at.
@@ -65,6 +64,11 @@ def draw(
     weighed = _weigh(mask, change)
     # Marks are thinner than letters.
     return mask if change < 0 and is_shaped(text) and _loses(mask, weighed) else weighed
+
+
+def plain(text: str, font: fonts.Font, height: float) -> Mask:
+    """A text as the font has it, drawn a little larger than it will be seen, cut to its box."""
+    return _set(text, font, _size(font, height), spread=0.0)
 
 
 def expendable(mask: Mask) -> tuple[float, float, float, float]:
@@ -93,6 +97,12 @@ def expendable(mask: Mask) -> tuple[float, float, float, float]:
 def is_shaped(text: str) -> bool:
     """Whether a text has letters that are shaped: joined, stacked, with marks, or from right to left."""
     return is_right_to_left(text) or any(scripts.is_joining(c) or scripts.continues(c) for c in text)
+
+
+def _size(font: fonts.Font, height: float) -> int:
+    """The font's size, px to the em, for a text that will be seen ``height`` px high."""
+    # In few sizes, so that opened fonts serve again.
+    return 8 * max(2, math.ceil(height * 1.4 / font.height / 8))
 
 
 def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
