@@ -20,11 +20,11 @@ APART = 20
 """Fewest steps between two validations."""
 WARMUP = 20
 """Steps over which the rate rises, where no epochs are given."""
-LEAST = 300
-"""Steps before which no plateau is looked for: the first ones are noisy, and cost little."""
-EXPECTED = 800
+LEAST = 600
+"""Steps before which no plateau is looked for: with few validation crops the best of them is luck."""
+EXPECTED = 900
 """Steps told beforehand where nobody says how many: what few hundred crops took until validation was flat."""
-PATIENCE = 1 / 3
+PATIENCE = 1 / 2
 """Share of all steps so far without a better validation that makes a plateau. A share, not a number, waits
 longer where training is longer, so that few crops and many need no settings of their own."""
 COOLING = 0.25
