@@ -108,10 +108,11 @@ def choose(
     of_all = list(seen(fonts, first))
     # A feature counts by how much fonts differ in it where the text is the same.
     scale = np.sqrt(np.mean([features[1:].var(0) for features in of_all], 0)) + 1e-6
-    distances = sum(_distances(features, scale) for features in of_all)
+    distances = np.sum([_distances(features, scale) for features in of_all], 0)
     nearest = np.argsort(distances, kind="stable")[:_FINALISTS]
     finalists = [fonts[i] for i in nearest]
-    distances = distances[nearest] + sum(_distances(features, scale) for features in seen(finalists, rest))
+    of_finalists = seen(finalists, rest)
+    distances = distances[nearest] + sum(_distances(features, scale) for features in of_finalists)
     return _best([finalists[i] for i in np.argsort(distances, kind="stable")], network, charset, unknown)
 
 
@@ -163,7 +164,8 @@ def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
         batch = image.pack(resized[start : start + 32], max(64, -(-width // 8) * 8))
         images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
         parts.append(network.evaluated(network.backbone, images).squeeze(2))
-    return np.concatenate(parts)[:, :, : max(1, image.frames(width))].mean(2)
+    own = np.concatenate(parts)[:, :, : max(1, image.frames(width))]
+    return np.asarray(own.mean(2), np.float64)
 
 
 def _picture(font: Font, sample: Sample) -> Crop:
