@@ -282,8 +282,8 @@ def _set_fonts(
         return
     new.fonts = [font.path.resolve() for font in chosen.fonts]
     names = ", ".join(path.stem for path in new.fonts)
-    told = f"fonts: the {len(new.fonts)} of {len(able)} able ones that look most like the crops: {names}"
-    new.told.append(told)
+    of_all = f"of {len(able)} that draw the rule, the {len(new.fonts)} most like the crops"
+    new.told.append(f"fonts: {of_all}: {names}")
 
 
 def _drop_rule(new: Draft, why: str) -> None:
