@@ -131,7 +131,10 @@ class Stage(Strict):
     ] = []
     steps: Annotated[
         PositiveInt | None,
-        Field(description="batches to train on; by default as long as validation gets better"),
+        Field(
+            description="batches to train on; by default as long as validation gets better, or where the "
+            "backbone is frozen as many as four epochs have"
+        ),
     ] = None
     epochs: Annotated[PositiveInt | None, Field(description="the same as times that every crop is seen")] = (
         None

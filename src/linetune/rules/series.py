@@ -68,8 +68,8 @@ def widened(pattern: str, taken: Iterable[str]) -> str:
     return _LISTED.sub(wider, pattern)
 
 
-def _avoided(missing: list[str], series: str, times: Counter[str]) -> set[str]:
+def _avoided(missing: list[str], series: str, times: Counter[str]) -> frozenset[str]:
     """Those of I, O and Q that nobody writes here: I and O are missing where all letters come often."""
     seen = [times[c] for c in series if times[c]]
     often = bool(seen) and sum(seen) >= _OFTEN * len(seen)
-    return set(_LOOK_LIKE_DIGITS) & set(missing) if often and {"I", "O"} <= set(missing) else set()
+    return _LOOK_LIKE_DIGITS & set(missing) if often and {"I", "O"} <= set(missing) else frozenset()

@@ -111,8 +111,8 @@ def choose(
     distances = np.sum([_distances(features, scale) for features in of_all], 0)
     nearest = np.argsort(distances, kind="stable")[:_FINALISTS]
     finalists = [fonts[i] for i in nearest]
-    further = [_distances(features, scale) for features in seen(finalists, rest)]
-    distances = np.sum([distances[nearest], *further], 0)
+    of_finalists = seen(finalists, rest)
+    distances = distances[nearest] + sum(_distances(features, scale) for features in of_finalists)
     return _best([finalists[i] for i in np.argsort(distances, kind="stable")], network, charset, unknown)
 
 
@@ -164,7 +164,8 @@ def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
         batch = image.pack(resized[start : start + 32], max(64, -(-width // 8) * 8))
         images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
         parts.append(network.evaluated(network.backbone, images).squeeze(2))
-    return np.asarray(np.concatenate(parts)[:, :, : max(1, image.frames(width))].mean(2))
+    own = np.concatenate(parts)[:, :, : max(1, image.frames(width))]
+    return np.asarray(own.mean(2), np.float64)
 
 
 def _picture(font: Font, sample: Sample) -> Crop:

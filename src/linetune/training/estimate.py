@@ -17,7 +17,7 @@ from linetune.training.batches import ImageBatches, Planned
 from linetune.training.freeze import set_trainable
 from linetune.training.losses import stage_loss
 from linetune.training.rate import trial_steps
-from linetune.training.schedule import EXPECTED
+from linetune.training.schedule import EXPECTED, STORED_EPOCHS
 
 COPIES = 5
 """A trained parameter, its gradient, Adam's two moments and the average."""
@@ -92,7 +92,8 @@ def expected_steps(stage: Stage, per_epoch: int) -> int:
         stage: its length and its rate.
         per_epoch: batches of an epoch.
     """
-    return (stage.steps or (stage.epochs or 0) * per_epoch or EXPECTED) + trial_steps(stage)
+    epochs = stage.epochs or (STORED_EPOCHS if "backbone" in stage.freeze else 0)
+    return (stage.steps or epochs * per_epoch or EXPECTED) + trial_steps(stage)
 
 
 def _measure(

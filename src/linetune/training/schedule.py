@@ -22,6 +22,9 @@ WARMUP = 20
 """Steps over which the rate rises, where no epochs are given."""
 LEAST = 600
 """Steps before which no plateau is looked for: with few validation crops the best of them is luck."""
+STORED_EPOCHS = 4
+"""Times that crops are seen whose features are stored, where nobody says how long: so much costs little, and the
+long fall of the rate gives more than a plateau's (cable markers: 84.2 % mean label probability for 82.5 %)."""
 EXPECTED = 900
 """Steps told beforehand where nobody says how many: what few hundred crops took until validation was flat."""
 PATIENCE = 1 / 2
@@ -39,6 +42,22 @@ class Position:
     """Steps taken."""
     seen: int
     """Crops seen, each as often as it came."""
+
+
+class Clock:
+    """How much of a time is spent.
+
+    Args:
+        budget: seconds; None where there is no end of them.
+        clock: seconds since whenever.
+    """
+
+    def __init__(self, budget: float | None, clock: Callable[[], float]) -> None:
+        self._budget, self._clock, self._started = budget, clock, clock()
+
+    def spent(self) -> float:
+        """Share of the budget, over 1 when it is exceeded; 0 where there is none."""
+        return (self._clock() - self._started) / self._budget if self._budget else 0.0
 
 
 class Schedule(Protocol):
@@ -109,13 +128,31 @@ class InEpochs:
 
 
 class InSteps:
-    """A given number of steps: warm-up, then a cosine to 0."""
+    """A number of steps: warm-up, then a cosine to 0.
 
-    def __init__(self, steps: int, peak: float, apart: int) -> None:
+    Args:
+        steps: how many.
+        peak: the highest learning rate.
+        apart: steps between two validations.
+        budget: seconds after which the stage has to be over, with the cosine at its end; None for as
+            many as it takes.
+        clock: seconds since whenever.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        peak: float,
+        apart: int,
+        budget: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._steps, self._peak, self._apart = steps, peak, apart
+        self._clock = Clock(budget, clock)
 
     def rate(self, at: Position) -> float:
-        return rate_at(at.step, self._steps, min(WARMUP, self._steps / 2), self._peak)
+        step = max(at.step, min(1.0, self._clock.spent()) * self._steps)
+        return rate_at(step, self._steps, min(WARMUP, self._steps / 2), self._peak)
 
     def due(self, at: Position) -> bool:
         return at.step % self._apart == 0 or self.ended(at)
@@ -127,7 +164,7 @@ class InSteps:
         return False
 
     def ended(self, at: Position) -> bool:
-        return at.step >= self._steps
+        return at.step >= self._steps or self._clock.spent() >= 1
 
     def length(self, at: Position) -> int:
         return self._steps
@@ -153,7 +190,7 @@ class UntilFlat:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._peak, self._apart = peak, apart
-        self._budget, self._clock, self._started = budget, clock, clock()
+        self._clock = Clock(budget, clock)
         self._best = 0
         self._flat: int | None = None
         self._turn = False
@@ -162,9 +199,7 @@ class UntilFlat:
         rate = warmed(self._peak, at)
         if self._flat is not None:
             rate *= max(0.0, 1 - (at.step - self._flat) / self._cooling)
-        if self._budget:
-            rate *= min(1.0, max(0.0, 1 - self._spent()) * (1 + COOLING) / COOLING)
-        return rate
+        return rate * min(1.0, max(0.0, 1 - self._clock.spent()) * (1 + COOLING) / COOLING)
 
     def due(self, at: Position) -> bool:
         return at.step % self._apart == 0 or self.ended(at)
@@ -183,7 +218,7 @@ class UntilFlat:
         return turn
 
     def ended(self, at: Position) -> bool:
-        return at.step >= self.length(at) or (self._budget is not None and self._spent() >= 1)
+        return at.step >= self.length(at) or self._clock.spent() >= 1
 
     def length(self, at: Position) -> int:
         flat = max(at.step, self._flat_at) if self._flat is None else self._flat
@@ -198,11 +233,6 @@ class UntilFlat:
     def _cooling(self) -> int:
         """Steps of the falling rate, in whole validations."""
         return self._apart * math.ceil(COOLING * max(self._best, LEAST) / self._apart)
-
-    def _spent(self) -> float:
-        """Share of the budget."""
-        assert self._budget
-        return (self._clock() - self._started) / self._budget
 
 
 def schedule_of(
@@ -219,8 +249,10 @@ def schedule_of(
     """
     if stage.epochs:
         return InEpochs(stage, peak, crops, readings)
-    apart = steps_apart(readings, stage.batch_size)
-    return InSteps(stage.steps, peak, apart) if stage.steps else UntilFlat(peak, apart, budget)
+    apart, steps = steps_apart(readings, stage.batch_size), stage.steps
+    if not steps and "backbone" in stage.freeze:
+        steps = STORED_EPOCHS * math.ceil(crops / stage.batch_size)
+    return InSteps(steps, peak, apart, budget) if steps else UntilFlat(peak, apart, budget)
 
 
 def warmed(peak: float, at: Position) -> float:
