@@ -306,8 +306,8 @@ def _set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Mode
         return
     new.small_letters = SMALL_RENDERED
     new.told.append(
-        f"small_letters: {SMALL_RENDERED}, since {small} of {len(lettered)} crops with capitals in their labels "
-        "show small letters"
+        f"small_letters: {SMALL_RENDERED}, since {small} of {len(lettered)} crops with capitals in their "
+        "labels show small letters"
     )
 
 
