@@ -24,7 +24,7 @@ LEAST = 600
 """Steps before which no plateau is looked for: with few validation crops the best of them is luck."""
 STORED_EPOCHS = 4
 """Times that crops are seen whose features are stored, where nobody says how long. So much costs little, and
-the long fall of the rate gives more than a plateau (cable markers: 84.2 for 82.5 % mean label probability)."""
+the long fall of the rate gives more than a plateau (docs/log.md: 84.2 for 82.5 % on cable markers)."""
 EXPECTED = 900
 """Steps told beforehand where nobody says how many: what few hundred crops took until validation was flat."""
 PATIENCE = 1 / 2
