@@ -278,7 +278,7 @@ class Comparison:
         path = Path(best["path"])
         steps = STEP.findall(log(folder))
         result = {
-            "name": f"PaddleOCR, {variant}, {epochs} epochs",
+            "name": f"PaddleOCR, {variant}, {epochs} epoch{'s' * (epochs > 1)}",
             "learning_rate": schedule["learning_rate"],
             "seconds": points[-1]["seconds"],
             "ctc_loss": [float(steps[0][0]), float(steps[-1][0])],
@@ -426,9 +426,11 @@ def show(figures: Figures) -> None:
         ends.add_row(run["name"], rate, f"{run['seconds']:.0f}", shown(run["val"]), own, shown(run["test"]))
     console().print(ends)
     over_time = Table("at", "linetune", *(run["name"] for run in runs), title="best on val so far")
-    for times in MOMENTS:
-        now = times * ours["seconds"]
-        over_time.add_row(f"{now:.0f} s, {times:g} x", *(best_by(now, run, before) for run in (ours, *runs)))
+    ended = max(run["seconds"] for run in (ours, *runs))
+    for now in (times * ours["seconds"] for times in MOMENTS if times * ours["seconds"] < 2 * ended):
+        over_time.add_row(
+            f"{now:.0f} s, {now / ours['seconds']:g} x", *(best_by(now, run, before) for run in (ours, *runs))
+        )
     console().print(over_time)
 
 
