@@ -18,7 +18,7 @@ from linetune.errors import LinetuneError
 from linetune.training import plan as plans
 from linetune.training import run as runs
 from linetune.training.estimate import Estimate
-from linetune.training.plan import FEWEST, Plan, Planned
+from linetune.training.plan import Plan, Planned
 from linetune.training.run import train
 from linetune.training.trial import Trial
 
@@ -103,12 +103,16 @@ def test_a_stage_that_says_how_long_it_trains_cannot_keep_a_time(folder: Path, t
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_without_enough_time_renders_nothing_and_ends_in_time(folder: Path, tmp_path: Path) -> None:
+def test_a_run_without_enough_time_renders_no_more_than_a_few_crops_and_ends_in_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "FEW", 20)
     heard = Heard()
     result = train(config(folder, tmp_path, HEAD, REAL), within=plans.ENDING + 4, reporter=heard)
-    assert "stage head: left out, for want of time" in heard.lines
+    assert "stage head: on 20 of 60 rendered crops, for want of time" in heard.lines
     assert any("not all of that fits into" in line for line in heard.lines)
-    assert [row.name for row in result.rows[2:]] == ["stage real"]
+    assert rendered(tmp_path) == 20
+    assert [row.name for row in result.rows[2:]] == ["stage head", "stage real"]
     assert result.seconds < plans.ENDING + 20
 
 
@@ -121,9 +125,8 @@ def test_rendered_crops_are_as_many_as_the_time_allows() -> None:
     whole = planned()
     assert whole.fitted(1300) == whole
     half = whole.fitted(600)
-    assert half is not None
     assert half.crops == pytest.approx(0.7 * 600 / (800 / 20_000), abs=1)
-    assert whole.fitted(FEWEST * 0.04) is None
+    assert whole.fitted(5).crops == plans.FEW
     real = replace(whole, stage=config(Path(), Path(), REAL).stages[0])
     assert real.fitted(10) == real
 

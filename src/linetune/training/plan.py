@@ -23,8 +23,6 @@ from linetune.training.stage import Setting
 
 FEW = 1000
 """Rendered crops that estimates go by, before the others are rendered."""
-FEWEST = 500
-"""With time for fewer rendered crops, the stage on them is left out."""
 MEASURED = 256
 """Crops that are rendered to see how long one takes."""
 REAL_SHARE = 0.5
@@ -53,14 +51,14 @@ class Planned:
         """Of training and rendering."""
         return self.cost.seconds + self.rendering
 
-    def fitted(self, seconds: float) -> Planned | None:
-        """The same with as many rendered crops as that time allows; None where they would be too few."""
+    def fitted(self, seconds: float) -> Planned:
+        """The same with as many rendered crops as that time allows; the first few are there anyway."""
         if "synth" not in self.stage.data or self.seconds <= seconds:
             return self
         # What the backbone computes once for every crop, and its rendering.
         each = (self.rendering + self.cost.first_pass) / self.crops
-        crops = min(self.crops, int((1 - HEAD_SHARE) * seconds / max(each, 1e-9)))
-        return replace(self, crops=crops) if crops >= FEWEST else None
+        crops = max(FEW, int((1 - HEAD_SHARE) * seconds / max(each, 1e-9)))
+        return replace(self, crops=min(self.crops, crops))
 
 
 class Plan:

@@ -205,9 +205,6 @@ def train(
                     continue
             budget, begun = plan.time_for(planned, scoring), time.perf_counter()
             fitted = planned if budget is None else planned.fitted(budget)
-            if fitted is None:
-                reporter.say(f"{name}: left out, for want of time")
-                continue
             if fitted.crops < planned.crops:
                 reporter.say(f"{name}: on {fitted.crops} of {planned.crops} rendered crops, for want of time")
             data = plan.data(fitted)
