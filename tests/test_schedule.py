@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 
 from linetune.config import Stage
+from linetune.evaluation.metrics import Score
+from linetune.training.best import Validation
+from linetune.training.rate import STEPS, find_rate
 from linetune.training.schedule import (
     APART,
     COOLING,
@@ -118,3 +122,42 @@ def test_epochs_and_steps_exclude_each_other() -> None:
     for change in changes:
         with pytest.raises(ValueError, match="epochs"):
             stage(**change)
+
+
+class Stepping:
+    """Stands for a trainer whose label probability after a trial depends on the rate alone."""
+
+    def __init__(self) -> None:
+        self.at, self.rate, self.taken = Position(0, 0), 0.0, 0
+
+    def state(self) -> tuple[Position, float]:
+        return self.at, self.rate
+
+    def restore(self, state: tuple[Position, float]) -> None:
+        self.at, self.rate = state
+
+    def step(self, batch: object, epoch: int, rate: float) -> None:
+        self.at, self.rate = Position(self.at.step + 1, self.at.seen + 1), max(self.rate, rate)
+        self.taken += 1
+
+
+class Endless:
+    def epoch(self, epoch: int) -> Iterator[Any]:
+        yield from range(7)
+
+
+@pytest.mark.parametrize(("best", "budget", "tried"), [(3e-5, None, 3), (9e-5, 1000.0, 3), (1e-5, 0.0, 1)])
+def test_the_rate_that_makes_labels_most_probable_goes_on_from_where_its_trial_led(
+    best: float, budget: float | None, tried: int
+) -> None:
+    trainer = Stepping()
+
+    def validated() -> Validation:
+        return Validation(True, 1 - abs(trainer.rate - best), Score(0.5, -0.1, 10))
+
+    found = find_rate(cast(Any, trainer), Endless(), validated, (1e-5, 3e-5, 9e-5), budget)
+    assert len(found[0]) == tried
+    assert found[1] == best
+    assert (trainer.at.step, trainer.rate) == (STEPS, best)
+    assert trainer.taken == tried * STEPS
+    assert cast(Any, next(found[2])) == (STEPS // 7 + 1, STEPS % 7)  # no crop comes twice

@@ -8,6 +8,7 @@ tells the two apart (docs/recipe.md has the measurements).
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from linetune.config.schema import Stage
@@ -24,6 +25,10 @@ STEPS = 60
 """Steps of a trial: more than the warm-up and the memory of the averaged weights at that point."""
 
 
+SHARE = 0.3
+"""Most of a stage's time that goes into finding its rate."""
+
+
 def rates_for(stage: Stage) -> Sequence[float]:
     """The rates that are worth a trial."""
     return FROZEN_RATES if "backbone" in stage.freeze else RATES
@@ -35,20 +40,29 @@ def trial_steps(stage: Stage) -> int:
 
 
 def find_rate(
-    trainer: Trainer, batches: Batches, validated: Callable[[], Validation], rates: Sequence[float]
+    trainer: Trainer,
+    batches: Batches,
+    validated: Callable[[], Validation],
+    rates: Sequence[float],
+    budget: float | None = None,
 ) -> tuple[dict[float, Validation], float, Iterator[tuple[int, Step]]]:
     """Take a few steps at every rate, from the same start on the same crops, and go on from the best.
 
     The best is the one after which the validation labels are most probable. Its steps are not lost: the
-    trainer is left where they led, and the batches go on after them.
+    trainer is left where they led, and the batches go on after them. Where the stage has to be over in
+    ``budget`` seconds, rates after the first are tried as far as :data:`SHARE` of that time allows.
 
     Returns:
         what every rate came to, the best rate, and the batches that follow.
     """
+    began = time.perf_counter()
     start, kept, stream = trainer.state(), None, endless(batches)
     tried = dict[float, Validation]()
     best = rates[0]
-    for rate in rates:
+    for number, rate in enumerate(rates):
+        spent = time.perf_counter() - began
+        if number and budget is not None and spent * (number + 1) / number > SHARE * budget:
+            break
         trainer.restore(start)
         stream = endless(batches)
         for epoch, batch in itertools.islice(stream, STEPS):

@@ -128,7 +128,7 @@ def train_stage(
 
     peak, stream = stage.learning_rate, endless(batches)
     if peak is None:
-        tried, peak, stream = find_rate(trainer, batches, validated, rates_for(stage))
+        tried, peak, stream = find_rate(trainer, batches, validated, rates_for(stage), budget)
         best.offered(tried[peak], trainer, 1)
         for each, outcome in tried.items():
             figures = {"learning_rate": each, "label_probability": outcome.label_probability}
