@@ -33,6 +33,7 @@ import copy
 import json
 import math
 import os
+import random
 import re
 import shutil
 import signal
@@ -59,7 +60,7 @@ from linetune.decode.read import read_crops
 from linetune.evaluation.intervals import as_text
 from linetune.evaluation.metrics import Score, score
 from linetune.export.pdparams import export_pdparams
-from linetune.records import read_labels, spread
+from linetune.records import read_labels
 from linetune.report.terminal import console, terminal
 from linetune.synth.generate import LABELS
 from linetune.training.curve import finished_run
@@ -180,12 +181,13 @@ class Comparison:
         minutes, times = self.options.minutes, self.options.times
         budgets = [60 * minutes] if minutes else [ours["seconds"] * each for each in times]
         variants = self.options.variants
+        rendered = self.config.synth.count if self.config.synth else 0
         found = {
             "threads": torch.get_num_threads(),
             "crops": len(self.data["train"]),
             "rendered": {
-                "linetune": self.config.synth.count if self.config.synth else 0,
-                "PaddleOCR": len(self.data["train"]) if self.options.with_rendered else 0,
+                "linetune": rendered,
+                "PaddleOCR": self.options.with_rendered * min(rendered, len(self.data["train"])),
             },
             "both_ways": self.both_ways,
             "before": before,
@@ -203,7 +205,8 @@ class Comparison:
         if self.options.with_rendered and self.config.synth and self.config.synth.output:
             # No ratio_list: PaddleOCR's MultiScaleDataSet takes the first lines then, in every epoch.
             rendered = read_labels(self.config.synth.output / LABELS)
-            lines["rendered"] = list(spread(rendered, len(lines["train"])))
+            wanted = min(len(lines["train"]), len(rendered))
+            lines["rendered"] = random.Random(self.config.seed).sample(rendered, wanted)
         for name, some in lines.items():
             text = "".join(f"{line.image.absolute()}\t{line.text}\n" for line in some)
             (self.folder / f"{name}.txt").write_text(text, "utf-8", newline="\n")
