@@ -118,15 +118,15 @@ def test_a_run_without_enough_time_renders_no_more_than_a_few_crops_and_ends_in_
 
 def planned(seconds: float = 1000, rendering: float = 200, crops: int = 20_000) -> Planned:
     stage = config(Path(), Path(), HEAD).stages[0]
-    return Planned(stage, 0, crops, Estimate(seconds, 0.6 * seconds, 1, 1, True), rendering)
+    return Planned(stage, 0, crops, crops, Estimate(seconds, 0.6 * seconds, 1, 1, True), rendering)
 
 
 def test_rendered_crops_are_as_many_as_the_time_allows() -> None:
     whole = planned()
     assert whole.fitted(1300) == whole
     half = whole.fitted(600)
-    assert half.crops == pytest.approx(0.7 * 600 / (800 / 20_000), abs=1)
-    assert whole.fitted(5).crops == plans.FEW
+    assert half.rendered == pytest.approx(0.7 * 600 / (800 / 20_000), abs=1)
+    assert whole.fitted(5).rendered == plans.FEW
     real = replace(whole, stage=config(Path(), Path(), REAL).stages[0])
     assert real.fitted(10) == real
 

@@ -419,9 +419,16 @@ def test_the_journal_is_json_lines_with_every_kind_of_event(run: Path) -> None:
     assert {f"{name} validation" for name in ("head", "full", "real")} <= set(events)
     assert events.count("result") == 5
     assert events[-1] == "end"
-    step, _ = [row for row in rows if row["event"] == "head"]
+    (step,) = [row for row in rows if row["event"] == "head"]
     assert step["step"] == 10
     assert {"loss", "learning_rate", "gradient_norm", "epoch", "seconds"} <= step.keys()
+
+
+def test_a_stage_on_rendered_and_real_crops_has_no_more_rendered_ones_than_the_run_asks_for(
+    run: Path, project: Path
+) -> None:
+    assert load(run / "config.yaml").synth is not None
+    assert len(list((project / "synth" / "images").glob("*.jpg"))) == 12
 
 
 def test_the_frozen_stage_left_the_official_backbone_as_it_was(run: Path) -> None:

@@ -41,7 +41,9 @@ class Planned:
     number: int
     """Its place in the run."""
     crops: int
-    """That it trains on."""
+    """That it trains on, rendered ones included."""
+    rendered: int
+    """Of those."""
     cost: Estimate
     rendering: float
     """Seconds until its crops are rendered, 0 where they are there or nobody asked."""
@@ -56,9 +58,9 @@ class Planned:
         if "synth" not in self.stage.data or self.seconds <= seconds:
             return self
         # What the backbone computes once for every crop, and its rendering.
-        each = (self.rendering + self.cost.first_pass) / self.crops
-        crops = max(FEW, int((1 - HEAD_SHARE) * seconds / max(each, 1e-9)))
-        return replace(self, crops=min(self.crops, crops))
+        each = self.rendering / self.rendered + self.cost.first_pass / self.crops
+        rendered = max(FEW, int((1 - HEAD_SHARE) * seconds / max(each, 1e-9)))
+        return replace(self, rendered=min(self.rendered, rendered))
 
 
 class Plan:
@@ -76,7 +78,7 @@ class Plan:
         self._rendered = config.synth.count if config.synth else 0
         self._end = None if within is None else time.perf_counter() + within
         render = _seconds_a_crop(config.synth) if within is not None and config.synth else 0.0
-        self._few = dict[int, Dataset]()
+        self._loaded = dict[int, Dataset]()
         self.stages = [
             self._planned(stage, number, setting, render) for number, stage in enumerate(config.stages)
         ]
@@ -90,19 +92,16 @@ class Plan:
                 f"ends sooner; {duration(total + ENDING)} would do all of it"
             )
 
-    def few(self, count: int) -> Dataset:
-        """The first rendered crops."""
-        if count not in self._few:
-            self._few[count] = self._given.render(min(count, self._rendered))
-        return self._few[count]
+    def rendered(self, count: int) -> Dataset:
+        """The first so many rendered crops, or all; those that are not there yet are rendered now, once."""
+        count = min(count, self._rendered)
+        if count not in self._loaded:
+            self._loaded[count] = self._given.render(count)
+        return self._loaded[count]
 
     def data(self, planned: Planned) -> Dataset:
-        """All crops of a stage; those that are not there yet are rendered now."""
-        parts = (
-            self._given.render(planned.crops) if source == "synth" else self._given.data[str(source)]
-            for source in planned.stage.data
-        )
-        return reduce(Dataset.__add__, parts)
+        """All crops of a stage."""
+        return self._of(planned.stage, planned.rendered)
 
     def time_for(self, planned: Planned, evaluation: float) -> float | None:
         """Seconds that a stage may take from now on, its rendering included; None for as many as it takes.
@@ -124,12 +123,8 @@ class Plan:
         return left * share
 
     def _planned(self, stage: Stage, number: int, setting: Setting, render: float) -> Planned:
-        crops, parts = 0, list[Dataset]()
-        for source in stage.data:
-            rendered = source == "synth"
-            parts.append(self.few(FEW) if rendered else self._given.data[str(source)])
-            crops += self._rendered if rendered else len(parts[-1])
-        data = reduce(Dataset.__add__, parts)
+        data, rendered = self._of(stage, FEW), self._rendered if "synth" in stage.data else 0
+        crops = len(data) + max(0, rendered - FEW)
         for said in _notable(stage, crops):
             self._say(f"stage {stage.name}: {said}")
         images = ImageBatches(data, stage, setting.seed, number, setting.device)
@@ -147,7 +142,15 @@ class Plan:
             self._say(
                 f"stage {stage.name}: even that may not fit; close other programs, or use a smaller charset"
             )
-        return Planned(stage, number, crops, cost, render * crops if "synth" in stage.data else 0.0)
+        return Planned(stage, number, crops, rendered, cost, render * rendered)
+
+    def _of(self, stage: Stage, rendered: int) -> Dataset:
+        """The crops of a stage, with so many rendered ones."""
+        parts = (
+            self.rendered(rendered) if source == "synth" else self._given.data[str(source)]
+            for source in stage.data
+        )
+        return reduce(Dataset.__add__, parts)
 
 
 def refuse_lengths(config: Config) -> None:

@@ -197,16 +197,17 @@ def train(
         _keep(model, best, folder / "model.safetensors")
         for planned in plan.stages:
             stage, name = planned.stage, f"stage {planned.stage.name}"
-            if stage.trial and planned.crops >= WORTH * stage.trial:
-                trial = tried(model.network, stage, planned.number, plan.few(stage.trial), setting)
+            if stage.trial and planned.rendered >= WORTH * stage.trial:
+                trial = tried(model.network, stage, planned.number, plan.rendered(stage.trial), setting)
                 reporter.say(f"{name}: {trial.sentence()}")
                 journal.record(f"{stage.name} trial", **asdict(trial))
                 if not trial.helps:
                     continue
             budget, begun = plan.time_for(planned, scoring), time.perf_counter()
             fitted = planned if budget is None else planned.fitted(budget)
-            if fitted.crops < planned.crops:
-                reporter.say(f"{name}: on {fitted.crops} of {planned.crops} rendered crops, for want of time")
+            if fitted.rendered < planned.rendered:
+                few = f"{fitted.rendered} of {planned.rendered}"
+                reporter.say(f"{name}: on {few} rendered crops, for want of time")
             data = plan.data(fitted)
             left = None if budget is None else budget - (time.perf_counter() - begun)
             keep = partial(_keep_epoch, model, name, folder / "model.safetensors")
