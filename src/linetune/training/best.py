@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,14 +33,12 @@ class Best:
     """The best validation so far, and the weights that it read with.
 
     Args:
-        start: the score to beat, if any.
-        on_better: told of each that beats it and those before.
+        on_better: told of each that helps and beats those before.
     """
 
-    def __init__(self, start: Score | None, on_better: Callable[[Network, Score], None]) -> None:
-        self._start, self._on_better = start, on_better
+    def __init__(self, on_better: Callable[[Network, Score], None]) -> None:
+        self._on_better = on_better
         self.validation: Validation | None = None
-        self.weights = dict[str, Tensor]()
         self.state = dict[str, Any]()
         """The trainer's, to go on from."""
         self.step = self.epoch = 0
@@ -50,13 +47,17 @@ class Best:
         """Whether a validation of the trainer's averaged weights is the best, which is then kept."""
         if self.validation is not None and found <= self.validation:
             return False
-        network = trainer.average.network
-        self.validation, self.weights = found, copy.deepcopy(network.state_dict())
-        self.state = trainer.state()
+        self.validation, self.state = found, trainer.state()
         self.step, self.epoch = trainer.at.step, epoch
         if found.helps:
-            self._on_better(network, found.score)
+            self._on_better(trainer.average.network, found.score)
         return True
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights that it read with."""
+        weights: dict[str, Tensor] = self.state["average"]["network"]
+        return weights
 
     def detail(self, epoch: int, loss: float) -> str:
         """What a progress bar shows."""

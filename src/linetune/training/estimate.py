@@ -17,7 +17,7 @@ from linetune.training.batches import ImageBatches, Planned
 from linetune.training.freeze import set_trainable
 from linetune.training.losses import stage_loss
 from linetune.training.rate import trial_steps
-from linetune.training.schedule import EXPECTED, STORED_EPOCHS
+from linetune.training.schedule import EXPECTED, expected_epochs
 
 COPIES = 5
 """A trained parameter, its gradient, Adam's two moments and the average."""
@@ -92,8 +92,8 @@ def expected_steps(stage: Stage, per_epoch: int) -> int:
         stage: its length and its rate.
         per_epoch: batches of an epoch.
     """
-    epochs = stage.epochs or (STORED_EPOCHS if "backbone" in stage.freeze else 0)
-    return (stage.steps or epochs * per_epoch or EXPECTED) + trial_steps(stage)
+    told = stage.steps or (expected_epochs(stage) or 0) * per_epoch
+    return (told or EXPECTED) + trial_steps(stage)
 
 
 def _measure(

@@ -18,7 +18,7 @@ from linetune.synth.generate import is_current, stream
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import Estimate, estimate
 from linetune.training.gather import Given
-from linetune.training.schedule import EXPECTED, STORED_EPOCHS
+from linetune.training.schedule import EXPECTED, expected_epochs
 from linetune.training.stage import Setting
 
 FEW = 1000
@@ -186,12 +186,10 @@ def _notable(stage: Stage, crops: int) -> Iterator[str]:
 
 
 def _length(stage: Stage) -> str:
-    if stage.epochs:
-        return f"{stage.epochs} x"
+    if epochs := expected_epochs(stage):
+        return f"{epochs} x"
     if stage.steps:
         return f"{stage.steps} steps on"
-    if "backbone" in stage.freeze:
-        return f"{STORED_EPOCHS} x"
     return f"until validation is flat, say {EXPECTED} steps, on"
 
 

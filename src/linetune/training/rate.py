@@ -23,8 +23,6 @@ FROZEN_RATES = (1e-4, 3e-4, 1e-3)
 """Tried where the backbone is frozen."""
 STEPS = 60
 """Steps of a trial: more than the warm-up and the memory of the averaged weights at that point."""
-
-
 SHARE = 0.3
 """Most of a stage's time that goes into finding its rate."""
 
@@ -66,7 +64,7 @@ def find_rate(
         trainer.restore(start)
         stream = endless(batches)
         for epoch, batch in itertools.islice(stream, STEPS):
-            trainer.step(batch, epoch, warmed(rate, trainer.at))
+            trainer.step(batch, epoch, warmed(rate, trainer.at.step))
         tried[rate] = validated()
         if kept is None or tried[rate].label_probability > tried[best].label_probability:
             best, kept = rate, trainer.state()

@@ -196,7 +196,7 @@ class UntilFlat:
         self._turn = False
 
     def rate(self, at: Position) -> float:
-        rate = warmed(self._peak, at)
+        rate = warmed(self._peak, at.step)
         if self._flat is not None:
             rate *= max(0.0, 1 - (at.step - self._flat) / self._cooling)
         return rate * min(1.0, max(0.0, 1 - self._clock.spent()) * (1 + COOLING) / COOLING)
@@ -249,15 +249,21 @@ def schedule_of(
     """
     if stage.epochs:
         return InEpochs(stage, peak, crops, readings)
-    apart, steps = steps_apart(readings, stage.batch_size), stage.steps
-    if not steps and "backbone" in stage.freeze:
-        steps = STORED_EPOCHS * math.ceil(crops / stage.batch_size)
+    apart = steps_apart(readings, stage.batch_size)
+    steps = stage.steps or (expected_epochs(stage) or 0) * math.ceil(crops / stage.batch_size)
     return InSteps(steps, peak, apart, budget) if steps else UntilFlat(peak, apart, budget)
 
 
-def warmed(peak: float, at: Position) -> float:
-    """A constant rate after a linear warm-up of :data:`WARMUP` steps."""
-    return peak * min(1.0, (at.step + 1) / (WARMUP + 1))
+def expected_epochs(stage: Stage) -> int | None:
+    """Epochs that a stage takes, by itself or by default; None where steps are given or the end is found."""
+    if stage.epochs or stage.steps:
+        return stage.epochs
+    return STORED_EPOCHS if "backbone" in stage.freeze else None
+
+
+def warmed(peak: float, step: float, warmup: float = WARMUP) -> float:
+    """A constant rate after a linear warm-up."""
+    return peak * min(1.0, (step + 1) / (math.ceil(warmup) + 1))
 
 
 def steps_apart(readings: int, batch_size: int) -> int:
@@ -286,5 +292,5 @@ def validated_epochs(epochs: int, crops: int, readings: int) -> set[int]:
 def rate_at(step: float, steps: int, warmup: float, peak: float) -> float:
     """Linear warm-up over ``warmup`` steps, then a cosine that ends at 0 with the last of ``steps``."""
     if step < warmup:
-        return peak * (step + 1) / (math.ceil(warmup) + 1)
+        return warmed(peak, step, warmup)
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, steps - warmup)))

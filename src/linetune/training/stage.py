@@ -120,7 +120,7 @@ def train_stage(
     piece = piece or piece_size(setting.device, stage.batch_size)
     new_rows = [setting.charset.characters.index(character) + 1 for character in setting.unknown]
     trainer = Trainer(network, stage, (setting.seed, number), setting.dtype, piece, new_rows)
-    best = Best(start, on_better)
+    best = Best(on_better)
 
     def validated() -> Validation:
         found, label_probability = validate(trainer.average.network, setting, held_out)

@@ -22,11 +22,9 @@ from linetune.training.schedule import Position
 
 DROPOUT = 2**33
 """Address of a step's dropout, beyond every crop's and the epoch's own."""
-
-
 NEW = 30
 """Rate of the rows of unknown characters relative to all others. At rates that spare what the base model
-can, a row that starts from nothing would take thousands of steps (docs/recipe.md has the measurements)."""
+can, a row that starts from nothing learns slowly (docs/recipe.md has the measurements)."""
 
 
 class Trainer:
