@@ -52,15 +52,15 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from seeds import differs, seeded
 
-from linetune.charset import SPACE, Charset
 from linetune.config.load import load
 from linetune.config.schema import Config
+from linetune.core.charset import SPACE, Charset
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode.read import read_crops
 from linetune.evaluation.intervals import as_text
 from linetune.evaluation.metrics import Score, score
 from linetune.export.pdparams import export_pdparams
-from linetune.records import read_labels
 from linetune.report.terminal import console, terminal
 from linetune.synth.generate import LABELS
 from linetune.training.curve import finished_run

@@ -23,8 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from linetune import image, records
-from linetune.records import Line, read_labels
+from linetune.core import image, labelfile
+from linetune.core.labelfile import Line, read_labels
 
 SIZE = (200, 60)
 """Width and height of the crops, px."""
@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder, "labels.txt")
         lines = itertools.islice(itertools.cycle(read_labels(options.labels)), options.crops)
-        records.write_labels(labels, varied(lines, options.cut, Path(folder)))
+        labelfile.write_labels(labels, varied(lines, options.cut, Path(folder)))
         started = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "linetune", "check", str(labels)], check=False, stdout=subprocess.PIPE

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from linetune.config.schema import STANDARD, Config, Data, Stage, Synth
-from linetune.device import best_device
+from linetune.core.device import best_device
+from linetune.core.progress import Silent
 from linetune.export.onnx_file import export_onnx
 from linetune.synth.generate import generate
-from linetune.training.reporter import Silent
 from linetune.training.run import train
 from linetune.weights.store import load_model
 

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
+from linetune.core import image
+from linetune.core.labelfile import read_labels
 from linetune.decode.read import read_crops
 from linetune.export.onnx_file import Shape, export_onnx, open_onnx
 from linetune.recogniser import Recogniser
-from linetune.records import read_labels
 
 
 def main() -> None:

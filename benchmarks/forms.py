@@ -30,16 +30,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from linetune.charset import Charset
 from linetune.config.schema import STANDARD, Stage
+from linetune.core.charset import Charset
+from linetune.core.device import best_device, best_precision
+from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.device import best_device, best_precision
 from linetune.models.backbones.squeeze import SqueezeExcite
 from linetune.models.network import Network
 from linetune.models.reparam import ConvBN, RepLayer
-from linetune.records import Line, read_labels
 from linetune.training.journal import Journal
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, scored, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
-from linetune.records import read_labels
 from linetune.training.stage import scored
 from linetune.weights.store import load_model
 

@@ -18,13 +18,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from linetune.charset import Charset
 from linetune.config.schema import STANDARD, Stage
+from linetune.core.charset import Charset
+from linetune.core.labelfile import read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
-from linetune.records import read_labels
 from linetune.training import optimiser
 from linetune.training.journal import Journal
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, scored, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset

@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from linetune import Recogniser
-from linetune.charset import Charset
 from linetune.config import Synth
+from linetune.core.charset import Charset
 from linetune.evaluation.metrics import score
 from linetune.synth.render import Renderer
 

@@ -22,14 +22,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from linetune.charset import Charset
 from linetune.config.schema import STANDARD, Stage
+from linetune.core.charset import Charset
+from linetune.core.device import best_device, best_precision
+from linetune.core.labelfile import Line
+from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
-from linetune.device import best_device, best_precision
 from linetune.evaluation.general import draw
-from linetune.records import Line
 from linetune.training.journal import Journal
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset

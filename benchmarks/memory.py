@@ -15,13 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from linetune.charset import Charset
 from linetune.config.schema import Stage
+from linetune.core.charset import Charset
+from linetune.core.device import best_device, best_precision
+from linetune.core.labelfile import read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
-from linetune.device import best_device, best_precision
-from linetune.records import read_labels
 from linetune.training.journal import Journal
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset

@@ -18,8 +18,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from linetune import image
-from linetune.records import read_labels
+from linetune.core import image
+from linetune.core.labelfile import read_labels
 from linetune.weights.official import load_file
 from linetune.weights.sources import OFFICIAL, find
 

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from linetune import image
-from linetune.charset import Charset
-from linetune.image import HEIGHT, MIN_WIDTH, Crop
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.image import HEIGHT, MIN_WIDTH, Crop
+from linetune.core.labelfile import Line
 from linetune.models.backbones.pplcnetv3 import PPLCNetV3
 from linetune.models.network import Network
 from linetune.models.reparam import Affine, ConvBN, FoldedRepLayer, RepLayer
-from linetune.records import Line
 from linetune.training.losses import ctc_loss
 from linetune.training.schedule import rate_at
 

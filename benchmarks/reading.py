@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from linetune import Recogniser, image
+from linetune import Recogniser
+from linetune.core import image
+from linetune.core.labelfile import read_labels
 from linetune.evaluation.metrics import score
-from linetune.records import read_labels
 
 WARM_UP = 16
 """Crops read before the clock starts."""

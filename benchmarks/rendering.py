@@ -20,8 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from linetune import image, records
 from linetune.config import Synth
+from linetune.core import image, labelfile
 from linetune.synth import generate
 from linetune.synth.render import Renderer
 
@@ -46,7 +46,7 @@ def main() -> None:
         started = time.perf_counter()
         labels = generate(settings, lambda done: None)
         ours = options.count / (time.perf_counter() - started)
-        lines = records.read_labels(labels)
+        lines = labelfile.read_labels(labels)
         heights = [image.read(line.image).shape[0] for line in lines[::50]]
         print(f"linetune: {ours:.0f} crops/s, {cores} processes, median height {np.median(heights):.0f} px")
         if options.trdg:
@@ -63,7 +63,7 @@ def models(folder: Path, fonts: Path) -> Path:
         crop = renderer(index)[0]
         size = max(1, round(crop.shape[1] * HEIGHT / crop.shape[0])), HEIGHT
         image.write(folder / f"{index}.png", np.asarray(cv2.resize(crop, size), np.uint8))
-    records.write_labels(folder / "labels.txt", ((f"{i}.png", renderer.text(i)) for i in range(300)))
+    labelfile.write_labels(folder / "labels.txt", ((f"{i}.png", renderer.text(i)) for i in range(300)))
     return folder / "labels.txt"
 
 

@@ -34,17 +34,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from linetune.augment.batch import make_batch
 from linetune.augment.draws import Draws, draw
-from linetune.charset import Charset
 from linetune.config.schema import STANDARD, Augment, Stage
+from linetune.core.charset import Charset
+from linetune.core.device import autocast, best_device, best_precision, now
+from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
-from linetune.device import autocast, best_device, best_precision, now
 from linetune.models.network import Network
-from linetune.records import Line, read_labels
 from linetune.training.averaging import WeightAverage
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
 from linetune.training.optimiser import make_optimiser, set_rate
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, train_stage
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset

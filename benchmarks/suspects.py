@@ -15,9 +15,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from linetune import records
 from linetune.config import Config
-from linetune.records import read_labels
+from linetune.core import labelfile
+from linetune.core.labelfile import read_labels
 from linetune.report.suspects import write_suspects
 from linetune.report.terminal import terminal
 from linetune.training.suspects import find_suspects
@@ -44,7 +44,7 @@ def main() -> None:
         labels = Path(folder, "labels.txt")
         texts = [planted.get(i, line.text) for i, line in enumerate(lines)]
         images = [line.image.resolve().as_posix() for line in lines]
-        records.write_labels(labels, zip(images, texts, strict=True))
+        labelfile.write_labels(labels, zip(images, texts, strict=True))
         started = time.perf_counter()
         found = find_suspects(config(labels, options), options.folds, None, options.group_by, False, reporter)
         seconds = time.perf_counter() - started

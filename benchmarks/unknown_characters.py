@@ -16,10 +16,10 @@ from pathlib import Path
 
 from linetune.config import load
 from linetune.config.schema import Synth
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
 from linetune.evaluation.confusions import aligned
-from linetune.records import read_labels
 from linetune.report.terminal import terminal
 from linetune.synth.generate import LABELS, generate
 from linetune.training.run import train

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from linetune import image, records
 from linetune.cli import main
+from linetune.core import image, labelfile
 
 
 class Result(NamedTuple):
@@ -52,7 +52,7 @@ def make_crops() -> Callable[[Path, Sequence[str]], Path]:
             cv2.putText(crop, text, (6, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, (30, 30, 30), 2, cv2.LINE_AA)
             image.write(folder / name, crop)
         labels = folder / "labels.txt"
-        records.write_labels(labels, zip(names, texts, strict=True))
+        labelfile.write_labels(labels, zip(names, texts, strict=True))
         return labels
 
     return make

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from linetune import image
 from linetune.augment import draws
 from linetune.augment.batch import make_batch
 from linetune.augment.draws import Draws
 from linetune.config.schema import STANDARD, Augment
-from linetune.image import Crop, half_turned
+from linetune.core import image
+from linetune.core.image import Crop, half_turned
 
 CPU = torch.device("cpu")
 OPERATIONS = ["warp", "crop", "clip", "colours", "blur", "brightness", "noise", "invert", "half_turn"]

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.labelfile import read_labels
 from linetune.decode.greedy import greedy
 from linetune.export.formats import FORMATS
 from linetune.export.onnx_file import export_onnx, open_onnx
 from linetune.export.paddle import open_inference
 from linetune.models.both_ways import BothWays, confidence, turned
 from linetune.recogniser import Recogniser
-from linetune.records import read_labels
 from linetune.weights.official import load_base
 from linetune.weights.store import Model, load_model, save_model
 from linetune.weights.transfer import with_charset

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from linetune.charset import BLANK, Charset
-from linetune.errors import LinetuneError
+from linetune.core.charset import BLANK, Charset
+from linetune.core.errors import LinetuneError
 
 WIDE_SPACE = "\u3000"
 FLAG = "\U0001f1e8\U0001f1f3"

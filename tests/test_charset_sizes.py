@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from linetune.charset import Charset
+from linetune.core.charset import Charset
+from linetune.core.image import Crop
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
 from linetune.export.formats import FORMATS
-from linetune.image import Crop
-from linetune.records import read_labels
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset

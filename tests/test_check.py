@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
+from linetune.core.labelfile import read_labels
 from linetune.data.check import Checked, Severity, check
 from linetune.data.check.characters import Suspects
 from linetune.data.check.clean import CHANGES, write_clean
 from linetune.data.check.findings import KINDS
-from linetune.errors import LinetuneError
-from linetune.image import Crop
-from linetune.records import read_labels
 
 CHARSET = Charset(tuple("ABCDEFGH0123456789 -"))
 RULE = re.compile(r"[A-H]{2}[ -]?[0-9]{4}")

@@ -18,10 +18,10 @@ import pytest
 import torch
 from conftest import Cli, Screen
 
-from linetune import image, records
-from linetune.charset import Charset
 from linetune.cli import main
 from linetune.config import load
+from linetune.core import image, labelfile
+from linetune.core.charset import Charset
 from linetune.export.formats import Format
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
@@ -189,7 +189,7 @@ def test_check_counts_by_kind_and_fails_on_errors_only(cli: Cli, labels: Path, t
     assert warned.code == 0
     assert "warning: labels with a space at an end: 1 (edge-space)" in warned.out
     assert f"  {train}:1: 'L:x:4711 ' begins or ends with a space" in warned.out
-    records.write_labels(tmp_path / "test.txt", [(str(crop), "LOT 4711")])
+    labelfile.write_labels(tmp_path / "test.txt", [(str(crop), "LOT 4711")])
     failed = cli("check", train, tmp_path / "test.txt", "--json")
     assert failed.code == 1
     told = json.loads(failed.out)
@@ -210,7 +210,7 @@ def test_check_of_a_configuration_knows_its_splits_charset_and_rule(
     cli: Cli, labels: Path, tmp_path: Path
 ) -> None:
     for name, number in (("train", 0), ("val", 1), ("test", 2)):
-        records.write_labels(tmp_path / f"{name}.txt", [(str(labels.parent / f"{number:02}.png"), "LOT-1")])
+        labelfile.write_labels(tmp_path / f"{name}.txt", [(str(labels.parent / f"{number:02}.png"), "LOT-1")])
     config = tmp_path / "linetune.yaml"
     config.write_text(
         "output: run\ncharset: charset.txt\ndata: {train: train.txt, val: val.txt, test: test.txt}\n"
@@ -254,7 +254,7 @@ def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
     program, *way_out = shlex.split(done.errors[0].removeprefix(told).removesuffix(" writes it as UTF-8"))
     assert program == "linetune"
     assert cli(*(tmp_path / "new" if word == "DIR" else word for word in way_out)).code == 0
-    texts = [line.text for line in records.read_labels(tmp_path / "new" / "labels.txt")]
+    texts = [line.text for line in labelfile.read_labels(tmp_path / "new" / "labels.txt")]
     assert texts == ["LOT 4711", "线 2"]
     train.write_bytes("a.png\t线线线线线线\n".encode() + b"b.png\t\xe9\n")
     assert "not UTF-8; save the file as UTF-8" in cli("check", train).out
@@ -299,14 +299,14 @@ def test_check_and_split_on_a_plain_console(labels: Path, tmp_path: Path, encodi
     for number in range(3):
         shutil.copyfile(labels.parent / f"{number:02}.png", folder / f"{number} 线\U0001f600.png")
     file = folder / "labels 线.txt"
-    records.write_labels(file, [(f"{number} 线\U0001f600.png", f"线é {number}") for number in range(3)])
+    labelfile.write_labels(file, [(f"{number} 线\U0001f600.png", f"线é {number}") for number in range(3)])
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     for command in (["check", str(file)], ["split", str(file), "--to", str(folder / "new")]):
         done = subprocess.run(
             [sys.executable, "-m", "linetune", *command], check=False, capture_output=True, env=environment
         )
         assert (done.returncode, done.stderr) == (0, b"")
-    assert len(records.read_labels(folder / "new" / "train.txt")) == 1
+    assert len(labelfile.read_labels(folder / "new" / "train.txt")) == 1
 
 
 def test_split_writes_three_files_and_says_what_it_could_not_balance(
@@ -342,7 +342,7 @@ def test_split_tells_of_images_that_it_cannot_compare(cli: Cli, labels: Path, tm
 
 
 def copied(labels: Path, to: Path) -> Path:
-    records.write_labels(to, [(str(line.image), line.text) for line in records.read_labels(labels)])
+    labelfile.write_labels(to, [(str(line.image), line.text) for line in labelfile.read_labels(labels)])
     return to
 
 
@@ -365,12 +365,12 @@ def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path, tmp
 
 
 def test_texts_that_look_the_same_are_told_apart(cli: Cli, labels: Path, tmp_path: Path) -> None:
-    image = records.read_labels(labels)[0].image
+    image = labelfile.read_labels(labels)[0].image
     other = tmp_path / "cyrillic.txt"
-    records.write_labels(other, [(str(image), "L\u041eT 4711")])
+    labelfile.write_labels(other, [(str(image), "L\u041eT 4711")])
     assert r"'L\u041eT 4711' read as 'LOT 4711'" in cli("evaluate", NAME, other).out
     both = tmp_path / "both.txt"
-    records.write_labels(both, [(str(image), "L\u041eT 4711"), (str(image), "LOT 4711")])
+    labelfile.write_labels(both, [(str(image), "L\u041eT 4711"), (str(image), "LOT 4711")])
     assert rf"'LOT 4711' on the image of {both}:1, which has 'L\u041eT 4711'" in cli("check", both).out
 
 
@@ -417,7 +417,7 @@ ODD_TEXTS = ("[red]A[/red]", ":smile:", "[/]", "\\[b]")
 
 def test_labels_are_printed_as_they_are(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
     odd = tmp_path / "odd.txt"
-    records.write_labels(odd, [(str(labels.parent / "00.png"), text) for text in ODD_TEXTS])
+    labelfile.write_labels(odd, [(str(labels.parent / "00.png"), text) for text in ODD_TEXTS])
     for command in (("evaluate", small, odd), ("check", odd, "--rule", "x")):
         done = cli(*command)
         assert all(repr(text) in done.out for text in ODD_TEXTS), done.out
@@ -591,7 +591,7 @@ def test_a_tab_in_a_name_is_told_rather_than_printed(
     cli: Cli, small: Path, labels: Path, tmp_path: Path
 ) -> None:
     crop = tmp_path / "a\tb.png"
-    crop.write_bytes(records.read_labels(labels)[0].image.read_bytes())
+    crop.write_bytes(labelfile.read_labels(labels)[0].image.read_bytes())
     refused = cli("predict", small, crop)
     assert refused.code == 2
     assert not refused.out
@@ -743,8 +743,8 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
     noise.write_bytes(b"not an image")
     folder.mkdir()
     bad, spaced = tmp_path / "bad.txt", tmp_path / "spaced.txt"
-    records.write_labels(bad, [("noise.png", "A")])
-    records.write_labels(spaced, [("noise.png", " A"), ("noise.png", "B\u200b")])
+    labelfile.write_labels(bad, [("noise.png", "A")])
+    labelfile.write_labels(spaced, [("noise.png", " A"), ("noise.png", "B\u200b")])
     flat = tmp_path / "flat.png"
     image.write(flat, np.asarray(cv2.resize(np.zeros((2, 2, 3), np.uint8), (20, 20)), np.uint8))
     for arguments, expected in (
@@ -798,7 +798,7 @@ def test_a_path_that_no_system_takes_is_one_line(cli: Cli, tmp_path: Path, label
 def test_every_bad_line_is_listed(cli: Cli, small: Path, tmp_path: Path) -> None:
     (tmp_path / "noise.png").write_bytes(b"not an image")
     bad = tmp_path / "bad.txt"
-    records.write_labels(bad, [("noise.png", "A"), ("none.png", "B")])
+    labelfile.write_labels(bad, [("noise.png", "A"), ("none.png", "B")])
     done = cli("evaluate", small, bad)
     assert done.code == 2
     assert f"{bad}:1: not an image that can be decoded" in done.err

@@ -7,7 +7,7 @@ import pytest
 
 from linetune.config import Config, Pattern, load, save
 from linetune.config.schema import STANDARD, Augment
-from linetune.errors import LinetuneError, ManyErrors
+from linetune.core.errors import LinetuneError, ManyErrors
 
 RUN = """\
 output: runs/first

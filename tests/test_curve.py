@@ -11,9 +11,10 @@ import pytest
 import torch
 from conftest import Cli
 
-from linetune import records
-from linetune.charset import Charset
 from linetune.config import Config
+from linetune.core import labelfile
+from linetune.core.charset import Charset
+from linetune.core.progress import Silent
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
 from linetune.models.network import Architecture, Network
@@ -21,7 +22,6 @@ from linetune.models.reparam import fold
 from linetune.report.curve import picture
 from linetune.training import curve as curves
 from linetune.training.curve import Curve, Point
-from linetune.training.reporter import Silent
 from linetune.training.run import train
 from linetune.weights.store import Model, save_model
 
@@ -90,7 +90,7 @@ def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
     assert "X" in Charset.read(output / "charset.txt")
     # A size holds the smaller ones; the label file at hand is as it was.
     three, six, everything = (
-        {(line.image, line.text) for line in records.read_labels(output / f"{size}.txt")}
+        {(line.image, line.text) for line in labelfile.read_labels(output / f"{size}.txt")}
         for size in (3, 6, len(TEXTS))
     )
     assert three < six < everything
@@ -158,7 +158,7 @@ def test_a_folder_of_something_else_is_left_alone(project: Path, tmp_path: Path,
 
 
 def test_photos_are_drawn_instead_of_crops(tmp_path: Path) -> None:
-    lines = [records.Line(tmp_path / f"{i // 4}_{i}.png", "A", f"labels.txt:{i}") for i in range(40)]
+    lines = [labelfile.Line(tmp_path / f"{i // 4}_{i}.png", "A", f"labels.txt:{i}") for i in range(40)]
     order = curves._order(lines, r"^(\d+)_", 3, Silent())
     assert sorted(order) == list(range(40))
     assert all(len({number // 4 for number in order[i : i + 4]}) == 1 for i in range(0, 40, 4))

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
-from linetune import image
 from linetune.cli import main
-from linetune.records import read_labels
+from linetune.core import image
+from linetune.core.labelfile import read_labels
 
 RUN = """\
 output: run

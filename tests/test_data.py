@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import Line, read_labels
 from linetune.data.batching import bucket, plan_epoch
 from linetune.data.dataset import load_dataset
-from linetune.errors import LinetuneError
-from linetune.records import Line, read_labels
 
 DIGITS = Charset(tuple("0123456789"))
 MakeCrops = Callable[[Path, Sequence[str]], Path]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.image import Crop
 from linetune.decode.greedy import Reading, greedy
 from linetune.decode.read import read_crops
-from linetune.image import Crop
 
 LETTERS = Charset(tuple("AB "))
 DIGITS = Charset(tuple("0123456789-"))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from linetune.encodings import judge
-from linetune.errors import LinetuneError
-from linetune.textfile import check_encoding, decode, read_lines
+from linetune.core.encodings import judge
+from linetune.core.errors import LinetuneError
+from linetune.core.textfile import check_encoding, decode, read_lines
 
 GERMAN = ["Größe 12", "Straße 5", "Prüfer", "Öl 4,5 l", "Bär"]
 KOREAN = ["서울12가3456", "경기34나7890", "부산", "대구", "광주"]

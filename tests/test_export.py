@@ -12,18 +12,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import Run, read_crops
-from linetune.errors import LinetuneError
 from linetune.export import onnx_file
 from linetune.export.onnx_file import Shape, export_onnx, open_onnx
 from linetune.export.parity import check_parity, sample_crops
-from linetune.image import Crop
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
-from linetune.records import read_labels
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset

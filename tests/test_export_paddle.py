@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from test_unfold import SERVER, SMALL, TINY
 
-from linetune.charset import Charset
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 from linetune.decode.read import deployed_batches
-from linetune.errors import LinetuneError
 from linetune.export import paddle, pdparams
 from linetune.export.formats import FORMATS, Format
 from linetune.export.parity import sample_crops

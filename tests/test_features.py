@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from linetune import cache
-from linetune.charset import Charset
 from linetune.config import Stage
 from linetune.config.schema import Augment
+from linetune.core import cache
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.errors import LinetuneError
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
-from linetune.records import read_labels
 from linetune.training import features
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches, HeldOutFeatures

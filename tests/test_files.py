@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linetune import files, image
-from linetune.errors import LinetuneError
+from linetune.core import files, image
+from linetune.core.errors import LinetuneError
 
 
 def put(*paths: Path) -> None:

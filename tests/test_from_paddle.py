@@ -9,7 +9,7 @@ from conftest import Cli
 
 from linetune.config import Augment, Config, load
 from linetune.config.paddle import convert
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 STAGE = """\
 Global:

@@ -7,11 +7,11 @@ import string
 import numpy as np
 import pytest
 
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import HEIGHT
 from linetune.evaluation import general
 from linetune.evaluation.general import draw, general_reading, texts_for
-from linetune.image import HEIGHT
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
 

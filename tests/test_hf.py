@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from test_models import randomised
 from test_unfold import MEDIUM, SERVER, SMALL, TINY
 
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 from linetune.export import hf as export_module
 from linetune.export.hf import export_hf as export_whole
 from linetune.export.parity import Exported, sample_crops

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from linetune import image
-from linetune.errors import LinetuneError
+from linetune.core import image
+from linetune.core.errors import LinetuneError
 from linetune.models.network import Architecture, empty_folded
 
 RED = (0, 0, 255)

@@ -12,8 +12,8 @@ import pytest
 from test_encodings import GERMAN, KOREAN
 from test_importers import IMAGES, Tree, brought, grow, left_out
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers.run import Imported, import_crops
-from linetune.errors import LinetuneError
 
 WORDS = ["XE1231", "11F02", "15F07", "LOT 4711"]
 """The texts of the four images."""

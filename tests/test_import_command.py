@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from conftest import Cli
 
-from linetune import image, records
+from linetune.core import image, labelfile
+from linetune.core.errors import LinetuneError
 from linetune.data.importers.folder import RECORD
 from linetune.data.importers.run import import_crops
 from linetune.data.naming import Names, safe
-from linetune.errors import LinetuneError
 
 Snapshot = dict[str, bytes]
 
@@ -26,11 +26,11 @@ def snapshot(folder: Path) -> Snapshot:
 
 
 def texts(target: Path) -> list[str]:
-    return [line.text for line in records.read_labels(target / "labels.txt")]
+    return [line.text for line in labelfile.read_labels(target / "labels.txt")]
 
 
 def put_labels(source: Path, *names: str) -> Path:
-    records.write_labels(source / "labels.txt", [(name, f"text {name}") for name in names])
+    labelfile.write_labels(source / "labels.txt", [(name, f"text {name}") for name in names])
     return source
 
 
@@ -56,7 +56,7 @@ def interrupt(at: int) -> Callable[[int, int], None]:
 def test_names_are_unique_and_safe_everywhere(source: Path, tmp_path: Path) -> None:
     put_labels(source, "a.png", "sub/A.PNG", "sub/线 é.png", "con.png", "-.png", "a.png")
     labels = import_crops(source, tmp_path / "to").labels
-    assert [line.image.name for line in records.read_labels(labels)] == [
+    assert [line.image.name for line in labelfile.read_labels(labels)] == [
         "a.png", "sub-A.png", "sub-u7ebf_e.png", "crop_con.png", "crop.png", "a-2.png",
     ]  # fmt: skip
     assert [safe(f"{photo}_crop_0") for photo in ("发票", "收据", "ü")] == [

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from linetune import image, records
+from linetune.core import image, labelfile
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import FORMATS
 from linetune.data.importers.registry import READERS
 from linetune.data.importers.run import Imported, import_crops
-from linetune.errors import LinetuneError
 
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "ppocrlabel_sample"
 TEXTS = ["LOT 4711", '5" "x"', "京A·12345", " a,b;c\\d "]
@@ -40,7 +40,9 @@ def grow(folder: Path, tree: Tree) -> Path:
 
 def brought(result: Imported) -> list[tuple[int, str]]:
     """Shade and text of every crop that came in."""
-    return [(int(image.read(line.image)[0, 0, 0]), line.text) for line in records.read_labels(result.labels)]
+    return [
+        (int(image.read(line.image)[0, 0, 0]), line.text) for line in labelfile.read_labels(result.labels)
+    ]
 
 
 def left_out(result: Imported, folder: Path) -> list[str]:
@@ -109,7 +111,7 @@ def test_a_whole_source_is_recognised_and_comes_in(form: str, tree: Tree, tmp_pa
     times = 2 if "./" in str(tree) else 1
     assert brought(result) == [(10 * i, text) for i, text in enumerate(TEXTS) for _ in range(times)]
     assert (result.format, result.refused) == (form, [])
-    copied = [line.image.read_bytes() for line in records.read_labels(result.labels)]
+    copied = [line.image.read_bytes() for line in labelfile.read_labels(result.labels)]
     if form != "ppocrlabel":
         originals = {path.read_bytes() for path in source.rglob("*.png")}
         assert set(copied) <= originals
@@ -293,7 +295,7 @@ def test_what_cannot_be_used_is_told_with_its_line(
         shape = re.sub(r"\(Expecting.*\)", "(Expecting …)", f"{file}:{awaited}" if file else awaited)
         shown = re.sub(r"\((Expecting|Illegal).*\)", "(Expecting …)", message)
         assert shown == shape
-    assert result.count == len(records.read_labels(result.labels)) > 0
+    assert result.count == len(labelfile.read_labels(result.labels)) > 0
 
 
 @pytest.mark.parametrize(
@@ -361,7 +363,7 @@ def test_folders_as_labels(tmp_path: Path) -> None:
     result = import_crops(source, tmp_path / "to")
     assert result.format == "folders"
     assert sorted(brought(result)) == [(1, "A 1"), (2, "A 1"), (3, "京")]
-    names = [line.image.name for line in records.read_labels(result.labels)]
+    names = [line.image.name for line in labelfile.read_labels(result.labels)]
     assert names == ["A_1-x.png", "A_1-y.png", "u4eac-x.png"]
     assert left_out(result, source) == [
         "京/bad.png: image file is empty",
@@ -479,7 +481,7 @@ def test_boxes_are_cut_out_and_standing_ones_turned(
     tmp_path: Path, make_crops: Callable[[Path, list[str]], Path]
 ) -> None:
     drawn = make_crops(tmp_path / "drawn", ["LOT 4711"])
-    crop = image.read(records.read_labels(drawn)[0].image)
+    crop = image.read(labelfile.read_labels(drawn)[0].image)
     height, width = crop.shape[:2]
     photo = np.zeros((300, 300, 3), np.uint8)
     photo[20 : 20 + height, 30 : 30 + width] = crop
@@ -494,15 +496,15 @@ def test_boxes_are_cut_out_and_standing_ones_turned(
         box = quad((x, y), (x + wide, y), (x + wide, y + tall), (x, y + tall), text="LOT 4711")
         lines.append(f"{name}.png\t{box}\n")
     grow(source, {"Label.txt": "".join(lines)})
-    written = records.read_labels(import_crops(source, tmp_path / "to").labels)
+    written = labelfile.read_labels(import_crops(source, tmp_path / "to").labels)
     assert [line.image.name for line in written] == ["lying_crop_0.png", "standing_crop_0.png"]
     assert all((image.read(line.image) == crop).all() for line in written)
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the PPOCRLabel project is not part of the repository")
 def test_a_real_project_gives_the_same_from_photos_and_from_crops(tmp_path: Path) -> None:
-    cut = records.read_labels(import_crops(SAMPLE, tmp_path / "photos").labels)
-    own = records.read_labels(import_crops(SAMPLE, tmp_path / "crops", "rec_gt").labels)
+    cut = labelfile.read_labels(import_crops(SAMPLE, tmp_path / "photos").labels)
+    own = labelfile.read_labels(import_crops(SAMPLE, tmp_path / "crops", "rec_gt").labels)
     by_stem = {line.image.stem: line for line in own}
     shared = [(line, by_stem[line.image.stem]) for line in cut if line.image.stem in by_stem]
     assert len(shared) == len(own) == 60

@@ -13,10 +13,10 @@ import pytest
 from conftest import Cli, Screen
 from ruamel.yaml import YAML
 
-from linetune import records
 from linetune.cli import main
 from linetune.config import Synth
-from linetune.errors import LinetuneError
+from linetune.core import labelfile
+from linetune.core.errors import LinetuneError
 from linetune.rules import Rule
 from linetune.rules.checks import CHECKS
 from linetune.rules.infer import propose
@@ -163,7 +163,7 @@ def test_nothing_to_propose() -> None:
 
 
 def write_texts(path: Path, texts: list[str]) -> Path:
-    records.write_labels(path, ((f"{i}.png", text) for i, text in enumerate(texts)))
+    labelfile.write_labels(path, ((f"{i}.png", text) for i, text in enumerate(texts)))
     return path
 
 

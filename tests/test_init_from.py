@@ -10,10 +10,10 @@ import pytest
 from conftest import Cli
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-from linetune import records
-from linetune.charset import Charset
 from linetune.config import Config, Synth, load
-from linetune.records import read_labels
+from linetune.core import labelfile
+from linetune.core.charset import Charset
+from linetune.core.labelfile import read_labels
 from linetune.report.terminal import terminal
 from linetune.rules import Rule
 from linetune.rules.series import SERIES, gaps, widened
@@ -36,7 +36,7 @@ def splits(folder: Path, train: Sequence[str], val: Sequence[str], make_crops: M
     """A folder as ``linetune split`` leaves it, without a test.txt."""
     labels = read_labels(make_crops(folder, [*train, *val]))
     for name, some in (("train", labels[: len(train)]), ("val", labels[len(train) :])):
-        records.write_labels(folder / f"{name}.txt", ((line.image.name, line.text) for line in some))
+        labelfile.write_labels(folder / f"{name}.txt", ((line.image.name, line.text) for line in some))
     return folder
 
 
@@ -134,7 +134,7 @@ def test_small_letters_under_labels_in_capitals_are_rendered_as_well(cli: Cli, t
     for folder, upper in (("small", False), ("capitals", True)):
         lines = [(line.image.as_posix(), line.text) for line in read_labels(labels)]
         file = tmp_path / f"{folder}.txt"
-        records.write_labels(file, ((path, text.upper() if upper else text) for path, text in lines))
+        labelfile.write_labels(file, ((path, text.upper() if upper else text) for path, text in lines))
         assert cli("init", tmp_path / folder, "--from", file, *fonts).code == 0
     shares = []
     for folder in ("small", "capitals"):

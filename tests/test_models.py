@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from linetune import image
+from linetune.core import image
 from linetune.models.depthwise import DepthwiseConv
 from linetune.models.heads.nrtr import BEGIN, END, FIRST_CHARACTER, PAD, NRTRHead, guide_tokens
 from linetune.models.network import Architecture, Network

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linetune import image, records
-from linetune.charset import Charset
 from linetune.config.schema import Config
+from linetune.core import image, labelfile
+from linetune.core.charset import Charset
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.records import read_labels
 from linetune.training.gather import Given
 from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.run import with_both_ways
@@ -91,7 +91,7 @@ def test_a_crop_that_reads_either_way_stays_as_it_is(model: Model, tmp_path: Pat
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (40, 40, 3), np.uint8)
     image.write(tmp_path / "0.png", np.maximum(noise, image.half_turned(noise)))
-    records.write_labels(tmp_path / "labels.txt", [("0.png", "A127")])
+    labelfile.write_labels(tmp_path / "labels.txt", [("0.png", "A127")])
     given, told = load_dataset(read_labels(tmp_path / "labels.txt"), None), Told()
     assert not any_upside_down(model, (), given, told)
     stood_upright(model, (), given, told)

@@ -15,10 +15,10 @@ import pytest
 from conftest import Cli
 from PIL import Image
 
-from linetune import image, records
+from linetune.core import image, labelfile
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
 from linetune.data.importers.run import Imported, import_crops
-from linetune.errors import LinetuneError
-from linetune.image import Crop
 
 WIDTH, HEIGHT = 300, 120
 LINES = {"LOT 4711": (20, 10, 180, 40), '京A·12345 "x"': (40, 60, 200, 100)}
@@ -57,7 +57,7 @@ def part(photo: Crop, text: str) -> Crop:
 
 def assert_whole(result: Imported, photo: Crop, form: str, times: int = 1) -> None:
     """Every text has come in with its part of the photo, and nothing is left out."""
-    lines = records.read_labels(result.labels)
+    lines = labelfile.read_labels(result.labels)
     assert [line.text for line in lines] == list(LINES) * times
     for line in lines:
         crop, expected = image.read(line.image), part(photo, line.text)
@@ -161,7 +161,7 @@ def test_page_xml_takes_the_first_of_several_texts_and_points_of_2010(
         },
         "a.png",
     )
-    lines = records.read_labels(import_crops(source, tmp_path / "to").labels)
+    lines = labelfile.read_labels(import_crops(source, tmp_path / "to").labels)
     assert [line.text for line in lines] == ["LOT 4711", "old"]
     assert (image.read(lines[0].image) == image.read(lines[1].image)).all()
 
@@ -205,7 +205,7 @@ def test_altos_words_without_spaces_get_one_and_hyphens_stay(
         '<HYP CONTENT="-"/></TextLine>',
     ]
     result = import_crops(grow({"a.xml": alto(*lines)}, "a.png"), tmp_path / "to")
-    assert [line.text for line in records.read_labels(result.labels)] == ["a b", "c de\xad", "who-"]
+    assert [line.text for line in labelfile.read_labels(result.labels)] == ["a b", "c de\xad", "who-"]
 
 
 def test_a_sloping_outline_is_straightened_along_its_baseline(
@@ -225,7 +225,7 @@ def test_a_sloping_outline_is_straightened_along_its_baseline(
     source = grow({"a.xml": page(*lines)})
     image.write(source / "a.png", np.asarray(cv2.GaussianBlur(photo, (0, 0), 4), np.uint8))
     result = import_crops(source, tmp_path / "to")
-    up, down, alone = (image.read(line.image) for line in records.read_labels(result.labels))
+    up, down, alone = (image.read(line.image) for line in labelfile.read_labels(result.labels))
     assert up.shape == down.shape
     assert (alone == up).all()
     assert up.shape[1] > 2 * up.shape[0]
@@ -238,7 +238,7 @@ def test_baselines_of_arabic_lines_may_be_drawn_from_the_right(
 ) -> None:
     line = page_line("LOT 4711").replace("20,35 180,35", "180,35 20,35").replace("LOT 4711", "مرحبا")
     result = import_crops(grow({"a.xml": page(line)}, "a.png"), tmp_path / "to")
-    (read,) = records.read_labels(result.labels)
+    (read,) = labelfile.read_labels(result.labels)
     assert np.abs(image.read(read.image).astype(int) - part(photo, "LOT 4711")).max() <= 2
     assert result.notes == []
 
@@ -252,7 +252,7 @@ def test_boxes_are_scaled_to_a_photo_that_was_made_smaller(
     )
     source = grow({"a.xml": page(line, size="600,240")}, "a.png")
     result = import_crops(source, tmp_path / "to")
-    (read,) = records.read_labels(result.labels)
+    (read,) = labelfile.read_labels(result.labels)
     assert np.abs(image.read(read.image).astype(int) - part(photo, "LOT 4711")).max() <= 2
     assert "scaled" in result.notes[0]
     assert "300 x 120 px where 600 x 240 px are written" in result.notes[0]
@@ -347,7 +347,7 @@ def test_label_studios_rectangles_turn_about_their_top_left(
     # Reading downwards: 80 px long and 30 px high, turned clockwise about the middle of a pixel, (100, 20).
     box["value"] = {"x": 100 / 3, "y": 100 / 6, "width": 80 / 3, "height": 25, "rotation": 90}
     result = import_crops(grow({"p.json": json.dumps([task([box, text])])}, "a b.png"), tmp_path / "to")
-    (line,) = records.read_labels(result.labels)
+    (line,) = labelfile.read_labels(result.labels)
     assert np.abs(image.read(line.image).astype(int) - np.rot90(photo[20:100, 71:101])).max() <= 2
 
 
@@ -366,7 +366,7 @@ def test_label_studios_json_min(texts: str, grow: Callable[..., Path], photo: Cr
     }  # fmt: skip
     source = grow({"p.json": json.dumps([entry])}, "a.png")
     result = import_crops(source, tmp_path / "to")
-    assert [line.text for line in records.read_labels(result.labels)] == chosen
+    assert [line.text for line in labelfile.read_labels(result.labels)] == chosen
     if texts != "string":
         assert_whole(result, photo, "label_studio")
 
@@ -388,11 +388,11 @@ def test_label_studio_on_crops_has_one_text_an_image(grow: Callable[..., Path], 
     }
     source = grow({"p.json": json.dumps([task([whole], "a.png")])}, "a.png", "b.png")
     result = import_crops(source, tmp_path / "to")
-    assert [line.text for line in records.read_labels(result.labels)] == ["京A"]
+    assert [line.text for line in labelfile.read_labels(result.labels)] == ["京A"]
     assert (tmp_path / "to" / "images" / "a.png").read_bytes() == (source / "a.png").read_bytes()
     (source / "p.json").write_text(json.dumps([minimal, {**minimal, "transcription": ""}]), "utf-8")
     result = import_crops(source, tmp_path / "min")
-    assert [line.text for line in records.read_labels(result.labels)] == ["B"]
+    assert [line.text for line in labelfile.read_labels(result.labels)] == ["B"]
     assert told(result, source) == ["p.json:1: task 2 has no text"]
 
 
@@ -445,7 +445,7 @@ def test_cvats_boxes_turn_about_their_centre(grow: Callable[..., Path], photo: C
         '<attribute name="text">abc</attribute></box>'
     )
     source = grow({"annotations.xml": cvat(f'<image name="a.png">{box}</image>')}, "a.png")
-    (line,) = records.read_labels(import_crops(source, tmp_path / "to").labels)
+    (line,) = labelfile.read_labels(import_crops(source, tmp_path / "to").labels)
     assert np.abs(image.read(line.image).astype(int) - np.rot90(photo[5:85, 76:106])).max() <= 2
 
 
@@ -477,10 +477,10 @@ def test_a_script_is_one_only_where_every_line_names_it(grow: Callable[..., Path
         "gt_b.txt": "20,10,180,10,180,40,20,40,Latin, or not, b\n",
     }
     result = import_crops(grow(tree, "a.png", "b.png"), tmp_path / "to")
-    assert [line.text for line in records.read_labels(result.labels)] == ["LOT 4711", " or not, b"]
+    assert [line.text for line in labelfile.read_labels(result.labels)] == ["LOT 4711", " or not, b"]
     tree["gt_b.txt"] = "20,10,180,10,180,40,20,40,b, Latin,c\n"
     result = import_crops(grow(tree), tmp_path / "to", overwrite=True)
-    assert [line.text for line in records.read_labels(result.labels)] == ["Latin,LOT 4711", "b, Latin,c"]
+    assert [line.text for line in labelfile.read_labels(result.labels)] == ["Latin,LOT 4711", "b, Latin,c"]
 
 
 @pytest.mark.parametrize("indent", [None, 4])
@@ -488,7 +488,7 @@ def test_doctrs_labels(indent: int | None, grow: Callable[..., Path], photo: Cro
     labels: dict[str, Any] = {"img_1.jpg": "I", "img_2.PNG": "京, ."}
     source = grow({"labels.json": json.dumps(labels, indent=indent)}, "images/img_1.jpg", "images/img_2.PNG")
     result = import_crops(source, tmp_path / "to")
-    assert [line.text for line in records.read_labels(result.labels)] == list(labels.values())
+    assert [line.text for line in labelfile.read_labels(result.labels)] == list(labels.values())
     assert (result.format, result.refused) == ("doctr", [])
     words = [{"value": text, "geometry": box} for text, box in LINES.items()]
     labels = {"img_2.PNG": {"typed_words": words}, "img_1.jpg": {"typed_words": []}}
@@ -654,7 +654,7 @@ def test_cvats_turned_boxes_in_coco_turn_about_their_centre(
     }
     source = grow({"a.json": json.dumps(content)}, "a.png")
     result = import_crops(source, tmp_path / "to")
-    turned, upright = (image.read(line.image).astype(int) for line in records.read_labels(result.labels))
+    turned, upright = (image.read(line.image).astype(int) for line in labelfile.read_labels(result.labels))
     assert np.abs(turned - np.rot90(photo[5:85, 76:106])).max() <= 2
     assert np.abs(upright - photo[30:60, 50:130]).max() <= 2
     assert told(result, source) == [
@@ -675,7 +675,7 @@ def studio_region(number: int, **areas: str) -> list[dict[str, Any]]:
 
 
 def texts_of(result: Imported) -> list[str]:
-    return [line.text for line in records.read_labels(result.labels)]
+    return [line.text for line in labelfile.read_labels(result.labels)]
 
 
 def test_label_studio_takes_the_text_area_that_the_user_names(
@@ -716,7 +716,7 @@ def test_label_studio_takes_the_image_that_the_user_names(grow: Callable[..., Pa
     with pytest.raises(LinetuneError, match="no field 'side'; there are: front, back"):
         import_crops(source, tmp_path / "to", image_column="side")
     result = import_crops(source, tmp_path / "to", image_column="back")
-    assert [line.image.name for line in records.read_labels(result.labels)] == ["b_crop_0.png"]
+    assert [line.image.name for line in labelfile.read_labels(result.labels)] == ["b_crop_0.png"]
 
 
 def test_label_studios_task_by_itself(grow: Callable[..., Path], photo: Crop, tmp_path: Path) -> None:
@@ -1111,7 +1111,7 @@ def test_what_cannot_be_used_is_told_with_its_line(
     result = import_crops(source, tmp_path / "to")
     assert result.format == form
     assert told(result, source) == expected
-    assert result.count == len(records.read_labels(result.labels)) > 0
+    assert result.count == len(labelfile.read_labels(result.labels)) > 0
 
 
 def with_doctype(content: str) -> str:
@@ -1284,7 +1284,7 @@ def test_damaged_sources_give_whole_imports_or_one_line(grow: Callable[..., Path
         else:
             came_in += 1
             lines += told(result, source)
-            assert len(records.read_labels(result.labels)) == result.count
+            assert len(labelfile.read_labels(result.labels)) == result.count
     assert 100 < came_in < 400
     assert not any("\n" in line for line in lines)
 
@@ -1308,7 +1308,7 @@ def test_a_box_of_one_character_is_not_turned_however_tall(
 ) -> None:
     source = project(grow, (text, corners(20, 10, 50, 90)))
     result = import_crops(source, tmp_path / "to")
-    (line,) = records.read_labels(result.labels)
+    (line,) = labelfile.read_labels(result.labels)
     assert (image.read(line.image) == photo[10:90, 20:50]).all()
     assert result.notes == [
         "high boxes of one character are not turned, which PaddleOCR would do: "
@@ -1321,7 +1321,7 @@ def test_a_tall_box_of_a_text_is_turned_and_told(
 ) -> None:
     tall = [("ab", corners(20, 10, 50, 90)), ("cd", corners(60, 10, 90, 55)), ("ef", corners(60, 10, 90, 54))]
     result = import_crops(project(grow, *tall), tmp_path / "to")
-    turned, edge, lying = (image.read(line.image) for line in records.read_labels(result.labels))
+    turned, edge, lying = (image.read(line.image) for line in labelfile.read_labels(result.labels))
     assert (turned == np.rot90(photo[10:90, 20:50])).all()
     assert edge.shape[:2] == (30, 45)
     assert lying.shape[:2] == (44, 30)
@@ -1339,7 +1339,7 @@ def test_a_box_from_another_corner_is_cut_as_listed_and_told(
 ) -> None:
     source = project(grow, ("LOT 4711", corners(*LINES["LOT 4711"], first)))
     result = import_crops(source, tmp_path / "to")
-    (line,) = records.read_labels(result.labels)
+    (line,) = labelfile.read_labels(result.labels)
     crop, upright = image.read(line.image), part(photo, "LOT 4711")
     assert crop.shape == upright.shape
     if turn is None:
@@ -1349,7 +1349,7 @@ def test_a_box_from_another_corner_is_cut_as_listed_and_told(
         assert f"1 crop a_crop_0.png, {turn} ({source}/Label.txt:1)" in note
         assert "pass --upright" in note
     result = import_crops(source, tmp_path / "upright", upright=True)
-    (line,) = records.read_labels(result.labels)
+    (line,) = labelfile.read_labels(result.labels)
     assert (image.read(line.image) == upright).all()
     assert result.notes == []
 
@@ -1360,7 +1360,7 @@ def test_a_nearly_square_box_from_another_corner_lies_on_its_side(
 ) -> None:
     source = project(grow, ("ab", corners(20, 10, 60, 50, first)))
     result = import_crops(source, tmp_path / "to")
-    (line,) = records.read_labels(result.labels)
+    (line,) = labelfile.read_labels(result.labels)
     sides = {"to the left": 1, "to the right": -1}
     blurred = cv2.GaussianBlur(image.read(line.image)[2:-2, 2:-2], (0, 0), 3).astype(int)
     expected = cv2.GaussianBlur(np.rot90(photo[10:50, 20:60], sides[turn])[2:-2, 2:-2], (0, 0), 3)
@@ -1376,7 +1376,7 @@ def test_upright_orders_corners_in_any_order(grow: Callable[..., Path], photo: C
     assert result.count == 1
     assert all("pass --upright" in str(error) for error in result.refused)
     result = import_crops(source, tmp_path / "upright", upright=True)
-    crops = [image.read(line.image) for line in records.read_labels(result.labels)]
+    crops = [image.read(line.image) for line in labelfile.read_labels(result.labels)]
     assert all((crop == part(photo, "LOT 4711")).all() for crop in crops)
     assert len(crops) == 3
 

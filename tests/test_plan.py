@@ -14,7 +14,7 @@ import pytest
 from linetune.cli import main
 from linetune.cli.options import seconds_of
 from linetune.config import Config
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 from linetune.training import plan as plans
 from linetune.training import run as runs
 from linetune.training.estimate import Estimate

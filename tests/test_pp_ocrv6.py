@@ -18,17 +18,17 @@ from onnx import numpy_helper
 from test_models import images, randomised
 from test_unfold import SMALL, TINY
 
-from linetune.charset import Charset
 from linetune.config.schema import Stage
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.errors import LinetuneError
 from linetune.export.onnx_file import export_onnx
 from linetune.export.parity import sample_crops
 from linetune.models.network import Network
 from linetune.models.reparam import ConvBN, fold
-from linetune.records import read_labels
 from linetune.training.journal import Journal
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, train_stage
 from linetune.weights.official import load_base, load_file
 from linetune.weights.sources import OFFICIAL, find

@@ -10,12 +10,12 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from linetune.charset import Charset
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.reading_order import is_same, to_logical, to_visual
 from linetune.decode.greedy import greedy
-from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import score
 from linetune.export.formats import FORMATS
-from linetune.reading_order import is_same, to_logical, to_visual
 from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
 from linetune.weights.transfer import with_charset

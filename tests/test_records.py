@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from linetune import atomic
+from linetune.core import atomic
+from linetune.core.errors import LinetuneError, ManyErrors
+from linetune.core.labelfile import Line, read_labels, scan_labels, write_labels
 from linetune.data.check import check
 from linetune.data.dataset import load_dataset
-from linetune.errors import LinetuneError, ManyErrors
-from linetune.records import Line, read_labels, scan_labels, write_labels
 
 
 def labels(folder: Path, content: str | bytes) -> Path:

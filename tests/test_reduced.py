@@ -9,15 +9,15 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode.read import Run, read_crops
-from linetune.errors import LinetuneError
 from linetune.export import reduced
 from linetune.export.onnx_file import open_onnx
 from linetune.export.reduced import Reduced, export_reduced
-from linetune.records import read_labels
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset

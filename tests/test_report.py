@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from linetune import image
+from linetune.core import image
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import Line
 from linetune.decode.greedy import Reading
-from linetune.errors import LinetuneError
 from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score, score
-from linetune.records import Line
 from linetune.report.errors import write_errors
 from linetune.report.page import Cell, Marked, Part, write_page
 from linetune.report.terminal import run_lines, run_table

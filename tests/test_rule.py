@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from linetune import records
 from linetune.config import Pattern, Synth, load
-from linetune.errors import LinetuneError
+from linetune.core import labelfile
+from linetune.core.errors import LinetuneError
 from linetune.rules import Rule
 from linetune.rules.checks import CHECKS
 from linetune.rules.pattern import parse
@@ -278,11 +278,11 @@ def test_what_breaks_the_rule_is_told() -> None:
 
 def test_rendered_crops_are_current_while_the_labels_say_the_same(tmp_path: Path) -> None:
     labels = tmp_path / "train.txt"
-    records.write_labels(labels, [("a.png", "A1"), ("b.png", "B2")])
+    labelfile.write_labels(labels, [("a.png", "A1"), ("b.png", "B2")])
     values = {"rule": r"[A-Z]\d", "texts": "like_labels", "labels": labels, "fonts": "f", "output": "o"}
     settings = Synth.model_validate(values)
     before = identity(settings)
-    records.write_labels(labels, [("other.png", "B2"), ("a.png", "A1")])
+    labelfile.write_labels(labels, [("other.png", "B2"), ("a.png", "A1")])
     assert identity(settings) == before
-    records.write_labels(labels, [("a.png", "A1"), ("b.png", "B3")])
+    labelfile.write_labels(labels, [("a.png", "A1"), ("b.png", "B3")])
     assert identity(settings) != before

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, features
 
 from linetune.config import Synth
-from linetune.errors import LinetuneError
-from linetune.image import Crop
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
 from linetune.rules import Rule
 from linetune.rules.infer import propose
 from linetune.synth import fonts, generate, lettering

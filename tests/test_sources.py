@@ -13,7 +13,7 @@ from test_export_paddle import exported_arrays, limited, tiny, write_folder
 from test_unfold import SERVER, SMALL, TINY
 from test_weights import Server, at, cache, quiet, server
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 from linetune.export.pdparams import export_pdparams
 from linetune.models.network import Architecture
 from linetune.weights.official import load_base

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from linetune import scripts
+from linetune.core import scripts
+from linetune.core.labelfile import Line
 from linetune.data.check.characters import Suspects
 from linetune.data.check.labels import LabelChecks
-from linetune.records import Line
 
 CORRECT = {
     "Arabic": "مُحَمَّدٌ بِسْمِ اللَّهِ ـــ ٣٤",

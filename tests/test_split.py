@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linetune import image, records
+from linetune.core import image, labelfile
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import Line, read_labels
 from linetune.data.groups import group
 from linetune.data.split import Division, divide, write
-from linetune.errors import LinetuneError
-from linetune.records import Line, read_labels
 
 SHARES = {"val": 0.15, "test": 0.15}
 MakeCrops = Callable[[Path, Sequence[str]], Path]
@@ -62,7 +62,7 @@ def photos(tmp_path: Path, make_crops: MakeCrops) -> list[Line]:
         name = f"photo_{number // 3}_crop_{number % 3}.png"
         line.image.rename(tmp_path / name)
         rows.append((name, line.text))
-    records.write_labels(labels, rows)
+    labelfile.write_labels(labels, rows)
     return read_labels(labels)
 
 
@@ -244,14 +244,14 @@ def test_files_appear_all_or_none(
     photos: list[Line], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     division = divide(photos, group(photos), SHARES)
-    plain = records.write_labels
+    plain = labelfile.write_labels
 
     def full(path: Path, lines: Sequence[tuple[str, str]]) -> None:
         if path.name.startswith("test"):
             raise OSError(28, "No space left on device")
         plain(path, lines)
 
-    monkeypatch.setattr(records, "write_labels", full)
+    monkeypatch.setattr(labelfile, "write_labels", full)
     with pytest.raises(LinetuneError, match="No space left"):
         write(division, tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
@@ -266,9 +266,9 @@ def test_a_split_leads_to_the_same_images_through_a_link(tmp_path: Path) -> None
             image.write(folder / f"{number}.png", np.full((8, 20 + number, 3), shade + number, np.uint8))
     (real / "sub").mkdir()
     (tmp_path / "link").symlink_to(real / "sub")
-    records.write_labels(real / "sub" / "labels.txt", [(f"../images/{n}.png", f"A{n}") for n in range(8)])
-    lines = records.read_labels(tmp_path / "link" / "labels.txt")
+    labelfile.write_labels(real / "sub" / "labels.txt", [(f"../images/{n}.png", f"A{n}") for n in range(8)])
+    lines = labelfile.read_labels(tmp_path / "link" / "labels.txt")
     written = write(divide(lines, singles(lines), {"val": 0.5}), tmp_path / "to")
     for path in written:
-        for line in records.read_labels(path):
+        for line in labelfile.read_labels(path):
             assert image.read(line.image)[0, 0, 0] < 100

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import Cli
 
-from linetune import image, records
-from linetune.records import Line
+from linetune.core import image, labelfile
+from linetune.core.labelfile import Line
 from linetune.report.suspects import path_in_file, summary, suspects_table
 from linetune.training import suspects
 from linetune.training.suspects import Reading, judge, way_up
@@ -37,7 +37,7 @@ def project(
     turned = folder / "crops" / f"{UPSIDE_DOWN:02}.png"
     image.write(turned, image.half_turned(image.read(turned)))
     labels = [WRONG.get(i, text) for i, text in enumerate(TEXTS)]
-    records.write_labels(
+    labelfile.write_labels(
         folder / "labels.txt", [(f"crops/{i:02}.png", text) for i, text in enumerate(labels)]
     )
     (folder / "linetune.yaml").write_text(
@@ -138,8 +138,8 @@ def test_the_summary_says_what_is_not_shown() -> None:
 def test_a_path_is_listed_as_its_label_file_has_it(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     elsewhere = (tmp_path.parent / "else" / "b.png").as_posix()
-    records.write_labels(labels, [("../a/1.png", "A"), (elsewhere, "B")])
-    assert [path_in_file(line) for line in records.read_labels(labels)] == ["../a/1.png", elsewhere]
+    labelfile.write_labels(labels, [("../a/1.png", "A"), (elsewhere, "B")])
+    assert [path_in_file(line) for line in labelfile.read_labels(labels)] == ["../a/1.png", elsewhere]
 
 
 def test_a_label_with_a_character_that_nothing_teaches_is_not_disputed() -> None:

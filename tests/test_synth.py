@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pytest
 
-from linetune import cache, image, records
 from linetune.config import Synth
 from linetune.config.schema import Material
-from linetune.errors import LinetuneError
-from linetune.image import Crop
+from linetune.core import cache, image, labelfile
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
 from linetune.rules import Rule
 from linetune.synth import fonts, generate, is_current, lettering, looks, preview, scene
 from linetune.synth.compare import told_apart
@@ -223,7 +223,7 @@ def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
         image.write(tmp_path / f"{i}.png", small)
         lines.append((f"{i}.png", "HX48"))
     labels = tmp_path / "labels.txt"
-    records.write_labels(labels, lines)
+    labelfile.write_labels(labels, lines)
     renderer = Renderer.of(settings(tmp_path / "out", looks=labels))
     seen = [look for look in (looks.measure(renderer(i)[0]) for i in range(60)) if look is not None]
     assert len(seen) > 50
@@ -236,14 +236,14 @@ def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
 
 def test_looks_that_cannot_be_had(tmp_path: Path) -> None:
     image.write(tmp_path / "grey.png", np.full((40, 90, 3), 128, np.uint8))
-    records.write_labels(tmp_path / "labels.txt", [("grey.png", "A")])
+    labelfile.write_labels(tmp_path / "labels.txt", [("grey.png", "A")])
     with pytest.raises(LinetuneError, match="no crop on which text and surface can be told apart"):
         Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
     missing = settings(tmp_path / "out", looks=tmp_path / "none.txt")
     for look in (Renderer.of, lambda wanted: generate(wanted, quiet)):
         with pytest.raises(LinetuneError, match=r"none\.txt"):
             look(missing)
-    records.write_labels(tmp_path / "labels.txt", [("none.png", "A")])
+    labelfile.write_labels(tmp_path / "labels.txt", [("none.png", "A")])
     with pytest.raises(LinetuneError, match="none of its images can be read"):
         Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
 
@@ -310,7 +310,7 @@ def test_any_number_of_workers_gives_the_same_folder(tmp_path: Path) -> None:
     generate(settings(tmp_path / "two"), quiet, workers=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert seen == [32, 40]
-    lines = records.read_labels(labels)
+    lines = labelfile.read_labels(labels)
     assert len(lines) == 40
     assert all(re.fullmatch(CODES, line.text) for line in lines)
     assert all(16 <= image.read(line.image).shape[0] <= 120 for line in lines)

@@ -17,18 +17,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from linetune import cache, image, records
-from linetune.charset import Charset
 from linetune.cli import main
 from linetune.cli.train import train as train_command
 from linetune.config import Config, Stage, load, save
+from linetune.core import cache, image, labelfile
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.errors import LinetuneError
 from linetune.evaluation import general
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
-from linetune.records import read_labels
 from linetune.training import estimate as estimates
 from linetune.training import losses
 from linetune.training import run as runs
@@ -37,7 +38,6 @@ from linetune.training.batches import ImageBatches
 from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
-from linetune.training.reporter import Silent
 from linetune.training.run import train
 from linetune.training.schedule import rate_at, validated_epochs
 from linetune.training.stage import Setting, StageResult, train_stage, validate
@@ -801,7 +801,7 @@ def test_a_run_whose_crops_stand_upside_down_reads_both_ways_up(project: Path, t
     for number, line in enumerate(given):
         crop = image.read(line.image)
         image.write(tmp_path / f"{number}.png", image.half_turned(crop) if number % 2 else crop)
-    records.write_labels(labels, [(f"{number}.png", line.text) for number, line in enumerate(given)])
+    labelfile.write_labels(labels, [(f"{number}.png", line.text) for number, line in enumerate(given)])
     shutil.copy(labels, tmp_path / "more.txt")
     stage = {"name": "head", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-3}
     stage |= {"data": ["train", str(tmp_path / "more.txt")]}

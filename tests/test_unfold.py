@@ -4,7 +4,7 @@ import pytest
 import torch
 from test_models import CLASSES, images, randomised
 
-from linetune import image
+from linetune.core import image
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import RepDepthwise, RepLayer, fold
 from linetune.models.unfold import unfold

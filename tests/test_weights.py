@@ -22,16 +22,16 @@ from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file
 from torch import Tensor
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
-from linetune.errors import LinetuneError
-from linetune.image import Crop
 from linetune.models.heads.nrtr import FIRST_CHARACTER
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
-from linetune.records import read_labels
 from linetune.weights import sources
 from linetune.weights.official import load_base, load_file
 from linetune.weights.sources import OFFICIAL, download, find

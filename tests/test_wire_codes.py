@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from linetune.charset import Charset
+from linetune.core.charset import Charset
+from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.evaluation.metrics import score
 from linetune.recogniser import Recogniser
-from linetune.records import read_labels
 
 LABELS = Path(__file__).parents[2] / "shared" / "data" / "wire_codes" / "test.txt"
 

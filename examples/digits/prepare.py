@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from linetune import image
-from linetune.records import write_labels
+from linetune.core import image
+from linetune.core.labelfile import write_labels
 
 READINGS = {"train": 400, "val": 150, "test": 300}
 SHARES = {"train": 0.5, "val": 0.2, "test": 0.3}

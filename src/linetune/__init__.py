@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from linetune.config.load import load as load_config
-    from linetune.errors import LinetuneError
+    from linetune.core.errors import LinetuneError
     from linetune.recogniser import Recogniser
     from linetune.training.run import train
 
 __all__ = ["LinetuneError", "Recogniser", "load_config", "train"]
 
 _HOMES = {
-    "LinetuneError": ("linetune.errors", "LinetuneError"),
+    "LinetuneError": ("linetune.core.errors", "LinetuneError"),
     "Recogniser": ("linetune.recogniser", "Recogniser"),
     "load_config": ("linetune.config.load", "load"),
     "train": ("linetune.training.run", "train"),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.device import survive_forks
+from linetune.core.errors import LinetuneError
 from linetune.decode.greedy import Reading
 from linetune.decode.read import read_crops
-from linetune.device import survive_forks
-from linetune.errors import LinetuneError
 from linetune.weights.official import load_base
 from linetune.weights.sources import Progress
 from linetune.weights.store import Model
@@ -81,7 +81,7 @@ class Recogniser:
         """Texts and confidences, in the order given; no text depends on what else is read.
 
         Args:
-            images: crops of one line each, of any kind that :func:`linetune.image.to_crop` takes.
+            images: crops of one line each, of any kind that :func:`linetune.core.image.to_crop` takes.
             batch_size: most crops that go through the network together.
             progress: called with the number of crops read so far.
 
@@ -106,4 +106,4 @@ def _crop(source: Image, number: int) -> NDArray[np.uint8]:
     try:
         return image.resize(image.to_crop(source, where))
     except LinetuneError as error:
-        raise LinetuneError(error.what, where, error.hint) from None
+        raise error.at(where) from None

@@ -21,9 +21,10 @@ import numpy as np
 
 os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")  # it would ask the network
 
-from linetune import Recogniser, image
+from linetune import Recogniser
+from linetune.core import image
+from linetune.core.labelfile import read_labels
 from linetune.export.formats import FORMATS
-from linetune.records import read_labels
 from linetune.weights.store import Model
 
 Reading = tuple[str, float]

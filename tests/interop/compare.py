@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from linetune.config import Synth
-from linetune.records import read_labels
+from linetune.core.labelfile import read_labels
 from linetune.synth import generate
 
 CLIENTS = {

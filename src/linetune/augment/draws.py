@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.device import to_device
+from linetune.core.device import to_device
 
 _COLUMNS = {
     # gate first, then the operation's parameters

@@ -27,7 +27,7 @@ from linetune.cli import (
     synth,
     train,
 )
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 """typer's error of a wrong command line, which has a public name in no release."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import JsonOption, print_json
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 CONFIGS = {".yaml", ".yml"}
 
@@ -34,8 +34,8 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Say what is wrong with the labels and crops; exit code 1 on errors, 0 on warnings."""
-    from linetune.charset import Charset
     from linetune.config.load import load
+    from linetune.core.charset import Charset
     from linetune.data.check import check as run
     from linetune.data.check.clean import write_clean
     from linetune.data.check.findings import Severity

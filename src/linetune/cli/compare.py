@@ -25,12 +25,12 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether one model reads better than another on the same crops, or chance explains it."""
+    from linetune.core.labelfile import read_labels
+    from linetune.core.progress import count
     from linetune.data.dataset import load_dataset
     from linetune.evaluation.comparison import compare as compare_scores
     from linetune.evaluation.metrics import score
-    from linetune.records import read_labels
     from linetune.report.terminal import console, terminal
-    from linetune.training.reporter import count
 
     lines = read_labels(*labels)
     texts = []

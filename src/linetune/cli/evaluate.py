@@ -45,15 +45,15 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on labelled crops, with the preprocessing of deployment."""
+    from linetune.core.labelfile import read_labels
+    from linetune.core.progress import count
     from linetune.data.check.characters import told_apart
     from linetune.data.dataset import load_dataset
     from linetune.evaluation.acceptance import accepted
     from linetune.evaluation.confusions import confusions
     from linetune.evaluation.metrics import score
-    from linetune.records import read_labels
     from linetune.report.errors import write_errors
     from linetune.report.terminal import console, terminal
-    from linetune.training.reporter import count
 
     if errors is not None:
         refuse_existing(errors, overwrite)

@@ -17,7 +17,7 @@ from linetune.cli.options import (
     print_json,
     refuse_existing,
 )
-from linetune.errors import LinetuneError, did_you_mean
+from linetune.core.errors import LinetuneError, did_you_mean
 from linetune.export.formats import FORMATS, PRECISIONS, available, onnx_of_shape
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for other programs; fails unless the file reads what the model reads."""
+    from linetune.core.labelfile import read_labels
     from linetune.data.dataset import load_dataset
-    from linetune.records import read_labels
     from linetune.report.terminal import terminal
 
     if form not in (*FORMATS, ALL):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import OverwriteOption, command, refuse_existing
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 
 
 def from_paddle(
@@ -30,18 +30,16 @@ def from_paddle(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Turn PaddleOCR configurations into one linetune.yaml, and tell what changes meaning."""
-    from linetune import atomic
     from linetune.config.paddle import convert
+    from linetune.core import atomic
 
     refuse_existing(output, overwrite)
     if any(output.resolve() == path.resolve() for path in configs):
         raise LinetuneError("this is a file to read, it is not replaced", output, "choose another -o")
     conversion = convert(configs, output, root, repair)
-    try:
+    with os_errors("cannot write", output):
         output.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_text(output, conversion.text)
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", output) from None
     for note in conversion.notes:
         print(f"note: {note}")
     for path in conversion.missing:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from linetune import files
 from linetune.cli.options import JsonOption, print_json
+from linetune.core import files
 from linetune.data.importers import FORMATS
 
 SHOWN = 20

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from linetune import atomic
 from linetune.cli.options import command
 from linetune.config.new import preset
-from linetune.errors import LinetuneError
+from linetune.core import atomic
+from linetune.core.errors import LinetuneError, os_errors
 
 FOLDERS = ("crops", "fonts", "backgrounds")
 
@@ -56,12 +56,10 @@ def init(
 
 
 def _write_example(folder: Path, path: Path) -> None:
-    try:
+    with os_errors("cannot write", folder):
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         atomic.write_text(path, preset())
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", folder) from None
     print(f"wrote {path}")
     print("next: put your crops and label files in crops/, fonts in fonts/, set the rule, then")
     print(f"  {command('train', path)}")

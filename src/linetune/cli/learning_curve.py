@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 
 def learning_curve(

@@ -17,7 +17,7 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the official models, their sizes, and where their weights are on this machine."""
-    from linetune import image
+    from linetune.core import image
     from linetune.models.network import Architecture, empty_folded, seconds_a_crop
     from linetune.report.terminal import console
     from linetune.weights.sources import OFFICIAL, find

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
+    from linetune.core.progress import Reporter
     from linetune.recogniser import Recogniser
-    from linetune.training.reporter import Reporter
 
 ModelArgument = Annotated[
     str,
@@ -115,7 +115,7 @@ def load_recogniser(
     wanted = Charset.collect(texts or ()) if charset == "auto" else Charset.read(Path(charset))
     limited = with_charset(recogniser.model, wanted)
     if limited.unknown:
-        from linetune.charset import show
+        from linetune.core.charset import show
 
         reporter.say(f"the model has never seen {show(*limited.unknown)}")
     return Recogniser(limited.model)

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from linetune import files
 from linetune.cli.options import BothWaysOption, JsonOption, ModelArgument, load_recogniser, print_json
+from linetune.core import files
+from linetune.core.errors import LinetuneError, many_errors
 from linetune.decode.greedy import Reading
-from linetune.errors import LinetuneError
 
 
 def predict(
@@ -31,11 +31,10 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Read crops: path, text and confidence, separated by tabs; exit code 1 if some cannot be read."""
-    from linetune import image
+    from linetune.core import image
+    from linetune.core.progress import count
     from linetune.evaluation.acceptance import DIGITS, rounded
-    from linetune.records import first
     from linetune.report.terminal import terminal
-    from linetune.training.reporter import count
 
     results: dict[Path, Reading | LinetuneError] = {}
     paths = [path for given in images for path in _expand(given, results)]
@@ -58,7 +57,7 @@ def predict(
         results |= dict(zip(crops, readings, strict=True))
     failed = [result for path in paths if isinstance(result := results[path], LinetuneError)]
     if len(failed) == len(paths):
-        raise first(failed, "images cannot be read") if len(failed) > 1 else failed[0]
+        raise many_errors(failed, "images cannot be read") if len(failed) > 1 else failed[0]
     if as_json:
         print_json([{"image": str(path)} | _fields(results[path]) for path in paths])
     else:
@@ -80,7 +79,7 @@ def _fields(result: Reading | LinetuneError) -> dict[str, str | float]:
 
 def _expand(path: Path, results: dict[Path, Reading | LinetuneError]) -> list[Path]:
     """A file, or the images of a folder; what is wrong with folders comes into ``results``, by path."""
-    from linetune import image
+    from linetune.core import image
 
     if not os.path.isdir(path):  # noqa: PTH112 - unlike Path's own method, it takes any name
         return [path]

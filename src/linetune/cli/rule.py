@@ -24,7 +24,7 @@ def rule(
 ) -> None:
     """Propose the tightest simple rule that the labels follow, as YAML for the synth section."""
     from linetune.config.new import rule_lines
-    from linetune.records import read_labels
+    from linetune.core.labelfile import read_labels
     from linetune.rules import Rule
     from linetune.rules.infer import propose
 

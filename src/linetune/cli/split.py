@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from linetune.cli.options import JsonOption, print_json
+from linetune.core.errors import LinetuneError
 from linetune.data.split import SHARES
-from linetune.errors import LinetuneError
 
 CUT = re.compile(r"_crop_\d+$")
 """How the names of crops end that were cut out of one photo."""
@@ -40,11 +40,11 @@ def split(
     as_json: JsonOption = False,
 ) -> None:
     """Divide labels into train, val and test; crops of one photo and near-duplicates stay together."""
+    from linetune.core.labelfile import read_labels
+    from linetune.core.progress import count
     from linetune.data.groups import group
     from linetune.data.split import divide, write
-    from linetune.records import read_labels
     from linetune.report.terminal import terminal
-    from linetune.training.reporter import count
 
     lines = read_labels(labels)
     unreadable: list[LinetuneError] = []

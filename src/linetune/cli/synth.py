@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linetune.cli.options import OVERRIDES, JsonOption, print_json, refuse_existing
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
     from linetune.config import Synth
@@ -39,12 +39,12 @@ def synth(
     as_json: JsonOption = False,
 ) -> None:
     """Render labelled crops from a sequence rule, fonts and backgrounds."""
-    from linetune import image
     from linetune.config.load import load
+    from linetune.core import image
+    from linetune.core.progress import count as counted
     from linetune.report.terminal import terminal
     from linetune.synth import generate, is_current
     from linetune.synth import preview as contact_sheet
-    from linetune.training.reporter import count as counted
 
     run = load(config, overrides or ())
     settings = run.synth
@@ -73,8 +73,8 @@ def synth(
 
 
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
-    from linetune import image
-    from linetune.records import read_labels, spread
+    from linetune.core import image
+    from linetune.core.labelfile import read_labels, spread
     from linetune.report.synthesis import comparison_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare

@@ -34,9 +34,9 @@ def train(
 ) -> None:
     """Run the stages, test every one, keep the best, and export it."""
     from linetune.config.load import load
+    from linetune.core.labelfile import read_labels
     from linetune.data.dataset import load_dataset
     from linetune.export.onnx_file import export_onnx
-    from linetune.records import read_labels
     from linetune.report.terminal import console, run_lines, run_table, terminal
     from linetune.training.run import train as run
     from linetune.weights.store import load_model

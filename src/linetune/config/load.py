@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from linetune import atomic, textfile
 from linetune.config.schema import STAGE_NAME, Augment, Config, Data, FromShell, Pattern, Stage, Synth
 from linetune.config.yaml_file import parse
-from linetune.errors import LinetuneError, ManyErrors, did_you_mean
+from linetune.core import atomic, textfile
+from linetune.core.errors import LinetuneError, ManyErrors, did_you_mean
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "data": Data,

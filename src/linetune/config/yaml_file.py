@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 
 def parse(text: str, path: Path, hint: str | None = None) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.image import MAX_WIDTH, MIN_WIDTH, fitting
+from linetune.core.image import MAX_WIDTH, MIN_WIDTH, fitting
 
 WIDTHS = np.array(
     (64, 96, 128, 160, 192, 256, MIN_WIDTH, 384, 480, 576, 704, 864, 1056, 1312, 1600, 1952, 2400, MAX_WIDTH)
@@ -36,8 +36,8 @@ def plan_epoch(
 ) -> list[Batch]:
     """Every sample once, in batches of like widths and random order.
 
-    A batch of samples wider than :data:`linetune.image.MIN_WIDTH` has fewer of them, for the same area: a
-    step costs the same memory and sees about as many characters, however long the lines.
+    A batch of samples wider than :data:`linetune.core.image.MIN_WIDTH` has fewer of them, for the same area.
+    A step then costs the same memory and sees about as many characters, however long the lines are.
 
     Args:
         widths: padded width of each sample: px, or frames of features.

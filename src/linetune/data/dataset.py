@@ -12,13 +12,13 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import Line
 from linetune.data.check.images import way_to
 from linetune.data.packed import Packed
-from linetune.errors import LinetuneError
-from linetune.image import Crop
-from linetune.records import Line, first
 
 WINDOW = 256
 """Crops that are decoded at a time."""
@@ -139,7 +139,7 @@ def load_dataset(
 
     packed = Packed.write(columns(), ROW, np.uint8)
     if bad and not (skip_bad and good):
-        raise first(
+        raise many_errors(
             bad,
             f"of {len(lines)} lines cannot be used",
             hint="nothing is left" if skip_bad else "mend them, or pass --skip-bad to go on without them",

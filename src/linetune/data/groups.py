@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.labelfile import Line
 from linetune.data.check.duplicates import Entry, nearly_same, same_content
 from linetune.data.check.images import Look, look_at_all
 from linetune.data.check.labels import Split
-from linetune.errors import LinetuneError
-from linetune.records import Line, first
 
 
 def group(
@@ -98,4 +98,4 @@ def _keys(lines: Sequence[Line], pattern: str | None) -> list[str]:
         for line in lines
         if not (found := expression.search(line.image.name)) or found[1] is None
     ]
-    raise first(errors, f"of {len(lines)} names do not follow {where}")
+    raise many_errors(errors, f"of {len(lines)} names do not follow {where}")

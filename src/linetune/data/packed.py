@@ -11,9 +11,9 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from linetune import cache
-from linetune.device import free_memory, to_device
-from linetune.errors import LinetuneError
+from linetune.core import cache
+from linetune.core.device import free_memory, to_device
+from linetune.core.errors import LinetuneError
 
 PIECE = 2**16
 """Rows that are read at a time where all are needed."""

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune import atomic, files, records
-from linetune.charset import show
-from linetune.errors import LinetuneError
-from linetune.records import Line
+from linetune.core import atomic, files, labelfile
+from linetune.core.charset import show
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.labelfile import Line
 
 TRAIN = "train"
 NAMES = (TRAIN, "val", "test")
@@ -106,20 +106,18 @@ def write(division: Division, folder: Path, overwrite: bool = False) -> list[Pat
     if before and not overwrite:
         raise LinetuneError("there is a label file already", before[0], "name another folder, or --overwrite")
     written = {name: folder / f"{name}.txt" for name in division.splits}
-    try:
+    with os_errors("cannot write", folder):
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             # All are written before the first takes its place.
             partials = {name: stack.enter_context(atomic.written(path)) for name, path in written.items()}
             for name, partial in partials.items():
                 pairs = [(files.relative(line.image, folder), line.text) for line in division.splits[name]]
-                records.write_labels(partial, pairs)
+                labelfile.write_labels(partial, pairs)
         for path in before:
             # A test set of an earlier split holds what is trained on now.
             if path not in written.values():
                 path.unlink()
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", folder) from None
     return list(written.values())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.charset import BLANK, Charset
+from linetune.core.charset import BLANK, Charset
 
 
 @dataclass(frozen=True, slots=True)

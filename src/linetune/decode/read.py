@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.image import Crop
 from linetune.decode.greedy import Reading, greedy
-from linetune.image import Crop
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Network input (batch, 3, 48, width) to class probabilities (batch, frames, classes)."""

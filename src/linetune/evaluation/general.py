@@ -12,13 +12,13 @@ from importlib import resources
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from linetune import records
-from linetune.charset import Charset
+from linetune.core import labelfile
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import HEIGHT, Crop
 from linetune.decode.read import Run, read_crops
-from linetune.errors import LinetuneError
 from linetune.evaluation.comparison import compare
 from linetune.evaluation.metrics import Score, score
-from linetune.image import HEIGHT, Crop
 
 MOST = 200
 """Lines that are read: some two seconds on a CPU."""
@@ -82,7 +82,7 @@ def texts_for(charset: Charset) -> list[str]:
     texts = list(dict.fromkeys(text for text in spelt if text is not None))
     if len(texts) < FEWEST:
         raise LinetuneError(f"its characters spell only {len(texts)} of {len(lines)} everyday texts")
-    return list(records.spread(texts, MOST))
+    return list(labelfile.spread(texts, MOST))
 
 
 def draw(texts: list[str]) -> list[Crop]:

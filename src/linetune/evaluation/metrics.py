@@ -11,8 +11,8 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from linetune.core.reading_order import is_same
 from linetune.evaluation.intervals import as_text, wilson
-from linetune.reading_order import is_same
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 from linetune.weights import paddle_inference
 
 if TYPE_CHECKING:
+    from linetune.core.image import Crop
     from linetune.export.onnx_file import Shape
     from linetune.export.parity import Exported
-    from linetune.image import Crop
     from linetune.weights.store import Model
 
 Exporter: TypeAlias = "Callable[[Model, Path, Sequence[Crop]], Exported]"
@@ -81,7 +81,7 @@ def _visual_order(model: Model, done: Exported, way_out: str | None = None) -> E
     """Readers of other programs give the letters in the order of the frames."""
     note = (
         "right-to-left text comes in visual order, from left to right, from programs other than linetune; "
-        + (way_out or "linetune.reading_order.to_logical puts it in logical order")
+        + (way_out or "linetune.core.reading_order.to_logical puts it in logical order")
     )
     return replace(done, notes=(*done.notes, note)) if model.charset.right_to_left else done
 

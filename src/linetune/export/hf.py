@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from linetune import atomic
+from linetune.core import atomic
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
 from linetune.decode.greedy import greedy
-from linetune.errors import LinetuneError
 from linetune.export.parity import TOLERANCE, Exported, check_parity, sample_crops
-from linetune.image import Crop
-from linetune.records import spread
 from linetune.weights import hf
 from linetune.weights.hf_names import to_config
 from linetune.weights.store import Model
@@ -45,19 +45,16 @@ def export_hf(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
     compared = list(crops) or sample_crops(model.charset)
     header = {"format": "pt", "base_model": model.base_model, "charset_sha256": model.charset.sha256}
     config = to_config(model.network.architecture, model.network.classes)
-    try:
-        with atomic.folder_replaced(path, hf.FILES) as partial:
-            atomic.write_text(partial / hf.CONFIG, _json(config))
-            atomic.write_text(partial / hf.PREPROCESSOR, _json(hf.to_preprocessor(model.charset)))
-            (partial / hf.TENSORS).write_bytes(save(hf.to_tensors(model.network), header))
-            back = hf.load_hf(partial, {})
-            check = back.network.run, model.charset, back.charset, compared, path
-            difference = check_parity(model.network.run, *check)
-            unchecked = _missing()
-            if unchecked is None:
-                difference = max(difference, check_in_transformers(model, partial, compared, path))
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror or error})", path) from None
+    with os_errors("cannot write", path), atomic.folder_replaced(path, hf.FILES) as partial:
+        atomic.write_text(partial / hf.CONFIG, _json(config))
+        atomic.write_text(partial / hf.PREPROCESSOR, _json(hf.to_preprocessor(model.charset)))
+        (partial / hf.TENSORS).write_bytes(save(hf.to_tensors(model.network), header))
+        back = hf.load_hf(partial, {})
+        check = back.network.run, model.charset, back.charset, compared, path
+        difference = check_parity(model.network.run, *check)
+        unchecked = _missing()
+        if unchecked is None:
+            difference = max(difference, check_in_transformers(model, partial, compared, path))
     notes = (f"not compared in the program it is for: {unchecked}",) if unchecked else ()
     return Exported(path, len(compared), difference, notes)
 

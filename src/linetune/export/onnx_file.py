@@ -19,12 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from linetune import atomic, image, reading_order
-from linetune.charset import SPACE, Charset, show
+from linetune.core import atomic, image, reading_order
+from linetune.core.charset import SPACE, Charset, show
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
 from linetune.decode.read import Run, read_crops
-from linetune.errors import LinetuneError
 from linetune.export.parity import Exported, check_parity, sample_crops
-from linetune.image import Crop
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
 from linetune.weights.store import Model
@@ -124,7 +124,7 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Sha
         LinetuneError: a character that readers would split on, or the file reads another text.
     """
     content = with_dictionary(model, path, shape)
-    try:
+    with os_errors("cannot write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial:
             partial.write_bytes(content.SerializeToString())
@@ -136,8 +136,6 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Sha
                 compared = [shape.fit(crop) for crop in compared]
                 trained, exported = shape.at_width(trained), shape.at_width(shape.in_batches(exported))
             difference = check_parity(trained, exported, model.charset, charset, compared, path)
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", path) from None
     return Exported(path, len(compared), difference, notes)
 
 

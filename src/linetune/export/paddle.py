@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import atomic, image
-from linetune.charset import SPACE, Charset
+from linetune.core import atomic, image
+from linetune.core.charset import SPACE, Charset
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
 from linetune.decode.read import Run
-from linetune.errors import LinetuneError
 from linetune.export.formats import available
 from linetune.export.parity import Exported, check_parity, sample_crops
-from linetune.image import Crop
 from linetune.weights.paddle_inference import PARAMETERS, PROGRAM, SETTINGS, read_settings
 from linetune.weights.store import Model
 
@@ -40,20 +40,17 @@ def export_paddle(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Expor
         from linetune.export.paddle_network import save_inference
 
     compared = list(crops) or sample_crops(model.charset)
-    try:
-        with atomic.files_written(path) as partial:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                save_inference(model.network, model.both_ways, partial / Path(PROGRAM).stem)
-            if not (partial / PROGRAM).is_file():
-                raise LinetuneError(
-                    "the PaddlePaddle here writes an older format", path, "pip install 'paddlepaddle>=3'"
-                )
-            atomic.write_text(partial / SETTINGS, _settings(model))
-            run, charset = open_inference(partial)
-            difference = check_parity(model.reader.run, run, model.charset, charset, compared, path)
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", path) from None
+    with os_errors("cannot write", path), atomic.files_written(path) as partial:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            save_inference(model.network, model.both_ways, partial / Path(PROGRAM).stem)
+        if not (partial / PROGRAM).is_file():
+            raise LinetuneError(
+                "the PaddlePaddle here writes an older format", path, "pip install 'paddlepaddle>=3'"
+            )
+        atomic.write_text(partial / SETTINGS, _settings(model))
+        run, charset = open_inference(partial)
+        difference = check_parity(model.reader.run, run, model.charset, charset, compared, path)
     notes = (
         f"load it with paddleocr.TextRecognition(model_name={model.base_model!r}, model_dir={str(path)!r})",
         "read with batch_size=1: larger batches pad all crops to the widest, which changes some readings",

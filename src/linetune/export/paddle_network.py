@@ -13,8 +13,8 @@ import paddle
 import paddle.nn.functional as F
 from torch import nn
 
-from linetune import image
-from linetune.charset import BLANK
+from linetune.core import image
+from linetune.core.charset import BLANK
 from linetune.models.backbones import pphgnetv2, pplcnetv3, pplcnetv4
 from linetune.models.backbones.stem import BranchedStem
 from linetune.models.both_ways import MARGIN

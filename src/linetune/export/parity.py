@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.charset import Charset
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
 from linetune.decode.read import Run, read_crops
-from linetune.errors import LinetuneError
-from linetune.image import Crop
 
 TYPICAL = 1e-4
 """Largest difference of a class probability in the median call."""

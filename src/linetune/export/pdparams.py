@@ -7,15 +7,15 @@ from pathlib import Path
 
 import torch
 
-from linetune import atomic
-from linetune.charset import SPACE, Charset, show
+from linetune.core import atomic
+from linetune.core.charset import SPACE, Charset, show
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
 from linetune.decode.read import deployed_batches
-from linetune.errors import LinetuneError
 from linetune.export.parity import Exported, check_parity, sample_crops
-from linetune.image import Crop
 from linetune.models.network import Architecture, Network
 from linetune.models.unfold import unfold
-from linetune.records import spread
 from linetune.weights.pdparams import read_pdparams, write_pdparams
 from linetune.weights.pdparams_names import from_state, to_state
 from linetune.weights.store import Model, fill
@@ -54,18 +54,15 @@ def export_pdparams(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exp
     measured = deployed_batches(spread(compared, MEASURED_ON))
     unfolded = unfold(model.network, [batch for _, batch in measured])
     guided = unfolded.nrtr is not None
-    try:
-        with atomic.files_written(path.parent) as partial:
-            weights = partial / path.name
-            write_pdparams(weights, from_state(unfolded.state_dict(), model.network.architecture))
-            letters = [c for c in model.charset.characters if c != SPACE]
-            atomic.write_text(weights.with_suffix(".txt"), "".join(f"{c}\n" for c in letters))
-            atomic.write_text(weights.with_suffix(".yml"), _settings(path.stem, model.charset, guided))
-            back = _read_back(weights, model.network.architecture, model.network.classes, guided)
-            charset = _as_paddleocr_reads(weights.with_suffix(".txt"), SPACE in model.charset)
-            difference = check_parity(model.network.run, back.run, model.charset, charset, compared, path)
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", path) from None
+    with os_errors("cannot write", path), atomic.files_written(path.parent) as partial:
+        weights = partial / path.name
+        write_pdparams(weights, from_state(unfolded.state_dict(), model.network.architecture))
+        letters = [c for c in model.charset.characters if c != SPACE]
+        atomic.write_text(weights.with_suffix(".txt"), "".join(f"{c}\n" for c in letters))
+        atomic.write_text(weights.with_suffix(".yml"), _settings(path.stem, model.charset, guided))
+        back = _read_back(weights, model.network.architecture, model.network.classes, guided)
+        charset = _as_paddleocr_reads(weights.with_suffix(".txt"), SPACE in model.charset)
+        difference = check_parity(model.network.run, back.run, model.charset, charset, compared, path)
     notes = (_UNSEEN,) if guided else (_NO_GUIDE, _UNSEEN)
     return Exported(path, len(compared), difference, notes)
 

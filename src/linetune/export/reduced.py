@@ -15,13 +15,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from linetune import atomic
+from linetune.core import atomic
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
 from linetune.decode.read import Run, deployed_batches, read_crops
-from linetune.errors import LinetuneError
 from linetune.export.onnx_file import describe, open_onnx, with_dictionary
 from linetune.export.parity import sample_crops
-from linetune.image import Crop
-from linetune.records import spread
 from linetune.weights.store import Model
 
 MAX_LOSS = 0.5
@@ -94,7 +94,7 @@ def export_reduced(
     with _quiet():
         content = _to_fp16(full) if precision == "fp16" else _to_int8(full, spread(compared, CALIBRATED_ON))
     describe(content, model, precision)
-    try:
+    with os_errors("cannot write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial, tempfile.TemporaryDirectory() as folder:
             partial.write_bytes(content.SerializeToString())
@@ -105,8 +105,6 @@ def export_reduced(
             exact, exact_fp32 = _accuracy(found, expected, texts, precision, max_loss, path)
             rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
             sizes = partial.stat().st_size, beside.stat().st_size
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", path) from None
     alike = sum(a == b for a, b in zip(found, expected, strict=True))
     return Reduced(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
 

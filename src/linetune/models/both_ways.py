@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from linetune.charset import BLANK
-from linetune.device import piece_size
+from linetune.core.charset import BLANK
+from linetune.core.device import piece_size
 from linetune.models.network import Network
 
 MARGIN = 0.01

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from linetune.image import HEIGHT
+from linetune.core.image import HEIGHT
 from linetune.models.backbones.pphgnetv2 import PPHGNetV2
 from linetune.models.backbones.pplcnetv3 import PPLCNetV3
 from linetune.models.backbones.pplcnetv4 import PPLCNetV4, Size

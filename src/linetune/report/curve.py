@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from linetune import atomic
-from linetune.errors import LinetuneError
+from linetune.core import atomic
+from linetune.core.errors import os_errors
 from linetune.evaluation.metrics import Score
 from linetune.training.curve import Curve
 
@@ -46,10 +46,8 @@ def write_picture(curve: Curve) -> Path:
         LinetuneError: it cannot be written.
     """
     path = curve.folder / PICTURE
-    try:
+    with os_errors("cannot write the picture", path):
         atomic.write_text(path, picture(curve))
-    except OSError as error:
-        raise LinetuneError(f"cannot write the picture ({error.strerror})", path) from None
     return path
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from linetune.charset import show
+from linetune.core.charset import show
+from linetune.core.image import Crop
+from linetune.core.labelfile import Line
 from linetune.decode.greedy import Reading
 from linetune.evaluation.confusions import aligned, confusions
 from linetune.evaluation.metrics import Score
-from linetune.image import Crop
-from linetune.records import Line
 from linetune.report.page import Cell, Mark, Marked, Part, write_page
 
 CONFUSIONS = 20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from linetune.charset import show
+from linetune.core.charset import show
 from linetune.data.check.clean import CHANGES, Change, Cleaned
 from linetune.data.check.findings import KINDS, Finding, Severity
 from linetune.data.check.whole import Checked

@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from linetune import atomic
-from linetune.errors import LinetuneError
-from linetune.image import Crop
+from linetune.core import atomic
+from linetune.core.errors import os_errors
+from linetune.core.image import Crop
 
 JPEG_QUALITY = 90
 """Of the pictures: at height 48 some 3 kB each."""
@@ -57,10 +57,8 @@ def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> Non
     Raises:
         LinetuneError: it cannot be written.
     """
-    try:
+    with os_errors("cannot write the page", path):
         atomic.write_text(path, page(title, intro, parts))
-    except OSError as error:
-        raise LinetuneError(f"cannot write the page ({error.strerror})", path) from None
 
 
 def page(title: str, intro: str, parts: Iterable[Part]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from linetune import atomic, image
-from linetune.errors import LinetuneError
-from linetune.records import Line
+from linetune.core import atomic, image
+from linetune.core.errors import os_errors
+from linetune.core.labelfile import Line
 from linetune.report.errors import side_by_side
 from linetune.report.page import Cell, Part, ToCopy, page
 from linetune.training.suspects import Reading, Suspects
@@ -30,12 +30,9 @@ def write_suspects(folder: Path, found: Suspects, top: int) -> list[Path]:
     """
     shown = found.disputed[:top]
     part = Part("The most strongly disputed first", HOW, COLUMNS, list(_rows(shown)))
-    try:
-        with atomic.files_written(folder) as partial:
-            atomic.write_text(partial / PAGE, page("Suspect labels", summary(found, top), [part]))
-            atomic.write_text(partial / LIST, "".join(map(_listed, shown)))
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", folder) from None
+    with os_errors("cannot write", folder), atomic.files_written(folder) as partial:
+        atomic.write_text(partial / PAGE, page("Suspect labels", summary(found, top), [part]))
+        atomic.write_text(partial / LIST, "".join(map(_listed, shown)))
     return [folder / PAGE, folder / LIST]
 
 

@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from linetune.charset import SPACE
 from linetune.config import Pattern
-from linetune.errors import LinetuneError
+from linetune.core.charset import SPACE
+from linetune.core.errors import LinetuneError
+from linetune.core.scripts import JOINERS
 from linetune.rules.checks import CHECKS
 from linetune.rules.columns import escape
 from linetune.rules.layout import Layout, layouts, merge
 from linetune.rules.pattern import LONGEST, parse
 from linetune.rules.rule import Rule
 from linetune.rules.texts import Texts
-from linetune.scripts import JOINERS
 
 _RARE = 200
 """A pattern of fewer than one label in so many is left out, unless told otherwise."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
 
-from linetune.charset import SPACE
+from linetune.core.charset import SPACE
 from linetune.rules.columns import SYMBOL, Piece, describe, join, kind, runs
 from linetune.rules.pattern import LONGEST
 

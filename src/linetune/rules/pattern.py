@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from linetune.charset import SPACE, show
-from linetune.errors import LinetuneError, did_you_mean
-from linetune.scripts import JOINERS
+from linetune.core.charset import SPACE, show
+from linetune.core.errors import LinetuneError, did_you_mean
+from linetune.core.scripts import JOINERS
 
 # The module moved in 3.11; its old name warns.
 _parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Literal
 
-from linetune import records
 from linetune.config import Pattern, Synth
 from linetune.config.schema import CheckName
-from linetune.errors import LinetuneError
+from linetune.core import labelfile
+from linetune.core.errors import LinetuneError
 from linetune.rules import weights
 from linetune.rules.checks import CHECKS, Check
 from linetune.rules.pattern import alphabet, expand, lengths, parse
@@ -174,7 +174,7 @@ def _formed(pattern: Pattern, parts: Mapping[str, str]) -> _Form:
     except LinetuneError as error:
         if pattern.where is None or str(error.where).startswith("synth.parts."):
             raise
-        raise LinetuneError(error.what, f"{pattern.where}: {error.where}", error.hint) from None
+        raise error.at(f"{pattern.where}: {error.where}") from None
 
 
 def identity(settings: Synth) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def identity(settings: Synth) -> dict[str, Any]:
 
 def _labels(settings: Synth) -> list[str]:
     files = settings.labels or [] if settings.texts == "like_labels" else []
-    return [line.text for line in records.read_labels(*files)]
+    return [line.text for line in labelfile.read_labels(*files)]
 
 
 def _tightest(forms: Sequence[_Form], text: str) -> _Form:

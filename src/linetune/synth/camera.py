@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from linetune.image import Crop
+from linetune.core.image import Crop
 from linetune.synth.looks import Look
 from linetune.synth.scene import Picture
 

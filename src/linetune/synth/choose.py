@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from linetune import image, scripts
-from linetune.charset import SPACE, Charset
+from linetune.core import image, scripts
+from linetune.core.charset import SPACE, Charset
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
 from linetune.decode.read import read_crops
-from linetune.image import Crop
 from linetune.models.network import Network
-from linetune.records import spread
 from linetune.synth import fonts as typefaces
 from linetune.synth import lettering, looks
 from linetune.synth.fonts import Font

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from linetune import image
+from linetune.core import image
+from linetune.core.image import Crop
 from linetune.decode.read import deployed_batches
-from linetune.image import Crop
 from linetune.models.network import Network
 from linetune.synth import looks
 

@@ -14,9 +14,9 @@ import numpy as np
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import ImageFont, features
 
-from linetune import files, scripts
-from linetune.charset import SPACE, show
-from linetune.errors import LinetuneError
+from linetune.core import files, scripts
+from linetune.core.charset import SPACE, show
+from linetune.core.errors import LinetuneError
 from linetune.synth.looks import depths, stroke_width
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})

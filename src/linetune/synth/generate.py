@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from linetune import atomic, cache, image, records
 from linetune.config import Synth
-from linetune.errors import LinetuneError
-from linetune.image import Crop
-from linetune.records import Line
+from linetune.core import atomic, cache, image, labelfile
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import Line
 from linetune.rules.rule import identity
 from linetune.synth import fonts, scene
 from linetune.synth.pool import in_chunks
@@ -60,7 +60,7 @@ def _generated(settings: Synth, progress: Callable[[int], None], workers: int | 
         for chunk in chunks:
             texts += chunk
             progress(len(texts))
-    records.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
+    labelfile.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
     # Last of all: with a manifest, the folder is complete.
     (folder / _UNFINISHED).replace(folder / MANIFEST)
     return labels
@@ -157,7 +157,7 @@ def _claim(settings: Synth) -> None:
     """Make the folder ours and incomplete; crops of other settings go, what a user put there stays."""
     folder = _folder(settings)
     unfinished, manifest = folder / _UNFINISHED, _manifest(settings)
-    try:
+    with os_errors("cannot be written to", folder):
         folder.mkdir(parents=True, exist_ok=True)
         ours = unfinished.exists() or (folder / MANIFEST).exists()
         if not ours and any(not path.name.startswith(".") for path in folder.iterdir()):
@@ -172,8 +172,6 @@ def _claim(settings: Synth) -> None:
         atomic.write_text(unfinished, json.dumps(stated, indent=1, ensure_ascii=False))
         for stale in (MANIFEST, LABELS):
             (folder / stale).unlink(missing_ok=True)
-    except OSError as error:
-        raise LinetuneError(f"cannot be written to ({error.strerror})", folder) from None
 
 
 def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:

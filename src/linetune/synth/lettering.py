@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from linetune import scripts
 from linetune.config.schema import Style
-from linetune.reading_order import is_right_to_left
+from linetune.core import scripts
+from linetune.core.reading_order import is_right_to_left
 from linetune.synth import fonts
 from linetune.synth.looks import Look, depths
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
-from linetune.errors import LinetuneError
-from linetune.image import Crop
-from linetune.records import read_labels, spread
+from linetune.core import image
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
+from linetune.core.labelfile import read_labels, spread
 
 LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
 """Weights of blue, green and red (Rec. 601)."""

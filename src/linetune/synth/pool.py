@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 T = TypeVar("T")
 

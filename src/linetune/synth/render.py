@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linetune.config.schema import Material, Style, Synth
-from linetune.errors import LinetuneError
-from linetune.image import Crop, half_turned
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop, half_turned
 from linetune.rules.rule import Rule
 from linetune.synth import camera, lettering, looks, scene
 from linetune.synth import fonts as typefaces

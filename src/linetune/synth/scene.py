@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import files, image
 from linetune.config.schema import Material
+from linetune.core import files, image
 from linetune.synth.looks import LUMINANCE, Look
 
 Picture = NDArray[np.float32]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from linetune import image, records
 from linetune.config import Synth
-from linetune.errors import LinetuneError
-from linetune.image import Crop
+from linetune.core import image, labelfile
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
 from linetune.synth.render import Renderer
 
 _CELL = 64, 240
@@ -29,7 +29,7 @@ def preview(settings: Synth, rows: int, columns: int) -> Crop:
     if not settings.looks:
         return rendered
     real = []
-    for line in records.spread(records.read_labels(*settings.looks), rows * columns):
+    for line in labelfile.spread(labelfile.read_labels(*settings.looks), rows * columns):
         # What cannot be read is told of where it is trained on.
         with contextlib.suppress(LinetuneError):
             real.append(image.read(line.image))

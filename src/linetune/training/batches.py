@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune import image
 from linetune.augment.batch import make_batch
 from linetune.augment.draws import Draws, draw, generator
 from linetune.config.schema import Stage
+from linetune.core import image
+from linetune.core.device import to_device
 from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
-from linetune.device import to_device
 
 EPOCH = 2**32
 """Address of an epoch's own draws, beyond every crop's."""

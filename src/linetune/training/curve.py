@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from linetune import atomic, records
 from linetune.config.schema import Config
+from linetune.core import atomic, labelfile
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.labelfile import Line, read_labels, spread
+from linetune.core.progress import Reporter, Silent, count
 from linetune.data.dataset import load_dataset
 from linetune.data.groups import group
-from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
-from linetune.records import Line, read_labels, spread
 from linetune.training.gather import charset_of, label_files, rendered_texts
 from linetune.training.orientation import SAMPLE, any_upside_down
-from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.run import train
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
@@ -158,7 +158,7 @@ def learning_curve(
     for size in sizes:
         chosen = sorted(order[:size])
         labels = output / f"{size}.txt"
-        records.write_labels(labels, ((lines[i].image.resolve().as_posix(), lines[i].text) for i in chosen))
+        labelfile.write_labels(labels, ((lines[i].image.resolve().as_posix(), lines[i].text) for i in chosen))
         own = {"output": output / str(size), "data": config.data.model_copy(update={"train": [labels]})}
         found = finished_run(
             config.model_copy(update=settings | own), skip_bad, _Prefixed(reporter, str(size))
@@ -207,7 +207,7 @@ def _key(config: Config, group_by: str | None) -> str:
 
 def _claim(output: Path, key: str, overwrite: bool) -> None:
     """Make the folder, or go on with the curve in it."""
-    try:
+    with os_errors("cannot use the folder", output):
         there = output.is_dir() and any(output.iterdir())
         if there and not (output / RESULTS).is_file():
             raise LinetuneError("the folder holds files but no learning curve", output, "name another one")
@@ -219,8 +219,6 @@ def _claim(output: Path, key: str, overwrite: bool) -> None:
             for finished in output.glob("*/results.json"):
                 finished.unlink()
             _write(Curve(output), key)
-    except OSError as error:
-        raise LinetuneError(f"cannot use the folder ({error.strerror})", output) from None
 
 
 def _before(output: Path) -> Mapping[str, Any]:

@@ -8,22 +8,22 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linetune import atomic, files, image, records
-from linetune.charset import Charset, show
 from linetune.config import Config, Pattern
 from linetune.config.new import filled, path_value, rule_lines
+from linetune.core import atomic, files, image, labelfile
+from linetune.core.charset import Charset, show
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
+from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Reporter, count
 from linetune.data.groups import group
 from linetune.data.split import NAMES, SHARES, TRAIN, Division, divide, write
 from linetune.decode.read import read_crops
-from linetune.errors import LinetuneError
-from linetune.image import Crop
-from linetune.records import Line, read_labels
 from linetune.rules import Rule
 from linetune.rules.infer import propose
 from linetune.rules.series import Gap, gaps, widened
 from linetune.synth import choose
 from linetune.synth import fonts as typefaces
-from linetune.training.reporter import Reporter, count
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
@@ -182,7 +182,7 @@ def refuse_present(path: Path) -> None:
 def _crops(new: Draft) -> list[tuple[Crop, str]]:
     """Some of the crops to train on, with their labels."""
     crops = []
-    for line in records.spread(new.splits[TRAIN], choose.CROPS):
+    for line in labelfile.spread(new.splits[TRAIN], choose.CROPS):
         # What cannot be read is told of by linetune check, and before training.
         with contextlib.suppress(LinetuneError):
             crops.append((image.read(line.image), line.text))

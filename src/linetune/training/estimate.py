@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from linetune import image
 from linetune.config.schema import Stage
-from linetune.device import autocast, free_memory, now, piece_size
+from linetune.core import image
+from linetune.core.device import autocast, free_memory, now, piece_size
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned
 from linetune.training.freeze import set_trainable

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor, nn
 
-from linetune import atomic, cache, image
 from linetune.augment.draws import generator
+from linetune.core import atomic, cache, image
+from linetune.core.device import autocast, piece_size, to_device
+from linetune.core.errors import os_errors
+from linetune.core.image import Crop
 from linetune.data.batching import WIDE_SHARE, WIDTHS, plan_epoch
 from linetune.data.packed import Packed
 from linetune.decode.read import deployed_batches
-from linetune.device import autocast, piece_size, to_device
-from linetune.errors import LinetuneError
-from linetune.image import Crop
 from linetune.models import both_ways as ways
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, Planned, Step
@@ -249,7 +249,7 @@ def _content(file: IO[bytes]) -> str:
 
 def _write(path: Path, key: str, batches: Iterator[Tensor], progress: Callable[[int], None]) -> None:
     done = 0
-    try:
+    with os_errors("cannot store features", path, cache.HINT):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial, partial.open("wb") as file:
             file.write(key.encode() + bytes(HASH))
@@ -262,5 +262,3 @@ def _write(path: Path, key: str, batches: Iterator[Tensor], progress: Callable[[
                 progress(done)
             file.seek(len(key))
             file.write(digest.hexdigest().encode())
-    except OSError as error:
-        raise LinetuneError(f"cannot store features ({error.strerror})", path, cache.HINT) from None

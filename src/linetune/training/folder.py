@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linetune.errors import LinetuneError
-from linetune.training.reporter import Reporter
+from linetune.core.errors import LinetuneError
+from linetune.core.progress import Reporter
 from linetune.weights.store import load_model
 
 # The model first: where one is still there, nothing was moved yet.

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune.charset import Charset, show
 from linetune.config.schema import Config, Stage, Synth
+from linetune.core.charset import Charset, show
+from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Reporter, count
 from linetune.data.check import check
 from linetune.data.check.findings import KINDS
 from linetune.data.check.whole import Checked
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.errors import LinetuneError
-from linetune.image import Crop
-from linetune.records import Line, first, read_labels
 from linetune.synth.generate import LABELS, generate, is_current, stream
-from linetune.training.reporter import Reporter, count
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
 from linetune.weights.transfer import with_charset
@@ -108,7 +108,7 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
     _tell_common(checked, reporter)
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]
     if leaks and not skip_bad:
-        raise first(
+        raise many_errors(
             [finding.as_error() for finding in leaks],
             f"crop{'s stand' if len(leaks) > 1 else ' stands'} in two of train, val and test",
             hint="linetune check --fix DIR writes clean label files; or leave them out with --skip-bad",

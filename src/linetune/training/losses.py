@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.charset import Charset
-from linetune.device import to_device
+from linetune.core.charset import Charset
+from linetune.core.device import to_device
 from linetune.models.heads.nrtr import PAD, NRTRHead, guide_tokens
 from linetune.models.network import Network
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
+from linetune.core.progress import Reporter, count
 from linetune.data.dataset import Dataset
 from linetune.decode.read import deployed_batches
-from linetune.image import Crop
 from linetune.models.both_ways import both_ways
-from linetune.records import spread
 from linetune.training.losses import label_losses
-from linetune.training.reporter import Reporter, count
 from linetune.weights.store import Model
 
 SAMPLE = 200

@@ -11,9 +11,9 @@ from functools import reduce
 import torch
 
 from linetune.config.schema import Config, Stage, Synth
+from linetune.core.device import piece_size
+from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
-from linetune.device import piece_size
-from linetune.errors import LinetuneError
 from linetune.synth.generate import is_current, stream
 from linetune.training.batches import ImageBatches
 from linetune.training.estimate import Estimate, estimate

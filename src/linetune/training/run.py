@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from linetune import atomic, cache
 from linetune.config.load import save
 from linetune.config.schema import Config, Stage
-from linetune.device import best_device, best_precision
-from linetune.errors import LinetuneError
+from linetune.core import atomic, cache
+from linetune.core.device import best_device, best_precision
+from linetune.core.errors import LinetuneError
+from linetune.core.progress import Reporter, Silent
 from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score
@@ -26,7 +27,6 @@ from linetune.training.gather import Given, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.plan import Plan, refuse_lengths
-from linetune.training.reporter import Reporter, Silent
 from linetune.training.stage import Setting, StageResult, scored, train_stage
 from linetune.training.trial import tried
 from linetune.weights.store import Model, load_model, save_model

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.charset import Charset
 from linetune.config.schema import Stage
+from linetune.core.charset import Charset
+from linetune.core.device import piece_size
+from linetune.core.errors import LinetuneError
+from linetune.core.progress import Reporter, count
 from linetune.data.dataset import Dataset
 from linetune.decode.read import Run, deployed_batches, read_batches, read_crops
-from linetune.device import piece_size
-from linetune.errors import LinetuneError
 from linetune.evaluation.metrics import Score, score
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network, new_guide
@@ -27,7 +28,6 @@ from linetune.training.features import FeatureBatches, HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import label_losses
 from linetune.training.rate import STEPS, find_rate, rates_for
-from linetune.training.reporter import Reporter, count
 from linetune.training.schedule import InEpochs, schedule_of
 from linetune.training.trainer import Trainer
 

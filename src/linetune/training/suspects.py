@@ -10,23 +10,23 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from linetune import cache
-from linetune.charset import Charset, show
 from linetune.config.schema import Config, Stage
+from linetune.core import cache
+from linetune.core.charset import Charset, show
+from linetune.core.image import half_turned
+from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Reporter, Silent, count
+from linetune.core.reading_order import is_same
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.data.groups import group
 from linetune.data.split import divide
 from linetune.decode.greedy import greedy
 from linetune.decode.read import deployed_batches
-from linetune.image import half_turned
 from linetune.models.network import Network
-from linetune.reading_order import is_same
-from linetune.records import Line, read_labels
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches
 from linetune.training.gather import charset_of
 from linetune.training.losses import ctc_losses
-from linetune.training.reporter import Reporter, Silent, count
 from linetune.training.run import chosen_device, chosen_precision
 from linetune.training.schedule import InEpochs
 from linetune.training.trainer import Trainer

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from linetune.augment.draws import generator
 from linetune.config.schema import Stage
-from linetune.device import autocast
+from linetune.core.device import autocast
 from linetune.models.network import Network
 from linetune.training.averaging import WeightAverage
 from linetune.training.batches import Step

@@ -11,9 +11,9 @@ import copy
 from dataclasses import dataclass, replace
 
 from linetune.config.schema import Stage
+from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset
 from linetune.models.network import Network
-from linetune.training.reporter import Silent
 from linetune.training.stage import Setting, train_stage, validate
 
 PASSES = 4

@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from linetune import image
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core import image
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 from linetune.models.backbones import pplcnetv4
 from linetune.models.network import Network
 from linetune.models.reparam import RepDepthwise

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 from linetune.models.backbones import pphgnetv2, pplcnetv3, pplcnetv4
 from linetune.models.network import Architecture
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from linetune import files
-from linetune.charset import Charset
 from linetune.config.schema import MODEL_SUFFIXES
-from linetune.errors import LinetuneError, did_you_mean
+from linetune.core import files
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError, did_you_mean
 from linetune.models.network import Network
 from linetune.weights.hf import is_hf, load_hf
 from linetune.weights.onnx_file import OWN, exported_network, official_network, read_onnx

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 from linetune.models.backbones.pplcnetv4 import PlainStem, PPLCNetV4
 from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import ConvBN, RepDepthwise, RepLayer, fold, fold_batch_norm, merge

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from linetune import textfile
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core import textfile
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 
 Array = NDArray[np.float32]
 PROGRAM, PARAMETERS, SETTINGS = FILES = ("inference.json", "inference.pdiparams", "inference.yml")
@@ -85,7 +85,7 @@ def read_settings(folder: Path) -> Settings:
     try:
         charset = Charset.from_dictionary(characters)
     except LinetuneError as error:
-        raise LinetuneError(error.what, path, error.hint) from None
+        raise error.at(path) from None
     return Settings(name, charset, both_ways is True)
 
 

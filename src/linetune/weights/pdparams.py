@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 _ADMITTED = {
     ("collections", "OrderedDict"),

@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
-from linetune import atomic, cache
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core import atomic, cache
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 from linetune.models.network import Architecture
 from linetune.weights import paddle_inference
 

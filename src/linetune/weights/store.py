@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from linetune import atomic, image, reading_order
-from linetune.charset import Charset
-from linetune.errors import LinetuneError
+from linetune.core import atomic, image, reading_order
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import fold

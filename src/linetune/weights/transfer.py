@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from linetune.charset import BLANK, Charset
+from linetune.core.charset import BLANK, Charset
 from linetune.models.heads.nrtr import FIRST_CHARACTER, NRTRHead
 from linetune.models.network import new_guide
 from linetune.weights.store import Model

@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from linetune import scripts
-from linetune.charset import SPACE
-from linetune.reading_order import MARKS, is_right_to_left
+from linetune.core import scripts
+from linetune.core.charset import SPACE
+from linetune.core.reading_order import MARKS, is_right_to_left
 
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"

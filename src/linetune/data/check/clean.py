@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from linetune import atomic, image, records
+from linetune.core import atomic, image, labelfile
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.labelfile import Line
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import Finding, Severity
 from linetune.data.check.whole import Checked, room
 from linetune.data.naming import Names
-from linetune.errors import LinetuneError
-from linetune.records import Line
 
 CROPS = "crops"
 CHANGES = "changes.tsv"
@@ -68,28 +68,25 @@ def write_clean(checked: Checked, folder: Path) -> Cleaned:
     kept: dict[str, list[tuple[str, str]]] = {}
     changed: list[Change] = []
     names = Names()
-    try:
-        with atomic.folder_written(folder) as partial:
-            (partial / CROPS).mkdir()
-            for entry in checked.entries:
-                if entry.line.source in left_out:
-                    continue
-                text = checked.labels.suspects.repaired(entry.line.text)
-                if reasons := list(_still_wrong(checked, entry, text)):
-                    left_out[entry.line.source] = reasons[0].message
-                    continue
-                if text != entry.line.text:
-                    changed.append(Change(entry.line.source, f"{entry.line.text!a} became {text!a}"))
-                name = _copy(entry, partial / CROPS, names, changed)
-                kept.setdefault(entry.split.name, []).append((f"{CROPS}/{name}", text))
-            if not kept:
-                raise LinetuneError("nothing would be left", folder, "linetune check without --fix tells why")
-            for split, pairs in kept.items():
-                records.write_labels(partial / f"{split}.txt", pairs)
-            gone = [Change(source, why) for source, why in left_out.items()]
-            atomic.write_text(partial / CHANGES, _told("left out", gone) + _told("changed", changed))
-    except OSError as problem:
-        raise LinetuneError(f"cannot write ({problem.strerror})", folder) from None
+    with os_errors("cannot write", folder), atomic.folder_written(folder) as partial:
+        (partial / CROPS).mkdir()
+        for entry in checked.entries:
+            if entry.line.source in left_out:
+                continue
+            text = checked.labels.suspects.repaired(entry.line.text)
+            if reasons := list(_still_wrong(checked, entry, text)):
+                left_out[entry.line.source] = reasons[0].message
+                continue
+            if text != entry.line.text:
+                changed.append(Change(entry.line.source, f"{entry.line.text!a} became {text!a}"))
+            name = _copy(entry, partial / CROPS, names, changed)
+            kept.setdefault(entry.split.name, []).append((f"{CROPS}/{name}", text))
+        if not kept:
+            raise LinetuneError("nothing would be left", folder, "linetune check without --fix tells why")
+        for split, pairs in kept.items():
+            labelfile.write_labels(partial / f"{split}.txt", pairs)
+        gone = [Change(source, why) for source, why in left_out.items()]
+        atomic.write_text(partial / CHANGES, _told("left out", gone) + _told("changed", changed))
     return Cleaned(folder, {split: len(pairs) for split, pairs in kept.items()}, gone, changed)
 
 

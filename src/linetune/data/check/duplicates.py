@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linetune.core.labelfile import Line
 from linetune.data.check.characters import told_apart
 from linetune.data.check.findings import Finding, Severity
 from linetune.data.check.images import Look
 from linetune.data.check.labels import Split
 from linetune.data.check.near import Pair, near_pairs
-from linetune.records import Line
 
 
 @dataclass(frozen=True, slots=True)

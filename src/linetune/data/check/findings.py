@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 
 class Severity(str, Enum):

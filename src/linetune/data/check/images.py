@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import files, image, scripts
+from linetune.core import files, image, scripts
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import Line
 from linetune.data.check import near
 from linetune.data.check.findings import Finding, error, warning
-from linetune.errors import LinetuneError
-from linetune.records import Line
 
 WINDOW = 256
 """Crops that are decoded at a time."""

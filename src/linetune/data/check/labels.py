@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from linetune import records
-from linetune.charset import SPACE, Charset, show
+from linetune.core import labelfile
+from linetune.core.charset import SPACE, Charset, show
+from linetune.core.errors import LinetuneError
+from linetune.core.image import frames_needed
+from linetune.core.labelfile import Line
+from linetune.core.reading_order import MARKS, is_right_to_left, to_logical, to_visual
 from linetune.data.check import origins
 from linetune.data.check.characters import Suspects
 from linetune.data.check.findings import Finding, Severity, error, warning
-from linetune.errors import LinetuneError
-from linetune.image import frames_needed
-from linetune.reading_order import MARKS, is_right_to_left, to_logical, to_visual
-from linetune.records import Line
 
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
 """Words in a split's name that say that nothing is trained on it."""
 _KINDS = {
-    records.NO_TAB: "no-tab",
-    records.NO_PATH: "no-path",
-    records.NO_TEXT: "empty-label",
-    records.THIRD_COLUMN: "third-column",
-    records.CARRIAGE_RETURN: "carriage-return",
+    labelfile.NO_TAB: "no-tab",
+    labelfile.NO_PATH: "no-path",
+    labelfile.NO_TEXT: "empty-label",
+    labelfile.THIRD_COLUMN: "third-column",
+    labelfile.CARRIAGE_RETURN: "carriage-return",
 }
 
 _DECODED_AS = {
@@ -78,7 +78,7 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
             if (other := taken.setdefault(path.resolve(), name)) != name:
                 hint = "linetune split divides one file into several"
                 raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
-            good, bad = records.scan_labels(path)
+            good, bad = labelfile.scan_labels(path)
             lines += good
             # What is wrong otherwise is the encoding.
             findings += [

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from html.entities import html5
 
-from linetune import scripts
+from linetune.core import scripts
+from linetune.core.labelfile import Line
+from linetune.core.reading_order import is_right_to_left
 from linetune.data.check.findings import Finding, note, warning
-from linetune.reading_order import is_right_to_left
-from linetune.records import Line
 
 _OTHER_COLUMN = "linetune import FILE --text-column NAME takes the text from another column"
 _JSON = re.compile(

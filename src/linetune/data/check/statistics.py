@@ -8,12 +8,12 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from linetune.charset import show
+from linetune.core.charset import show
+from linetune.core.labelfile import Line
 from linetune.data.check.characters import same_look
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import Finding, warning
 from linetune.data.check.labels import Split
-from linetune.records import Line
 
 ENOUGH = 100
 """Training lines from which imbalance is told; of fewer, everything is rare."""

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linetune.charset import Charset
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError, many_errors
 from linetune.data.check import duplicates, images, origins, statistics
 from linetune.data.check.characters import Suspects
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import KINDS, Finding, Severity, error, warning
 from linetune.data.check.images import Look
 from linetune.data.check.labels import LabelChecks, read_splits
-from linetune.errors import LinetuneError
-from linetune.records import first
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Checked:
         """What to raise before training on it: the first errors and their number; ``None`` without any."""
         errors = [finding.as_error() for finding in self.of(Severity.error)]
         what = f"error{'s' if len(errors) > 1 else ''} in the data"
-        return first(errors, what, hint="linetune check tells all") if errors else None
+        return many_errors(errors, what, hint="linetune check tells all") if errors else None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from linetune import files, image
+from linetune.core import files, image
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
 from linetune.data.importers.source import Box, Format, Found, Item, Source, forms
-from linetune.errors import LinetuneError
 
 NO_TEXT = {
     "###": "marked as illegible",  # ICDAR's mark

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Format, Item, Source
-from linetune.errors import LinetuneError
 
 _KEYS = (("images", "annotations"), ("imgs", "anns"))
 _COCO = re.compile(r'\s*\{(?=.*"(images|imgs)"\s*:\s*[\[{])(?=.*"(annotations|anns)"\s*:\s*[\[{])', re.DOTALL)

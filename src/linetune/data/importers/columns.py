@@ -17,11 +17,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from linetune.core.errors import LinetuneError, did_you_mean
+from linetune.core.image import SUFFIXES
+from linetune.core.labelfile import spread
 from linetune.data.importers import texts
 from linetune.data.importers.source import Source
-from linetune.errors import LinetuneError, did_you_mean
-from linetune.image import SUFFIXES
-from linetune.records import spread
 
 IMAGE = {"image", "path", "file", "filename", "imagepath", "filepath", "img", "imgpath", "imagefile"}
 TEXT = {

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import image
+from linetune.core import image
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
 from linetune.data.importers.source import Box
-from linetune.errors import LinetuneError
-from linetune.image import Crop
 
 UPRIGHT = 1.5
 """A crop at least so many times as high as wide is turned a quarter to the left, as PaddleOCR does."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, texts
 from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Format, Item, Source
-from linetune.errors import LinetuneError
 
 _CHOICES = {"checkbox", "radio", "select"}
 """Kinds of attributes that hold no text of their own."""

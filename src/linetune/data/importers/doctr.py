@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from linetune import image
+from linetune.core import image
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos
 from linetune.data.importers.source import Box, Format, Item, Source
-from linetune.errors import LinetuneError
 
 _SUFFIXES = "|".join(suffix[1:] for suffix in sorted(image.SUFFIXES))
 _IMAGES = re.compile(rf'\s*\{{\s*"[^"]*\.({_SUFFIXES})"\s*:\s*["{{]', re.IGNORECASE)

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from linetune import atomic
-from linetune.errors import LinetuneError
+from linetune.core import atomic
+from linetune.core.errors import LinetuneError, os_errors
 
 LABELS = "labels.txt"
 IMAGES = "images"
@@ -26,11 +26,9 @@ def earlier(target: Path, overwrite: bool) -> list[Path]:
     Raises:
         LinetuneError: the target is in use, and not to be overwritten or not (only) by an import.
     """
-    try:
+    with os_errors("cannot be read", target):
         if not target.exists() or (target.is_dir() and not any(target.iterdir())):
             return []
-    except OSError as error:
-        raise LinetuneError(f"cannot be read ({error.strerror})", target) from None
     if not target.is_dir():
         raise LinetuneError("not a folder", target, "choose another --to")
     record = _read_record(target)

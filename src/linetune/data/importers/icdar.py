@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
 from linetune.data.importers.source import Format, Item, Source
-from linetune.errors import LinetuneError
 
 _ROW = re.compile(r'(?P<path>[^\t]+?\.\w+),(?P<space>\s*)"(?P<text>.*)"\s*')
 START = re.compile(r'[^\t]+?\.\w+,\s*"')

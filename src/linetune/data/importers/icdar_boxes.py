@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, icdar, sidecar, texts
 from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Format, Item, Source
-from linetune.errors import LinetuneError
 
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
 _EIGHT = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{7}})(?:,(.*))?")

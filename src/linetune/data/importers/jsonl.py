@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, label_studio, texts
 from linetune.data.importers.source import Format, Item, Source
-from linetune.errors import LinetuneError
 
 _SUFFIXES = (".jsonl", ".ndjson")
 _LIST = re.compile(r"\s*\[\s*\{")

@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from linetune import image
+from linetune.core import image
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, texts
 from linetune.data.importers.boxes import Photos
 from linetune.data.importers.source import Box, Format, Item, Source, forms
-from linetune.errors import LinetuneError
 
 _ANNOTATED = r'"(annotations|completions)"\s*:\s*\['
 _TASKS = re.compile(

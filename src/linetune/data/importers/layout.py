@@ -6,10 +6,10 @@ import re
 import unicodedata
 from pathlib import Path
 
-from linetune import image
+from linetune.core import image
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import unknown
 from linetune.data.importers.source import Format, Found, Item, Source
-from linetune.errors import LinetuneError
 
 PATTERN = r"(?P<text>.+?)(?:_\d+)?"
 """The stem, up to a last underscore that only digits follow."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from linetune import encodings, textfile
+from linetune.core import encodings, textfile
+from linetune.core.errors import LinetuneError
 from linetune.data.importers.source import Format, Found, Item, Source
-from linetune.errors import LinetuneError
 
 _FILE = "data.mdb"
 

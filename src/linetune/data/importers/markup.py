@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 _SAFE = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False}
 _SNIFFED_BYTES = 1 << 16

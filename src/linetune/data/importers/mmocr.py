@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
 from linetune.data.importers.source import Format, Item, Source
-from linetune.errors import LinetuneError
 
 _LIST = re.compile(r'.*"data_list"\s*:', re.DOTALL)
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import TypeAlias
 
-from linetune import records
+from linetune.core import labelfile
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, table, texts
 from linetune.data.importers.source import Format, Item, Source
-from linetune.errors import LinetuneError
 
 Rows: TypeAlias = "list[tuple[int, str]]"
 _ROW = re.compile(
@@ -59,9 +59,9 @@ def read(source: Source) -> list[Item]:
         place = f"{source.path}:{number}"
         written, tab, text = row.partition("\t")
         if not tab:
-            found.append(LinetuneError(records.NO_TAB, place, "write path<TAB>text"))
+            found.append(LinetuneError(labelfile.NO_TAB, place, "write path<TAB>text"))
         elif "\t" in text:
-            found.append(LinetuneError(records.THIRD_COLUMN, place, records.third_column(text)))
+            found.append(LinetuneError(labelfile.THIRD_COLUMN, place, labelfile.third_column(text)))
         elif _LIST.match(written):
             found += _several(source, written, text, number)
         else:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, texts
 from linetune.data.importers.boxes import Photos, Points
 from linetune.data.importers.source import Box, Item
-from linetune.errors import LinetuneError
 
 
 def _is_page(path: Path) -> bool:

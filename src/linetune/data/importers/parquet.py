@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, texts
 from linetune.data.importers.source import Format, Found, Item, Source
-from linetune.errors import LinetuneError
 
 _PARQUET, _ARROW, _FEATHER = ".parquet", ".arrow", ".feather"
 _SHARD = re.compile(r"(?P<split>.*?)-?\d+(-of-(?P<count>\d+))?")

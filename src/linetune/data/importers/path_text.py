@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import table, texts
 from linetune.data.importers.source import Format, Item, Source
-from linetune.errors import LinetuneError
 
 _SPLIT = re.compile(rf"{texts.IMAGE_END}(?P<between>\s*,\s*|[ \t]+)(?=\S)", re.IGNORECASE)
 _ROW = re.compile(rf'[^\t]+?{texts.IMAGE_END}( +|\s*,(?!\s*")\s*)\S', re.IGNORECASE)

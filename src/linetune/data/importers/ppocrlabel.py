@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, paddleocr, texts
 from linetune.data.importers.source import Box, Format, Found, Item, Source
-from linetune.errors import LinetuneError
 
 _PLACEHOLDERS = {
     "待识别": "not labelled yet",

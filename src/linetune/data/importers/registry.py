@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from linetune import files, image
+from linetune.core import files, image
+from linetune.core.errors import LinetuneError, did_you_mean, os_errors
 from linetune.data.importers import (
     FORMATS,
     alto,
@@ -29,7 +30,6 @@ from linetune.data.importers import (
     unknown,
 )
 from linetune.data.importers.source import Format
-from linetune.errors import LinetuneError, did_you_mean
 
 READERS: dict[str, Format] = {
     "ppocrlabel": ppocrlabel.PHOTOS,
@@ -76,14 +76,12 @@ def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tup
     # Unlike Path.exists, this takes a name that no file can have for one of no file.
     if not os.path.exists(path):  # noqa: PTH110
         raise LinetuneError("no such file or folder", path, files.way_to(path))
-    try:
+    with os_errors("cannot be read", path):
         hits = _named(path, name) if name else _recognised(path)
         if not hits and path.is_dir():
             hits = _below(path, name, skip)
         if not hits and not name:
             hits = _guessed(path, skip)
-    except OSError as error:
-        raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
     if len(hits) == 1:
         return hits[0]
     if hits:

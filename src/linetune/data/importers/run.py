@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linetune import image, records, textfile
+from linetune.core import image, labelfile, textfile
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.data.importers import cut, folder
 from linetune.data.importers.registry import READERS, choose
 from linetune.data.importers.source import Box, Found, Item, Source
 from linetune.data.importers.writing import Writer
 from linetune.data.naming import Names
-from linetune.errors import LinetuneError
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,8 @@ def import_crops(
     )
     if entry not in (source, source / entry.name):
         given.notes.append(f"the source is {entry}, the only one in the subfolders")
-    try:
+    with os_errors("cannot be read", entry):
         items = READERS[name].read(given)
-    except OSError as error:
-        raise LinetuneError(f"cannot be read ({error.strerror})", entry) from None
     with folder.replacing(own, old) as part:
         kept = {path.name.lower() for path in old}
         others = (own / folder.IMAGES).glob("*")
@@ -138,7 +136,7 @@ def import_crops(
                 f"images with several different texts: {len(several)}, such as {several[0]}; they may be "
                 "photos of several lines, which have to be cut"
             )
-        records.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
+        labelfile.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
         notes = [*_notes(given), *cut.notes(writer.remarks, writer.reach.values())]
         result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)
         folder.write_record(part, [n for n, _ in pairs], result.as_dict())

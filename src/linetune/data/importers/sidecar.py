@@ -7,10 +7,10 @@ import unicodedata
 from functools import partial
 from pathlib import Path
 
-from linetune import files, image
+from linetune.core import files, image
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
 from linetune.data.importers.source import Format, Found, Item, Source
-from linetune.errors import LinetuneError
 
 GT, TXT = ".gt.txt", ".txt"
 _VARIANTS = ("", ".raw", ".nrm", ".bin")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
-from linetune import encodings, files, image, textfile
+from linetune.core import encodings, files, image, textfile
+from linetune.core.encodings import Judgement
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
-from linetune.encodings import Judgement
-from linetune.errors import LinetuneError
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SEPARATORS = re.compile(r"[\\/]+")

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from linetune.core.errors import LinetuneError
+from linetune.core.image import SUFFIXES
 from linetune.data.importers import columns, icdar, texts
 from linetune.data.importers.source import Format, Item, Source
-from linetune.errors import LinetuneError
-from linetune.image import SUFFIXES
 
 Row: TypeAlias = "list[str] | LinetuneError"
 _DELIMITERS = ",;\t|"

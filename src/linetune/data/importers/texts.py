@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from linetune import image, textfile
+from linetune.core import image, textfile
+from linetune.core.errors import LinetuneError
 from linetune.data.importers import WITH_BOXES
-from linetune.errors import LinetuneError
 
 TABLES = (".csv", ".tsv")
 """How the names of tables end, in lower case."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from linetune import files, image
+from linetune.core import files, image
+from linetune.core.labelfile import spread
 from linetune.data.importers import sidecar, texts
-from linetune.records import spread
 
 _ARCHIVES = {
     ".zip": "a ZIP archive", ".tar": "a tar archive", ".tgz": "a tar archive", ".gz": "a gzip archive",

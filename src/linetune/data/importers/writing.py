@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from linetune import image
+from linetune.core import image
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
 from linetune.data.importers import texts
 from linetune.data.importers.boxes import NO_TEXT
 from linetune.data.importers.cut import cut, turned
 from linetune.data.importers.source import Box, Found
 from linetune.data.naming import Names, safe
-from linetune.errors import LinetuneError
-from linetune.image import Crop
 
 _SIGNATURES = {
     b"\x89PNG": ".png",
@@ -103,11 +103,9 @@ def _content(pixels: Path | bytes) -> tuple[bytes, str]:
     """An image file's content, and its suffix where it has a usual one."""
     if isinstance(pixels, bytes):
         return pixels, ""
-    try:
+    with os_errors("image cannot be read", pixels):
         suffix = pixels.suffix.lower()
         return pixels.read_bytes(), suffix if suffix in image.SUFFIXES else ""
-    except OSError as error:
-        raise LinetuneError(f"image cannot be read ({error.strerror})", pixels) from None
 
 
 def _suffix(data: bytes) -> str:

@@ -14,7 +14,7 @@ from typing import IO
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 HINT = "free some space, or name another folder in the environment variable LINETUNE_CACHE"
 """The way out when the cache is full or cannot be written."""

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from linetune import encodings
-from linetune.errors import LinetuneError, did_you_mean
+from linetune.core import encodings
+from linetune.core.errors import LinetuneError, did_you_mean
 
 NOT_UTF8, GBK, UTF16 = "not UTF-8", "not UTF-8 but GBK", "not UTF-8 but UTF-16"
 _MARK = "\ufeff"

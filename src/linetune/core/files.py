@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from linetune.errors import LinetuneError
+from linetune.core.errors import LinetuneError
 
 RULE = "its subfolders and linked folders included, hidden files (.name) left out"
 """Which files of a folder count, for help texts."""

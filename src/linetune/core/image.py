@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune import atomic, files
-from linetune.errors import LinetuneError
+from linetune.core import atomic, files
+from linetune.core.errors import LinetuneError, os_errors
 
 HEIGHT = 48
 """Height of the network's input, px."""
@@ -324,11 +324,8 @@ def write(path: Path, crop: Crop) -> None:
         done = False
     if not done:
         raise LinetuneError(f"cannot encode an image as {path.suffix!r}", path, "name it .png or .jpg")
-    try:
-        with atomic.written(path) as partial:
-            partial.write_bytes(data.tobytes())
-    except OSError as error:
-        raise LinetuneError(f"cannot write the image ({error.strerror})", path) from None
+    with os_errors("cannot write the image", path), atomic.written(path) as partial:
+        partial.write_bytes(data.tobytes())
 
 
 def line_width(height: int, width: int) -> int:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from linetune import atomic, textfile
-from linetune.errors import LinetuneError, ManyErrors
+from linetune.core import atomic, textfile
+from linetune.core.errors import LinetuneError, many_errors
 
 T = TypeVar("T")
 _SEPARATOR = re.compile(r"[\t\r\n]")
@@ -60,7 +60,7 @@ def _read(path: Path) -> list[Line]:
         if error.what in (textfile.NOT_UTF8, textfile.GBK):
             raise error
     if errors:
-        raise first(list(errors.values()), "lines that are not labels")
+        raise many_errors(list(errors.values()), "lines that are not labels")
     return lines
 
 
@@ -138,9 +138,3 @@ def _refuse_bytes(image: str, path: Path) -> None:
     except UnicodeEncodeError:
         what = f"a label file is UTF-8, and the name of the image is not: {image!a}"
         raise LinetuneError(what, path, "rename its file or folder") from None
-
-
-def first(errors: list[LinetuneError], what: str, limit: int = 10, hint: str | None = None) -> LinetuneError:
-    """One error that lists the first ``limit`` and counts them all."""
-    summary = f"{len(errors)} {what}" + (f", the first {limit} above" if len(errors) > limit else "")
-    return ManyErrors(errors[:limit], f"{summary}; {hint}" if hint else summary)

@@ -4,7 +4,7 @@ Class 0 is the CTC blank; class ``i + 1`` is ``characters[i]``. A character is o
 entry: nearly always one code point, but the official PP-OCRv5 dictionary also holds flags made
 of two, so encoding takes the longest entry that fits.
 
-Texts are in logical order and classes in visual order, from left to right (:mod:`linetune.reading_order`).
+Texts are in logical order and classes in visual order, left to right (:mod:`linetune.core.reading_order`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linetune import atomic, scripts, textfile
-from linetune.errors import LinetuneError
-from linetune.reading_order import is_right_to_left, to_logical, to_visual
+from linetune.core import atomic, scripts, textfile
+from linetune.core.errors import LinetuneError
+from linetune.core.reading_order import is_right_to_left, to_logical, to_visual
 
 BLANK = 0
 SPACE = " "

@@ -1,0 +1,85 @@
+"""The one error a user sees: what is wrong, where, and how to fix it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+
+class LinetuneError(Exception):
+    """A mistake in the input. Its text is one line. The command line prints it and exits with code 2.
+
+    Args:
+        what: what is wrong: a clause without a full stop.
+        where: the file, line or key.
+        hint: how to fix it.
+    """
+
+    def __init__(self, what: str, where: object = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where is not None else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{place}{self.what}{hint}"
+
+    def at(self, where: object) -> LinetuneError:
+        """The same mistake, reported at another place."""
+        return LinetuneError(self.what, where, self.hint)
+
+
+class ManyErrors(LinetuneError):
+    """Several mistakes found together. Each has its own line.
+
+    Args:
+        errors: the mistakes to list.
+        summary: a last line.
+    """
+
+    def __init__(self, errors: Sequence[LinetuneError], summary: str | None = None) -> None:
+        self.errors = errors
+        self.summary = summary
+        super().__init__(errors[0].what, errors[0].where, errors[0].hint)
+
+    def __str__(self) -> str:
+        lines = [str(error) for error in self.errors]
+        return "\n".join(lines + ([self.summary] if self.summary else []))
+
+
+def many_errors(
+    errors: Sequence[LinetuneError], what: str, limit: int = 10, hint: str | None = None
+) -> ManyErrors:
+    """One error that counts all mistakes and lists the first ones.
+
+    Args:
+        errors: all mistakes.
+        what: what they are, for the last line: "3 lines that are not labels".
+        limit: how many to list.
+        hint: how to fix them.
+    """
+    summary = f"{len(errors)} {what}" + (f", the first {limit} above" if len(errors) > limit else "")
+    return ManyErrors(errors[:limit], f"{summary}; {hint}" if hint else summary)
+
+
+@contextmanager
+def os_errors(what: str, where: object, hint: str | None = None) -> Iterator[None]:
+    """Report an operating system's error inside the block as the user's: what failed, where, and the reason.
+
+    Raises:
+        LinetuneError: the block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise LinetuneError(f"{what} ({error.strerror or error})", where, hint) from None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint for a mistyped name: the nearest known name, or all of them."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
