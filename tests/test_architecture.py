@@ -24,7 +24,8 @@ LAYERS = [
     {"config"},
     {"data", "augment", "models", "decode", "rules"},
     {"weights", "evaluation", "synth"},
-    {"training", "export"},
+    {"export"},
+    {"training"},
     {"report", "recogniser"},
     {"cli"},
 ]

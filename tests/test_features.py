@@ -161,7 +161,7 @@ def test_a_mended_label_needs_no_new_features(
 def test_some_crops_alone_are_trained_on_or_read(network: Network, data: Dataset) -> None:
     source = stored(network, batches(data))
     some = [1, 4, 7, 10]
-    trained = [CHARSET.decode(label) for step in source.epoch(1, some) for label in step.labels]
+    trained = [CHARSET.decode(label) for step in source.of(some).epoch(1) for label in step.labels]
     assert sorted(trained) == sorted(TEXTS[i] for i in some)
     read = {
         int(i): label

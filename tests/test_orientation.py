@@ -12,7 +12,7 @@ from linetune.core import image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.training.gather import Given
+from linetune.training.gather import Inputs
 from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.run import with_both_ways
 from linetune.weights.official import load_base
@@ -162,8 +162,8 @@ def test_validation_crops_upside_down_count_as_well(
     stage = {"name": "real", "data": "train", "epochs": 1, "learning_rate": 1e-5}
     files = {"train": "train.txt", "val": "val.txt"}
     config = Config.model_validate({"output": "out", "data": files, "stages": [stage]})
-    given, told = Given(model, model, [], {"train": crops(999)}, crops(every), None, crops), Told()
+    given, told = Inputs(model, model, [], {"train": crops(999)}, crops(every), None, crops), Told()
     settled, _ = with_both_ways(config, given, told)
     assert settled.both_ways is wanted
-    said = "of the validation crops more stand upside down than of those to train on"
+    said = "more validation crops than training crops are upside down"
     assert (said in told.said) is wanted

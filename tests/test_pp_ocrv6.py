@@ -28,8 +28,9 @@ from linetune.export.onnx_file import export_onnx
 from linetune.export.parity import sample_crops
 from linetune.models.network import Network
 from linetune.models.reparam import ConvBN, fold
+from linetune.training.context import Context
 from linetune.training.journal import Journal
-from linetune.training.stage import Setting, train_stage
+from linetune.training.stage import StageTask, train_stage
 from linetune.weights.official import load_base, load_file
 from linetune.weights.sources import OFFICIAL, find
 from linetune.weights.store import Model, load_model, save_model
@@ -178,17 +179,18 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16])
-def setting(tmp_path: Path, data: Dataset, request: pytest.FixtureRequest) -> Iterator[Setting]:
-    with Journal(tmp_path) as journal:
-        yield Setting(CHARSET, data, 0, torch.device("cpu"), request.param, journal, Silent())
+def context(tmp_path: Path, data: Dataset, request: pytest.FixtureRequest) -> Iterator[Context]:
+    with Journal.in_folder(tmp_path) as journal:
+        yield Context(CHARSET, data, 0, torch.device("cpu"), request.param, journal, Silent())
 
 
-def test_the_stages_of_a_run_train_what_they_should(data: Dataset, setting: Setting) -> None:
+def test_the_stages_of_a_run_train_what_they_should(data: Dataset, context: Context) -> None:
     network = fold(randomised(Network(TINY, CHARSET.classes)))
     values = {"name": "one", "data": "train", "epochs": 1, "learning_rate": 1e-3, "batch_size": 4}
     for number, (frozen, part) in enumerate(((["backbone"], "neck."), ([], "backbone."))):
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        train_stage(network, Stage.model_validate(values | {"freeze": frozen}), number, data, setting)
+        stage = Stage.model_validate(values | {"freeze": frozen})
+        train_stage(network, StageTask(stage, number, data), context)
         after = network.state_dict()
         changed = {name for name in before if not torch.equal(before[name], after[name])}
         assert any(name.startswith(part) for name in changed)

@@ -19,7 +19,7 @@ from linetune.evaluation.metrics import Score, score
 from linetune.report.errors import write_errors
 from linetune.report.page import Cell, Marked, Part, write_page
 from linetune.report.terminal import run_lines, run_table
-from linetune.training.run import Row, RunResult
+from linetune.training.result import Row, RunResult
 
 
 def scored(wrong: int, of: int) -> Score:

@@ -30,17 +30,20 @@ from linetune.evaluation import general
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
+from linetune.training import chain as chains
 from linetune.training import estimate as estimates
 from linetune.training import losses
 from linetune.training import run as runs
-from linetune.training import stage as stages
 from linetune.training.batches import ImageBatches
+from linetune.training.context import Context
 from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
 from linetune.training.run import train
 from linetune.training.schedule import rate_at, validated_epochs
-from linetune.training.stage import Setting, StageResult, train_stage, validate
+from linetune.training.stage import StageResult, StageTask, train_stage
+from linetune.training.state import Validation
+from linetune.training.validation import Validator
 from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
 from linetune.weights.transfer import with_charset
@@ -83,9 +86,9 @@ def data(
 
 
 @pytest.fixture
-def setting(tmp_path: Path, charset: Charset, data: Dataset) -> Iterator[Setting]:
-    with Journal(tmp_path) as journal:
-        yield Setting(charset, data, 0, torch.device("cpu"), torch.float32, journal, Heard())
+def context(tmp_path: Path, charset: Charset, data: Dataset) -> Iterator[Context]:
+    with Journal.in_folder(tmp_path) as journal:
+        yield Context(charset, data, 0, torch.device("cpu"), torch.float32, journal, Heard())
 
 
 def network(charset: Charset, folded: bool = True) -> Network:
@@ -113,21 +116,21 @@ def differing(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
 @pytest.mark.parametrize("folded", [True, False])
 @pytest.mark.parametrize("frozen", [["backbone"], ["backbone", "neck"]])
 def test_frozen_parts_stay_bit_identical(
-    data: Dataset, setting: Setting, charset: Charset, folded: bool, frozen: list[str]
+    data: Dataset, context: Context, charset: Charset, folded: bool, frozen: list[str]
 ) -> None:
     net = network(charset, folded)
     before = state(net)
-    train_stage(net, stage(freeze=frozen, augment="standard"), 0, data, setting)
+    train_stage(net, StageTask(stage(freeze=frozen, augment="standard"), 0, data), context)
     changed = differing(before, state(net))
     assert not {name for name in changed if name.startswith(tuple(frozen))}
     assert {"head.fc.weight", "head.fc.bias"} <= changed
     assert any(name.startswith("neck.") for name in changed) == ("neck" not in frozen)
 
 
-def test_what_is_not_frozen_trains(data: Dataset, setting: Setting, charset: Charset) -> None:
+def test_what_is_not_frozen_trains(data: Dataset, context: Context, charset: Charset) -> None:
     net = network(charset, folded=False)
     before = state(net)
-    train_stage(net, stage(epochs=1), 0, data, setting)
+    train_stage(net, StageTask(stage(epochs=1), 0, data), context)
     changed = differing(before, state(net))
     assert {"backbone.stem.conv.weight", "backbone.stem.bn.running_mean", "head.fc.weight"} <= changed
     # Every parameter; the affine that stands last in the folded form too.
@@ -135,38 +138,38 @@ def test_what_is_not_frozen_trains(data: Dataset, setting: Setting, charset: Cha
     assert not still
 
 
-def test_a_frozen_head_thaws_in_the_next_stage(data: Dataset, setting: Setting, charset: Charset) -> None:
+def test_a_frozen_head_thaws_in_the_next_stage(data: Dataset, context: Context, charset: Charset) -> None:
     net = network(charset)
-    train_stage(net, stage(freeze="backbone", epochs=1), 0, data, setting)
+    train_stage(net, StageTask(stage(freeze="backbone", epochs=1), 0, data), context)
     before = state(net)
-    train_stage(net, stage(epochs=1), 1, data, setting)
+    train_stage(net, StageTask(stage(epochs=1), 1, data), context)
     assert "backbone.stem.weight" in differing(before, state(net))
 
 
 def test_the_guide_is_added_where_a_stage_asks_for_it(
-    data: Dataset, setting: Setting, charset: Charset
+    data: Dataset, context: Context, charset: Charset
 ) -> None:
     net = network(charset)
-    train_stage(net, stage(epochs=1, nrtr_weight=1), 0, data, setting)
+    train_stage(net, StageTask(stage(epochs=1, nrtr_weight=1), 0, data), context)
     assert net.nrtr is not None
-    assert isinstance(setting.reporter, Heard)
-    assert any("NRTR" in line for line in setting.reporter.lines)
+    assert isinstance(context.reporter, Heard)
+    assert any("NRTR" in line for line in context.reporter.lines)
 
 
-def test_the_same_seed_gives_the_same_weights(data: Dataset, setting: Setting, charset: Charset) -> None:
+def test_the_same_seed_gives_the_same_weights(data: Dataset, context: Context, charset: Charset) -> None:
     one, other, third = (network(charset) for _ in range(3))
     settings = stage(epochs=1, augment="standard")
-    train_stage(one, settings, 0, data, setting)
+    train_stage(one, StageTask(settings, 0, data), context)
     torch.manual_seed(99)
     np.random.seed(99)
-    train_stage(other, settings, 0, data, setting)
+    train_stage(other, StageTask(settings, 0, data), context)
     assert not differing(state(one), state(other))
-    train_stage(third, settings, 1, data, setting)
+    train_stage(third, StageTask(settings, 1, data), context)
     assert differing(state(one), state(third)), "another stage draws anew"
 
 
-def test_training_learns(data: Dataset, setting: Setting, charset: Charset, tmp_path: Path) -> None:
-    train_stage(network(charset), stage(epochs=8, learning_rate=3e-3), 0, data, setting)
+def test_training_learns(data: Dataset, context: Context, charset: Charset, tmp_path: Path) -> None:
+    train_stage(network(charset), StageTask(stage(epochs=8, learning_rate=3e-3), 0, data), context)
     rows = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text("utf-8").splitlines()]
     losses = [row["loss"] for row in rows if row["event"] == "one validation"]
     assert len(losses) == 8
@@ -174,7 +177,7 @@ def test_training_learns(data: Dataset, setting: Setting, charset: Charset, tmp_
 
 
 def test_an_epoch_below_the_start_is_only_kept_where_none_is_above(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Exact match is 0.9, 0.8, 0.7.
     for start, best, told in ((0.75, 2, [0.9, 0.8]), (0.95, 3, [])):
@@ -182,27 +185,28 @@ def test_an_epoch_below_the_start_is_only_kept_where_none_is_above(
         net = network(charset)
         better = list[float]()
 
-        def heard(_: Network, val: Score, into: list[float] = better) -> None:
-            into.append(val.exact_match)
+        def heard(_: Network, found: Validation, into: list[float] = better) -> None:
+            into.append(found.score.exact_match)
 
         settings, limit = stage(epochs=3, freeze="backbone"), Score(start, 0.0, 8)
-        outcome = train_stage(net, settings, 0, data, setting, start=limit, on_better=heard)
-        assert outcome.best_epoch == best
+        outcome = train_stage(net, StageTask(settings, 0, data, start=limit), context, heard)
+        assert outcome.at.best_epoch == best
         assert not differing(asked[best - 1], state(net))
         assert better == told
 
 
 def test_validation_tells_how_probable_the_labels_are(
-    data: Dataset, setting: Setting, charset: Charset
+    data: Dataset, context: Context, charset: Charset
 ) -> None:
     net = with_charset(load_base(NAME), charset).model.network.eval()
     beyond = replace(data.lines[0], text="Ω")
     val = replace(data, lines=[beyond, *data.lines[1:]])
-    found = validate(net, replace(setting, val=val))
-    by_features = validate(net, replace(setting, val=val), HeldOutFeatures(net, val.crops, False))
-    assert found[0] == by_features[0]
-    assert found[1] == pytest.approx(by_features[1], abs=1e-5)  # one thread rounds otherwise than two
-    label_probability = found[1]
+    context = replace(context, val=val)
+    found = Validator(context)(net)
+    by_features = Validator(context, features=HeldOutFeatures(net, val.crops, False))(net)
+    label_probability = found.label_probability
+    assert found.score == by_features.score
+    assert label_probability == pytest.approx(by_features.label_probability, abs=1e-5)  # threads round
     expected = [0.0]
     for crop, label in zip(data.crops[1:], data.labels[1:], strict=True):
         packed = image.pack([image.resize(crop)], image.input_width(crop.shape[1]))
@@ -212,7 +216,7 @@ def test_validation_tells_how_probable_the_labels_are(
     assert 0.1 < label_probability < 1 - 1 / len(val)
     with torch.no_grad():
         net.head.fc.bias[0] = float("nan")
-    assert validate(net, setting)[1] == 0
+    assert Validator(context)(net).label_probability == 0
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, probabilities: list[float]) -> list[dict[str, Tensor]]:
@@ -222,43 +226,47 @@ def scripted(monkeypatch: pytest.MonkeyPatch, probabilities: list[float]) -> lis
     """
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, setting: Setting, features: object = None) -> tuple[Score, float]:
+    def validate(self: Validator, net: Network) -> Validation:
         asked.append(state(net))
-        exact = 1 - len(asked) / 10
-        return Score(exact, -1.0, len(setting.val)), probabilities[len(asked) - 1]
+        found = Score(1 - len(asked) / 10, -1.0, 8)
+        helps = self._start is None or found > self._start
+        return Validation(helps, probabilities[len(asked) - 1], found)
 
-    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(Validator, "__call__", validate)
     return asked
 
 
 def test_early_stopping_stops_and_the_best_epoch_is_kept(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = scripted(monkeypatch, [0.1, 0.5, 0.4, 0.5, 0.3, 0.9])
     net = network(charset)
-    outcome = train_stage(net, stage(epochs=9, patience=3, freeze="backbone"), 0, data, setting)
-    assert (outcome.epochs, outcome.best_epoch, outcome.score.exact_match) == (5, 2, 0.8)
+    outcome = train_stage(net, StageTask(stage(epochs=9, patience=3, freeze="backbone"), 0, data), context)
+    assert (outcome.at.epoch, outcome.at.best_epoch, outcome.score.exact_match) == (5, 2, 0.8)
     assert not differing(asked[1], state(net))
     assert differing(asked[4], state(net))
-    assert isinstance(setting.reporter, Heard)
-    assert setting.reporter.lines[-1] == "stage one: no better validation for 3 epochs, stopped"
+    assert isinstance(context.reporter, Heard)
+    assert (
+        context.reporter.lines[-1]
+        == "stage one: stopped, because the last 3 epochs brought no better validation"
+    )
 
 
 def test_without_patience_every_epoch_runs(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = scripted(monkeypatch, [0.5, 0.4, 0.3, 0.2])
-    outcome = train_stage(network(charset), stage(epochs=4, freeze="backbone"), 0, data, setting)
-    assert (len(asked), outcome.best_epoch) == (4, 1)
+    outcome = train_stage(network(charset), StageTask(stage(epochs=4, freeze="backbone"), 0, data), context)
+    assert (len(asked), outcome.at.best_epoch) == (4, 1)
 
 
 def test_few_crops_are_not_validated_longer_than_they_are_trained_on(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = scripted(monkeypatch, [0.1, 0.3, 0.2, 0.2])
-    more = replace(setting, val=reduce(Dataset.__add__, [data] * 3))
-    outcome = train_stage(network(charset), stage(epochs=10, freeze="backbone"), 0, data, more)
-    assert (len(asked), outcome.best_epoch) == (4, 6)
+    more = replace(context, val=reduce(Dataset.__add__, [data] * 3))
+    outcome = train_stage(network(charset), StageTask(stage(epochs=10, freeze="backbone"), 0, data), more)
+    assert (len(asked), outcome.at.best_epoch) == (4, 6)
 
 
 @pytest.mark.parametrize(
@@ -275,17 +283,17 @@ def test_every_stage_ends_with_a_validation(epochs: int, crops: int, readings: i
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(
-    data: Dataset, setting: Setting, charset: Charset
+    data: Dataset, context: Context, charset: Charset
 ) -> None:
     net = network(charset)
     with torch.no_grad():
         net.head.fc.bias[0] = float("nan")
     with pytest.raises(LinetuneError, match=r"stage one: the loss became nan .*lower its learning_rate"):
-        train_stage(net, stage(), 0, data, setting)
+        train_stage(net, StageTask(stage(), 0, data), context)
 
 
 def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
 
@@ -296,11 +304,11 @@ def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
 
     monkeypatch.setattr(losses, "ctc_loss", diverging)
     net = network(charset)
-    outcome = train_stage(net, stage(epochs=5), 0, data, setting)
-    assert outcome.best_epoch == 1
+    outcome = train_stage(net, StageTask(stage(epochs=5), 0, data), context)
+    assert outcome.at.best_epoch == 1
     assert all(tensor.isfinite().all() for tensor in net.state_dict().values())
-    assert isinstance(setting.reporter, Heard)
-    assert "in epoch 2, stopped; lower its learning_rate" in setting.reporter.lines[0]
+    assert isinstance(context.reporter, Heard)
+    assert "stops with its best validation; lower its learning_rate" in context.reporter.lines[0]
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 10), (100, 0), (5, 2.5), (1, 0.5), (3, 3), (2, 8)])
@@ -501,14 +509,14 @@ def test_an_interruption_tells_what_is_kept(
     save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, setting: Setting, features: object = None) -> tuple[Score, float]:
+    def validate(_: Validator, net: Network) -> Validation:
         if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
-        # Beyond the base model, which may be perfect here.
-        return Score(1.0, float(len(asked)), len(setting.val)), len(asked) / 10
+        # Better than the base model, which may be perfect here.
+        return Validation(True, len(asked) / 10, Score(1.0, float(len(asked)), 8))
 
-    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(Validator, "__call__", validate)
     monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])
     with pytest.raises(SystemExit) as caught:
         main()
@@ -530,14 +538,14 @@ def test_a_stage_starts_from_the_best_model_so_far(
         ends.append(state(net))
         return outcome
 
-    monkeypatch.setattr(runs, "train_stage", recorded)
+    monkeypatch.setattr(chains, "train_stage", recorded)
     scores = iter([2.0, 1.0, 3.0])  # beyond the base model, which may be perfect here
 
-    def validate(net: Network, setting: Setting, features: object = None) -> tuple[Score, float]:
-        crops = len(setting.val)
-        return Score(1.0, next(scores), crops, (True,) * crops), 0.5
+    def validate(self: Validator, _: Network) -> Validation:
+        crops = len(self._context.val)
+        return Validation(True, 0.5, Score(1.0, next(scores), crops, (True,) * crops))
 
-    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(Validator, "__call__", validate)
     each = {"data": "train", "epochs": 1, "learning_rate": 1e-4}
     heard = Heard()
     config = short(
@@ -546,7 +554,7 @@ def test_a_stage_starts_from_the_best_model_so_far(
     result = train(config, reporter=heard)
     assert not differing(ends[0], starts[1])
     assert not differing(ends[0], starts[2])
-    assert "stage b is no better, so the next one starts from stage a" in heard.lines
+    assert "stage b is no better, so that the next stage starts from stage a" in heard.lines
     assert result.best == "stage c"
 
 
@@ -560,7 +568,7 @@ def test_an_earlier_run_stays_until_a_better_model_takes_its_place(
     (tmp_path / "out/stages").mkdir(parents=True)
     for name, content in earlier.items():
         (tmp_path / "out" / name).write_bytes(content)
-    monkeypatch.setattr(runs, "train_stage", interrupted)
+    monkeypatch.setattr(chains, "train_stage", interrupted)
     heard = Heard()
     with pytest.raises(KeyboardInterrupt):
         train(short(project, str(tmp_path / "out")), overwrite=True, reporter=heard)
@@ -663,14 +671,14 @@ def test_a_run_goes_on_from_another_ones_model(project: Path, run: Path, tmp_pat
 
 
 def test_a_batch_in_pieces_has_the_loss_and_the_gradient_of_the_whole(
-    data: Dataset, charset: Charset, setting: Setting, tmp_path: Path
+    data: Dataset, charset: Charset, context: Context, tmp_path: Path
 ) -> None:
     for piece in (3, 8):
         net = network(charset)
         for module in net.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        train_stage(net, stage(epochs=1, batch_size=8), 0, data, setting, piece)
+        train_stage(net, StageTask(stage(epochs=1, batch_size=8), 0, data, piece), context)
     entries = map(json.loads, (tmp_path / "journal.jsonl").read_text("utf-8").splitlines())
     pieces, whole = (entry for entry in entries if "gradient_norm" in entry)
     assert pieces["loss"] == pytest.approx(whole["loss"], rel=1e-4)
@@ -837,7 +845,7 @@ def test_a_killed_run_leaves_the_better_model_behind_for_the_next(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "train_stage", interrupted)
+    monkeypatch.setattr(chains, "train_stage", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(short(project, str(out)), overwrite=True)
     assert load_model(first.model).history["name"] == ("stage b" if trained else name)

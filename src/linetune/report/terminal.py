@@ -16,7 +16,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     # A progress bar needs no torch.
     from linetune.evaluation.metrics import Score
-    from linetune.training.run import RunResult
+    from linetune.training.result import RunResult
 
 FEW = 100
 """Validation crops below which the best of many epochs looks points better than it is."""

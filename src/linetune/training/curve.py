@@ -255,7 +255,7 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
     if results.is_file():
         reporter.say("finished before")
     else:
-        train(config, overwrite=True, skip_bad=skip_bad, reporter=reporter)
+        train(config, overwrite=True, skip_bad=skip_bad, export=False, reporter=reporter)
     found: dict[str, Any] = json.loads(results.read_text("utf-8"))
     return found
 

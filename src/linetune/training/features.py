@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
@@ -26,7 +27,7 @@ from linetune.data.packed import Packed
 from linetune.decode.read import deployed_batches
 from linetune.models import both_ways as ways
 from linetune.models.network import Network
-from linetune.training.batches import ImageBatches, Planned, Step
+from linetune.training.batches import Batches, ImageBatches, Planned, Step
 
 SUFFIX = ".features"
 KEEP = 8 * 2**30
@@ -105,10 +106,16 @@ class FeatureBatches:
                     self._labels[view][member] = sample.label
                     record += 1
 
-    def epoch(self, epoch: int, members: Sequence[int] | None = None) -> Iterator[Step]:
-        """All batches of an epoch, from 1; of some crops alone, where their numbers are given."""
-        images, (views, count) = self._images, self._record.shape
-        chosen = np.arange(count) if members is None else np.asarray(members, np.int64)
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        """Yield all batches of an epoch. The first epoch is 1."""
+        return self._epoch_of(np.arange(self._record.shape[1]), epoch)
+
+    def of(self, members: Sequence[int]) -> Batches:
+        """Return the batches of some crops alone, by their numbers."""
+        return _Some(self, np.asarray(members, np.int64))
+
+    def _epoch_of(self, chosen: NDArray[np.int64], epoch: int) -> Iterator[Step]:
+        images, views = self._images, len(self._record)
         rng = generator(images.seed, images.number, epoch, VIEW)
         view = rng.integers(views, size=len(chosen))
         frames = self._features.lengths[self._record[view, chosen]]
@@ -132,6 +139,17 @@ class FeatureBatches:
         features = self._features.gather([(each,) for each in record], frames, self._images.device)
         labels = [self._labels[of][crop] for of, crop in zip(view, crops, strict=True)]
         return Step(_restored(features, self._dtype), labels, stored=True)
+
+
+@dataclass(frozen=True)
+class _Some:
+    """The batches of some crops alone."""
+
+    features: FeatureBatches
+    members: NDArray[np.int64]
+
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        return self.features._epoch_of(self.members, epoch)
 
 
 class HeldOutFeatures:

@@ -1,4 +1,4 @@
-"""What a run starts from: the base model with the run's charset, and all crops."""
+"""The inputs of a run: the base model with the run's charset, and all crops."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ from linetune.weights.transfer import with_charset
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a run starts from."""
+class Inputs:
+    """The inputs of a run."""
 
     base: Model
     start: Model
     """The base model limited to the run's charset."""
     unknown: list[str]
+    """The unknown characters of the charset."""
     data: dict[str, Dataset]
-    """The real crops to train on, by the names that stages give them."""
+    """The real crops to train on, by the name that stages use: ``train`` or the path of a label file."""
     val: Dataset
     test: Dataset | None
     render: Callable[[int], Dataset]
-    """The first so many of the rendered crops, rendered where they are not there yet."""
+    """Returns the first rendered crops, as many as the argument says. It renders those that are missing."""
 
     @property
     def skipped(self) -> int:
         return sum(d.skipped for d in (*self.data.values(), self.val, self.test) if d is not None)
 
 
-def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
+def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     """Load the base model and all real crops, and settle the charset; nothing is rendered yet."""
     lines = {"train": read_labels(*config.data.train)}
     lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
@@ -85,10 +86,10 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
     held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
     for name, dataset in held.items():
         _tell_unreadable(name, dataset, charset, reporter)
-    given = Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
-    if given.skipped:
-        reporter.say(f"going on without {given.skipped} lines that cannot be used")
-    return given
+    inputs = Inputs(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
+    if inputs.skipped:
+        reporter.say(f"going on without {inputs.skipped} lines that cannot be used")
+    return inputs
 
 
 def charset_of(config: Config, texts: Iterable[str]) -> Charset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,12 +23,15 @@ from linetune.data.split import divide
 from linetune.decode.greedy import greedy
 from linetune.decode.read import deployed_batches
 from linetune.models.network import Network
-from linetune.training.batches import ImageBatches
+from linetune.training.batches import Batches, ImageBatches, endless
 from linetune.training.features import FeatureBatches
 from linetune.training.gather import charset_of
+from linetune.training.journal import Journal
+from linetune.training.loop import run_steps
 from linetune.training.losses import ctc_losses
 from linetune.training.run import chosen_device, chosen_precision
 from linetune.training.schedule import InEpochs
+from linetune.training.tracker import Tracker
 from linetune.training.trainer import Trainer
 from linetune.weights.official import load_base
 from linetune.weights.transfer import with_charset
@@ -160,8 +163,8 @@ def find_suspects(
     readings: list[Reading] = []
     for number, held_out in enumerate(parts, 1):
         others = sorted({*range(len(data))} - {*held_out})
-        told = count(reporter, f"fold {number} of {folds}", EPOCHS * len(others))
-        trained = _trained(network, features, others, config.seed, told)
+        tracker = Tracker(f"fold {number} of {folds}", "fold", Journal(), reporter)
+        trained = _trained(network, features.of(others), len(others), config.seed, tracker)
         upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
         unread = [crop for crop, reading in upright.items() if not reading.agrees]
         for crop, reading in _readings(_turned(trained, data, unread), data, charset):
@@ -213,21 +216,11 @@ def _folds(lines: Sequence[Line], groups: Sequence[Sequence[int]], folds: int) -
     return [[numbers[line] for line in fold] for fold in division.splits.values()]
 
 
-def _trained(
-    start: Network,
-    features: FeatureBatches,
-    members: Sequence[int],
-    seed: int,
-    progress: Callable[[int], None],
-) -> Network:
-    """A copy of the network with the averaged weights of a neck and head trained on some of the crops."""
+def _trained(start: Network, batches: Batches, crops: int, seed: int, tracker: Tracker) -> Network:
+    """Return a copy of a network with the averaged weights of a neck and head trained on some crops."""
     trainer = Trainer(copy.deepcopy(start), SETTINGS, (seed, 0), torch.float32, SETTINGS.batch_size)
-    schedule = InEpochs(SETTINGS, RATE, len(members), len(members))
-    for epoch in range(1, EPOCHS + 1):
-        for batch in features.epoch(epoch, members):
-            trainer.step(batch, epoch, schedule.rate(trainer.at))
-            progress(trainer.at.seen)
-    return trainer.average.network.eval()
+    run_steps(trainer, endless(batches), InEpochs(SETTINGS, RATE, crops, crops), tracker)
+    return trainer.state.average.network.eval()
 
 
 Logits = Iterator[tuple[Sequence[int], Tensor]]
