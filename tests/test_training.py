@@ -407,7 +407,7 @@ def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProces
     assert "test exact" in out
     assert str(run / "model.onnx") in out
     assert "charset of 14 characters, 14 of them known" in first_run.stderr
-    assert "1 of 3 test lines hold characters outside the charset ('Z')" in first_run.stderr
+    assert "1 of 3 test lines have characters outside the charset ('Z')" in first_run.stderr
     assert "Traceback" not in first_run.stderr
 
 
@@ -495,7 +495,7 @@ def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(
 
 @pytest.mark.parametrize(
     ("epochs", "told"),
-    [(0, "the base model: no stage was better yet"), (1, "the best so far: stage head")],
+    [(0, "the base model, because no stage was better yet"), (1, "stage head")],
 )
 def test_an_interruption_tells_what_is_kept(
     project: Path,
@@ -522,7 +522,7 @@ def test_an_interruption_tells_what_is_kept(
         main()
     assert caught.value.code == 130
     path = tmp_path / "out/model.safetensors"
-    assert f"{path} holds {told}\n" in capsys.readouterr().err
+    assert f"{path} is the best model so far: {told}\n" in capsys.readouterr().err
     if asked:
         assert not differing(asked[-1], load_model(path).network.state_dict())
 
@@ -574,7 +574,7 @@ def test_an_earlier_run_stays_until_a_better_model_takes_its_place(
         train(short(project, str(tmp_path / "out")), overwrite=True, reporter=heard)
     files = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files} == earlier
-    assert heard.lines[-1] == f"{tmp_path / 'out'} holds the earlier run still: no stage was better yet"
+    assert heard.lines[-1] == f"{tmp_path / 'out'} still has the earlier run, because no stage was better yet"
 
 
 def test_an_interruption_of_the_set_up_leaves_an_earlier_run_unmentioned(
@@ -623,7 +623,7 @@ def test_lines_that_cannot_be_used_stop_a_run_or_are_skipped_when_asked(
     assert not (tmp_path / "out").exists(), "nothing is left behind"
     heard = Heard()
     assert train(config, skip_bad=True, reporter=heard).skipped == 1
-    assert any("without 1 line" in line for line in heard.lines)
+    assert any("leaves out 1 line" in line for line in heard.lines)
 
 
 def test_what_is_odd_about_most_labels_is_said_before_training(
@@ -635,9 +635,9 @@ def test_what_is_odd_about_most_labels_is_said_before_training(
     copy.write_bytes(labels.read_bytes())
     config = short(project, str(tmp_path / "out"), data={"train": labels, "val": copy})
     heard = Heard()
-    with pytest.raises(LinetuneError, match="stand in two of train, val and test"):
+    with pytest.raises(LinetuneError, match="are in two of train, val and test"):
         train(config, reporter=heard)
-    assert "labels with a space at an end: 16 of 16; linetune check tells more" in heard.lines
+    assert "labels with a space at an end: 16 of 16; linetune check shows them" in heard.lines
 
 
 def test_a_stage_trains_on_the_label_files_it_names(
@@ -709,10 +709,10 @@ def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch
     heard = Heard()
     train(short(project, str(tmp_path / "out")), reporter=heard)
     said = "\n".join(heard.lines)
-    assert "stage head: free memory is short, so a batch goes through the network in pieces of 1" in said
+    assert "stage head: free memory is short, so that a batch goes through the network in pieces of 1" in said
     assert "stage head: even that may not fit" in said
     assert "stage head: 1 x 8 crops, about " in said
-    assert "stage head: batch_size is 32, more than there are crops (8): an epoch is one step" in said
+    assert "stage head: batch_size is 32, but there are only 8 crops: an epoch is one step" in said
     assert "of training in all" in said
 
 
@@ -722,7 +722,7 @@ def test_views_beyond_the_epochs_are_told_where_they_were_asked_for(project: Pat
         heard = Heard()
         stage = only | {"augment": {"blur": 1}, "batch_size": 4} | given
         train(short(project, str(tmp_path / "out"), stages=[stage]), overwrite=True, reporter=heard)
-        said = "stage head: views is 2, but no more than one an epoch is stored (1)"
+        said = "stage head: views is 2, but one view an epoch is stored at most (1)"
         assert (said in heard.lines) is told
         assert not any("batch_size" in line for line in heard.lines)
 
@@ -739,14 +739,14 @@ def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
         train(config)
     message = str(caught.value)
     assert f"{train_labels}:3: the image of {val_labels}:1" in message
-    assert "1 crop stands in two of train, val and test" in message
+    assert "1 crop is in two of train, val and test" in message
     assert not (tmp_path / "out").exists()
     heard = Heard()
     train(config, skip_bad=True, reporter=heard)
-    assert "going on without what stands in another split too: 1 crops" in heard.lines
+    assert "leaves out 1 crops that are in another split too" in heard.lines
     assert any("1 x 3 crops" in line for line in heard.lines)
     config = short(project, str(tmp_path / "out"), data={"train": val_labels, "val": train_labels})
-    with pytest.raises(LinetuneError, match=r"data.train: every crop stands in another split too"):
+    with pytest.raises(LinetuneError, match=r"data.train: every crop is in another split too"):
         train(config, overwrite=True, skip_bad=True)
 
 
@@ -772,7 +772,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "scored", interrupted)
+        patch.setattr(chains, "score_of", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(short(project, str(out)))
     assert {path.name for path in out.iterdir()} <= {
@@ -783,7 +783,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
     }
     heard = Heard()
     assert train(short(project, str(out)), reporter=heard).model.exists()
-    assert not any("holds the earlier run" in line for line in heard.lines)
+    assert not any("has the earlier run" in line for line in heard.lines)
     assert not (out / "earlier-run").exists()
 
 
@@ -791,7 +791,7 @@ def test_a_configuration_of_ones_own_in_the_runs_folder_is_not_cleared(project: 
     out = tmp_path / "out"
     out.mkdir()
     (out / "config.yaml").write_text("mine", encoding="utf-8")
-    with pytest.raises(LinetuneError, match="the folder holds a run already"):
+    with pytest.raises(LinetuneError, match="the folder already has a run"):
         train(short(project, str(out)))
     assert (out / "config.yaml").read_text("utf-8") == "mine"
 
@@ -839,7 +839,7 @@ def test_a_killed_run_leaves_the_better_model_behind_for_the_next(
         (out / path).rename(aside / path)
     if trained:
         save_model(replace(load_model(aside / "model.safetensors"), history={"name": "stage b"}), first.model)
-    with pytest.raises(LinetuneError, match="the folder holds a run already"):
+    with pytest.raises(LinetuneError, match="the folder already has a run"):
         train(short(project, str(out)))
 
     def interrupted(*_: object) -> None:

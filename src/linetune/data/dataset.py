@@ -1,4 +1,4 @@
-"""Labelled crops, decoded once and kept in a file at the network's height."""
+"""Labelled crops: decoded once, and kept in a file at the network's height."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Dataset:
     columns: Packed
     """Each crop as (width, 48, 3) uint8, BGR."""
     labels: list[list[int]]
-    """CTC classes; empty lists when the dataset was loaded without a charset."""
+    """CTC classes. Empty lists if the crops were loaded without a charset."""
     skipped: int = 0
-    """Lines left out because they could not be used."""
+    """Lines that were left out because they cannot be used."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -49,31 +49,39 @@ class Dataset:
     @property
     def crops(self) -> Sequence[Crop]:
         """The crops as images."""
-        return _Crops(self.columns)
+        return PackedCrops(self.columns)
 
     def half_turned(self, which: NDArray[np.bool_]) -> Dataset:
-        """The same with those crops turned by half, the labels as they are."""
-        columns = (
-            self.columns[i][::-1, ::-1] if turn else self.columns[i] for i, turn in enumerate(which.tolist())
-        )
-        return replace(self, columns=Packed.write(columns, ROW, np.uint8))
+        """Return the same crops and labels, with some crops rotated by 180 degrees. Only these are copied.
+
+        Args:
+            which: the crops to rotate, shape (crops,).
+        """
+        turned = np.flatnonzero(which)
+        rotated = Packed.write((self.columns[i][::-1, ::-1] for i in turned.tolist()), ROW, np.uint8)
+        order = np.arange(len(self))
+        order[turned] = len(self) + np.arange(len(turned))
+        return replace(self, columns=(self.columns + rotated).select(order))
 
     def __add__(self, other: Dataset) -> Dataset:
-        parts = (self, other)
-        columns = (part.columns[i] for part in parts for i in range(len(part)))
         return Dataset(
             self.lines + other.lines,
-            Packed.write(columns, ROW, np.uint8),
+            self.columns + other.columns,
             self.labels + other.labels,
             self.skipped + other.skipped,
         )
 
 
-class _Crops(Sequence[Crop]):
+class PackedCrops(Sequence[Crop]):
     """Packed columns as images (48, width, 3)."""
 
     def __init__(self, columns: Packed) -> None:
         self._columns = columns
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of each crop, in px. No crop is read for it."""
+        return [(image.HEIGHT, width) for width in self._columns.lengths.tolist()]
 
     def __len__(self) -> int:
         return len(self._columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,16 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.image import Crop
 from linetune.decode.greedy import Reading, greedy
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """Crops in a file whose sizes are known without reading them."""
+
+    @property
+    def sizes(self) -> Sequence[tuple[int, int]]:
+        """(height, width) of each crop, in px."""
+
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Network input (batch, 3, 48, width) to class probabilities (batch, frames, classes)."""
@@ -66,10 +77,8 @@ def deployed_batches(
     crops: Sequence[Crop], batch_size: int = 32
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """(crop numbers, network input) of crops of any size, each padded as if it were alone."""
-    shapes = (crop.shape for crop in crops)
-    widths = np.array(
-        [image.input_width(image.line_width(height, width)) for height, width, _ in shapes], int
-    )
+    sizes = crops.sizes if isinstance(crops, Sized) else [crop.shape[:2] for crop in crops]
+    widths = np.array([image.input_width(image.line_width(*size)) for size in sizes], int)
     for width in np.unique(widths):
         members = np.flatnonzero(widths == width)
         size = image.fitting(batch_size, int(width))

@@ -1,4 +1,4 @@
-"""What more crops would give: a run on a few of them, on more, and on all."""
+"""The learning curve: the same run on a few crops, on more, and on all."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from linetune.weights.transfer import with_charset
 
 RESULTS = "curve.json"
 SHARED = "shared"
-"""Folder of the run whose stages use no train crops."""
+"""Folder of the run with the stages that use no training crops."""
 DEFAULT_PARTS = (8, 4, 2)
-"""Parts of all crops that are taken where no sizes are named."""
+"""Default sizes: one part in so many of all crops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a run on so many train crops came to."""
+    """The result of a run on some training crops."""
 
     crops: int
     best: str
-    """The row of the run, or of the shared one, whose model is the best on validation."""
+    """The name of the best model on validation, in this run or in the shared one."""
     val: Score
     test: Score | None
     seconds: float
-    """Of its own run, without the shared one."""
+    """Seconds of this run, without the shared one."""
 
     @property
     def held_out(self) -> Score:
-        """On the test set, or on validation where there is none."""
+        """The score on the test crops, or on the validation crops without them."""
         return self.test or self.val
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
+        """Return the figures for JSON."""
         return {
             "crops": self.crops,
             "best": self.best,
@@ -62,15 +62,15 @@ class Point:
 
 @dataclass
 class Curve:
-    """A run at several numbers of crops."""
+    """The results of the same run on several numbers of crops."""
 
     folder: Path
     points: list[Point] = field(default_factory=list)
     shared_seconds: float = 0
-    """Of the stages that are the same for all."""
+    """Seconds of the stages that all sizes share."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
+        """Return the figures for JSON."""
         return {
             "folder": str(self.folder),
             "shared_seconds": self.shared_seconds,
@@ -79,22 +79,22 @@ class Curve:
         }
 
     def sentence(self) -> str:
-        """What the last step gave, and what as many crops again may give where a power law tells."""
+        """Return the gain of the last step, and the expected gain of twice the crops if a power law fits."""
         if len(self.points) < 2:
             return ""
         before, last = self.points[-2:]
-        on = "test" if last.test else "validation"
-        gained = (last.held_out.exact_match - before.held_out.exact_match) * 100
+        split = "test" if last.test else "validation"
+        gain = (last.held_out.exact_match - before.held_out.exact_match) * 100
         step = f"From {before.crops:,} to {last.crops:,} crops"
-        said = f"{step}, exact match on {on} changed by {gained:+.1f} points."
+        sentence = f"{step}, exact match on {split} changed by {gain:+.1f} points."
         law = power_law({point.crops: point.held_out for point in self.points})
         if law:
             expected = 1 - law.error(2 * last.crops)
-            said += (
-                f" The error follows a power law so far; if it goes on, {2 * last.crops:,} crops give about "
-                f"{expected:.1%}, less where labels are wrong or crops illegible."
+            sentence += (
+                f" So far, the error follows a power law. If it continues, {2 * last.crops:,} crops give "
+                f"about {expected:.1%}, or less if labels are wrong or crops illegible."
             )
-        return said
+        return sentence
 
 
 def learning_curve(
@@ -106,22 +106,23 @@ def learning_curve(
     skip_bad: bool = False,
     reporter: Reporter | None = None,
 ) -> Curve:
-    """Train a run on the first of its train crops in a random order, for each of some sizes and on all.
+    """Run a configuration on some of its training crops, on more, and on all.
 
-    Every size holds the smaller ones. All have the charset of all labels. The first stages, as far as
-    they use no train crops, are trained once for all sizes; rendered crops have the looks of all crops
-    that the configuration names for it, and like_labels goes by all labels. A size whose run is finished
-    is not run again.
+    The crops have a random order, and each size takes the first ones: it contains the smaller sizes. All
+    sizes have the charset of all labels. The first stages are trained once for all sizes if they use no
+    training crops. Rendered crops always copy the looks of all crops that the configuration names. A finished
+    run is not repeated.
 
     Args:
-        config: the run; its output is not used.
-        output: the curve's folder, with a run's folder for every size.
-        sizes: numbers of crops; an eighth, a quarter and half of all by default.
-        group_by: names the photo that a crop is of, as in :func:`linetune.data.groups.group`; photos are
-            then drawn, and a size may cut the last one's crops short.
+        config: the run. Its output folder is not used.
+        output: the folder of the curve. It gets a run folder for each size.
+        sizes: numbers of crops. By default an eighth, a quarter and half of all. All crops are always the
+            last size.
+        group_by: names the group of a crop, as in :func:`linetune.data.groups.group`. The random order is
+            then one of groups. A size may end within a group.
         overwrite: replace another curve in the same folder.
-        skip_bad: go on without lines that cannot be used; they count in the sizes.
-        reporter: told what happens; nobody by default.
+        skip_bad: leave out lines that cannot be used. They count in the sizes.
+        reporter: gets messages and progress.
 
     Raises:
         LinetuneError: anything in the configuration or the data that cannot be used.
@@ -131,7 +132,7 @@ def learning_curve(
     sizes = _checked(sizes, len(lines))
     leading = next((i for i, stage in enumerate(config.stages) if "train" in stage.data), None)
     if leading is None:
-        raise LinetuneError("no stage trains on train crops, so that their number changes nothing", "stages")
+        raise LinetuneError("no stage uses training crops, so that their number changes nothing", "stages")
     key = _key(config, group_by)
     _claim(output, key, overwrite)
     order = _order(lines, group_by, config.seed, reporter)
@@ -141,7 +142,7 @@ def learning_curve(
     charset.write(output / "charset.txt")
     settings: dict[str, Any] = {"charset": output / "charset.txt", "charset_space": False}
     if config.both_ways == "auto":
-        # Once for all sizes, so that a few bad labels in a small one do not decide.
+        # Decided once for all sizes, so that a few wrong labels in a small one do not decide.
         base = with_charset(load_base(config.base_model), charset)
         sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
         settings["both_ways"] = any_upside_down(base.model, base.unknown, sample, reporter)
@@ -172,7 +173,7 @@ def learning_curve(
 
 @dataclass
 class _Prefixed:
-    """Tells another reporter which size it is about."""
+    """Puts the size before everything that it passes to a reporter."""
 
     reporter: Reporter
     name: str
@@ -185,35 +186,35 @@ class _Prefixed:
 
 
 def _checked(sizes: Sequence[int], total: int) -> list[int]:
-    """All sizes in order, that of all crops last."""
+    """Return all sizes in order. The last one is all crops."""
     wanted = sizes or [total // part for part in DEFAULT_PARTS if total // part]
     for size in wanted:
         if not 0 < size <= total:
-            raise LinetuneError(f"{size} is no size for {total} train crops", "--sizes")
+            raise LinetuneError(f"{size} is not a possible size: there are {total} training crops", "--sizes")
     return sorted({*wanted, total})
 
 
 def _key(config: Config, group_by: str | None) -> str:
-    """A hash of what all points depend on."""
+    """Return a hash of everything that all points depend on."""
     digest = hashlib.sha256()
     settings = config.model_dump(mode="json", exclude={"output"})
     digest.update(json.dumps([settings, group_by]).encode())
     files = [*config.data.train, *config.data.val, *(config.data.test or ()), *label_files(config.stages)]
     for path in files:
-        # Read as labels, so that what is wrong with them is told.
+        # Read as labels, so that problems in them are reported.
         digest.update(json.dumps([(str(line.image), line.text) for line in read_labels(path)]).encode())
     return digest.hexdigest()
 
 
 def _claim(output: Path, key: str, overwrite: bool) -> None:
-    """Make the folder, or go on with the curve in it."""
+    """Create the folder, or continue the curve in it."""
     with os_errors("cannot use the folder", output):
         there = output.is_dir() and any(output.iterdir())
         if there and not (output / RESULTS).is_file():
-            raise LinetuneError("the folder holds files but no learning curve", output, "name another one")
+            raise LinetuneError("the folder has files but no learning curve", output, "choose another folder")
         if there and not overwrite and _before(output).get("key") != key:
-            what = "the folder holds a learning curve of other settings or labels"
-            raise LinetuneError(what, output, "name another one, or pass --overwrite")
+            what = "the folder has a learning curve of other settings or labels"
+            raise LinetuneError(what, output, "choose another folder, or pass --overwrite")
         if not there or overwrite:
             output.mkdir(parents=True, exist_ok=True)
             for finished in output.glob("*/results.json"):
@@ -235,7 +236,7 @@ def _write(curve: Curve, key: str) -> None:
 
 
 def _order(lines: Sequence[Line], group_by: str | None, seed: int, reporter: Reporter) -> list[int]:
-    """Numbers of the lines in the order in which sizes take them, one photo after the other."""
+    """Return the numbers of the lines in the order in which sizes take them, group after group."""
     groups = (
         group(lines, group_by, count(reporter, "comparing", len(lines)))
         if group_by
@@ -246,7 +247,7 @@ def _order(lines: Sequence[Line], group_by: str | None, seed: int, reporter: Rep
 
 
 def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str, Any]:
-    """A run's ``results.json``; that of an earlier one in its folder where it came to its end.
+    """Run a configuration unless its folder has a finished run, and return its ``results.json``.
 
     Raises:
         LinetuneError: anything in the configuration or the data that cannot be used.

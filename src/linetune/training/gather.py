@@ -46,7 +46,7 @@ class Inputs:
 
 
 def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
-    """Load the base model and all real crops, and settle the charset; nothing is rendered yet."""
+    """Load the base model and all real crops, and determine the charset. Nothing is rendered yet."""
     lines = {"train": read_labels(*config.data.train)}
     lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
     held_out = {"val": read_labels(*config.data.val), "test": read_labels(*config.data.test or ())}
@@ -56,9 +56,9 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
             lines_of[name] = [line for line in some if line.source not in leaks]
             if some and not lines_of[name]:
                 raise LinetuneError(
-                    "every crop stands in another split too",
+                    "every crop is in another split too",
                     f"data.{name}",
-                    "linetune split divides one file",
+                    "linetune split divides one label file",
                 )
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
@@ -66,7 +66,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     charset = charset_of(config, itertools.chain(real, rendered_texts(config)))
     transfer = with_charset(base, charset)
     known = len(charset) - len(transfer.unknown)
-    reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
+    reporter.say(f"the charset has {len(charset)} characters; the base model knows {known} of them")
     if transfer.unknown:
         reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
 
@@ -88,18 +88,22 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
         _tell_unreadable(name, dataset, charset, reporter)
     inputs = Inputs(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
     if inputs.skipped:
-        reporter.say(f"going on without {inputs.skipped} lines that cannot be used")
+        reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
     return inputs
 
 
 def charset_of(config: Config, texts: Iterable[str]) -> Charset:
-    """The run's characters: those of all its texts, or what its charset file holds."""
+    """Return the charset of a run: the characters of all its texts, or those of its charset file."""
     charset = Charset.collect(texts) if config.charset == "auto" else Charset.read(config.charset)
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
 def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
-    """``file:line`` of crops that stand in another split too; refused unless they may be left out."""
+    """Return ``file:line`` of the crops that are in another split too.
+
+    Raises:
+        LinetuneError: there are such crops, and they must not be left out.
+    """
     train = [*config.data.train, *label_files(config.stages)]
     splits = {"train": train, "val": config.data.val, "test": config.data.test or []}
     checked = check(
@@ -111,33 +115,33 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
     if leaks and not skip_bad:
         raise many_errors(
             [finding.as_error() for finding in leaks],
-            f"crop{'s stand' if len(leaks) > 1 else ' stands'} in two of train, val and test",
-            hint="linetune check --fix DIR writes clean label files; or leave them out with --skip-bad",
+            f"crop{'s are' if len(leaks) > 1 else ' is'} in two of train, val and test",
+            hint="linetune check --fix DIR writes clean label files, and --skip-bad leaves the crops out",
         )
     if leaks:
-        reporter.say(f"going on without what stands in another split too: {len(leaks)} crops")
+        reporter.say(f"leaves out {len(leaks)} crops that are in another split too")
     return {finding.source for finding in leaks}
 
 
 def _tell_common(checked: Checked, reporter: Reporter) -> None:
-    """Say what is found about most lines."""
+    """Report findings that concern most lines."""
     for kind, number in Counter(finding.kind for finding in checked.findings).items():
         if 2 * number > len(checked.entries):
-            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check tells more")
+            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check shows them")
 
 
 def label_files(stages: Sequence[Stage]) -> list[Path]:
-    """The label files that stages name by path, each once."""
+    """Return the label files that stages name by path, without repetition."""
     return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
 
 
 def uses_rendered(config: Config) -> bool:
-    """Whether a stage trains on rendered crops."""
+    """Return whether a stage trains on rendered crops."""
     return config.synth is not None and any("synth" in stage.data for stage in config.stages)
 
 
 def rendered_texts(config: Config) -> list[str]:
-    """The texts of the crops that a run renders, before they are rendered."""
+    """Return the texts of all rendered crops of a run. The crops need not exist."""
     if config.synth is None or not uses_rendered(config):
         return []
     if config.synth.output is not None and is_current(config.synth):
@@ -148,9 +152,9 @@ def rendered_texts(config: Config) -> list[str]:
 
 
 def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
-    """The rendered lines; their crops too where they lie in no folder.
+    """Return the rendered lines, and their crops if the settings name no folder for them.
 
-    A folder is filled now unless an earlier run left the same in it.
+    If they name one, the crops are rendered into it now, unless it already has them.
     """
     if settings.output is None:
         return stream(settings)
@@ -162,11 +166,11 @@ def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator
 
 
 def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
-    """Say which held-out lines can never be read right; they still count."""
+    """Report the held-out lines that can never be read right. They still count."""
     beyond = [line for line in data.lines if charset.missing(line.text)]
     if beyond:
         missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
         reporter.say(
-            f"{len(beyond)} of {len(data)} {what} lines hold characters outside the charset "
-            f"({show(*missing)}), which count as wrong; the first is {beyond[0].source}"
+            f"{len(beyond)} of {len(data)} {what} lines have characters outside the charset "
+            f"({show(*missing)}) and count as wrong; the first is {beyond[0].source}"
         )

@@ -21,7 +21,7 @@ from linetune.training.context import Context
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Inputs, gather
 from linetune.training.journal import Journal
-from linetune.training.orientation import any_upside_down, stood_upright
+from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.result import RunResult
 
@@ -106,7 +106,7 @@ def with_both_ways(config: Config, inputs: Inputs, reporter: Reporter) -> tuple[
         reporter.say(
             "reads every crop both ways up, which takes twice the time; both_ways: false turns this off"
         )
-        upright = partial(stood_upright, inputs.start, inputs.unknown, reporter=reporter)
+        upright = partial(turned_upright, inputs.start, inputs.unknown, reporter=reporter)
         data = {name: upright(crops) for name, crops in data.items()}
     config = config.model_copy(update={"both_ways": wanted})
     return config, replace(inputs, start=replace(inputs.start, both_ways=wanted), data=data)

@@ -1,4 +1,4 @@
-"""Labels that a model disputes which has not been trained on them."""
+"""Suspects: training labels that a model disagrees with which was not trained on them."""
 
 from __future__ import annotations
 
@@ -38,71 +38,73 @@ from linetune.weights.transfer import with_charset
 
 EPOCHS, RATE = 6, 1e-3
 SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=EPOCHS, learning_rate=RATE)
-"""How neck and head are trained on each fold's features."""
+"""How the neck and the head are trained on the other folds."""
 DISPUTED = math.log(20)
-"""Least score of a disputed label: a reading that is certain is 20 times as probable as the label."""
+"""Least score of a suspect. A certain reading is then 20 times as probable as the label."""
 CERTAIN = 0.2
-"""Most negative log-likelihood of a reading that is certain. Of 800 crops of cable markers read upside down,
-right readings had up to 0.36, mostly below 0.1, and wrong ones 0.34 and more."""
+"""Largest negative log-likelihood of a certain reading. On 800 cable markers read upside down, right readings
+had at most 0.36, most of them below 0.1, and wrong readings had at least 0.34."""
 UNLIKELY = 5.0
-"""Least negative log-likelihood of a label that nothing on the crop speaks for as it stands."""
+"""Least negative log-likelihood of a label that the upright crop does not show at all."""
 LEARNT = 0.5
-"""Least share of the labels with a new character that must be read as they stand. Below it the folds have not
-taught the character, and what is read in its place says nothing about the label."""
+"""Least share of right readings among the labels with an unknown character. Below it, training has not taught
+the character, and the reading shows nothing about the label."""
 LEGIBLE = 1 / 3
-"""Least share of all judged labels that must be read as they stand. Below it the model cannot read these
-crops, and what it disputes says nothing."""
+"""Least share of right readings among all judged labels. Below it, the model cannot read these crops, and its
+disagreement shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A crop as a model reads it that has trained on neither this crop nor its like."""
+    """The reading of a crop by a model that was trained neither on it nor on its near-duplicates."""
 
     line: Line
     read: str
     label_nll: float
-    """Negative log-likelihood of the label, by CTC over all frames."""
+    """Negative log-likelihood of the label (CTC)."""
     read_nll: float
-    """That of what was read."""
+    """Negative log-likelihood of the text that was read."""
 
     @property
     def agrees(self) -> bool:
-        """Whether the label was read as it stands."""
+        """Whether the text that was read equals the label."""
         return is_same(self.read, self.line.text)
 
     @property
     def score(self) -> float:
-        """p(read) (log p(read) - log p(label)): how strongly the label is disputed, 0 where it was read.
+        """How strongly the model disagrees: p(read) (log p(read) - log p(label)). 0 if the label was read.
 
-        The difference alone puts crops first on which nothing is certain, such as one that is upside down.
+        The difference alone would put crops first on which nothing is certain, such as one that is upside
+        down.
         """
         return math.exp(-self.read_nll) * (self.label_nll - self.read_nll)
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """What cross-validation came to."""
+    """The result of the cross-validation."""
 
     disputed: list[Reading]
-    """Those with a score of :data:`DISPUTED` or more, the most strongly disputed label first."""
+    """Readings with a score of at least :data:`DISPUTED`, the highest score first."""
     lines: int
-    """Labels that were looked at."""
+    """Number of labels."""
     agreed: int
-    """Labels that were read as they stand."""
+    """Number of labels that were read as they are."""
     skipped: int
     """Lines left out because they could not be used."""
     unjudged: int = 0
-    """Labels with a character that neither the base model knows nor the folds teach. None is disputed."""
+    """Labels with a character that the base model does not know and training did not teach. None is a
+    suspect."""
 
     @property
     def doubt(self) -> str | None:
-        """Why the model cannot tell which labels are wrong, one sentence; None where it can."""
+        """Why the model cannot tell which labels are wrong, one sentence. None if it can."""
         judged = self.lines - self.unjudged
         if judged and self.agreed >= LEGIBLE * judged:
             return None
         return (
-            f"the base model cannot tell which labels are wrong: it reads {self.agreed} of {self.lines} as "
-            "they stand"
+            f"the base model cannot tell which labels are wrong: it reads only {self.agreed} of {self.lines} "
+            "as they are"
         )
 
 
@@ -114,27 +116,27 @@ def find_suspects(
     skip_bad: bool = False,
     reporter: Reporter | None = None,
 ) -> Suspects:
-    """Read every train crop with a head that was trained on the other folds, and dispute its label.
+    """Read every training crop with a head that was trained on the other cross-validation folds.
 
-    The probability of a label by a model that has not trained on it tells wrong labels from right ones
-    (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-    JAIR 70, arXiv 1911.00068). Here it is CTC's, of the whole text, against that of the text that was read.
+    A label is suspect if it is improbable to a model that was not trained on it (Northcutt, Jiang and Chuang
+    2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, arXiv 1911.00068). Here the
+    CTC probability of the label is compared with that of the text that was read.
 
-    A crop whose label is not read is read upside down as well: a label that is read there is taken to be
-    right, so that a 6 labelled as a 9 is not found; and where the crop is read with certainty that way up
-    alone, the label is judged so.
+    A crop whose label is not read is read upside down as well. If its label is read there, the label counts
+    as right, so that a 6 with the label 9 is not found. If the crop is read with certainty only upside down,
+    its label is compared with that reading.
 
-    The backbone stays as it is, so that its features are computed once for all folds, and stored. Its head
-    starts anew from the base model in every fold; it has seen no label that it judges.
+    The backbone is frozen. Its features are computed once and serve all folds. In every fold, the neck and
+    the head start again from the base model. They have not seen the labels that they judge.
 
     Args:
-        config: the run; its train labels, charset, base model, seed and device are what matters.
-        folds: parts that the crops are divided into, 2 or more.
-        model: another base model, as a configuration names it.
-        group_by: names the photo that a crop is of, as in :func:`linetune.data.groups.group`; crops of one
-            photo stay in one fold, as do images that are equal or nearly so.
-        skip_bad: go on without lines that cannot be used.
-        reporter: told what happens; nobody by default.
+        config: the run. Its training labels, charset, base model, seed and device count.
+        folds: number of cross-validation folds, at least 2.
+        model: another base model, as a run file names it.
+        group_by: names the group of a crop, as in :func:`linetune.data.groups.group`. The crops of a group,
+            and near-duplicates, stay in one fold.
+        skip_bad: leave out lines that cannot be used.
+        reporter: gets messages and progress.
 
     Raises:
         LinetuneError: anything in the configuration or the data that cannot be used.
@@ -173,8 +175,8 @@ def find_suspects(
     found = judge(readings, start.unknown, data.skipped)
     if found.unjudged:
         reporter.say(
-            f"{found.unjudged} labels are not judged: they hold characters that the base model has never "
-            "seen and that too few crops teach"
+            f"{found.unjudged} labels are not judged: they have characters that the base model has never "
+            "seen, and too few crops teach them"
         )
     if found.doubt:
         reporter.say(found.doubt)
@@ -182,19 +184,20 @@ def find_suspects(
 
 
 def way_up(upright: Reading, turned: Reading) -> Reading:
-    """The reading that judges a label: as the crop stands, or upside down where the crop stands so."""
+    """Return the reading to compare a label with: the upright one, or the other if the crop is upside
+    down."""
     nothing_said = upright.label_nll >= UNLIKELY and upright.read_nll > CERTAIN
     certain = turned.read != "" and turned.read_nll <= CERTAIN
     return turned if turned.agrees or (nothing_said and certain) else upright
 
 
 def judge(readings: Sequence[Reading], unknown: Collection[str] = (), skipped: int = 0) -> Suspects:
-    """Tell the disputed labels from those that the model is merely unsure of, or cannot read.
+    """Separate suspects from labels of which the model is only unsure, or which it cannot read.
 
     Args:
-        readings: one of every label.
-        unknown: characters that the base model has no row for.
-        skipped: lines that were left out before.
+        readings: one reading of every label.
+        unknown: characters that the base model does not know.
+        skipped: number of lines that were left out before.
     """
     untaught = {character for character in unknown if not _learnt(character, readings)}
     judged = [reading for reading in readings if not untaught.intersection(reading.line.text)]
@@ -210,7 +213,7 @@ def _learnt(character: str, readings: Sequence[Reading]) -> bool:
 
 
 def _folds(lines: Sequence[Line], groups: Sequence[Sequence[int]], folds: int) -> list[list[int]]:
-    """Numbers of the lines in each fold; no group stands in two."""
+    """Return the numbers of the lines in each fold. No group is in two folds."""
     division = divide(lines, groups, {str(fold): 1 / folds for fold in range(2, folds + 1)})
     numbers = {line: number for number, line in enumerate(lines)}
     return [[numbers[line] for line in fold] for fold in division.splits.values()]
@@ -235,14 +238,14 @@ def _held_out(network: Network, features: FeatureBatches, members: Sequence[int]
 
 @torch.inference_mode()
 def _turned(network: Network, data: Dataset, members: Sequence[int]) -> Logits:
-    """Of crops upside down, whose features are not stored."""
+    """Yield logits of crops upside down. Their features are not stored."""
     crops = [half_turned(data.crops[i]) for i in members]
     for some, batch in deployed_batches(crops):
         yield [members[i] for i in some], network(torch.from_numpy(batch).to(network.device))
 
 
 def _readings(batches: Logits, data: Dataset, charset: Charset) -> Iterator[tuple[int, Reading]]:
-    """What is read on each crop, and how probable that and the label are."""
+    """Yield the reading of each crop, with its probability and that of the label."""
     for crops, logits in batches:
         log_probabilities = logits.float().log_softmax(2)
         read = [each.text for each in greedy(log_probabilities.exp().cpu().numpy(), charset)]
