@@ -353,7 +353,7 @@ class Comparison:
             shutil.copy(self.start.with_suffix(".txt"), dictionary)
         model = replace(load_base(str(weights)), both_ways=both_ways)
         data = self.data[name]
-        texts = [reading.text for reading in read_crops(model.reader.run, data.crops, model.charset)]
+        texts = [reading.text for reading in read_crops(model.reader.run, data.crops, model.decoder)]
         spaceless = score([*map(without_spaces, texts)], [*map(without_spaces, data.texts)])
         return score(texts, data.texts).as_dict() | {"without_spaces": spaceless.exact_match}
 

@@ -46,10 +46,10 @@ def main() -> None:
 
         runtimes[f"OpenCV {cv2.__version__}"] = run
         own = shape.at_width(model.reader.run)
-        expected = [each.text for each in read_crops(own, crops, model.charset)]
+        expected = [each.text for each in read_crops(own, crops, model.decoder)]
         for name, runtime in runtimes.items():
             fixed = shape.at_width(shape.in_batches(runtime))
-            read = [each.text for each in read_crops(fixed, crops, model.charset)]
+            read = [each.text for each in read_crops(fixed, crops, model.decoder)]
             inputs = image.pack(crops[:64], shape.width)
             difference = np.abs(fixed(inputs) - own(inputs)).max()
             equal = sum(a == b for a, b in zip(read, expected, strict=True))

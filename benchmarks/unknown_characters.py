@@ -61,7 +61,7 @@ def main() -> None:
     data = load_dataset(read_labels(folder / "test" / LABELS), None)
     asked, right = Counter[bool](), Counter[bool]()
     for text, reading in zip(
-        data.texts, read_crops(model.reader.run, data.crops, model.charset), strict=True
+        data.texts, read_crops(model.reader.run, data.crops, model.decoder), strict=True
     ):
         for wanted, got in aligned(text, reading.text):
             if wanted:

@@ -11,7 +11,7 @@ import torch
 from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
-from linetune.decode.greedy import greedy
+from linetune.decode import default_decoder
 from linetune.export.formats import FORMATS
 from linetune.export.onnx_file import export_onnx, open_onnx
 from linetune.export.paddle import open_inference
@@ -56,7 +56,7 @@ def test_the_onnx_file_reads_both_ways_too_and_comes_back(
     export_onnx(model, path, crops)
     run, charset = open_onnx(path)
     padded = image.pack([image.resize(crops[0])], 320)
-    assert greedy(run(padded), charset)[0].text == TEXTS[0]
+    assert default_decoder(charset)(run(padded))[0].text == TEXTS[0]
     back = load_base(str(path))
     assert back.both_ways
     theirs, mine = back.network.state_dict(), model.network.state_dict()
@@ -72,7 +72,7 @@ def test_paddles_program_reads_both_ways_too_and_comes_back(
     run, charset = open_inference(tmp_path / "inference")
     for width in (320, 411):  # one batch has padding, the other may have none
         padded = image.pack([image.resize(crop) for crop in crops], width)
-        assert [reading.text for reading in greedy(run(padded), charset)] == TEXTS
+        assert [reading.text for reading in default_decoder(charset)(run(padded))] == TEXTS
     assert load_base(str(tmp_path / "inference")).both_ways
 
 
@@ -98,7 +98,7 @@ def test_each_crop_turns_within_its_own_width() -> None:
 
 def test_the_confidence_is_the_decoder_s(model: Model, crops: list[image.Crop]) -> None:
     probabilities = model.network.run(image.pack([image.resize(crop) for crop in crops], 320))
-    expected = [reading.confidence for reading in greedy(probabilities, model.charset)]
+    expected = [reading.confidence for reading in model.decoder(probabilities)]
     assert confidence(torch.from_numpy(probabilities)).tolist() == pytest.approx(expected, abs=1e-6)
 
 

@@ -43,6 +43,6 @@ def test_a_charset_passes_whatever_its_size(
     assert FORMATS[form].export(model, path, crops).crops == len(crops)
     back = load_base(str(path))
     assert back.charset == model.charset
-    expected = [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    expected = [reading.text for reading in read_crops(model.network.run, crops, model.decoder)]
     assert expected[0] == "100110"
-    assert [reading.text for reading in read_crops(back.network.run, crops, back.charset)] == expected
+    assert [reading.text for reading in read_crops(back.network.run, crops, back.decoder)] == expected

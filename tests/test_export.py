@@ -18,6 +18,7 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
 from linetune.export import onnx_file
 from linetune.export.onnx_file import Shape, export_onnx, open_onnx
@@ -65,8 +66,8 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 def test_the_file_reads_what_the_model_reads(exported: Path, model: Model, crops: list[Crop]) -> None:
     run, charset = open_onnx(exported)
-    theirs = [reading.text for reading in read_crops(run, crops, charset)]
-    assert theirs == [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    theirs = [reading.text for reading in read_crops(run, crops, default_decoder(charset))]
+    assert theirs == [reading.text for reading in read_crops(model.network.run, crops, model.decoder)]
     assert theirs == TEXTS
 
 

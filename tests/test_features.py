@@ -17,6 +17,8 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.decode import default_decoder
+from linetune.decode.read import read_batches, read_crops
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
@@ -246,11 +248,10 @@ def test_old_features_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_held_out_features_are_read_as_the_images_would_be(
     network: Network, data: Dataset, both_ways: bool
 ) -> None:
-    from linetune.decode.read import read_batches, read_crops
-
     data = data.half_turned(np.arange(len(data)) % 2 == 0)
     held = HeldOutFeatures(network, data.crops, both_ways)
-    expected = read_crops((BothWays(network) if both_ways else network).run, data.crops, CHARSET)
+    decoder, reader = default_decoder(CHARSET), BothWays(network) if both_ways else network
+    expected = read_crops(reader.run, data.crops, decoder)
     for _ in range(2):
-        found = read_batches(held.read(network), CHARSET, len(data))
+        found = read_batches(held.read(network), decoder, len(data))
         assert [reading.text for reading in found] == [reading.text for reading in expected]

@@ -14,6 +14,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
 from linetune.export import reduced
 from linetune.export.onnx_file import open_onnx
@@ -52,7 +53,7 @@ def test_a_reduced_file_is_smaller_and_as_good(done: Reduced, data: Dataset) -> 
     assert (done.exact, done.exact_fp32, done.alike, done.crops) == (1, 1, len(TEXTS), len(TEXTS))
     assert done.speedup == done.crops_per_second / done.crops_per_second_fp32 > 0
     run, charset = open_onnx(done.path)
-    assert [reading.text for reading in read_crops(run, data.crops, charset)] == TEXTS
+    assert [reading.text for reading in read_crops(run, data.crops, default_decoder(charset))] == TEXTS
 
 
 def test_readers_feed_it_as_any_other(done: Reduced, model: Model) -> None:

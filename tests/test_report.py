@@ -13,7 +13,7 @@ from rich.console import Console
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line
-from linetune.decode.greedy import Reading
+from linetune.decode import Reading
 from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score, score
 from linetune.report.errors import write_errors

@@ -54,7 +54,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pa
 
 
 def texts(model: Model, crops: Sequence[Crop]) -> list[str]:
-    return [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    return [reading.text for reading in read_crops(model.network.run, crops, model.decoder)]
 
 
 # The official model

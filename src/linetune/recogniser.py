@@ -14,7 +14,7 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.device import survive_forks
 from linetune.core.errors import LinetuneError
-from linetune.decode.greedy import Reading
+from linetune.decode import Reading, default_decoder
 from linetune.decode.read import read_crops
 from linetune.weights.official import load_base
 from linetune.weights.sources import Progress
@@ -97,7 +97,7 @@ class Recogniser:
         crops = [_crop(each, number) for number, each in enumerate(images)]
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, and has to be at least 1")
-        return read_crops(self.model.reader.run, crops, self.charset, batch_size, progress)
+        return read_crops(self.model.reader.run, crops, default_decoder(self.charset), batch_size, progress)
 
 
 def _crop(source: Image, number: int) -> NDArray[np.uint8]:

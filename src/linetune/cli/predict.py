@@ -12,7 +12,7 @@ import typer
 from linetune.cli.options import BothWaysOption, JsonOption, ModelArgument, load_recogniser, print_json
 from linetune.core import files
 from linetune.core.errors import LinetuneError, many_errors
-from linetune.decode.greedy import Reading
+from linetune.decode import Reading
 
 
 def predict(

@@ -16,6 +16,7 @@ from linetune.core import labelfile
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import HEIGHT, Crop
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
 from linetune.evaluation.comparison import compare
 from linetune.evaluation.metrics import Score, score
@@ -65,7 +66,7 @@ def general_reading(run: Run, charset: Charset) -> Score:
         LinetuneError: there are too few, or no font to draw them in.
     """
     texts = texts_for(charset)
-    return score([reading.text for reading in read_crops(run, draw(texts), charset)], texts)
+    return score([reading.text for reading in read_crops(run, draw(texts), default_decoder(charset))], texts)
 
 
 def texts_for(charset: Charset) -> list[str]:

@@ -18,7 +18,7 @@ from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
-from linetune.decode.greedy import greedy
+from linetune.decode import default_decoder
 from linetune.export.parity import TOLERANCE, Exported, check_parity, sample_crops
 from linetune.weights import hf
 from linetune.weights.hf_names import to_config
@@ -96,7 +96,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
                 out = theirs(pixel_values=pixels)
             found = processor.post_process_text_recognition(out)
             for probabilities, other in zip(mine, found, strict=True):
-                text = greedy(probabilities[None], characters)[0].text
+                text = default_decoder(characters)(probabilities[None])[0].text
                 if text != other["text"]:
                     raise LinetuneError(
                         f"reads {other['text']!r} in transformers where the trained model reads {text!r}",

@@ -143,8 +143,8 @@ def _compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[
     """What a fixed width costs: crops that read otherwise than at their own width."""
     fitting = [shape.fit(crop) for crop in crops]
     squashed = sum(image.line_width(*crop.shape[:2]) > shape.width for crop in crops)
-    own = read_crops(model.reader.run, crops, model.charset)
-    fixed = read_crops(shape.at_width(model.reader.run), fitting, model.charset)
+    own = read_crops(model.reader.run, crops, model.decoder)
+    fixed = read_crops(shape.at_width(model.reader.run), fitting, model.decoder)
     changed = sum(a.text != b.text for a, b in zip(own, fixed, strict=True))
     what = f"batches of {shape.batch}, input {shape.batch} x 3 x {image.HEIGHT} x {shape.width}"
     if not squashed and not changed:

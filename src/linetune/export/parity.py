@@ -14,6 +14,7 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
 
 TYPICAL = 1e-4
@@ -92,9 +93,9 @@ def check_parity(
         differences.append(float(np.abs(mine - theirs).max()))
         return theirs
 
-    expected = read_crops(trained, crops, charset)
+    expected = read_crops(trained, crops, default_decoder(charset))
     for batch_size in (1, 8):
-        found = read_crops(watched, crops, decoded_by, batch_size)
+        found = read_crops(watched, crops, default_decoder(decoded_by), batch_size)
         for one, other in zip(expected, found, strict=True):
             if one.text != other.text:
                 raise LinetuneError(f"reads {other.text!r} where the trained model reads {one.text!r}", where)

@@ -101,7 +101,7 @@ def export_reduced(
             beside = Path(folder, "fp32.onnx")
             beside.write_bytes(full.SerializeToString())
             runs = [_finite(open_onnx(file, threads=1)[0], path) for file in (partial, beside)]
-            found, expected = ([r.text for r in read_crops(run, compared, model.charset)] for run in runs)
+            found, expected = ([r.text for r in read_crops(run, compared, model.decoder)] for run in runs)
             exact, exact_fp32 = _accuracy(found, expected, texts, precision, max_loss, path)
             rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
             sizes = partial.stat().st_size, beside.stat().st_size

@@ -8,7 +8,7 @@ from pathlib import Path
 from linetune.core.charset import show
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
-from linetune.decode.greedy import Reading
+from linetune.decode import Reading
 from linetune.evaluation.confusions import aligned, confusions
 from linetune.evaluation.metrics import Score
 from linetune.report.page import Cell, Mark, Marked, Part, write_page

@@ -22,6 +22,7 @@ from linetune.core import image, scripts
 from linetune.core.charset import SPACE, Charset
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
+from linetune.decode import default_decoder
 from linetune.decode.read import read_crops
 from linetune.models.network import Network
 from linetune.synth import fonts as typefaces
@@ -124,7 +125,7 @@ def _samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Chars
         fits = image.line_width(*crop.shape[:2]) <= image.MAX_WIDTH
         if look is not None and fits and len(text) >= _SHORTEST:
             found.append(Sample(crop, text, look))
-    readings = read_crops(network.run, [sample.crop for sample in found], charset)
+    readings = read_crops(network.run, [sample.crop for sample in found], default_decoder(charset))
     read = [_alike(reading.text, s.text) >= _READ for reading, s in zip(readings, found, strict=True)]
     likely = [sample for sample, is_read in zip(found, read, strict=True) if is_read]
     # One of each text, the one that stands out most.
@@ -216,7 +217,7 @@ def _legibility(font: Font, pages: Sequence[str], network: Network, charset: Cha
     """Share of the characters that the network reads right in large clear print."""
     masks = [np.pad(lettering.plain(page, font, 32), 8) for page in pages]
     crops = [np.repeat(255 - mask[:, :, None], 3, 2) for mask in masks]
-    readings = read_crops(network.run, crops, charset)
+    readings = read_crops(network.run, crops, default_decoder(charset))
     return float(np.mean([_alike(r.text, page) for r, page in zip(readings, pages, strict=True)]))
 
 

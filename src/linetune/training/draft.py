@@ -299,7 +299,7 @@ def _set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Mode
     lettered = [(crop, text) for crop, text in crops if text == text.upper() != text.lower()]
     if any(c.islower() for text in new.texts for c in text) or not lettered:
         return
-    readings = read_crops(base.reader.run, [crop for crop, _ in lettered], base.charset)
+    readings = read_crops(base.reader.run, [crop for crop, _ in lettered], base.decoder)
     pairs = zip(readings, lettered, strict=True)
     small = sum(reading.text != text == reading.text.upper() for reading, (_, text) in pairs)
     if small < FEWEST_SMALL or small < SMALL * len(lettered):

@@ -20,7 +20,7 @@ from linetune.core.reading_order import is_same
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.data.groups import group
 from linetune.data.split import divide
-from linetune.decode.greedy import greedy
+from linetune.decode import default_decoder
 from linetune.decode.read import deployed_batches
 from linetune.models.network import Network
 from linetune.training.batches import Batches, ImageBatches, endless
@@ -248,7 +248,7 @@ def _readings(batches: Logits, data: Dataset, charset: Charset) -> Iterator[tupl
     """Yield the reading of each crop, with its probability and that of the label."""
     for crops, logits in batches:
         log_probabilities = logits.float().log_softmax(2)
-        read = [each.text for each in greedy(log_probabilities.exp().cpu().numpy(), charset)]
+        read = [each.text for each in default_decoder(charset)(log_probabilities.exp().cpu().numpy())]
         label_nll = ctc_losses(log_probabilities, [data.labels[crop] for crop in crops]).tolist()
         read_nll = ctc_losses(log_probabilities, [charset.encode(text) for text in read]).tolist()
         for crop, *figures in zip(crops, read, label_nll, read_nll, strict=True):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from linetune.core.charset import Charset
 from linetune.data.dataset import Dataset
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, deployed_batches, read_batches, read_crops
 from linetune.evaluation.metrics import Score, score
 from linetune.models.both_ways import BothWays
@@ -45,7 +46,7 @@ class Validator:
                 probability[members] = np.nan_to_num(np.exp(-losses))
                 yield members, probabilities
 
-        readings = read_batches(batches(), charset, len(val))
+        readings = read_batches(batches(), default_decoder(charset), len(val))
         found = score([reading.text for reading in readings], val.texts)
         helps = self._start is None or found > self._start
         return Validation(helps, float(probability.mean()), found)
@@ -62,4 +63,6 @@ class Validator:
 
 def score_of(run: Run, data: Dataset, charset: Charset) -> Score:
     """Return the score of any function that reads packed images, with the deployment preprocessing."""
-    return score([reading.text for reading in read_crops(run, data.crops, charset)], data.texts)
+    return score(
+        [reading.text for reading in read_crops(run, data.crops, default_decoder(charset))], data.texts
+    )

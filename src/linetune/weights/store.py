@@ -16,6 +16,7 @@ from safetensors.torch import save
 from linetune.core import atomic, image, reading_order
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
+from linetune.decode import Decoder, default_decoder
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Architecture, Network, empty_folded
 from linetune.models.reparam import fold
@@ -38,6 +39,11 @@ class Model:
     """What was measured when it was trained."""
     both_ways: bool = False
     """Whether every crop is read upside down as well, and the surer reading kept."""
+
+    @property
+    def decoder(self) -> Decoder:
+        """Turns the class probabilities of this model into readings."""
+        return default_decoder(self.charset)
 
     @property
     def reader(self) -> Network | BothWays:
