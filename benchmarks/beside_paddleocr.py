@@ -52,6 +52,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from seeds import differs, seeded
 
+from linetune.analysis.learning_curve import finished_run
 from linetune.config.load import load
 from linetune.config.schema import Config
 from linetune.core.charset import SPACE, Charset
@@ -63,7 +64,6 @@ from linetune.evaluation.metrics import Score, score
 from linetune.export.pdparams import export_pdparams
 from linetune.report.terminal import console, terminal
 from linetune.synth.generate import LABELS
-from linetune.training.curve import finished_run
 from linetune.weights.official import load_base
 from linetune.weights.sources import OFFICIAL, cached
 from linetune.weights.transfer import with_charset

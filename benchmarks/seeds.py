@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from linetune.analysis.learning_curve import finished_run
 from linetune.config import Config, load
 from linetune.report.terminal import terminal
-from linetune.training.curve import finished_run
 
 
 def main() -> None:

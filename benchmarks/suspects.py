@@ -15,12 +15,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from linetune.analysis.suspects import find_suspects
 from linetune.config import Config
 from linetune.core import labelfile
 from linetune.core.labelfile import read_labels
 from linetune.report.suspects import write_suspects
 from linetune.report.terminal import terminal
-from linetune.training.suspects import find_suspects
 
 
 def main() -> None:

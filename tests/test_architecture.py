@@ -25,7 +25,8 @@ LAYERS = [
     {"data", "augment", "models", "decode", "rules"},
     {"weights", "evaluation", "synth"},
     {"export"},
-    {"training"},
+    {"training", "drafting"},
+    {"analysis"},
     {"report", "recogniser"},
     {"cli"},
 ]

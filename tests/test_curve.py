@@ -11,6 +11,8 @@ import pytest
 import torch
 from conftest import Cli
 
+from linetune.analysis import learning_curve as curves
+from linetune.analysis.learning_curve import Curve, Point
 from linetune.config import Config
 from linetune.core import labelfile
 from linetune.core.charset import Charset
@@ -20,8 +22,6 @@ from linetune.evaluation.trend import power_law
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
 from linetune.report.curve import picture
-from linetune.training import curve as curves
-from linetune.training.curve import Curve, Point
 from linetune.training.run import train
 from linetune.weights.store import Model, save_model
 
@@ -131,10 +131,10 @@ def test_an_interruption_leaves_what_is_finished(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--sizes", "20"], "20 is no size for 13 train crops"),
-        (["--sizes", "0"], "0 is no size for 13 train crops"),
+        (["--sizes", "20"], "20 is not a possible size: there are 13 training crops"),
+        (["--sizes", "0"], "0 is not a possible size"),
         (["--sizes", "5,many"], "'5,many' is no list of numbers"),
-        (["stages.real.data=synth"], "no stage trains on train crops"),
+        (["stages.real.data=synth"], "no stage uses training crops"),
     ],
 )
 def test_mistakes_are_one_line(

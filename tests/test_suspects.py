@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import Cli
 
+from linetune.analysis import suspects
+from linetune.analysis.suspects import Reading, judge, way_up
 from linetune.core import image, labelfile
 from linetune.core.labelfile import Line
 from linetune.report.suspects import path_in_file, summary, suspects_table
-from linetune.training import suspects
-from linetune.training.suspects import Reading, judge, way_up
 
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
 WRONG = {5: "7777", 14: "2199"}
@@ -159,5 +159,5 @@ def test_a_model_that_cannot_read_the_crops_disputes_nothing_and_says_so() -> No
     found = judge([*misread, reading("B", "B", 0.9, 0.9)])
     assert found.disputed == []
     assert summary(found, 5) == (
-        "the base model cannot tell which labels are wrong: it reads 1 of 9 as they stand"
+        "the base model cannot tell which labels are wrong: it reads only 1 of 9 as they are"
     )

@@ -406,7 +406,7 @@ def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProces
     assert "val exact" in out
     assert "test exact" in out
     assert str(run / "model.onnx") in out
-    assert "charset of 14 characters, 14 of them known" in first_run.stderr
+    assert "the charset has 14 characters; the base model knows 14 of them" in first_run.stderr
     assert "1 of 3 test lines have characters outside the charset ('Z')" in first_run.stderr
     assert "Traceback" not in first_run.stderr
 

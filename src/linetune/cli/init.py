@@ -66,13 +66,14 @@ def _write_example(folder: Path, path: Path) -> None:
 
 
 def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str | None) -> None:
+    from linetune.drafting.decisions import save
+    from linetune.drafting.draft import draft
     from linetune.report.terminal import terminal
-    from linetune.training.draft import draft, save
 
     ask = _ask if sys.stdin.isatty() and sys.stdout.isatty() else None
     new = draft(folder, source, fonts, also, ask, terminal)
     path = save(new)
-    print("\n".join(new.told))
+    print("\n".join(new.reasons))
     print(f"wrote {path}")
     print("next:")
     print(f"  {command('train', path)}")

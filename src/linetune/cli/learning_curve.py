@@ -40,10 +40,10 @@ def learning_curve(
     as_json: JsonOption = False,
 ) -> None:
     """Say what more crops would give: the run on few of them, on more, on all; goes on if interrupted."""
+    from linetune.analysis.learning_curve import learning_curve as run
     from linetune.config.load import load
     from linetune.report.curve import curve_table, write_picture
     from linetune.report.terminal import console, terminal
-    from linetune.training.curve import learning_curve as run
 
     settings = load(config, overrides or ())
     folder = output or settings.output.with_name(f"{settings.output.name}-curve")

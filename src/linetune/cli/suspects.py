@@ -45,10 +45,10 @@ def suspects(
     as_json: JsonOption = False,
 ) -> None:
     """List train labels that a model disputes which was trained on the others; changes none."""
+    from linetune.analysis.suspects import find_suspects
     from linetune.config.load import load
     from linetune.report.suspects import LIST, PAGE, summary, suspects_table, write_suspects
     from linetune.report.terminal import console, terminal
-    from linetune.training.suspects import find_suspects
 
     settings = load(config, overrides or ())
     for name in (PAGE, LIST):

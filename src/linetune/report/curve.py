@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.table import Table
 
+from linetune.analysis.learning_curve import Curve
 from linetune.core import atomic
 from linetune.core.errors import os_errors
 from linetune.evaluation.metrics import Score
-from linetune.training.curve import Curve
 
 PICTURE = "curve.svg"
 WIDTH, HEIGHT = 720, 420

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.table import Table
 
+from linetune.analysis.suspects import Reading, Suspects
 from linetune.core import atomic, image
 from linetune.core.errors import os_errors
 from linetune.core.labelfile import Line
 from linetune.report.errors import side_by_side
 from linetune.report.page import Cell, Part, ToCopy, page
-from linetune.training.suspects import Reading, Suspects
 
 PAGE, LIST = "suspects.html", "suspects.txt"
 COLUMNS = ("crop", "label", "read", "score", "where", "the line, if the reading is right")

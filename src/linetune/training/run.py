@@ -13,11 +13,9 @@ import torch
 from linetune.config.load import save
 from linetune.config.schema import Config
 from linetune.core import atomic, cache
-from linetune.core.device import best_device, best_precision
-from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter, Silent
 from linetune.training.chain import Chain
-from linetune.training.context import Context
+from linetune.training.context import Context, device_of, precision_of
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Inputs, gather
 from linetune.training.journal import Journal
@@ -65,7 +63,7 @@ def train(
     refuse_taken(config.output, overwrite)
     if within is not None:
         refuse_lengths(config)
-    device = chosen_device(config)
+    device = device_of(config)
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     inputs = gather(config, skip_bad, reporter)
@@ -112,24 +110,6 @@ def with_both_ways(config: Config, inputs: Inputs, reporter: Reporter) -> tuple[
     return config, replace(inputs, start=replace(inputs.start, both_ways=wanted), data=data)
 
 
-def chosen_device(config: Config) -> torch.device:
-    """Return the device of a configuration.
-
-    Raises:
-        LinetuneError: the configuration asks for a GPU, and torch finds none.
-    """
-    best = best_device()
-    if config.device == "cuda" and best.type == "cpu":
-        raise LinetuneError("torch finds no GPU on this machine", "device", "use device: auto")
-    return best if config.device == "auto" else torch.device(config.device)
-
-
-def chosen_precision(config: Config, device: torch.device) -> torch.dtype:
-    """Return the precision of a configuration on a device."""
-    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    return named[config.precision] if config.precision != "auto" else best_precision(device)
-
-
 def _context(
     config: Config, inputs: Inputs, device: torch.device, journal: Journal, reporter: Reporter
 ) -> Context:
@@ -138,7 +118,7 @@ def _context(
         inputs.val,
         config.seed,
         device,
-        chosen_precision(config, device),
+        precision_of(config, device),
         journal,
         reporter,
         inputs.start.both_ways,

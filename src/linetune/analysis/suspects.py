@@ -24,12 +24,12 @@ from linetune.decode import default_decoder
 from linetune.decode.read import deployed_batches
 from linetune.models.network import Network
 from linetune.training.batches import Batches, ImageBatches, endless
+from linetune.training.context import device_of, precision_of
 from linetune.training.features import FeatureBatches
 from linetune.training.gather import charset_of
 from linetune.training.journal import Journal
 from linetune.training.loop import run_steps
 from linetune.training.losses import ctc_losses
-from linetune.training.run import chosen_device, chosen_precision
 from linetune.training.schedule import InEpochs
 from linetune.training.tracker import Tracker
 from linetune.training.trainer import Trainer
@@ -142,8 +142,8 @@ def find_suspects(
         LinetuneError: anything in the configuration or the data that cannot be used.
     """
     reporter = reporter or Silent()
-    device = chosen_device(config)
-    dtype = chosen_precision(config, device)
+    device = device_of(config)
+    dtype = precision_of(config, device)
     cache.check_writable()
     lines = list(dict.fromkeys(read_labels(*config.data.train)))
     charset = charset_of(config, (line.text for line in lines))
