@@ -2,7 +2,7 @@
 
     python benchmarks/start.py FOLDER [--crops 60000] [--beside CHECKOUT] [--rounds 2]
 
-FOLDER gets the crops, which show random codes, and 1 in 60 more for validation. The whole network trains on
+FOLDER gets the crops, which show random codes, and 1 in 300 more for validation. The whole network trains on
 them. CHECKOUT is another checkout of linetune: both are measured in turns, each in a process of its own.
 """
 
@@ -22,7 +22,7 @@ from unittest import mock
 import cv2
 import numpy as np
 
-VAL = 60
+VAL = 300
 """One crop in so many is for validation."""
 ALPHABET = np.array(list("0123456789ABCDEFGHJKLMNPRSTUVWXYZ-"))
 

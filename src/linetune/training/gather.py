@@ -14,10 +14,10 @@ from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
-from linetune.data.check import check
 from linetune.data.check.findings import KINDS
-from linetune.data.check.whole import Checked
-from linetune.data.dataset import Dataset, load_dataset
+from linetune.data.check.labels import read_splits
+from linetune.data.check.whole import Checked, inspect
+from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
 from linetune.synth.generate import LABELS, generate, is_current, stream
 from linetune.weights.official import load_base
 from linetune.weights.store import Model
@@ -46,46 +46,36 @@ class Inputs:
 
 
 def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
-    """Load the base model and all real crops, and determine the charset. Nothing is rendered yet."""
-    lines = {"train": read_labels(*config.data.train)}
-    lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
-    held_out = {"val": read_labels(*config.data.val), "test": read_labels(*config.data.test or ())}
-    leaks = _leaks(config, skip_bad, reporter)
-    for lines_of in (lines, held_out):
-        for name, some in lines_of.items():
-            lines_of[name] = [line for line in some if line.source not in leaks]
-            if some and not lines_of[name]:
-                raise LinetuneError(
-                    "every crop is in another split too",
-                    f"data.{name}",
-                    "linetune split divides one label file",
-                )
+    """Load the base model and all real crops, and determine the charset. Nothing is rendered yet.
+
+    Every real crop is decoded once: for the check, and for training.
+    """
+    sources = {"train": config.data.train} | {str(path): [path] for path in label_files(config.stages)}
+    held_out = {"val": config.data.val, "test": config.data.test or []}
+    lines = {name: read_labels(*paths) for name, paths in (sources | held_out).items()}
+    decoded, leaks = _decode(config, skip_bad, reporter)
+    for name, some in lines.items():
+        lines[name] = [line for line in some if line.source not in leaks]
+        if some and not lines[name]:
+            what, hint = "every crop is in another split too", "linetune split divides one label file"
+            raise LinetuneError(what, f"data.{name}", hint)
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    real = (line.text for some in lines.values() for line in some)
+    real = (line.text for name in sources for line in lines[name])
     charset = charset_of(config, itertools.chain(real, rendered_texts(config)))
     transfer = with_charset(base, charset)
-    known = len(charset) - len(transfer.unknown)
-    reporter.say(f"the charset has {len(charset)} characters; the base model knows {known} of them")
-    if transfer.unknown:
-        reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
-
-    def load(
-        what: str, lines: list[Line], encode_with: Charset | None, crops: Iterator[Crop] | None = None
-    ) -> Dataset:
-        told = count(reporter, f"{Path(what).name} crops", len(lines))
-        return load_dataset(lines, encode_with, skip_bad, told, crops)
+    _say_charset(charset, transfer.unknown, reporter)
 
     def render(number: int) -> Dataset:
         assert config.synth is not None
         lines, crops = synthetic(config.synth.model_copy(update={"count": number}), reporter)
-        return load("synth", lines, charset, crops)
+        return load_dataset(lines, charset, skip_bad, count(reporter, "synth crops", len(lines)), crops)
 
     used = sorted({str(source) for stage in config.stages for source in stage.data} - {"synth"})
-    data = {name: load(name, lines[name], charset) for name in used}
-    held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
+    data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used}
+    held = {name: decoded.dataset(lines[name], None, skip_bad) for name in held_out if lines[name]}
     for name, dataset in held.items():
-        _tell_unreadable(name, dataset, charset, reporter)
+        _say_unreadable(name, dataset, charset, reporter)
     inputs = Inputs(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
     if inputs.skipped:
         reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
@@ -98,19 +88,22 @@ def charset_of(config: Config, texts: Iterable[str]) -> Charset:
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
-def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
-    """Return ``file:line`` of the crops that are in another split too.
+def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, set[str]]:
+    """Decode and check all real crops. Return them, and ``file:line`` of crops that are in another split too.
 
     Raises:
         LinetuneError: there are such crops, and they must not be left out.
     """
-    train = [*config.data.train, *label_files(config.stages)]
-    splits = {"train": train, "val": config.data.val, "test": config.data.test or []}
-    checked = check(
-        {name: paths for name, paths in splits.items() if paths},
-        progress=lambda done, total: reporter.progress("checking", done, total),
-    )
-    _tell_common(checked, reporter)
+    files = {
+        "train": [*config.data.train, *label_files(config.stages)],
+        "val": config.data.val,
+        "test": config.data.test or [],
+    }
+    splits, unreadable = read_splits({name: paths for name, paths in files.items() if paths})
+    lines = [line for split in splits for line in split.lines]
+    decoded = decode_lines(lines, count(reporter, "crops", len(lines)), inspected=True)
+    checked = inspect(splits, unreadable, decoded.looks, near=False)
+    _say_common(checked, reporter)
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]
     if leaks and not skip_bad:
         raise many_errors(
@@ -120,10 +113,17 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
         )
     if leaks:
         reporter.say(f"leaves out {len(leaks)} crops that are in another split too")
-    return {finding.source for finding in leaks}
+    return decoded, {finding.source for finding in leaks}
 
 
-def _tell_common(checked: Checked, reporter: Reporter) -> None:
+def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -> None:
+    known = len(charset) - len(unknown)
+    reporter.say(f"the charset has {len(charset)} characters; the base model knows {known} of them")
+    if unknown:
+        reporter.say(f"the base model has never seen {show(*unknown)}; training must teach them")
+
+
+def _say_common(checked: Checked, reporter: Reporter) -> None:
     """Report findings that concern most lines."""
     for kind, number in Counter(finding.kind for finding in checked.findings).items():
         if 2 * number > len(checked.entries):
@@ -165,7 +165,7 @@ def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator
     return read_labels(settings.output / LABELS)[: settings.count], None
 
 
-def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
+def _say_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
     """Report the held-out lines that can never be read right. They still count."""
     beyond = [line for line in data.lines if charset.missing(line.text)]
     if beyond:

@@ -64,13 +64,14 @@ def nearly_same(entries: Sequence[Entry]) -> list[Near]:
     return [Near(kept[pair.first][0], kept[pair.second][0], pair.turned) for pair in pairs]
 
 
-def findings(entries: Sequence[Entry]) -> Iterator[Finding]:
-    """A finding for every image that stands, or nearly stands, a second time."""
+def findings(entries: Sequence[Entry], near: bool = True) -> Iterator[Finding]:
+    """Yield a finding for every image that occurs a second time, and with ``near`` for every
+    near-duplicate."""
     for first, *others in same_content(entries):
         for other in others:
             yield from _told(first, other)
     told: set[tuple[str, str]] = set()
-    for first, other, turned in nearly_same(entries):
+    for first, other, turned in nearly_same(entries) if near else ():
         turn = " turned upside down" if turned else ""
         for finding in _told(first, other, "near-", turn):
             # Of a dozen alike, every one is told once, with its nearest.

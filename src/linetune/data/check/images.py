@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +88,13 @@ class Look:
         return self.contrast < image.FLAT
 
 
-def look(path: Path) -> Look:
-    """Decode a crop once.
+def look_of(crop: image.Crop, path: Path) -> Look:
+    """Return what the check keeps of a decoded crop.
 
-    Raises:
-        LinetuneError: the file is missing, empty or no image.
+    Args:
+        crop: the decoded image.
+        path: its file, whose orientation and end are read.
     """
-    crop = image.read(path)
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
     digest = hashlib.blake2b(np.ascontiguousarray(crop).data, digest_size=16, key=repr(crop.shape).encode())
     height, width = grey.shape
@@ -114,24 +115,30 @@ def look(path: Path) -> Look:
 def look_at_all(
     paths: Sequence[Path], progress: Callable[[int], None] = lambda done: None
 ) -> Iterator[Look | LinetuneError]:
-    """What is kept of every crop, or why there is nothing, in order."""
+    """Yield what the check keeps of every crop, or why it cannot be decoded, in order."""
 
     def attempt(path: Path) -> Look | LinetuneError:
         try:
-            return look(path)
+            return look_of(image.read(path), path)
         except LinetuneError as problem:
             return problem
 
     done = 0
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Pillow's complaints about metadata name no file.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        # A window at a time, so that an interruption need not wait for everything.
+    with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        # A window at a time, so that an interruption need not wait for all crops.
         for start in range(0, len(paths), WINDOW):
             for result in pool.map(attempt, paths[start : start + WINDOW]):
                 done += 1
                 progress(done)
                 yield result
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about metadata. They name no file."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
 def way_to(line: Line, problem: LinetuneError) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from linetune.data.check.characters import Suspects
 from linetune.data.check.duplicates import Entry
 from linetune.data.check.findings import KINDS, Finding, Severity, error, warning
 from linetune.data.check.images import Look
-from linetune.data.check.labels import LabelChecks, read_splits
+from linetune.data.check.labels import LabelChecks, Split, read_splits
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,18 @@ class Checked:
         }
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What the labels of a data set have to be like."""
+
+    charset: Charset | None = None
+    """The characters that a model can output. None: those of the labels."""
+    objection: Callable[[str], str | None] | None = None
+    """Says how a text breaks the rule, a clause. It returns None for a text that follows the rule."""
+    taught: Collection[str] = ()
+    """Characters that rendered crops teach."""
+
+
 def check(
     files: Mapping[str, Sequence[Path]],
     charset: Charset | None = None,
@@ -71,24 +83,47 @@ def check(
     taught: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checked:
-    """Look at every label and every image of a data set.
+    """Check every label and every image of a data set.
 
     Args:
-        files: the label files of each split; a split whose name says val or test is only scored.
-        charset: characters a model may output; ``None`` where they are collected from the labels.
-        objection: how a text breaks the sequence rule, a clause; ``None`` where it keeps it.
+        files: the label files of each split. A split whose name contains val or test is only scored.
+        charset: the characters that a model can output. None: those of the labels.
+        objection: says how a text breaks the rule, a clause. It returns None for a text that follows the
+            rule.
         taught: characters that rendered crops teach.
-        progress: called with the number of images looked at so far, and of all.
+        progress: called with the number of images checked so far, and of all.
 
     Raises:
         LinetuneError: a label file is missing, UTF-16 or empty, or two splits name it.
     """
-    splits, found = read_splits(files)
+    splits, unreadable = read_splits(files)
+    paths = [line.image for split in splits for line in split.lines]
+    looks = images.look_at_all(paths, lambda done: progress(done, len(paths)))
+    return inspect(splits, unreadable, looks, Expected(charset, objection, taught))
+
+
+def inspect(
+    splits: Sequence[Split],
+    unreadable: Iterable[Finding],
+    looks: Iterable[Look | LinetuneError],
+    expected: Expected | None = None,
+    near: bool = True,
+) -> Checked:
+    """Check labels and images that were read before.
+
+    Args:
+        splits: the lines of each split.
+        unreadable: a finding for each line that is no label.
+        looks: what is kept of the crop of each line, in order, or why it cannot be decoded.
+        expected: what the labels have to be like.
+        near: compare all crops for near-duplicates.
+    """
+    expected = expected or Expected()
+    found, charset = list(unreadable), expected.charset
     lines = [(split, line) for split in splits for line in split.lines]
     suspects = Suspects.among((line.text for _, line in lines), charset.characters if charset else ())
-    labels = LabelChecks(suspects, charset, objection)
+    labels = LabelChecks(suspects, charset, expected.objection)
     entries = []
-    looks = images.look_at_all([line.image for _, line in lines], lambda done: progress(done, len(lines)))
     for (split, line), crop in zip(lines, looks, strict=True):
         found += labels.findings(line, split.held_out)
         if isinstance(crop, Look):
@@ -99,8 +134,8 @@ def check(
             entry = Entry(split, line, None)
             found.append(images.unusable(line, crop))
         entries.append(entry)
-    found += duplicates.findings(entries)
-    found += statistics.findings(splits, taught)
+    found += duplicates.findings(entries, near)
+    found += statistics.findings(splits, expected.taught)
     found += origins.findings_of_all([line for _, line in lines], labels.is_wanted)
     order = {kind: place for place, kind in enumerate(KINDS)}
     found.sort(key=lambda finding: order[finding.kind])
