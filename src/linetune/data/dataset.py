@@ -121,11 +121,11 @@ class Decoded:
         Raises:
             LinetuneError: it lists the first ten lines that cannot be used, and their number.
         """
-        row = {line.source: number for number, line in enumerate(self.lines)}
+        row = {line: number for number, line in enumerate(self.lines)}
         good: list[tuple[Line, int, list[int]]] = []
         bad: list[LinetuneError] = []
         for line in lines:
-            number = row[line.source]
+            number = row[line]
             try:
                 if problem := self.problems[number]:
                     raise problem
