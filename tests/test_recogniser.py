@@ -134,7 +134,7 @@ def test_anything_but_a_list_of_images_is_refused(recogniser: Recogniser, wrong:
 
 
 def test_a_batch_has_a_crop_at_least(recogniser: Recogniser) -> None:
-    with pytest.raises(LinetuneError, match="batch_size is 0, and has to be at least 1"):
+    with pytest.raises(LinetuneError, match="batch_size is 0, but must be at least 1"):
         recogniser.read([], batch_size=0)
 
 
