@@ -68,19 +68,19 @@ def measure(folder: Path) -> dict[str, Any]:
     stage = {"name": "real", "data": "train", "steps": 1, "batch_size": 16, "learning_rate": 1e-5}
     data = {"train": folder / "train.txt", "val": folder / "val.txt"}
     config = Config.model_validate({"output": folder / "run", "data": data, "stages": [stage]})
-    crops, reads, read = len((folder / "train.txt").read_text().splitlines()), 0, vars(image)["read"]
+    crops, reads, decode = len((folder / "train.txt").read_text().splitlines()), 0, vars(image)["decode"]
 
-    def counted(path: Path) -> Any:
+    def counted(data: Any, where: object) -> Any:
         nonlocal reads
         reads += 1
-        return read(path)
+        return decode(data, where)
 
     def began(*_: Any) -> None:
         raise Begun
 
     started, before = time.perf_counter(), _bytes_read()
     with (
-        mock.patch.object(image, "read", counted),
+        mock.patch.object(image, "decode", counted),
         mock.patch.object(Trainer, "step", began),
         contextlib.suppress(Begun),
     ):

@@ -31,6 +31,8 @@ MAX_WIDTH = 3200
 FLAT = 3.0
 """Standard deviation in grey levels below which a crop shows nothing."""
 
+_METADATA = 2**18
+"""Bytes at the start of a JPEG that are searched for EXIF metadata."""
 _ORIENTATION = 274
 """EXIF's tag Orientation."""
 _SUBFILE, _NO_PAGE = 254, 0b101
@@ -62,19 +64,27 @@ def read(path: Path) -> Crop:
     Raises:
         LinetuneError: the file is missing, empty or no image.
     """
+    return decode(content(path), path)
+
+
+def content(path: Path) -> NDArray[np.uint8]:
+    """Return the bytes of an image file, for :func:`decode`.
+
+    Raises:
+        LinetuneError: the file is missing or cannot be read.
+    """
     try:
         if stat.S_ISFIFO(path.stat().st_mode) and path.parts[1:2] not in (("dev",), ("proc",)):
             # Nobody may ever write into it.
             raise LinetuneError("a pipe, and no image file", path)
         # cv2.imread cannot open paths outside the console's code page on Windows.
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        return np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:
         raise LinetuneError("image not found", path, files.way_to(path)) from None
     except OSError as error:
         raise LinetuneError(f"image cannot be read ({error.strerror})", path) from None
     except ValueError:
         raise LinetuneError("image cannot be read (a null character in its path)", str(path)) from None
-    return decode(data, path)
 
 
 def in_folder(folder: Path, unreadable: list[LinetuneError] | None = None) -> tuple[list[Path], list[Path]]:
@@ -120,12 +130,14 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
     return colours
 
 
-def orientation(path: Path) -> int:
-    """An image file's orientation as EXIF counts, 1 to 8; 1, upright, where it says nothing."""
+def orientation(data: NDArray[np.uint8]) -> int:
+    """Return the EXIF orientation of an image file's content, 1 to 8. 1 means upright, and is the default."""
+    if data[:2].tobytes() == b"\xff\xd8" and b"Exif" not in data[:_METADATA].tobytes():
+        return 1  # Pillow would take longer to say so than OpenCV to decode the crop
     from PIL import Image
 
     try:
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(data.tobytes())) as opened:
             found = opened.getexif().get(_ORIENTATION, 1)
     except Exception:
         # Pillow raises anything on broken metadata, and OpenCV reads formats that Pillow does not.

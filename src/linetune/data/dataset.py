@@ -199,8 +199,10 @@ class _Found(NamedTuple):
 def _decode(line: Line, crop: Crop | None, inspected: bool) -> _Found:
     seen: Look | LinetuneError | None = None
     try:
-        crop = image.read(line.image) if crop is None else crop
-        seen = look_of(crop, line.image) if inspected else None
+        if crop is None:
+            data = image.content(line.image)
+            crop = image.decode(data, line.image)
+            seen = look_of(crop, data, compared=False) if inspected else None
         return _Found(image.resize(crop), None, seen)
     except LinetuneError as error:
         problem = LinetuneError(f"{error.what}: {line.image}", line.source, way_to(line, error))

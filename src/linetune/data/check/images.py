@@ -88,12 +88,13 @@ class Look:
         return self.contrast < image.FLAT
 
 
-def look_of(crop: image.Crop, path: Path) -> Look:
+def look_of(crop: image.Crop, data: NDArray[np.uint8], compared: bool = True) -> Look:
     """Return what the check keeps of a decoded crop.
 
     Args:
         crop: the decoded image.
-        path: its file, whose orientation and end are read.
+        data: the content of its file.
+        compared: keep what finds near-duplicates and crops with two lines as well. It takes most of the time.
     """
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
     digest = hashlib.blake2b(np.ascontiguousarray(crop).data, digest_size=16, key=repr(crop.shape).encode())
@@ -102,13 +103,13 @@ def look_of(crop: image.Crop, path: Path) -> Look:
         width,
         height,
         digest.digest(),
-        near.difference_hash(grey),
-        near.difference_hash(image.half_turned(grey)),
-        near.thumbnail(grey),
-        float(grey.std()),
-        image.orientation(path),
-        _is_truncated(path),
-        _has_two_bands(grey),
+        near.difference_hash(grey) if compared else 0,
+        near.difference_hash(image.half_turned(grey)) if compared else 0,
+        near.thumbnail(grey) if compared else np.zeros(0, np.uint8),
+        float(cv2.meanStdDev(grey)[1].item()),
+        image.orientation(data),
+        _is_truncated(data),
+        compared and _has_two_bands(grey),
     )
 
 
@@ -119,7 +120,8 @@ def look_at_all(
 
     def attempt(path: Path) -> Look | LinetuneError:
         try:
-            return look_of(image.read(path), path)
+            data = image.content(path)
+            return look_of(image.decode(data, path), data)
         except LinetuneError as problem:
             return problem
 
@@ -167,7 +169,11 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
     elif path.stat().st_size == 0:
         kind = "empty-image"
     else:
-        kind = "truncated" if _is_truncated(path) else "unreadable-image"
+        try:
+            truncated = _is_truncated(image.content(path))
+        except LinetuneError:  # no right to read it
+            truncated = False
+        kind = "truncated" if truncated else "unreadable-image"
     return error(kind, source, f"{problem.what}: {path}")
 
 
@@ -225,11 +231,6 @@ def _has_two_bands(grey: NDArray[np.uint8]) -> bool:
     )
 
 
-def _is_truncated(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            end = _ENDS.get(file.read(2))
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            return end is not None and end not in file.read()
-    except OSError:
-        return False
+def _is_truncated(data: NDArray[np.uint8]) -> bool:
+    end = _ENDS.get(data[:2].tobytes())
+    return end is not None and end not in data[-_TAIL:].tobytes()
