@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from linetune.config.schema import Stage
 from linetune.core.errors import LinetuneError
+from linetune.data.dataset import Dataset
+from linetune.decode.read import read_batches
 from linetune.evaluation.general import General, general_reading
-from linetune.evaluation.metrics import Score
+from linetune.evaluation.metrics import Score, score
 from linetune.models.network import Network
 from linetune.training.context import Context
+from linetune.training.features import HeldOutFeatures
 from linetune.training.gather import Inputs
 from linetune.training.plan import Plan, StagePlan
 from linetune.training.result import Row, RunResult
@@ -69,13 +73,17 @@ class Chain:
     def _score_base(self, untrained: str) -> Score | str:
         """Score the base model, untouched and limited to the charset. Return how well it reads everyday
         texts."""
-        progress = self._context.reporter.progress
+        progress, inputs = self._context.reporter.progress, self._inputs
         progress("base model", 0, 2)
-        self._add_row(f"{self._inputs.base.base_model}, untouched", self._inputs.base)
-        progress("base model", 1, 2)
         started = time.perf_counter()
-        row = self._add_row(untrained, self._model)
+        # The two have one backbone, which is most of the work.
+        inputs.base.network.to(self._context.device)
+        val = _scores((inputs.base, self._model), inputs.val)
+        test = _scores((inputs.base, self._model), inputs.test) if inputs.test else [None, None]
         self._scoring = time.perf_counter() - started
+        self._add(Row(f"{inputs.base.base_model}, untouched", val[0], test[0], 0))
+        row = self._add(Row(untrained, val[1], test[1], 0))
+        progress("base model", 1, 2)
         self._result.best = row.name
         try:
             general: Score | str = general_reading(self._model.reader.run, self._model.charset)
@@ -117,7 +125,8 @@ class Chain:
 
         best = self._best
         stage_result = train_stage(model.network, task, self._context, keep)
-        row = self._add_row(name, model, stage_result.score, stage_result.seconds)
+        test = score_of(model.reader.run, self._inputs.test, model.charset) if self._inputs.test else None
+        row = self._add(Row(name, stage_result.score, test, stage_result.seconds))
         when = _when(stage, stage_result)
         exact = f"{stage_result.score.as_text()} exact on validation"
         self._say(f"{name}: {exact} {when}, {stage_result.seconds:.0f} s")
@@ -126,13 +135,8 @@ class Chain:
             self._model, self._result.best = model, row.name
             _save(model, row, self._result.model)
 
-    def _add_row(self, name: str, model: Model, val: Score | None = None, seconds: float = 0) -> Row:
-        """Score a model and add its row to the result."""
-        inputs, charset = self._inputs, model.charset
-        model.network.to(self._context.device)
-        val = val or score_of(model.reader.run, inputs.val, charset)
-        test = score_of(model.reader.run, inputs.test, charset) if inputs.test else None
-        row = Row(name, val, test, seconds)
+    def _add(self, row: Row) -> Row:
+        """Add a row to the result and to the journal."""
         self._result.rows.append(row)
         self._context.journal.record("result", **row.as_dict())
         return row
@@ -144,6 +148,15 @@ class Chain:
         kept = load_model(self._result.model)
         kept.network.to(self._context.device)
         return General(before, general_reading(kept.reader.run, kept.charset))
+
+
+def _scores(models: Sequence[Model], data: Dataset) -> list[Score]:
+    """Score models that have the same backbone. Where they read equally many ways up, it runs once."""
+    if len({model.both_ways for model in models}) > 1:
+        return [score_of(model.reader.run, data, model.charset) for model in models]
+    features = HeldOutFeatures(models[0].network, data.crops, models[0].both_ways)
+    readings = [read_batches(features.read(model.network), model.decoder, len(data)) for model in models]
+    return [score([reading.text for reading in some], data.texts) for some in readings]
 
 
 def _when(stage: Stage, result: StageResult) -> str:

@@ -21,6 +21,10 @@ from linetune.weights.store import Model
 
 SAMPLE = 200
 """Crops in the sample that shows the share of crops upside down. It is exact to 5 points."""
+FIRST, ENOUGH = (0, 2, 4), 100
+"""Of five crops of the sample, those that are read first; and the number of clear ones among all of them at
+which none upside down ends the search. Fewer than 3 % of the crops are then upside down, with a probability
+of 95 %."""
 DECIDED = 1.0
 """Least difference of log-likelihoods. Below it, a crop reads the same both ways up (0, 8, I), or not at
 all."""
@@ -83,16 +87,17 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
         crops: real crops.
         reporter: gets the share of crops that are upside down.
     """
-    sample = spread(range(len(crops)), SAMPLE)
-    progress = count(reporter, "which way up", len(sample))
-    ways = ways_up(
-        model, unknown, [crops.crops[i] for i in sample], [crops.lines[i].text for i in sample], progress
-    )
+    sample: Sequence[int] = spread(range(len(crops)), SAMPLE)
+    part: Sequence[int] = [number for place, number in enumerate(sample) if place % 5 in FIRST]
+    ways = _sampled(model, unknown, crops, part, reporter)
+    if ways.upside_down[ways.clear].any() or ways.clear.sum() < ENOUGH:
+        part = sample
+        ways = _sampled(model, unknown, crops, part, reporter)
     if ways.doubt:
         reporter.say(ways.doubt)
         return model.both_ways
     clear, upside_down = int(ways.clear.sum()), int((ways.clear & ways.upside_down).sum())
-    among = f" ({clear} of {len(sample)} crops are clear)" if 2 * clear < len(sample) else ""
+    among = f" ({clear} of {len(part)} crops are clear)" if 2 * clear < len(part) else ""
     reporter.say(f"about {upside_down / clear:.0%} of the real crops are upside down{among}")
     pays = upside_down > FEW and upside_down >= LEAST * clear
     if upside_down >= LEAST * clear and not pays:
@@ -100,6 +105,15 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
             f"{upside_down} are too few to be sure; both_ways: true turns them upright and reads both ways up"
         )
     return pays
+
+
+def _sampled(
+    model: Model, unknown: Collection[str], crops: Dataset, sample: Sequence[int], reporter: Reporter
+) -> WaysUp:
+    """Compare some of the crops, by their numbers."""
+    progress = count(reporter, "which way up", len(sample))
+    images, texts = [crops.crops[i] for i in sample], [crops.lines[i].text for i in sample]
+    return ways_up(model, unknown, images, texts, progress)
 
 
 def turned_upright(model: Model, unknown: Collection[str], crops: Dataset, reporter: Reporter) -> Dataset:
