@@ -772,7 +772,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(chains, "score_of", interrupted)
+        patch.setattr(chains, "general_reading", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(short(project, str(out)))
     assert {path.name for path in out.iterdir()} <= {
