@@ -99,7 +99,6 @@ class Curve:
 
 def learning_curve(
     config: Config,
-    output: Path,
     sizes: Sequence[int] = (),
     group_by: str | None = None,
     overwrite: bool = False,
@@ -114,8 +113,7 @@ def learning_curve(
     run is not repeated.
 
     Args:
-        config: the run. Its output folder is not used.
-        output: the folder of the curve. It gets a run folder for each size.
+        config: the run. Its output folder is that of the curve, and gets a run folder for each size.
         sizes: numbers of crops. By default an eighth, a quarter and half of all. All crops are always the
             last size.
         group_by: names the group of a crop, as in :func:`linetune.data.groups.group`. The random order is
@@ -127,7 +125,7 @@ def learning_curve(
     Raises:
         LinetuneError: anything in the configuration or the data that cannot be used.
     """
-    reporter = reporter or Silent()
+    reporter, output = reporter or Silent(), config.output
     lines = list(dict.fromkeys(read_labels(*config.data.train)))
     sizes = _checked(sizes, len(lines))
     leading = next((i for i, stage in enumerate(config.stages) if "train" in stage.data), None)
@@ -136,39 +134,41 @@ def learning_curve(
     key = _key(config, group_by)
     _claim(output, key, overwrite)
     order = _order(lines, group_by, config.seed, reporter)
-    texts = [line.text for line in read_labels(*label_files(config.stages))]
-    texts += [line.text for line in lines] + rendered_texts(config)
-    charset = charset_of(config, texts)
-    charset.write(output / "charset.txt")
-    settings: dict[str, Any] = {"charset": output / "charset.txt", "charset_space": False}
-    if config.both_ways == "auto":
-        # Decided once for all sizes, so that a few wrong labels in a small one do not decide.
-        base = with_charset(load_base(config.base_model), charset)
-        sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
-        settings["both_ways"] = any_upside_down(base.model, base.unknown, sample, reporter)
-    curve = Curve(output)
-
-    shared: dict[str, Any] = {"rows": []}
+    config = _with_common_settings(config, lines, skip_bad, reporter)
+    curve, shared = Curve(output), dict[str, Any](rows=[])
     if leading:
-        stages = config.stages[:leading]
-        own = settings | {"output": output / SHARED, "stages": stages}
-        shared = finished_run(config.model_copy(update=own), skip_bad, _Prefixed(reporter, SHARED))
+        first_stages = {"output": output / SHARED, "stages": config.stages[:leading]}
+        shared = finished_run(config.model_copy(update=first_stages), skip_bad, _Prefixed(reporter, SHARED))
         curve.shared_seconds = shared["seconds"]
-        best = output / SHARED / "model.safetensors"
-        settings |= {"base_model": str(best), "stages": config.stages[leading:]}
+        best = str(output / SHARED / "model.safetensors")
+        config = config.model_copy(update={"base_model": best, "stages": config.stages[leading:]})
     for size in sizes:
-        chosen = sorted(order[:size])
         labels = output / f"{size}.txt"
-        labelfile.write_labels(labels, ((lines[i].image.resolve().as_posix(), lines[i].text) for i in chosen))
+        chosen = (lines[i] for i in sorted(order[:size]))
+        labelfile.write_labels(labels, ((line.image.resolve().as_posix(), line.text) for line in chosen))
         own = {"output": output / str(size), "data": config.data.model_copy(update={"train": [labels]})}
-        found = finished_run(
-            config.model_copy(update=settings | own), skip_bad, _Prefixed(reporter, str(size))
-        )
-        point = _point(size, found, shared)
+        run = finished_run(config.model_copy(update=own), skip_bad, _Prefixed(reporter, str(size)))
+        point = _point(size, run, shared)
         curve.points.append(point)
         _write(curve, key)
         reporter.say(f"{size} crops: {point.val.as_text()} exact on validation")
     return curve
+
+
+def _with_common_settings(
+    config: Config, lines: Sequence[Line], skip_bad: bool, reporter: Reporter
+) -> Config:
+    """Return the run with what all sizes share: the charset, and whether crops are read both ways up."""
+    texts = [line.text for line in (*read_labels(*label_files(config.stages)), *lines)]
+    charset = charset_of(config, texts + rendered_texts(config))
+    charset.write(config.output / "charset.txt")
+    common: dict[str, Any] = {"charset": config.output / "charset.txt", "charset_space": False}
+    if config.both_ways == "auto":
+        # Decided once for all sizes, so that a few wrong labels in a small one do not decide.
+        base = with_charset(load_base(config.base_model), charset)
+        sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
+        common["both_ways"] = any_upside_down(base.model, base.unknown, sample, reporter)
+    return config.model_copy(update=common)
 
 
 @dataclass

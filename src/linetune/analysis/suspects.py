@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -151,9 +151,8 @@ def find_suspects(
     groups = group(data.lines, group_by, count(reporter, "comparing", len(data)))
     parts = _folds(data.lines, groups, folds)
 
-    base = load_base(
-        model or config.base_model, lambda done, total: reporter.progress("weights", done, total)
-    )
+    name = model or config.base_model
+    base = load_base(name, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
     start = with_charset(base, charset)
     if start.unknown:
@@ -167,12 +166,13 @@ def find_suspects(
         others = sorted({*range(len(data))} - {*held_out})
         tracker = Tracker(f"fold {number} of {folds}", "fold", Journal(), reporter)
         trained = _trained(network, features.of(others), len(others), config.seed, tracker)
-        upright = dict(_readings(_held_out(trained, features, held_out), data, charset))
-        unread = [crop for crop, reading in upright.items() if not reading.agrees]
-        for crop, reading in _readings(_turned(trained, data, unread), data, charset):
-            upright[crop] = way_up(upright[crop], reading)
-        readings += upright.values()
+        readings += _read_fold(trained, features, held_out, data, charset)
     found = judge(readings, start.unknown, data.skipped)
+    _say_doubts(found, reporter)
+    return found
+
+
+def _say_doubts(found: Suspects, reporter: Reporter) -> None:
     if found.unjudged:
         reporter.say(
             f"{found.unjudged} labels are not judged: they have characters that the base model has never "
@@ -180,7 +180,6 @@ def find_suspects(
         )
     if found.doubt:
         reporter.say(found.doubt)
-    return found
 
 
 def way_up(upright: Reading, turned: Reading) -> Reading:
@@ -224,6 +223,17 @@ def _trained(start: Network, batches: Batches, crops: int, seed: int, tracker: T
     trainer = Trainer(copy.deepcopy(start), SETTINGS, (seed, 0), torch.float32, SETTINGS.batch_size)
     run_steps(trainer, endless(batches), InEpochs(SETTINGS, RATE, crops, crops), tracker)
     return trainer.state.average.network.eval()
+
+
+def _read_fold(
+    network: Network, features: FeatureBatches, members: Sequence[int], data: Dataset, charset: Charset
+) -> Iterable[Reading]:
+    """Read the crops of a fold, those whose label is not read upside down as well."""
+    readings = dict(_readings(_held_out(network, features, members), data, charset))
+    unread = [crop for crop, reading in readings.items() if not reading.agrees]
+    for crop, reading in _readings(_turned(network, data, unread), data, charset):
+        readings[crop] = way_up(readings[crop], reading)
+    return readings.values()
 
 
 Logits = Iterator[tuple[Sequence[int], Tensor]]

@@ -47,8 +47,9 @@ def learning_curve(
 
     settings = load(config, overrides or ())
     folder = output or settings.output.with_name(f"{settings.output.name}-curve")
+    settings = settings.model_copy(update={"output": folder})
     with terminal() as reporter:
-        curve = run(settings, folder, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
+        curve = run(settings, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
     picture = write_picture(curve)
     if as_json:
         print_json({**curve.as_dict(), "picture": str(picture)})

@@ -42,8 +42,7 @@ def train(
     character error rate. Within a stage, the label probability decides between validations that are better
     than the start of the stage. The test crops are scored, and nothing is chosen on them.
 
-    The run folder gets ``model.safetensors``, ``model.onnx``, ``results.json``, ``config.yaml`` with all
-    settings, ``charset.txt``, the model of each stage, and the journal.
+    The run folder gets the model, its export, the results, all settings, and the journal.
 
     Args:
         config: the run.
