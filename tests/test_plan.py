@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from linetune.training import chain as chains
 from linetune.training import plan as plans
 from linetune.training.estimate import Estimate
 from linetune.training.plan import Plan, StagePlan
-from linetune.training.run import train
+from linetune.training.run import train as train_and_export
 from linetune.training.trial import Trial
 
+train = partial(train_and_export, export=False)  # faster
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 HEAD = {"name": "head", "data": "synth", "freeze": "backbone", "learning_rate": 1e-4}
 REAL = {"name": "real", "data": "train", "learning_rate": 1e-5, "batch_size": 4}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from linetune.evaluation import general
 from linetune.evaluation.metrics import Score
 from linetune.models.network import Architecture, Network
 from linetune.models.reparam import fold
+from linetune.recogniser import Recogniser
 from linetune.training import chain as chains
 from linetune.training import estimate as estimates
 from linetune.training import losses
@@ -39,7 +40,7 @@ from linetune.training.context import Context
 from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
-from linetune.training.run import train
+from linetune.training.run import train as train_and_export
 from linetune.training.schedule import rate_at, validated_epochs
 from linetune.training.stage import StageResult, StageTask, train_stage
 from linetune.training.state import Validation
@@ -48,6 +49,7 @@ from linetune.weights.official import load_base
 from linetune.weights.store import load_model, save_model
 from linetune.weights.transfer import with_charset
 
+train = partial(train_and_export, export=False)  # faster
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 NAME = "PP-OCRv5_mobile_rec"
 CODES = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
@@ -656,6 +658,15 @@ def test_a_stage_trains_on_the_label_files_it_names(
     assert characters.endswith(" ")
 
 
+def test_train_exports_what_the_command_exports(project: Path, tmp_path: Path) -> None:
+    result = train_and_export(short(project, str(tmp_path / "out")))
+    assert result.onnx.is_file()
+    assert result.compared == 6
+    crops = [line.image for line in read_labels(project / "val/labels.txt")]
+    own = Recogniser.load(result.folder).read(crops)
+    assert [reading.text for reading in Recogniser.load(result.onnx).read(crops)] == [r.text for r in own]
+
+
 def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("mine", encoding="utf-8")
     for overwrite in (False, True):
@@ -667,6 +678,7 @@ def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: P
 def test_a_run_goes_on_from_another_ones_model(project: Path, run: Path, tmp_path: Path) -> None:
     result = train(short(project, str(tmp_path / "out"), base_model=str(run)))
     assert result.rows[0].name == f"{NAME}, untouched"
+    assert not result.onnx.exists()
     assert json.loads((tmp_path / "out/results.json").read_text("utf-8")) == result.as_dict()
 
 
