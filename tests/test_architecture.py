@@ -13,6 +13,7 @@ LAYERS = [
     {"core.errors", "core.encodings", "core.progress"},
     {
         "core.atomic",
+        "core.owned",
         "core.cache",
         "core.device",
         "core.files",

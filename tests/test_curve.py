@@ -153,7 +153,7 @@ def test_a_folder_of_something_else_is_left_alone(project: Path, tmp_path: Path,
     command = ("learning-curve", project / "linetune.yaml", "--output", tmp_path, "--overwrite")
     refused = cli(*command)
     assert refused.code == 2
-    assert "has files but no learning curve" in refused.err
+    assert "has files but not a learning curve" in refused.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

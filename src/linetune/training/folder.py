@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from linetune.core import owned
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
 from linetune.weights.store import load_model
@@ -28,19 +29,11 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     Raises:
         LinetuneError: the folder cannot be used.
     """
-    if not folder.exists():
+    if not owned.holds(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
         return
-    if not folder.is_dir():
-        raise LinetuneError("the run folder is a file", folder, "choose another output=")
-    there = {path.name for path in folder.iterdir()}
-    if there and not there & {"config.yaml", EARLIER}:
-        raise LinetuneError("the folder has files but no run", folder, "choose another output=")
-    if there and not _came_to_nothing(there) and not overwrite:
-        raise LinetuneError(
-            "the folder already has a run",
-            folder,
-            "choose another output= or pass --overwrite",
-        )
+    if not overwrite and not _came_to_nothing({path.name for path in folder.iterdir()}):
+        hint = "choose another output=, or pass --overwrite"
+        raise LinetuneError("the folder already has a run", folder, hint)
 
 
 @contextmanager
