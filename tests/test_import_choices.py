@@ -566,7 +566,10 @@ def test_boxes_beside_texts_are_no_crops_unless_asked_for(
     told = refused(source, tmp_path)
     assert told.startswith(f"{file}")
     assert "boxes" in told
-    assert f"pass --format {form} to import whole images anyway; linetune cuts boxes of ppocrlabel, " in told
+    assert (
+        f"pass --format {form} to import whole images anyway; linetune imports boxes from ppocrlabel, "
+        in told
+    )
     texts = [text for _, text in brought(taken(source, tmp_path, form=form))]
     assert [text[-2:] for text in texts] == ["A1", "B1"][: len(texts)]
 
@@ -715,7 +718,7 @@ TIDIED: list[tuple[str, str]] = [
     (table("filename\ttext", "{}\t{}"), "is a header and not a label"),
     (
         "\ufeff" + table("", "{}\t{}", WORDS[:2]) + "\ufeff2.png\t15F07\n3.png\tLOT 4711\n",
-        "removed the byte order mark",
+        "start with a byte order mark",
     ),
 ]
 

@@ -84,7 +84,7 @@ def read(source: Source, end: str) -> list[Item]:
         what = (
             "the text files beside the images hold boxes, as those of YOLO or ICDAR do, and not one text each"
         )
-        hint = "linetune reads other formats with boxes (--format)"
+        hint = "pass --format icdar_boxes if each box has a text"
         raise LinetuneError(what, f"{next(iter(labels.values()))}:1", hint)
     source.alike = list(labels.values())
     images: dict[Path, list[Path]] = {}

@@ -70,7 +70,7 @@ class Options:
     images: Path | None = None
     """Folder that image paths are relative to. By default it is the label file's folder."""
     pattern: str | None = None
-    """Regular expression with a group ``text``, the label's part of a file name."""
+    """Regular expression for file names. Its group ``text`` is the label."""
     upright: bool = False
     """Boxes start at their own top left, whatever their first corner is."""
     encoding: str | None = None
@@ -127,7 +127,7 @@ class Source(Options):
         if encoding == self.encoding and textfile.is_utf8(data, encoding):
             self.notes.append(f"{path}: read as {encoding} as you asked, although it could be UTF-8")
         if joined := content.count("\n\ufeff"):
-            self.notes.append(f"{path}: removed the byte order mark at the start of {joined} lines")
+            self.notes.append(f"{path}: lines that start with a byte order mark, which is removed: {joined}")
         return content.replace("\n\ufeff", "\n")
 
     def read_rows(self) -> Iterator[tuple[int, str]]:
@@ -139,12 +139,7 @@ class Source(Options):
         return texts.rows(self.read_text(self.path))
 
     def label(self, written: str, text: str, place: str) -> Item:
-        """Return the crop of an image path, or the reason why there is no image.
-
-        Args:
-            written: the path in the label file.
-            text: the label.
-            place: ``file:line`` of the label.
+        """Return the crop of an image path as a label file has it, or the reason why there is no image.
 
         Raises:
             LinetuneError: see :meth:`locate`.
@@ -185,12 +180,7 @@ class Source(Options):
         return path
 
     def leads(self, written: object, exactly: bool = False) -> bool:
-        """Return whether a value is a path that leads to a file.
-
-        Args:
-            written: any value.
-            exactly: the file has to be exactly where the path says.
-        """
+        """Return whether a value is a path that leads to a file, with ``exactly`` to one just there."""
         hit = self._search(written) if isinstance(written, str) and written.strip() else None
         return hit is not None and not (exactly and hit[1] is not None)
 

@@ -33,9 +33,8 @@ _BETWEEN = re.compile(r"[\s,:]*")
 
 def of_boxes(form: str) -> str:
     """Return the hint for boxes in a format from which linetune only imports whole images."""
-    return (
-        f"pass --format {form} to import whole images anyway; linetune cuts boxes of {', '.join(WITH_BOXES)}"
-    )
+    with_boxes = ", ".join(WITH_BOXES)
+    return f"pass --format {form} to import whole images anyway; linetune imports boxes from {with_boxes}"
 
 
 def decode(path: Path) -> tuple[str, str]:
