@@ -58,21 +58,25 @@ def import_(
 ) -> None:
     """Bring in labelled crops of other tools' formats; says what was left out and why."""
     from linetune.data.importers.run import import_crops
+    from linetune.data.importers.source import Options
     from linetune.report.terminal import terminal
 
+    options = Options(
+        form=form,
+        images=images,
+        pattern=pattern,
+        upright=upright,
+        encoding=encoding,
+        text_column=text_column,
+        image_column=image_column,
+    )
     with terminal() as reporter:
         result = import_crops(
             source,
             to,
-            form,
-            images,
-            pattern,
+            options,
             overwrite,
             lambda done, total: reporter.progress("importing", done, total),
-            upright=upright,
-            encoding=encoding,
-            text_column=text_column,
-            image_column=image_column,
         )
     if as_json:
         print_json(result.as_dict())
