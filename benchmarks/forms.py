@@ -36,13 +36,13 @@ from linetune.core.device import best_device, best_precision
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.models.backbones.squeeze import SqueezeExcite
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
+from linetune.models.layers.reparam import ConvBN, RepLayer
+from linetune.models.layers.squeeze import SqueezeExcite
 from linetune.models.network import Network
-from linetune.models.reparam import ConvBN, RepLayer
 from linetune.training.journal import Journal
 from linetune.training.stage import Setting, scored, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 PLAIN_RATE = 3e-4
 """Of plain training: what the engineer in the README's story used."""

@@ -23,8 +23,8 @@ LAYERS = [
     {"core.charset", "core.image", "core.labelfile"},
     {"config"},
     {"data", "augment", "models", "decode", "rules"},
-    {"weights", "evaluation", "synth"},
-    {"training", "export"},
+    {"formats", "evaluation", "synth"},
+    {"training"},
     {"report", "recogniser"},
     {"cli"},
 ]

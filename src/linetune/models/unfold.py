@@ -14,8 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from linetune.models.layers.reparam import (
+    BN_EPS,
+    ConvBN,
+    FoldedRepLayer,
+    HasAffines,
+    RepDepthwise,
+    RepLayer,
+)
 from linetune.models.network import Network
-from linetune.models.reparam import BN_EPS, Affine, ConvBN, FoldedRepLayer, RepDepthwise, RepLayer
 
 Moments = tuple[Tensor, Tensor]
 """Mean and variance (outputs,) of what a convolution gives, its bias included."""
@@ -50,13 +57,11 @@ def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: 
             elif isinstance(part, RepDepthwise):
                 _carry(part.branch, parts[name], moments.get(name))
                 part.branch_1x1.weight.fill_(-1)  # against the input itself
-                _add(part.bn, torch.zeros_like(part.bn.bias), moments.get(name))
+                _add(part.rep_bn, torch.zeros_like(part.rep_bn.bias), moments.get(name))
             elif isinstance(part, ConvBN) and isinstance(parts.get(name), nn.Conv2d):
                 _carry(part, parts[name], moments.get(name))
-        last = parts.get("backbone.affine")
-        if isinstance(last, Affine):
-            # It was moved behind the pooling, which is linear.
-            _last_rep_layer(network).post_affine.load_state_dict(last.state_dict())
+            if isinstance(part, HasAffines):
+                part.restore_affines(parts[name])
     return network
 
 
@@ -139,7 +144,3 @@ def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[s
         mean = total / count
         moments[name] = mean, (squares / count - mean**2).clamp(min=0)
     return moments
-
-
-def _last_rep_layer(network: Network) -> RepLayer:
-    return [part for part in network.backbone.modules() if isinstance(part, RepLayer)][-1]

@@ -19,14 +19,14 @@ from linetune.core.progress import Reporter, count
 from linetune.data.groups import group
 from linetune.data.split import NAMES, SHARES, TRAIN, Division, divide, write
 from linetune.decode.read import read_crops
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.rules import Rule
 from linetune.rules.infer import propose
 from linetune.rules.series import Gap, gaps, widened
 from linetune.synth import choose
 from linetune.synth import fonts as typefaces
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 CONFIG, CHARSET, LABELS = "linetune.yaml", "charset.txt", "labels"
 FOLLOWED = 0.7

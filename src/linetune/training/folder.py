@@ -9,7 +9,7 @@ from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
-from linetune.weights.store import load_model
+from linetune.formats.store import load_model
 
 # The model first: where one is still there, nothing was moved yet.
 OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "journal.jsonl", "results.json")

@@ -21,6 +21,8 @@ from linetune.core.progress import Reporter, Silent
 from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score
+from linetune.formats.model import Model
+from linetune.formats.store import load_model, save_model
 from linetune.models.network import Network
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Given, gather
@@ -29,7 +31,6 @@ from linetune.training.orientation import any_upside_down, stood_upright
 from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.stage import Setting, StageResult, scored, train_stage
 from linetune.training.trial import tried
-from linetune.weights.store import Model, load_model, save_model
 
 WORTH = 3
 """Times as many crops as a trial's that make it worth its time; a stage on fewer is soon over itself."""

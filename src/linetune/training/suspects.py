@@ -22,6 +22,8 @@ from linetune.data.groups import group
 from linetune.data.split import divide
 from linetune.decode.greedy import greedy
 from linetune.decode.read import deployed_batches
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches
@@ -30,8 +32,6 @@ from linetune.training.losses import ctc_losses
 from linetune.training.run import chosen_device, chosen_precision
 from linetune.training.schedule import InEpochs
 from linetune.training.trainer import Trainer
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 EPOCHS, RATE = 6, 1e-3
 SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=EPOCHS, learning_rate=RATE)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.depthwise import DepthwiseConv
+from linetune.models.layers.depthwise import DepthwiseConv
 
 Pair = tuple[int, int]
 M = TypeVar("M", bound=nn.Module)
@@ -131,10 +131,10 @@ class RepDepthwise(nn.Module):
         super().__init__()
         self.branch = ConvBN(channels, channels, (kernel, kernel), groups=channels)
         self.branch_1x1 = nn.Conv2d(channels, channels, 1, groups=channels, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
+        self.rep_bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.bn(self.branch(x) + self.branch_1x1(x) + x)
+        out: Tensor = self.rep_bn(self.branch(x) + self.branch_1x1(x) + x)
         return out
 
     def merged(self) -> nn.Conv2d:
@@ -144,13 +144,13 @@ class RepDepthwise(nn.Module):
         # The two that may cancel first, so that they do so to the last bit.
         centre = self.branch_1x1.weight.double() + 1
         kernel = kernel + F.pad(centre, [conv.kernel_size[0] // 2] * 4)
-        weight, offset = _fold_bn(kernel, self.bn)
-        scale = self.bn.weight.double() / torch.sqrt(self._variance().double() + self.bn.eps)
+        weight, offset = _fold_bn(kernel, self.rep_bn)
+        scale = self.rep_bn.weight.double() / torch.sqrt(self._variance().double() + self.rep_bn.eps)
         return _convolution(conv, weight, bias * scale + offset)
 
     def _variance(self) -> Tensor:
-        assert self.bn.running_var is not None
-        return self.bn.running_var
+        assert self.rep_bn.running_var is not None
+        return self.rep_bn.running_var
 
 
 class MergedRepLayer(nn.Module):
@@ -222,10 +222,13 @@ def fold(module: M) -> M:
 
 @runtime_checkable
 class HasAffines(Protocol):
-    """A chain of merged rep layers, which knows what follows what."""
+    """A chain of rep layers, which knows what follows what."""
 
     def absorb_affines(self) -> None:
-        """Move every affine into the convolution behind it, in place."""
+        """Move every affine of the merged layers into the convolution behind it, in place."""
+
+    def restore_affines(self, folded: nn.Module) -> None:
+        """Copy the affines that no convolution has absorbed from the folded form into this unfolded one."""
 
 
 def _merge_children(module: nn.Module) -> None:

@@ -1,76 +1,45 @@
-"""Weights from an ONNX file: an official one that paddle2onnx wrote, or one that linetune exported."""
+"""Networks from the arrays of a graph, in the order of their use: ONNX and Paddle's inference files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import nn
 
 from linetune.core.errors import LinetuneError
-from linetune.models.backbones.pplcnetv4 import PlainStem, PPLCNetV4
-from linetune.models.network import Architecture, Network, empty_folded
-from linetune.models.reparam import ConvBN, RepDepthwise, RepLayer, fold, fold_batch_norm, merge
-from linetune.weights.store import fill
+from linetune.formats.model import fill
+from linetune.models.architecture import Architecture, Official
+from linetune.models.families import OFFICIAL
+from linetune.models.layers.reparam import ConvBN, RepDepthwise, RepLayer, fold, fold_batch_norm, merge
+from linetune.models.network import Network, empty_folded
 
 Array = NDArray[np.float32]
 OWN = "network."
 """How the tensors' names begin in a file that linetune exported."""
-_ROUNDED = {
-    onnx.TensorProto.FLOAT16: "fp16",
-    onnx.TensorProto.BFLOAT16: "bf16",
-    onnx.TensorProto.INT8: "int8",
-    onnx.TensorProto.UINT8: "int8",
-}
 
 
-def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """The float tensors of an ONNX file in the order in which the graph uses them, and its metadata.
+def network_of(
+    tensors: Mapping[str, Array], official: Official | None, path: Path
+) -> tuple[Official, Network]:
+    """The folded network of a graph's arrays, and the official model that it is or descends from.
 
-    Constants stand in initialisers or in Constant nodes, biases as they are or reshaped.
+    Args:
+        tensors: by name, in the order in which the graph uses them; linear kernels (inputs, outputs).
+        official: the model that the file names; otherwise the first one that the arrays fit.
+        path: the file, for messages.
 
     Raises:
-        LinetuneError: the file is missing, no ONNX, or holds rounded weights.
+        LinetuneError: the arrays fit no network.
     """
-    if not path.is_file():
-        raise LinetuneError("weights not found", path)
-    try:
-        model = onnx.load(str(path))
-    except Exception as error:  # protobuf raises its own kinds
-        raise LinetuneError(f"not an ONNX file ({error})", path) from None
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            constants[node.output[0]] = node.attribute[0].t
-    rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
-    if rounded:
-        raise LinetuneError(
-            f"holds weights rounded to {rounded}, which cannot be taken up again",
-            path,
-            "give the model it was made from, or its export in fp32",
-        )
-    weights = {}
-    for node in model.graph.node:
-        for name in node.input:
-            # Popped, since a weight used twice is one weight.
-            tensor = constants.pop(name, None)
-            if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims:
-                continue
-            weights[name] = np.array(numpy_helper.to_array(tensor), np.float32)
-    return weights, {entry.key: entry.value for entry in model.metadata_props}
-
-
-def fixed_shape(path: Path) -> str | None:
-    """The one shape of input that an ONNX file takes, for messages; None where its axes are free."""
-    tensor = onnx.load(str(path)).graph.input[0].type.tensor_type
-    sides = [axis.dim_value for axis in tensor.shape.dim]
-    return " x ".join(map(str, sides)) if all(sides) else None
+    if any(name.startswith(OWN) for name in tensors):
+        official = official or next(iter(OFFICIAL.values()))
+        return official, exported_network(tensors, official.architecture, path)
+    return _fitting(tensors, [official] if official else list(OFFICIAL.values()), path)
 
 
 def exported_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
@@ -152,11 +121,7 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """
     conv: nn.Module
     done = "."
-    # What begins so has no batch norm any more.
-    merged = tuple[str, ...]()
-    if isinstance(network.backbone, PPLCNetV4):
-        stem = () if isinstance(network.backbone.stem, PlainStem) else ("backbone.stem.",)
-        merged = ("backbone.stages.", *stem)
+    merged = network.architecture.merged_in_onnx()
     for name, module in network.named_modules():
         if name.startswith(f"{done}."):
             continue
@@ -174,3 +139,26 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
             continue
         done = name
         yield kind, name, tuple(conv.get_parameter("weight").shape)
+
+
+def _fitting(tensors: Mapping[str, Array], among: Sequence[Official], path: Path) -> tuple[Official, Network]:
+    """The first model that an official ONNX file's tensors fit, and its network.
+
+    Raises:
+        LinetuneError: they fit none; says why not the first.
+    """
+    classes = next((len(array) for array in reversed(list(tensors.values())) if array.ndim), 0)
+    first: LinetuneError | None = None
+    # Of models with one architecture, the one with that many characters.
+    for official in sorted(among, key=lambda official: _classes(official) != classes):
+        try:
+            return official, official_network(tensors, official.architecture, path)
+        except LinetuneError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _classes(official: Official) -> int | None:
+    charset = official.charset
+    return None if charset is None else charset.classes

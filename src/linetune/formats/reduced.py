@@ -20,22 +20,15 @@ from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
 from linetune.decode.read import Run, deployed_batches, read_crops
-from linetune.export.onnx_file import describe, open_onnx, with_dictionary
-from linetune.export.parity import sample_crops
-from linetune.weights.store import Model
+from linetune.formats.graphs import OWN
+from linetune.formats.model import Model
+from linetune.formats.onnx_file import describe, open_onnx, with_dictionary
+from linetune.formats.parity import sample_crops
 
 MAX_LOSS = 0.5
 """Points of exact match that a file may lose unless its user allows more."""
 CALIBRATED_ON = 64
 """Most crops from which the ranges of the eight-bit values are taken, evenly out of all."""
-_POINTWISE = re.compile(
-    r"network\.backbone\.stages\.([2-9]\.\d+\.(pointwise\.conv|expand)|2\.\d+\.compress)\.weight"
-)
-"""The convolutions in eight bits, by their weights: most of the arithmetic.
-
-All else stays float32. The first two stages, the neck, and what comes behind the GELU in PP-LCNetV4's last
-stage cost accuracy, depthwise convolutions were slower in eight bits, and the rest is small.
-"""
 TIMED = 32
 ROUNDS = 5
 
@@ -91,8 +84,13 @@ def export_reduced(
     """
     compared = list(crops) or sample_crops(model.charset)
     full = with_dictionary(model, path)
+    pattern = model.network.architecture.int8
     with _quiet():
-        content = _to_fp16(full) if precision == "fp16" else _to_int8(full, spread(compared, CALIBRATED_ON))
+        content = (
+            _to_fp16(full)
+            if precision == "fp16"
+            else _to_int8(full, spread(compared, CALIBRATED_ON), pattern)
+        )
     describe(content, model, precision)
     with os_errors("cannot write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,8 +120,12 @@ def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
     return sound
 
 
-def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop]) -> onnx.ModelProto:
-    """Most of the arithmetic in eight bits, weights by channel, the values' ranges from the crops."""
+def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) -> onnx.ModelProto:
+    """Most of the arithmetic in eight bits, weights by channel, the values' ranges from the crops.
+
+    Args:
+        pattern: whole names of the weights of the convolutions in eight bits; None for all layers.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
     class Crops(CalibrationDataReader):  # type: ignore[misc]
@@ -140,10 +142,13 @@ def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop]) -> onnx.ModelProto:
             source,
             target,
             Crops(),
+            # An empty list stands for all nodes.
             nodes_to_quantize=[
                 node.name
                 for node in full.graph.node
-                if node.op_type == "Conv" and _POINTWISE.fullmatch(node.input[1])
+                if pattern
+                and node.op_type == "Conv"
+                and re.fullmatch(re.escape(OWN) + pattern, node.input[1])
             ],
             per_channel=True,
             # Seven bits for weights: with eight, sums overflow on x86 processors without VNNI.

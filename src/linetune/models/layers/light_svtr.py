@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.necks.svtr import Block
-from linetune.models.reparam import ConvBN
+from linetune.models.architecture import Part
+from linetune.models.layers.reparam import ConvBN
+from linetune.models.layers.svtr import Block
 
 
-class LightSVTRNeck(nn.Module):
+class LightSVTRNeck(Part):
     """Features (batch, inputs, 1, frames) to a sequence (batch, frames, outputs).
 
     Before the attention blocks every frame sees three neighbours on each side; a shortcut is added behind.
@@ -37,7 +38,7 @@ class LightSVTRNeck(nn.Module):
         return out
 
 
-class ConvNeck(nn.Module):
+class ConvNeck(Part):
     """Features (batch, inputs, 1, frames) to a sequence (batch, frames, outputs), without attention."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.reparam import ConvBN
+from linetune.models.architecture import Part
+from linetune.models.layers.reparam import ConvBN
 
 
 class Attention(nn.Module):
@@ -58,7 +59,7 @@ class Block(nn.Module):
         return out
 
 
-class SVTRNeck(nn.Module):
+class SVTRNeck(Part):
     """Features (batch, inputs, 1, frames) to a sequence (batch, frames, outputs)."""
 
     def __init__(

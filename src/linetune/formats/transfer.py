@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from linetune.core.charset import BLANK, Charset
+from linetune.formats.model import Model
 from linetune.models.heads.nrtr import FIRST_CHARACTER, NRTRHead
 from linetune.models.network import new_guide
-from linetune.weights.store import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.reparam import ConvBN, Pair
+from linetune.models.layers.reparam import ConvBN, Pair
 
 
 class BranchedStem(nn.Module):

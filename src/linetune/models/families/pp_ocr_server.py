@@ -1,16 +1,32 @@
-"""PP-HGNetV2-B4, the backbone of PP-OCRv5 server recognition."""
+"""PP-OCRv5 server: PP-HGNetV2-B4 and the SVTR neck.
+
+The other programs' names are taken from PaddleOCR's own ``rec_pphgnetv2`` and transformers' own ``hgnet_v2``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linetune.models.backbones.stem import BranchedStem
-from linetune.models.reparam import ConvBN, Pair
+from linetune.models.architecture import Architecture, Official, Part, Renaming
+from linetune.models.families.names import (
+    HF_ATTENTION,
+    HF_REST,
+    HF_SVTR,
+    PDPARAMS_REST,
+    PDPARAMS_SVTR,
+    hf_attention_config,
+    hf_stride,
+)
+from linetune.models.layers.reparam import ConvBN, Pair
+from linetune.models.layers.stem import BranchedStem
+from linetune.models.layers.svtr import SVTRNeck
 
 STEM = (32, 48)
 """Channels inside the stem and behind it."""
@@ -95,7 +111,7 @@ class Stage(nn.Module):
         return out
 
 
-class PPHGNetV2(nn.Module):
+class PPHGNetV2(Part):
     """Images (batch, 3, height, width) to features (batch, channels, 1, width // 8)."""
 
     def __init__(self) -> None:
@@ -108,3 +124,69 @@ class PPHGNetV2(nn.Module):
         x = self.stages(self.stem(x))
         # At height 48 this is PaddleOCR's 3x2 average pooling; the mean also serves other heights.
         return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
+
+
+@dataclass(frozen=True)
+class PPOCRServer(Architecture):
+    """PP-HGNetV2-B4 and the SVTR neck."""
+
+    family: ClassVar[str] = "PPHGNetV2"
+    hf_classes: ClassVar[Mapping[str, str]] = {"pp_ocrv5_server_rec": "PPOCRV5ServerRecForTextRecognition"}
+
+    neck_channels: int = 120
+    """Channels of the sequence that goes into the head."""
+
+    def make_backbone(self) -> Part:
+        return PPHGNetV2()
+
+    def make_neck(self, inputs: int) -> Part:
+        return SVTRNeck(inputs, self.neck_channels)
+
+    def pdparams_renaming(self) -> Renaming:
+        return [
+            (r"\.gather1\.", ".aggregation_squeeze_conv."),
+            (r"\.gather2\.", ".aggregation_excitation_conv."),
+            *PDPARAMS_SVTR,
+            *PDPARAMS_REST,
+        ]
+
+    def hf_renaming(self) -> Renaming:
+        backbone: Renaming = [
+            (r"^backbone\.stem\.", "model.backbone.embedder."),
+            (r"^backbone\.stages\.", "model.backbone.encoder.stages."),
+            (r"\.gather1\.", ".aggregation.0."),
+            (r"\.gather2\.", ".aggregation.1."),
+        ]
+        return [*HF_SVTR, *HF_ATTENTION, *backbone, *HF_REST]
+
+    def hf_config(self) -> dict[str, Any]:
+        backbone = {
+            "model_type": "hgnet_v2",
+            "stem_channels": [3, *STEM],
+            "stem_strides": [2, 1, 1, 1, 1],
+            "stage_in_channels": [stage.inputs for stage in STAGES],
+            "stage_mid_channels": [stage.inside for stage in STAGES],
+            "stage_out_channels": [stage.outputs for stage in STAGES],
+            "stage_num_blocks": [stage.blocks for stage in STAGES],
+            "stage_downsample": [True] * len(STAGES),
+            "stage_downsample_strides": [hf_stride(stage.stride) for stage in STAGES],
+            "stage_light_block": [stage.light for stage in STAGES],
+            "stage_kernel_size": [stage.kernel for stage in STAGES],
+            "stage_numb_of_layers": [LAYERS] * len(STAGES),
+            "hidden_act": "relu",
+            "use_learnable_affine_block": False,
+            "out_features": ["stage1", "stage2", "stage3", "stage4"],
+        }
+        return {
+            "model_type": "pp_ocrv5_server_rec",
+            "hidden_size": self.neck_channels,
+            "backbone_config": backbone,
+            **hf_attention_config(ratio=2, kernel=3),
+        }
+
+    @classmethod
+    def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRServer:
+        return cls(neck_channels=int(config.get("hidden_size", 120)))
+
+
+OFFICIAL = (Official("PP-OCRv5_server_rec", PPOCRServer(), "ppocrv5.txt"),)

@@ -1,102 +1,119 @@
-"""ONNX: of any batch and width or of fixed ones, the dictionary inside, checked before it is there."""
+"""ONNX files: official ones are read, linetune's own are read and written, with the dictionary inside."""
 
 from __future__ import annotations
 
 import copy
 import io
-import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from linetune.core import atomic, image, reading_order
 from linetune.core.charset import SPACE, Charset, show
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
-from linetune.decode.read import Run, read_crops
-from linetune.export.parity import Exported, check_parity, sample_crops
+from linetune.decode.read import Run
+from linetune.formats.dictionary import charset_of_file
+from linetune.formats.graphs import Array, network_of
+from linetune.formats.model import Model, refuse_logical_order
+from linetune.formats.onnx_shape import Shape, compare_widths
+from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.models.architecture import Official
 from linetune.models.both_ways import BothWays
+from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
-from linetune.weights.store import Model
 
 OPSET = 17
 """Old enough for every onnxruntime since 1.12."""
+_ROUNDED = {
+    onnx.TensorProto.FLOAT16: "fp16",
+    onnx.TensorProto.BFLOAT16: "bf16",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "int8",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The one input shape of a file for programs without dynamic axes: (batch, 3, 48, width)."""
+def recognises(path: Path) -> bool:
+    """Return whether a path is an ONNX file by its suffix."""
+    return path.suffix == ".onnx" and not path.is_dir()
 
-    batch: int
-    width: int
-    """px, with the padding."""
 
-    @classmethod
-    def parse(cls, text: str) -> Shape:
-        """The shape that ``1x320`` means.
+def load(path: Path, official: Official | None = None) -> Model:
+    """The model in an ONNX file, of a known official model or of the one that its tensors fit.
 
-        Raises:
-            LinetuneError: it is none, or its width is none that the network takes.
-        """
-        found = re.fullmatch(rf"(\d{{1,4}})[x×](?:3[x×]{image.HEIGHT}[x×])?(\d{{1,5}})", text)
-        batch, width = map(int, found.groups()) if found else (0, 0)
-        if text == f"{image.HEIGHT}x{width}":
-            # As height and width, which others write.
-            batch = 0
-        if not batch or not image.HEIGHT <= width <= image.MAX_WIDTH or width % 8:
-            raise LinetuneError(
-                f"{text!r} is no input shape",
-                "--static",
-                f"write BATCHxWIDTH, such as 1x320, with a width from {image.HEIGHT} to {image.MAX_WIDTH} px "
-                "that 8 divides",
-            )
-        return cls(batch, width)
+    Raises:
+        LinetuneError: the file is missing or no ONNX, its weights are rounded or of another network, or
+            its dictionary is unknown.
+    """
+    tensors, metadata = read_onnx(path)
+    known = official or OFFICIAL.get(metadata.get("base_model", ""))
+    official, network = network_of(tensors, known, path)
+    charset = charset_of_file(network.classes, official, path, metadata.get("character"))
+    if metadata.get("charset_sha256", charset.sha256) != charset.sha256:
+        raise LinetuneError("the dictionary in the file does not have the hash that stands beside it", path)
+    if "linetune" in metadata:
+        refuse_logical_order(charset, metadata, path)
+    model = Model(network, charset, metadata.get("base_model", official.name), str(path))
+    return replace(model, both_ways=metadata.get("both_ways") == "true")
 
-    def fit(self, crop: Crop) -> Crop:
-        """A crop at the network's height, squashed to the shape's width where it is wider."""
-        resized = image.resize(crop)
-        if resized.shape[1] <= self.width:
-            return resized
-        size = (self.width, image.HEIGHT)
-        return np.asarray(cv2.resize(resized, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
-    def at_width(self, run: Run) -> Run:
-        """``run`` at the shape's width, whatever width a batch of such crops was packed at."""
+def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """The float tensors of an ONNX file in the order in which the graph uses them, and its metadata.
 
-        def padded(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            fixed = np.zeros((*batch.shape[:3], self.width), np.float32)
-            kept = min(self.width, batch.shape[3])
-            fixed[..., :kept] = batch[..., :kept]
-            return run(fixed)
+    Constants stand in initialisers or in Constant nodes, biases as they are or reshaped.
 
-        return padded
+    Raises:
+        LinetuneError: the file is missing, no ONNX, or holds rounded weights.
+    """
+    if not path.is_file():
+        raise LinetuneError("weights not found", path)
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:  # protobuf raises its own kinds
+        raise LinetuneError(f"not an ONNX file ({error})", path) from None
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
+    if rounded:
+        raise LinetuneError(
+            f"holds weights rounded to {rounded}, which cannot be taken up again",
+            path,
+            "give the model it was made from, or its export in fp32",
+        )
+    weights = {}
+    for node in model.graph.node:
+        for name in node.input:
+            # Popped, since a weight used twice is one weight.
+            tensor = constants.pop(name, None)
+            if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims:
+                continue
+            weights[name] = np.array(numpy_helper.to_array(tensor), np.float32)
+    return weights, {entry.key: entry.value for entry in model.metadata_props}
 
-    def in_batches(self, run: Run) -> Run:
-        """``run`` in batches of the shape's size, the last one filled up with empty images."""
 
-        def batched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            missing = -len(batch) % self.batch
-            full = np.concatenate((batch, np.zeros((missing, *batch.shape[1:]), np.float32)))
-            pieces = [run(full[i : i + self.batch]) for i in range(0, len(full), self.batch)]
-            return np.concatenate(pieces)[: len(batch)]
-
-        return batched
+def fixed_shape(path: Path) -> str | None:
+    """The one shape of input that an ONNX file takes, for messages; None where its axes are free."""
+    tensor = onnx.load(str(path)).graph.input[0].type.tensor_type
+    sides = [axis.dim_value for axis in tensor.shape.dim]
+    return " x ".join(map(str, sides)) if all(sides) else None
 
 
 class _Probabilities(nn.Module):
     """The network with the softmax that every reader expects inside, as :class:`BothWays` has it too.
 
-    Its attribute's name stands before every tensor's in the file (``weights.onnx_file`` reads them back).
+    Its attribute's name stands before every tensor's in the file (``formats.graphs`` reads them back).
     """
 
     def __init__(self, network: Network) -> None:
@@ -108,7 +125,7 @@ class _Probabilities(nn.Module):
         return out
 
 
-def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Shape | None = None) -> Exported:
+def export(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Shape | None = None) -> Exported:
     """Write an ONNX file that RapidOCR loads as it is.
 
     The dictionary stands in metadata key ``character``, one character a line, without blank and
@@ -130,30 +147,13 @@ def export_onnx(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Sha
             partial.write_bytes(content.SerializeToString())
             exported, charset = open_onnx(partial)
             compared = list(crops) or sample_crops(model.charset)
-            notes = _compare_widths(model, compared, shape) if shape else ()
+            notes = compare_widths(model, compared, shape) if shape else ()
             trained: Run = model.reader.run
             if shape:
                 compared = [shape.fit(crop) for crop in compared]
                 trained, exported = shape.at_width(trained), shape.at_width(shape.in_batches(exported))
             difference = check_parity(trained, exported, model.charset, charset, compared, path)
     return Exported(path, len(compared), difference, notes)
-
-
-def _compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[str, ...]:
-    """What a fixed width costs: crops that read otherwise than at their own width."""
-    fitting = [shape.fit(crop) for crop in crops]
-    squashed = sum(image.line_width(*crop.shape[:2]) > shape.width for crop in crops)
-    own = read_crops(model.reader.run, crops, model.charset)
-    fixed = read_crops(shape.at_width(model.reader.run), fitting, model.charset)
-    changed = sum(a.text != b.text for a, b in zip(own, fixed, strict=True))
-    what = f"batches of {shape.batch}, input {shape.batch} x 3 x {image.HEIGHT} x {shape.width}"
-    if not squashed and not changed:
-        return (what,)
-    return (
-        what,
-        f"at a width of {shape.width} px, {changed} of {len(crops)} crops read otherwise than at their own "
-        f"width, and {squashed} are squashed to fit",
-    )
 
 
 def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onnx.ModelProto:
