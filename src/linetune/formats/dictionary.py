@@ -29,7 +29,7 @@ class Settings(NamedTuple):
 
 
 def read_settings(folder: Path) -> Settings:
-    """What ``inference.yml`` says.
+    """Read ``inference.yml`` in a folder.
 
     Raises:
         LinetuneError: the file is missing, no YAML, or holds no dictionary that can be used.
@@ -55,7 +55,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def charset_of_file(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
-    """The charset of a file: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official one."""
+    """Return a file's charset: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official."""
     beside = path.with_suffix(".txt")
     hint = f"put its dictionary beside it as {beside.name}"
     known = official.charset
@@ -74,7 +74,7 @@ def charset_of_file(classes: int, official: Official, path: Path, embedded: str 
 
 
 def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
-    """The charset of a dictionary, if it has as many classes as the network."""
+    """Return the charset of a dictionary, if it has as many classes as the network."""
     if charset.classes == classes + 1:
         # A model without a space class: readers append one that never comes first.
         charset = Charset(charset.characters[:-1])

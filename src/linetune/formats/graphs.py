@@ -26,7 +26,7 @@ OWN = "network."
 def network_of(
     tensors: Mapping[str, Array], official: Official | None, path: Path
 ) -> tuple[Official, Network]:
-    """The folded network of a graph's arrays, and the official model that it is or descends from.
+    """Return the official model that a graph holds or descends from, and its folded network.
 
     Args:
         tensors: by name, in the order in which the graph uses them; linear kernels (inputs, outputs).
@@ -43,7 +43,7 @@ def network_of(
 
 
 def exported_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
-    """The folded network of a file that linetune exported.
+    """Return the folded network of a file that linetune exported.
 
     The exporter keeps the names of all but the constants, of which it makes other ones, and the linear
     kernels, which it transposes; both stand in the network's order.
@@ -63,7 +63,7 @@ def exported_network(tensors: Mapping[str, Array], architecture: Architecture, w
 
 
 def official_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
-    """The folded network of an official file.
+    """Return the folded network of an official file.
 
     The official export has merged the rep layers' branches and PP-LCNetV4's batch norms, but neither the
     batch norms of other plain convolutions (the tiny size's stem is one) nor the affines before the
@@ -115,7 +115,7 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
 
 
 def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """(kind, name, shape of its kernel) of an unfolded network's layers in the order the graph uses them.
+    """Yield (kind, name, shape of the kernel) of an unfolded network's layers, in the order of their use.
 
     The modules are defined in that order.
     """
@@ -142,7 +142,7 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
 
 
 def _fitting(tensors: Mapping[str, Array], among: Sequence[Official], path: Path) -> tuple[Official, Network]:
-    """The first model that an official ONNX file's tensors fit, and its network.
+    """Return the first model that an official ONNX file's tensors fit, and its network.
 
     Raises:
         LinetuneError: they fit none; says why not the first.

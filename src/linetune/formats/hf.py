@@ -46,7 +46,7 @@ MOST = 32
 
 
 def to_tensors(network: Network) -> dict[str, Tensor]:
-    """A folded network's tensors as transformers names and shapes them."""
+    """Return a folded network's tensors as transformers names and shapes them."""
     tensors = {}
     architecture = network.architecture
     renaming, flat = architecture.hf_renaming(), architecture.flat_convolutions()
@@ -69,7 +69,7 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path, official: Official | None = None) -> Model:
-    """The model in a directory as transformers writes it, folded; it reads what transformers reads.
+    """Load a directory that transformers wrote or can read, and fold the network.
 
     Args:
         path: the directory, or the file with the tensors in it.
@@ -110,7 +110,7 @@ def load(path: Path, official: Official | None = None) -> Model:
 
 
 def _their_form(network: Network) -> Network:
-    """The unfolded network, changed in place, with those layers merged that transformers keeps merged."""
+    """Merge those layers of an unfolded network in place that transformers keeps merged; return it."""
     for name, module in list(network.named_modules()):
         if isinstance(module, RepDepthwise):
             parent, _, attribute = name.rpartition(".")
@@ -248,7 +248,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
 
 
 def load_in_transformers(folder: Path) -> tuple[Any, Any]:
-    """transformers' model, in evaluation mode, and image processor of a directory."""
+    """Load a directory in transformers: its model, in evaluation mode, and its image processor."""
     from transformers import AutoImageProcessor, AutoModelForTextRecognition
 
     with warnings.catch_warnings():
@@ -258,7 +258,7 @@ def load_in_transformers(folder: Path) -> tuple[Any, Any]:
 
 
 def _missing() -> str | None:
-    """Why nothing can be compared in transformers, if that is so."""
+    """Return why nothing can be compared in transformers, or None."""
     for package in ("transformers", "torchvision"):  # the image processor resizes with torchvision
         if importlib.util.find_spec(package) is None:
             return f"{package} is not installed"

@@ -20,7 +20,7 @@ _OF_NO_CONSEQUENCE = {"architectures", "dtype", "layer_norm_eps", "backbone_conf
 
 
 def to_config(architecture: Architecture, classes: int) -> dict[str, Any]:
-    """What ``config.json`` says of a network.
+    """Return what ``config.json`` says of a network.
 
     Raises:
         ValueError: transformers has no class for the family.
@@ -39,12 +39,12 @@ def to_config(architecture: Architecture, classes: int) -> dict[str, Any]:
 
 
 def model_types() -> dict[str, type[Architecture]]:
-    """transformers' model types that a family has, and the family."""
+    """Return transformers' model types that linetune knows, and their families."""
     return {name: family for family in FAMILIES.values() for name in family.hf_classes}
 
 
 def architecture_of(config: Mapping[str, Any], where: Path) -> Architecture:
-    """The architecture that a configuration asks for; :func:`check_settings` compares the other settings.
+    """Return the architecture of a configuration. :func:`check_settings` compares the other settings.
 
     Raises:
         LinetuneError: it is none that linetune knows.
@@ -78,7 +78,7 @@ def check_settings(config: Mapping[str, Any], architecture: Architecture, classe
 
 
 def to_preprocessor(charset: Charset) -> dict[str, Any]:
-    """What ``preprocessor_config.json`` says; its list of characters is indexed by the class."""
+    """Return what ``preprocessor_config.json`` says. Its list of characters is indexed by the class."""
     size = {"height": image.HEIGHT, "width": image.MIN_WIDTH}
     return {
         "image_processor_type": BGR_PROCESSOR,
@@ -105,7 +105,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A setting with its pairs of equal strides as one number."""
+    """Return a setting with its pairs of equal strides as one number."""
     if isinstance(value, (list, tuple)):
         items = [_plain(item) for item in value]
         return items[0] if len(items) == 2 and items[0] == items[1] else items

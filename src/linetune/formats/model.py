@@ -77,5 +77,5 @@ def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -
 
 
 def folded_model(network: Network, charset: Charset, base_model: str, source: str) -> Model:
-    """A model from an unfolded network, which is folded first; its NRTR guide is kept for training."""
+    """Return the folded model of an unfolded network, with its guide."""
     return Model(fold(network).eval(), charset, base_model, source)

@@ -15,7 +15,7 @@ from linetune.models.families import OFFICIAL
 
 
 def load_base(reference: str, progress: Progress = lambda done, total: None) -> Model:
-    """A model by official name or file.
+    """Load a model by official name or path.
 
     Args:
         reference: a name in :data:`OFFICIAL`, a ``.safetensors``, ``.onnx`` or ``.pdparams`` file, a run's
@@ -43,7 +43,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
 
 
 def load_file(path: Path, official: Official | None = None) -> Model:
-    """A model from a file or folder of any format in :mod:`linetune.formats.registry`.
+    """Load a file or folder of any format in :mod:`linetune.formats.registry`.
 
     Args:
         path: the file or folder.

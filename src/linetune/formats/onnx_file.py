@@ -49,7 +49,7 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path, official: Official | None = None) -> Model:
-    """The model in an ONNX file, of a known official model or of the one that its tensors fit.
+    """Load an ONNX file of a known official model, or of the one that its tensors fit.
 
     Raises:
         LinetuneError: the file is missing or no ONNX, its weights are rounded or of another network, or
@@ -68,7 +68,7 @@ def load(path: Path, official: Official | None = None) -> Model:
 
 
 def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """The float tensors of an ONNX file in the order in which the graph uses them, and its metadata.
+    """Return an ONNX file's float tensors in the order of their use, and its metadata.
 
     Constants stand in initialisers or in Constant nodes, biases as they are or reshaped.
 
@@ -104,7 +104,7 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def fixed_shape(path: Path) -> str | None:
-    """The one shape of input that an ONNX file takes, for messages; None where its axes are free."""
+    """Return the one input shape of an ONNX file for messages, or None where its axes are free."""
     tensor = onnx.load(str(path)).graph.input[0].type.tensor_type
     sides = [axis.dim_value for axis in tensor.shape.dim]
     return " x ".join(map(str, sides)) if all(sides) else None
@@ -157,7 +157,7 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Shape | 
 
 
 def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onnx.ModelProto:
-    """The file's content: the graph, and in its metadata what a reader has to know.
+    """Return the file's content: the graph, and metadata for readers.
 
     Args:
         model: what to export.
@@ -211,7 +211,7 @@ def describe(
 
 
 def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
-    """An exported file in onnxruntime, and the charset as a reader finds it there.
+    """Open an exported file in onnxruntime, and return the charset as readers find it there.
 
     Args:
         path: the file.
@@ -255,7 +255,7 @@ def _graph(model: Model, shape: Shape | None) -> bytes:
 
 
 def _refuse_line_breaks(charset: Charset, path: Path) -> None:
-    """Readers split the dictionary with ``splitlines()``; such a character would shift every class."""
+    """Refuse characters on which readers split the dictionary: each would shift every class."""
     breaking = [c for c in charset.characters if len(f"a{c}b".splitlines()) > 1]
     if breaking:
         raise LinetuneError(

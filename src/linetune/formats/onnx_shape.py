@@ -30,7 +30,7 @@ class Shape:
 
     @classmethod
     def parse(cls, text: str) -> Shape:
-        """The shape that ``1x320`` means.
+        """Return the shape that ``1x320`` means.
 
         Raises:
             LinetuneError: it is none, or its width is none that the network takes.
@@ -50,7 +50,7 @@ class Shape:
         return cls(batch, width)
 
     def fit(self, crop: Crop) -> Crop:
-        """A crop at the network's height, squashed to the shape's width where it is wider."""
+        """Return a crop at the network's height, squashed to the shape's width where it is wider."""
         resized = image.resize(crop)
         if resized.shape[1] <= self.width:
             return resized
@@ -81,7 +81,7 @@ class Shape:
 
 
 def compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[str, ...]:
-    """What a fixed width costs: crops that read otherwise than at their own width."""
+    """Return notes on crops that read otherwise at a fixed width than at their own."""
     fitting = [shape.fit(crop) for crop in crops]
     squashed = sum(image.line_width(*crop.shape[:2]) > shape.width for crop in crops)
     own = read_crops(model.reader.run, crops, model.charset)

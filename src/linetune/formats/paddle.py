@@ -47,7 +47,7 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path, official: Official | None = None) -> Model:
-    """The model in an inference folder, of a known official model, the one it names, or whichever it fits.
+    """Load an inference folder of a known official model, of the one it names, or of one that it fits.
 
     Raises:
         LinetuneError: a file is missing or damaged, the network is unknown, or the dictionary does not match.
@@ -63,7 +63,7 @@ def load(path: Path, official: Official | None = None) -> Model:
 
 
 def read_inference(folder: Path) -> dict[str, Array]:
-    """The parameters by name, in the order in which the program uses them.
+    """Return the parameters by name, in the order in which the program uses them.
 
     Raises:
         LinetuneError: a file is missing, damaged, or of another version.
@@ -85,7 +85,7 @@ def read_inference(folder: Path) -> dict[str, Array]:
 
 
 def _parameters(operation: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
-    """Names of the parameters that an operation takes."""
+    """Return names of the parameters that an operation takes."""
     inputs = [value["%"] for value in operation.get("I", ())]
     if operation["#"].endswith(".batch_norm_"):
         inputs = [inputs[place] for place in _BATCH_NORM]
@@ -114,7 +114,7 @@ def _arrays(path: Path) -> Iterator[Array]:
 
 
 def _shape(description: bytes) -> tuple[int, ...]:
-    """The shape in a protobuf description: field 1 the type (5 is float32), field 2 a side each."""
+    """Return the shape in a protobuf description: field 1 the type (5 is float32), field 2 a side each."""
     fields: list[tuple[int, int]] = []
     numbers = _varints(description)
     for key in numbers:
@@ -171,7 +171,7 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
 
 
 def open_inference(folder: Path) -> tuple[Run, Charset]:
-    """An inference folder in PaddlePaddle on one CPU, and the charset as PaddleX finds it there."""
+    """Open an inference folder in PaddlePaddle on one CPU, and return the charset as PaddleX finds it."""
     from paddle import inference
 
     config = inference.Config(str(folder / PROGRAM), str(folder / PARAMETERS))
@@ -190,7 +190,7 @@ def open_inference(folder: Path) -> tuple[Run, Charset]:
 
 
 def _settings(model: Model) -> str:
-    """What PaddleX wants to know: the official model's name, the input, and the dictionary.
+    """Return ``inference.yml`` for PaddleX: the official model's name, the input, and the dictionary.
 
     The order of operations and their names are those of the official folders; PaddleX appends the space.
     """
@@ -223,6 +223,6 @@ def _settings(model: Model) -> str:
 
 
 def _quoted(character: str) -> str:
-    """A string that every YAML reader takes for a string, what the eye cannot tell written as its number."""
+    """Quote a character so that every YAML reader takes it for a string; escape what is not printable."""
     plain = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in character)
     return f'"{"".join(plain)}"'

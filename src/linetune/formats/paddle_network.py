@@ -152,7 +152,7 @@ def _transpose(x: Any, one: int, other: int) -> Any:
 
 
 def _view(x: Any, *shape: Any) -> Any:
-    """A view that keeps the first two axes, batch and frames, whose lengths are not known here."""
+    """Reshape, but keep the first two axes, batch and frames, whose lengths are not known here."""
     known = [int(side) for side in shape[2:]]
     if -1 in known:
         known[known.index(-1)] = -int(np.prod([int(side) for side in x.shape[2:]]) // np.prod(known))
@@ -207,7 +207,7 @@ _METHODS: dict[Any, Callable[..., Any]] = {
 
 
 def _turned(images: Any) -> Any:
-    """``models.both_ways.turned``."""
+    """Do what ``models.both_ways.turned`` does."""
     inside = (images.abs().amax([1, 2]) > 0).astype("float32")
     widths = inside.sum(1, keepdim=True).astype("int64")
     columns = (widths - 1 - paddle.arange(paddle.shape(images)[3], dtype="int64")).clip(min=0)
@@ -216,7 +216,7 @@ def _turned(images: Any) -> Any:
 
 
 def _confidence(probabilities: Any) -> Any:
-    """``models.both_ways.confidence``."""
+    """Do what ``models.both_ways.confidence`` does."""
     best = probabilities.argmax(2)
     before = paddle.concat([paddle.full_like(best[:, :1], -1), best[:, :-1]], 1)
     kept = paddle.logical_and(best != BLANK, best != before).astype("float32")

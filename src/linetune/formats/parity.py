@@ -44,7 +44,7 @@ class Exported:
 
 
 def sample_crops(charset: Charset, count: int = 12) -> list[Crop]:
-    """Lines of many widths to compare on when the user gives none: the charset drawn, and noise."""
+    """Draw lines of many widths to compare on when the user gives none."""
     rng = np.random.default_rng(0)
     crops = []
     for number in range(count):

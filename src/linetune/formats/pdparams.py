@@ -6,7 +6,7 @@ They hold the unfolded network. Beside them stand their dictionary and settings.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class _ArrayPickler(pickle.Pickler):
 
 
 def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The arrays of a ``.pdparams`` file by PaddlePaddle's names.
+    """Return the arrays of a ``.pdparams`` file by PaddlePaddle's names.
 
     Raises:
         LinetuneError: the file is missing, damaged, or holds anything but arrays.
@@ -114,7 +114,7 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path, official: Official | None = None) -> Model:
-    """The model in a file of training weights, folded, with its NRTR guide if there is one.
+    """Load training weights, fold the network, and keep its guide for training if there is one.
 
     Args:
         path: the file.
@@ -125,11 +125,12 @@ def load(path: Path, official: Official | None = None) -> Model:
     """
     arrays = read_pdparams(path)
     official = official or _fitting(arrays, path)
-    names = _names(official.architecture, ["nrtr.embedding.weight", _HEAD])
-    if getattr(arrays.get(names[_HEAD]), "ndim", 0) != 2:
+    renaming = official.architecture.pdparams_renaming()
+    head = arrays.get(renamed(_HEAD, renaming))
+    if head is None or head.ndim != 2:
         raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
-    classes = arrays[names[_HEAD]].shape[1]
-    guide = names["nrtr.embedding.weight"].split(".embedding.")[0]
+    classes = head.shape[1]
+    guide = renamed("nrtr.embedding.weight", renaming).split(".embedding.")[0]
     guided = any(name.startswith(guide) for name in arrays if not name.startswith(_UNUSED))
     with torch.device("meta"):
         empty = Network(official.architecture, classes, guided)
@@ -138,9 +139,9 @@ def load(path: Path, official: Official | None = None) -> Model:
 
 
 def to_arrays(network: Network) -> Arrays:
-    """An unfolded network's tensors under PaddleOCR's names and in Paddle's layout."""
+    """Return an unfolded network's tensors under PaddleOCR's names and in Paddle's layout."""
     tensors = _joined(network.state_dict())
-    names = _names(network.architecture, tensors)
+    renaming = network.architecture.pdparams_renaming()
     flat = network.architecture.flat_convolutions()
     arrays = {}
     for ours, tensor in tensors.items():
@@ -148,17 +149,17 @@ def to_arrays(network: Network) -> Arrays:
             tensor = tensor.T
         elif tensor.dim() == 4 and ours.startswith(flat):
             tensor = tensor.squeeze(2)
-        arrays[names[ours]] = np.ascontiguousarray(tensor.detach().cpu().float().numpy())
+        arrays[renamed(ours, renaming)] = np.ascontiguousarray(tensor.detach().cpu().float().numpy())
     return arrays
 
 
 def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dict[str, Tensor]:
-    """PaddleOCR's arrays under an unfolded network's names and in torch's layout.
+    """Return PaddleOCR's arrays under an unfolded network's names and in torch's layout.
 
     Arrays that the network has no place for keep their names.
     """
-    joined = _joined(network.state_dict())
-    ours = {theirs: name for name, theirs in _names(network.architecture, joined).items()}
+    renaming = network.architecture.pdparams_renaming()
+    ours = {renamed(name, renaming): name for name in _joined(network.state_dict())}
     state = {}
     for theirs, array in arrays.items():
         if theirs.startswith(_UNUSED):
@@ -179,7 +180,7 @@ def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dic
 
 
 def _joined(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """An unfolded network's tensors with the guide's query and key-value projections as one."""
+    """Return an unfolded network's tensors, the guide's query and key-value projections as one."""
     # torch counts batches, Paddle does not.
     tensors = {n: t for n, t in state.items() if not n.endswith("num_batches_tracked")}
     for query in [name for name in tensors if ".self_attention.q." in name]:
@@ -189,19 +190,13 @@ def _joined(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _names(architecture: Architecture, names: Iterable[str]) -> dict[str, str]:
-    """PaddleOCR's names by ours."""
-    renaming = architecture.pdparams_renaming()
-    return {name: renamed(name, renaming) for name in names}
-
-
 def _linear(name: str, dimensions: int) -> bool:
-    """Whether a tensor is a linear layer's kernel, which Paddle transposes."""
+    """Return whether a tensor is a linear layer's kernel, which Paddle transposes."""
     return dimensions == 2 and not name.startswith("nrtr.embedding.")
 
 
 def _fitting(arrays: Arrays, path: Path) -> Official:
-    """The first official model that the most tensors fit by name and shape.
+    """Return the first official model that the most tensors fit by name and shape.
 
     Raises:
         LinetuneError: there is no CTC head of any family.
@@ -211,8 +206,9 @@ def _fitting(arrays: Arrays, path: Path) -> Official:
     for official in OFFICIAL.values():
         known.setdefault(official.architecture, official)
     for architecture, official in known.items():
-        head = arrays.get(renamed(_HEAD, architecture.pdparams_renaming()))
-        if head is None or head.ndim != 2 or not architecture.pdparams_renaming():
+        renaming = architecture.pdparams_renaming()
+        head = arrays.get(renamed(_HEAD, renaming))
+        if not renaming or head is None or head.ndim != 2:
             continue
         with torch.device("meta"):
             network = Network(architecture, head.shape[1])
@@ -226,7 +222,7 @@ def _fitting(arrays: Arrays, path: Path) -> Official:
 
 
 def _filled(network: Network, arrays: Arrays, where: Path) -> Network:
-    """The unfolded network with the arrays as its values."""
+    """Fill an unfolded network with the arrays, and return it."""
     state = {name: tensor.contiguous() for name, tensor in to_state(arrays, network).items()}
     state |= {n: torch.zeros(()) for n in network.state_dict() if n.endswith("num_batches_tracked")}
     fill(network, state, where)
@@ -294,7 +290,7 @@ def _settings(name: str, charset: Charset, guided: bool) -> str:
 
 
 def _refuse_line_ends(charset: Charset, path: Path) -> None:
-    """A dictionary has one character a line."""
+    """Refuse characters that cannot stand in a dictionary of one character a line."""
     breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
     if breaking:
         raise LinetuneError(

@@ -108,7 +108,7 @@ def export_reduced(
 
 
 def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
-    """Half precision inside; what goes in and comes out stays float32, as readers have it."""
+    """Convert the inside to half precision. Input and output stay float32, as readers expect."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
@@ -121,7 +121,7 @@ def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) -> onnx.ModelProto:
-    """Most of the arithmetic in eight bits, weights by channel, the values' ranges from the crops.
+    """Convert layers to eight bits: weights by channel, the ranges of values from the crops.
 
     Args:
         pattern: whole names of the weights of the convolutions in eight bits; None for all layers.
@@ -146,9 +146,7 @@ def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) 
             nodes_to_quantize=[
                 node.name
                 for node in full.graph.node
-                if pattern
-                and node.op_type == "Conv"
-                and re.fullmatch(re.escape(OWN) + pattern, node.input[1])
+                if pattern and node.op_type == "Conv" and re.fullmatch(f"{OWN}({pattern})", node.input[1])
             ],
             per_channel=True,
             # Seven bits for weights: with eight, sums overflow on x86 processors without VNNI.
@@ -177,7 +175,7 @@ def _accuracy(
     max_loss: float,
     path: Path,
 ) -> tuple[float | None, float | None]:
-    """Shares read right by the file and in fp32.
+    """Return the shares that the file and fp32 read right, or None without labels.
 
     Raises:
         LinetuneError: it loses too much.
@@ -197,7 +195,7 @@ def _accuracy(
 
 
 def _rates(runs: Sequence[Run], crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Crops a second of each runtime, in turns, so that whatever else the machine does slows all alike."""
+    """Return crops a second of each runtime, measured in turns, so that other load slows all alike."""
     batches = [batch for _, batch in deployed_batches(crops, 1)]
     best = np.full((len(runs), len(batches)), np.inf)
     for _ in range(ROUNDS):
@@ -211,7 +209,7 @@ def _rates(runs: Sequence[Run], crops: Sequence[Crop]) -> NDArray[np.float64]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the converters' advice, which goes to the root logger; what is measured decides."""
+    """Silence the converters' advice, which goes to the root logger."""
     logging.disable(logging.WARNING)
     try:
         yield

@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 
 def find(official: Official) -> Path | None:
-    """The weights of an official model on this machine, a file or Paddle's folder, if they are there."""
+    """Return where an official model's weights are on this machine, a file or Paddle's folder, or None."""
     place = cached(official)
     if place.exists():
         return place
@@ -35,7 +35,7 @@ def find(official: Official) -> Path | None:
 
 
 def cached(official: Official) -> Path:
-    """Where a download of the weights lies."""
+    """Return where a download of the weights lies."""
     name = official.name if official.dictionary is None else f"{official.name}_pretrained.pdparams"
     return cache.folder() / name
 
@@ -111,7 +111,7 @@ def _unpack(archive: Path, folder: Path, official: Official) -> None:
 
 
 def _opened(request: urllib.request.Request, partial: Path) -> Any:
-    """The response; asked anew for the whole file when there is nothing behind the part that is here."""
+    """Open a request; ask again for the whole file when nothing follows the part that is here."""
     try:
         return urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:

@@ -92,7 +92,7 @@ def load_model(path: Path) -> Model:
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
-    """What ``make`` makes of the JSON under a header's key."""
+    """Return what ``make`` makes of the JSON under a header's key."""
     try:
         return make(json.loads(header[key]))
     except LinetuneError as error:

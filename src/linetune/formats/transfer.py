@@ -24,7 +24,7 @@ class Transfer:
 
 
 def with_charset(model: Model, charset: Charset) -> Transfer:
-    """A copy of ``model`` whose head reads ``charset``; the original is untouched."""
+    """Return a copy of ``model`` whose head reads ``charset``; the original is untouched."""
     network = copy.deepcopy(model.network)
     known = {character: row + 1 for row, character in enumerate(model.charset.characters)}
     unknown = [c for c in charset.characters if c not in known]
@@ -41,7 +41,7 @@ def with_charset(model: Model, charset: Charset) -> Transfer:
 
 
 def _carry(values: Tensor, rows: list[int]) -> Tensor:
-    """The chosen rows; -1 asks for the mean of the characters' rows (the blank is no character)."""
+    """Return the chosen rows; -1 asks for the mean of the characters' rows (the blank is no character)."""
     mean = values[1:].mean(0, keepdim=True)
     table = torch.cat((values, mean))
     return table[torch.tensor(rows, device=values.device)]

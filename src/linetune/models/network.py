@@ -39,7 +39,7 @@ class Network(nn.Module):
         return self.classify(self.backbone(images))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits of the backbone's features (batch, channels, 1, frames)."""
+        """Return logits of the backbone's features (batch, channels, 1, frames)."""
         out: Tensor = self.head(self.neck(features))
         return out
 
@@ -54,12 +54,12 @@ class Network(nn.Module):
         return self.head.fc.weight.device
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities (batch, frames, classes) of packed images, in evaluation mode."""
+        """Return class probabilities (batch, frames, classes) of packed images, in evaluation mode."""
         images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
         return self.evaluated(lambda inputs: self(inputs).softmax(2), images)
 
     def evaluated(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
-        """What a function of this network gives, in evaluation mode."""
+        """Return what a function of this network gives in evaluation mode, on the CPU."""
         training = self.training
         self.eval()
         with torch.inference_mode():
@@ -69,12 +69,12 @@ class Network(nn.Module):
 
 
 def new_guide(network: Network, characters: int) -> NRTRHead:
-    """An untrained NRTR head for a network; ``characters`` without the blank."""
+    """Return an untrained NRTR head for a network; ``characters`` without the blank."""
     return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
 
 
 def empty_folded(architecture: Architecture, classes: int) -> Network:
-    """A folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
+    """Return a folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
     # Not on the meta device: arithmetic there imports torch's compiler, two seconds of every command.
     return fold(Network(architecture, classes)).eval()
 

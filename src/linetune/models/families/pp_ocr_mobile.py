@@ -120,7 +120,7 @@ class PPLCNetV3(Part):
 
 
 def rounded(channels: float, divisor: int = 16) -> int:
-    """Channels rounded to a multiple of ``divisor``, never by more than a tenth down (MobileNetV2)."""
+    """Round channels to a multiple of ``divisor``, never by more than a tenth down (MobileNetV2)."""
     near = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return near if near >= 0.9 * channels else near + divisor
 

@@ -24,7 +24,7 @@ from linetune.models.families.names import (
 from linetune.models.layers.light_svtr import ConvNeck, LightSVTRNeck
 from linetune.models.layers.reparam import ConvBN, Pair, RepDepthwise
 from linetune.models.layers.squeeze import SqueezeExcite
-from linetune.models.layers.stem import BranchedStem
+from linetune.models.layers.stem import BranchedStem, PlainStem
 
 NeckName = Literal["LightSVTR", "Conv"]
 Size = Literal["tiny", "small", "medium"]
@@ -91,19 +91,6 @@ LAYOUTS: dict[Size, Layout] = {
     ),
 }
 """PaddleOCR's recognition layouts: the stem divides both sides by 4, the stages the height by 4 more."""
-
-
-class PlainStem(nn.Module):
-    """Two strided convolutions with a GELU between them."""
-
-    def __init__(self, inside: int, outputs: int) -> None:
-        super().__init__()
-        self.conv1: nn.Module = ConvBN(3, inside, (3, 3), (2, 2))
-        self.conv2: nn.Module = ConvBN(inside, outputs, (3, 3), (2, 2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(F.gelu(self.conv1(x)))
-        return out
 
 
 class Block(nn.Module):

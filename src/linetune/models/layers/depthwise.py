@@ -82,7 +82,7 @@ def _kernel_gradient(
 def _gradients(
     gradient: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int], which: int
 ) -> Tensor:
-    """The convolution's gradient for its input (0) or its kernel (1)."""
+    """Return the convolution's gradient for its input (0) or its kernel (1)."""
     mask = [which == 0, which == 1, False]
     outputs = torch.ops.aten.convolution_backward(
         gradient, x.to(gradient.dtype) if which else x, weight, None, list(stride), list(padding), [1, 1],

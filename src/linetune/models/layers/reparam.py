@@ -60,7 +60,7 @@ class ConvBN(nn.Module):
         return out
 
     def merged(self) -> nn.Conv2d:
-        """The same function under the batch norm's running statistics."""
+        """Return the same function under the batch norm's running statistics."""
         return _convolution(self.conv, *_fold_bn(self.conv.weight, self.bn))
 
 
@@ -203,7 +203,7 @@ class FoldedRepLayer(nn.Module):
 
 
 def merge(module: M) -> M:
-    """A copy of ``module`` whose every layer has one branch; the original is untouched."""
+    """Return a copy of ``module`` whose every layer has one branch; the original is untouched."""
     module = copy.deepcopy(module)
     with torch.no_grad():
         _merge_children(module)
@@ -211,7 +211,7 @@ def merge(module: M) -> M:
 
 
 def fold(module: M) -> M:
-    """A copy of ``module``, merged and without affines; the original is untouched."""
+    """Return a copy of ``module``, merged and without affines; the original is untouched."""
     module = merge(module)
     with torch.no_grad():
         for part in list(module.modules()):
@@ -268,7 +268,7 @@ def _identity_kernel(like: nn.Conv2d) -> Tensor:
 
 
 def _convolution(like: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """A convolution of the geometry of ``like`` with the given kernel and bias."""
+    """Return a convolution of the geometry of ``like`` with the given kernel and bias."""
     padding = like.padding if not isinstance(like.padding, str) else (0, 0)
     kind = DepthwiseConv if like.groups == like.in_channels == like.out_channels else nn.Conv2d
     conv = kind(

@@ -1,4 +1,4 @@
-"""The stem with two paths, which several backbones share."""
+"""Stems: the first layers of a backbone."""
 
 from __future__ import annotations
 
@@ -32,3 +32,16 @@ class BranchedStem(nn.Module):
         other = F.pad(F.relu(self.stem2a(x)), (0, 1, 0, 1))
         x = torch.cat((F.max_pool2d(x, 2, 1), F.relu(self.stem2b(other))), 1)
         return F.relu(self.stem4(F.relu(self.stem3(x))))
+
+
+class PlainStem(nn.Module):
+    """Two strided convolutions with a GELU between them."""
+
+    def __init__(self, inside: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1: nn.Module = ConvBN(3, inside, (3, 3), (2, 2))
+        self.conv2: nn.Module = ConvBN(inside, outputs, (3, 3), (2, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv2(F.gelu(self.conv1(x)))
+        return out
