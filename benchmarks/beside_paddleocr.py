@@ -61,12 +61,13 @@ from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode.read import read_crops
 from linetune.evaluation.intervals import as_text
 from linetune.evaluation.metrics import Score, score
-from linetune.export.pdparams import export_pdparams
+from linetune.formats.official import load_base
+from linetune.formats.pdparams import export as export_pdparams
+from linetune.formats.sources import cached
+from linetune.formats.transfer import with_charset
+from linetune.models.families import OFFICIAL
 from linetune.report.terminal import console, terminal
 from linetune.synth.generate import LABELS
-from linetune.weights.official import load_base
-from linetune.weights.sources import OFFICIAL, cached
-from linetune.weights.transfer import with_charset
 
 BASE = "PP-OCRv5_mobile_rec"
 RATE, RATE_BATCH = 1e-4, 128

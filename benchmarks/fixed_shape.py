@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from linetune.core import image
 from linetune.core.labelfile import read_labels
 from linetune.decode.read import read_crops
-from linetune.export.onnx_file import Shape, export_onnx, open_onnx
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.onnx_shape import Shape
 from linetune.recogniser import Recogniser
 
 

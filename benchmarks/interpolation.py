@@ -14,8 +14,8 @@ import torch
 
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
+from linetune.formats.store import load_model
 from linetune.training.validation import score_of
-from linetune.weights.store import load_model
 
 SHARES = (0.0, 0.5, 0.7, 0.85, 1.0, 1.1)
 """Of the second model's weights."""

@@ -23,13 +23,13 @@ from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.training import optimiser
 from linetune.training.context import Context
 from linetune.training.journal import Journal
 from linetune.training.stage import StageTask, train_stage
 from linetune.training.validation import score_of
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 RATES = {"one rate": (1e-4, 3e-4), "relative to size": (3e-5, 1e-4, 3e-4)}
 

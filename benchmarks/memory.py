@@ -21,11 +21,11 @@ from linetune.core.device import best_device, best_precision
 from linetune.core.labelfile import read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.training.context import Context
 from linetune.training.journal import Journal
 from linetune.training.stage import StageTask, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 
 def main() -> None:

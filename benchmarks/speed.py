@@ -40,6 +40,8 @@ from linetune.core.device import autocast, best_device, best_precision, now
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.models.network import Network
 from linetune.training.averaging import WeightAverage
 from linetune.training.context import Context
@@ -47,8 +49,6 @@ from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
 from linetune.training.optimiser import make_optimiser, rate_factors, set_rate
 from linetune.training.stage import StageTask, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 EPOCHS = 20
 """Of stage 1, over which storing the features pays; the others are measured on one."""

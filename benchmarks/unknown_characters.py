@@ -20,10 +20,10 @@ from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
 from linetune.evaluation.confusions import aligned
+from linetune.formats.store import load_model
 from linetune.report.terminal import terminal
 from linetune.synth.generate import LABELS, generate
 from linetune.training.run import train
-from linetune.weights.store import load_model
 
 UNKNOWN = "ЖЯ"
 RULE = f"[ABCDEHKM0-9{UNKNOWN}]{{6}}"

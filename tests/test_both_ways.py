@@ -12,14 +12,16 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.decode import default_decoder
-from linetune.export.formats import FORMATS
-from linetune.export.onnx_file import export_onnx, open_onnx
-from linetune.export.paddle import open_inference
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.paddle import open_inference
+from linetune.formats.registry import FORMATS
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
 from linetune.models.both_ways import BothWays, confidence, turned
 from linetune.recogniser import Recogniser
-from linetune.weights.official import load_base
-from linetune.weights.store import Model, load_model, save_model
-from linetune.weights.transfer import with_charset
 
 TEXTS = ["GK345", "F345", "RE562", "R5", "PB4271"]
 

@@ -22,11 +22,13 @@ from linetune.cli import main
 from linetune.config import load
 from linetune.core import image, labelfile
 from linetune.core.charset import Charset
-from linetune.export.formats import Format
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats.model import Model
+from linetune.formats.registry import Format
+from linetune.formats.store import save_model
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.report.terminal import terminal
-from linetune.weights.store import Model, save_model
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SERIAL 88"]
@@ -59,7 +61,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that answers every frame with a character outside ASCII."""
     torch.manual_seed(0)
     charset = Charset(("线", "é"))
-    network = fold(Network(Architecture(scale=0.35), charset.classes))
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes))
     with torch.no_grad():
         network.head.fc.bias.copy_(torch.tensor([-50.0, 50.0, -50.0]))
     path = tmp_path_factory.mktemp("modèle 线") / "model.safetensors"

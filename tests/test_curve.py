@@ -19,11 +19,13 @@ from linetune.core.charset import Charset
 from linetune.core.progress import Silent
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats.model import Model
+from linetune.formats.store import save_model
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.report.curve import picture
 from linetune.training.run import train
-from linetune.weights.store import Model, save_model
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(2)] + ["XY"]
@@ -39,7 +41,7 @@ def project(
     make_crops(folder / "val", ["0101", "2202", "31"])
     torch.manual_seed(0)
     charset = Charset.collect(TEXTS)
-    network = fold(Network(Architecture(scale=0.35), charset.classes))
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes))
     save_model(Model(network, charset, "small", "here"), folder / "small.safetensors")
     (folder / "linetune.yaml").write_text(
         "output: run\nbase_model: small.safetensors\n"

@@ -20,14 +20,17 @@ from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
-from linetune.export import onnx_file
-from linetune.export.onnx_file import Shape, export_onnx, open_onnx
-from linetune.export.parity import check_parity, sample_crops
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats import onnx_file
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.onnx_shape import Shape
+from linetune.formats.parity import check_parity, sample_crops
+from linetune.formats.transfer import with_charset
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
@@ -57,7 +60,7 @@ def exported(model: Model, tmp_path_factory: pytest.TempPathFactory, crops: list
 
 def tiny(charset: Charset) -> Model:
     torch.manual_seed(0)
-    return Model(fold(Network(Architecture(scale=0.35), charset.classes)).eval(), charset, NAME, "here")
+    return Model(fold(Network(PPOCRMobile(scale=0.35), charset.classes)).eval(), charset, NAME, "here")
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:

@@ -20,8 +20,9 @@ from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode import default_decoder
 from linetune.decode.read import read_batches, read_crops
 from linetune.models.both_ways import BothWays
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.training import features
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches, HeldOutFeatures
@@ -39,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(0)
-    net = Network(Architecture(scale=0.35), CHARSET.classes)
+    net = Network(PPOCRMobile(scale=0.35), CHARSET.classes)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d) and module.running_var is not None:
             module.running_var.uniform_(0.3, 1)

@@ -12,8 +12,8 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import HEIGHT
 from linetune.evaluation import general
 from linetune.evaluation.general import draw, general_reading, texts_for
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 
 
 def charset(characters: str) -> Charset:

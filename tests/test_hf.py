@@ -9,20 +9,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from test_models import randomised
-from test_unfold import MEDIUM, SERVER, SMALL, TINY
+from test_unfold import SERVER
 
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.export import hf as export_module
-from linetune.export.hf import export_hf as export_whole
-from linetune.export.parity import Exported, sample_crops
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
-from linetune.weights import hf as weights_module
-from linetune.weights.official import load_base
-from linetune.weights.store import Model, save_model
+from linetune.formats import hf as hf_module
+from linetune.formats.hf import export as export_whole
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.parity import Exported, sample_crops
+from linetune.formats.store import save_model
+from linetune.models.architecture import Architecture
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.families.pp_ocrv6 import MEDIUM, SMALL, TINY
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 
-V5 = Architecture(scale=0.35)
+V5 = PPOCRMobile(scale=0.35)
 NAMES = {
     "v5": (V5, "PP-OCRv5_mobile_rec"),
     "tiny": (TINY, "PP-OCRv6_tiny_rec"),
@@ -90,7 +93,7 @@ def export_hf(model: Model, path: Path) -> Exported:
 @pytest.fixture(autouse=True)
 def without_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading back is compared in any case; transformers only in the test that is about it."""
-    monkeypatch.setattr(export_module, "_missing", lambda: "left out")
+    monkeypatch.setattr(hf_module, "_missing", lambda: "left out")
 
 
 def change(path: Path, **settings: Any) -> None:
@@ -215,7 +218,7 @@ def test_a_directory_that_differs_never_appears(tmp_path: Path, monkeypatch: pyt
     other = a_model("tiny", Charset(CHARACTERS))
     with torch.no_grad():
         other.network.head.fc.weight.copy_(other.network.head.fc.weight.roll(1, 0))
-    monkeypatch.setattr(weights_module, "load_hf", lambda folder, official: other)
+    monkeypatch.setattr(hf_module, "load", lambda folder: other)
     with pytest.raises(LinetuneError, match=r"trained model reads|differ"):
         export_hf(a_model("tiny"), tmp_path / "out")
     assert not list(tmp_path.iterdir())

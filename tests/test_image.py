@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from linetune.core import image
 from linetune.core.errors import LinetuneError
-from linetune.models.network import Architecture, empty_folded
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.network import empty_folded
 
 RED = (0, 0, 255)
 """BGR."""
@@ -61,7 +62,7 @@ def test_the_network_input_is_what_deployment_computes() -> None:
 
 
 def test_frames_are_those_of_the_network() -> None:
-    network = empty_folded(Architecture(), 3).to("meta")
+    network = empty_folded(PPOCRMobile(), 3).to("meta")
     for width in (*range(32, 41), 320, 321, 1441):
         # On the meta device only shapes are computed.
         logits = network(torch.empty(1, 3, 48, width, device="meta"))

@@ -12,12 +12,12 @@ from linetune.core import image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.training.gather import Inputs
 from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.run import with_both_ways
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 TEXTS = [f"{letter}{number}" for letter in "ACEFGHKLPRTUVY" for number in (127, 345, 472)]
 

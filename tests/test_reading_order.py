@@ -15,10 +15,10 @@ from linetune.core.errors import LinetuneError
 from linetune.core.reading_order import is_same, to_logical, to_visual
 from linetune.decode import default_decoder
 from linetune.evaluation.metrics import score
-from linetune.export.formats import FORMATS
-from linetune.weights.official import load_base
-from linetune.weights.store import load_model, save_model
-from linetune.weights.transfer import with_charset
+from linetune.formats.official import load_base
+from linetune.formats.registry import FORMATS
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
 
 VISUAL = [
     ("\u0633\u0644\u0627\u0645", "\u0645\u0627\u0644\u0633"),  # Arabic

@@ -18,8 +18,8 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
+from linetune.formats.store import save_model
 from linetune.recogniser import Recogniser
-from linetune.weights.store import save_model
 
 TEXTS = ["LOT 4711", "2026-10-31", "X", "SERIAL 0123456789 ABCDEF", "90.5", "BATCH 12"]
 

@@ -16,12 +16,12 @@ from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
-from linetune.export import reduced
-from linetune.export.onnx_file import open_onnx
-from linetune.export.reduced import Reduced, export_reduced
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats import reduced
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.reduced import Reduced, export_reduced
+from linetune.formats.transfer import with_charset
 
 TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
 

@@ -16,8 +16,9 @@ from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.evaluation.metrics import Score
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, endless
 from linetune.training.state import Validation
 from linetune.training.trainer import Trainer
@@ -34,7 +35,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 
 def trainer(seed: int) -> Trainer:
     torch.manual_seed(seed)
-    network = fold(Network(Architecture(scale=0.35), CHARSET.classes))
+    network = fold(Network(PPOCRMobile(scale=0.35), CHARSET.classes))
     return Trainer(network, STAGE, (0, 0), torch.float32, 4, new_rows=[2])
 
 

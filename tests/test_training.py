@@ -28,8 +28,12 @@ from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.evaluation import general
 from linetune.evaluation.metrics import Score
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats.official import load_base
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.recogniser import Recogniser
 from linetune.training import chain as chains
 from linetune.training import estimate as estimates
@@ -45,9 +49,6 @@ from linetune.training.schedule import rate_at, validated_epochs
 from linetune.training.stage import StageResult, StageTask, train_stage
 from linetune.training.state import Validation
 from linetune.training.validation import Validator
-from linetune.weights.official import load_base
-from linetune.weights.store import load_model, save_model
-from linetune.weights.transfer import with_charset
 
 train = partial(train_and_export, export=False)  # faster
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
@@ -95,7 +96,7 @@ def context(tmp_path: Path, charset: Charset, data: Dataset) -> Iterator[Context
 
 def network(charset: Charset, folded: bool = True) -> Network:
     torch.manual_seed(0)
-    net = Network(Architecture(scale=0.35), charset.classes)
+    net = Network(PPOCRMobile(scale=0.35), charset.classes)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d) and module.running_var is not None:
             module.running_var.uniform_(0.3, 1)

@@ -29,14 +29,19 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
+from linetune.formats.model import Model
+from linetune.formats.official import load_base, load_file
+from linetune.formats.sources import download, find
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
+from linetune.models.architecture import Architecture, Official
+from linetune.models.families import OFFICIAL
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.families.pp_ocr_server import PPOCRServer
+from linetune.models.families.pp_ocrv6 import MEDIUM, SMALL, TINY
 from linetune.models.heads.nrtr import FIRST_CHARACTER
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
-from linetune.weights import sources
-from linetune.weights.official import load_base, load_file
-from linetune.weights.sources import OFFICIAL, download, find
-from linetune.weights.store import Model, load_model, save_model
-from linetune.weights.transfer import with_charset
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network, empty_folded
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SN:88-A", "7", "Total 19.90", "invoice number 00482 of 1999"]
@@ -130,7 +135,7 @@ def test_an_unknown_character_is_not_read(base: Model, crops: list[Crop]) -> Non
 
 def test_the_guide_moves_with_the_charset() -> None:
     torch.manual_seed(0)
-    network = fold(Network(Architecture(scale=0.35), 4, guide=True))
+    network = fold(Network(PPOCRMobile(scale=0.35), 4, guide=True))
     moved = with_charset(Model(network, Charset(("a", "b", "c")), NAME, "here"), Charset(("c", "x", "a")))
     old, new = network.nrtr, moved.model.network.nrtr
     assert old is not None
@@ -217,7 +222,7 @@ def to_paddle(network: Network) -> Arrays:
 @pytest.fixture(scope="module")
 def unfolded() -> Network:
     torch.manual_seed(1)
-    network = Network(Architecture(), classes=5, guide=True)
+    network = Network(PPOCRMobile(), classes=5, guide=True)
     for name, tensor in network.state_dict().items():
         if name.endswith(("running_mean", "bn.bias")):
             tensor.normal_(std=0.2)
@@ -317,7 +322,7 @@ def test_damaged_and_odd_files_are_one_clear_error(tmp_path: Path, paddle: Array
             {"head.ctc_encoder.encoder.conv3.conv.weight": np.zeros((480, 121, 1, 1), np.float32)},
             r"of another shape: neck\.conv3\.conv\.weight is \(480, 121, 1, 1\), not \(480, 120, 1, 1\)",
         ),
-        ({"backbone.blocks9.x": np.zeros(1, np.float32)}, r"without a place: backbone\.stages\.7\.x"),
+        ({"backbone.blocks9.x": np.zeros(1, np.float32)}, r"without a place: backbone\.blocks9\.x"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(
@@ -343,7 +348,7 @@ def test_a_dictionary_of_another_size_is_refused(tmp_path: Path, paddle: Arrays)
 def small() -> Model:
     torch.manual_seed(2)
     charset = Charset(("\u3000", "A", " ", "\U0001d49c", "\U0001f1e8\U0001f1f3", "é"))
-    network = fold(Network(Architecture(scale=0.35), charset.classes, guide=True)).eval()
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes, guide=True)).eval()
     return Model(network, charset, NAME, "here", {"val": {"cer": 0.25}})
 
 
@@ -361,11 +366,62 @@ def test_a_model_file_gives_back_the_same_bits(tmp_path: Path, small: Model) -> 
     assert state.keys() == {name for name in wanted if not name.startswith("nrtr.")}
     assert all(torch.equal(state[name], wanted[name]) for name in state)
     assert loaded.charset.characters == ("\u3000", "A", "\U0001d49c", "\U0001f1e8\U0001f1f3", "é", " ")
-    assert loaded.network.architecture == Architecture(scale=0.35)
+    assert loaded.network.architecture == PPOCRMobile(scale=0.35)
     assert (loaded.base_model, loaded.history, loaded.source) == (NAME, {"val": {"cer": 0.25}}, str(path))
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
     save_model(loaded, tmp_path / "again.safetensors")
     assert load_tensors(tmp_path / "again.safetensors").keys() == state.keys()
+
+
+EARLIER_DEFAULTS = {
+    "backbone": "PPLCNetV3",
+    "scale": 0.95,
+    "neck": "SVTR",
+    "size": "small",
+    "neck_channels": 120,
+    "neck_ratio": 2,
+    "guide_channels": 384,
+}
+"""The header's ``architecture`` when every file held the settings of all families."""
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        (PPOCRMobile(scale=0.35), {"scale": 0.35}),
+        (PPOCRServer(), {"backbone": "PPHGNetV2"}),
+        (SMALL, {"backbone": "PPLCNetV4", "neck": "LightSVTR"}),
+        (
+            MEDIUM,
+            {
+                "backbone": "PPLCNetV4",
+                "neck": "LightSVTR",
+                "size": "medium",
+                "neck_channels": 192,
+                "neck_ratio": 4,
+                "guide_channels": 512,
+            },
+        ),
+        (TINY, {"backbone": "PPLCNetV4", "neck": "Conv", "size": "tiny", "neck_channels": 80}),
+    ],
+)
+def test_an_earlier_model_file_is_the_same_model(
+    tmp_path: Path, architecture: Architecture, settings: dict[str, Any]
+) -> None:
+    model = Model(empty_folded(architecture, 3), Charset(("a", "b")), NAME, "here")
+    save_model(model, tmp_path / "new.safetensors")
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
+        header = dict(file.metadata())
+    # An earlier linetune fills in what a new header leaves out.
+    written = json.loads(header["architecture"])
+    assert EARLIER_DEFAULTS | settings == EARLIER_DEFAULTS | written
+    header["architecture"] = json.dumps(EARLIER_DEFAULTS | settings)
+    save_file(load_tensors(tmp_path / "new.safetensors"), tmp_path / "old.safetensors", header)
+    old = load_model(tmp_path / "old.safetensors")
+    assert old.network.architecture == architecture
+    tensors = model.network.state_dict()
+    assert old.network.state_dict().keys() == tensors.keys()
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in old.network.state_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -506,7 +562,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def at(server: Server, name: str = NAME) -> sources.Official:
+def at(server: Server, name: str = NAME) -> Official:
     host, port = server.server_address[:2]
     return dataclasses.replace(OFFICIAL[name], address=f"http://{host!s}:{port}")
 

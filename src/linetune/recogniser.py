@@ -16,10 +16,10 @@ from linetune.core.device import survive_forks
 from linetune.core.errors import LinetuneError
 from linetune.decode import Reading, default_decoder
 from linetune.decode.read import read_crops
-from linetune.weights.official import load_base
-from linetune.weights.sources import Progress
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.sources import Progress
+from linetune.formats.transfer import with_charset
 
 if TYPE_CHECKING:
     import PIL.Image

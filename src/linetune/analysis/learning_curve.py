@@ -19,11 +19,11 @@ from linetune.data.dataset import load_dataset
 from linetune.data.groups import group
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.training.gather import charset_of, label_files, rendered_texts
 from linetune.training.orientation import SAMPLE, any_upside_down
 from linetune.training.run import train
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 RESULTS = "curve.json"
 SHARED = "shared"

@@ -22,6 +22,8 @@ from linetune.data.groups import group
 from linetune.data.split import divide
 from linetune.decode import default_decoder
 from linetune.decode.read import deployed_batches
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.models.network import Network
 from linetune.training.batches import Batches, ImageBatches, endless
 from linetune.training.context import device_of, precision_of
@@ -33,8 +35,6 @@ from linetune.training.losses import ctc_losses
 from linetune.training.schedule import InEpochs
 from linetune.training.tracker import Tracker
 from linetune.training.trainer import Trainer
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
 
 EPOCHS, RATE = 6, 1e-3
 SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=EPOCHS, learning_rate=RATE)

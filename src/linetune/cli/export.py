@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +19,10 @@ from linetune.cli.options import (
     refuse_existing,
 )
 from linetune.core.errors import LinetuneError, did_you_mean
-from linetune.export.formats import FORMATS, PRECISIONS, available, onnx_of_shape
+from linetune.formats.registry import FORMATS, PRECISIONS
 
 if TYPE_CHECKING:
-    from linetune.export.reduced import Reduced
+    from linetune.formats.reduced import Reduced
 
 ALL = "all"
 
@@ -66,6 +67,7 @@ def export(
     """Write a model for other programs; fails unless the file reads what the model reads."""
     from linetune.core.labelfile import read_labels
     from linetune.data.dataset import load_dataset
+    from linetune.formats.onnx_shape import Shape
     from linetune.report.terminal import terminal
 
     if form not in (*FORMATS, ALL):
@@ -80,14 +82,16 @@ def export(
     left_out = [name for name in FORMATS if name not in names] if form == ALL else []
     writers = {name: FORMATS[name].export for name in names}
     if static is not None:
-        writers["onnx"] = onnx_of_shape(static)
+        writers["onnx"] = partial(FORMATS["onnx"].export, shape=Shape.parse(static))
     folder, stem = _beside(model)
     if output is not None and form == ALL:
         if output.exists() and not output.is_dir():
             raise LinetuneError("not a folder", output, "--format all writes several files into one")
         folder, output = output, None
     suffix = "".join(f"-{part}" for part in (precision, static) if part not in ("fp32", None))
-    paths = {name: output or folder / f"{stem}{suffix}{available(name).ending}" for name in names}
+    for name in names:
+        FORMATS[name].require()
+    paths = {name: output or folder / f"{stem}{suffix}{FORMATS[name].ending}" for name in names}
     for name, path in paths.items():
         for file in FORMATS[name].writes(path):
             refuse_existing(file, overwrite)
@@ -96,7 +100,7 @@ def export(
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
         crops = data.crops if data else []
         if precision != "fp32":
-            from linetune.export.reduced import export_reduced
+            from linetune.formats.reduced import export_reduced
 
             texts = data.texts if data else []
             reduced = export_reduced(recogniser.model, paths[form], precision, crops, texts, max_loss)

@@ -18,9 +18,11 @@ def models(
 ) -> None:
     """List the official models, their sizes, and where their weights are on this machine."""
     from linetune.core import image
-    from linetune.models.network import Architecture, empty_folded, seconds_a_crop
+    from linetune.formats.sources import find
+    from linetune.models.architecture import Architecture
+    from linetune.models.families import OFFICIAL
+    from linetune.models.network import empty_folded, seconds_a_crop
     from linetune.report.terminal import console
-    from linetune.weights.sources import OFFICIAL, find
 
     rows: list[dict[str, Any]] = []
     timed: dict[tuple[Architecture, int], float] = {}
@@ -29,7 +31,7 @@ def models(
         # Of the classes the blank alone, the others by arithmetic: thousands of rows need not be drawn.
         network = empty_folded(official.architecture, 1)
         body = sum(p.numel() for p in network.parameters())
-        each = official.architecture.neck_channels + 1
+        each = network.head.fc.in_features + 1
         path = find(official)
         row: dict[str, Any] = {
             "name": official.name,

@@ -92,8 +92,8 @@ def load_recogniser(
         texts: what ``auto`` collects the characters from; None where a command has no labels.
         both_ways: read every crop both ways up, whatever the model says.
     """
+    from linetune.formats.transfer import with_charset
     from linetune.recogniser import Recogniser
-    from linetune.weights.transfer import with_charset
 
     recogniser = Recogniser.load(
         model,
@@ -101,7 +101,7 @@ def load_recogniser(
         both_ways=both_ways,
     )
     if model.lower().endswith(".onnx"):
-        from linetune.weights.onnx_file import fixed_shape
+        from linetune.formats.onnx_file import fixed_shape
 
         if shape := fixed_shape(Path(model)):
             told = f"{model} takes {shape} alone; here its weights read every crop at its own width"

@@ -75,11 +75,11 @@ def synth(
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
     from linetune.core import image
     from linetune.core.labelfile import read_labels, spread
+    from linetune.formats.official import load_base
     from linetune.report.synthesis import comparison_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare
     from linetune.synth.render import Renderer
-    from linetune.weights.official import load_base
 
     lines = spread(read_labels(labels), COMPARED)
     if len(lines) < FEWEST:

@@ -36,10 +36,10 @@ def train(
     from linetune.config.load import load
     from linetune.core.labelfile import read_labels
     from linetune.data.dataset import load_dataset
-    from linetune.export.onnx_file import export_onnx
+    from linetune.formats.onnx_file import export as export_onnx
+    from linetune.formats.store import load_model
     from linetune.report.terminal import console, run_lines, run_table, terminal
     from linetune.training.run import train as run
-    from linetune.weights.store import load_model
 
     seconds = None if within is None else seconds_of(within, "--within")
     settings = load(config, overrides or ())

@@ -20,8 +20,8 @@ from linetune.drafting.decisions import Draft
 from linetune.drafting.fonts import set_fonts, set_small_letters
 from linetune.drafting.labels import with_labels
 from linetune.drafting.rule import alphabet, set_rule
+from linetune.formats.official import load_base
 from linetune.synth import choose
-from linetune.weights.official import load_base
 
 
 def draft(

@@ -13,10 +13,10 @@ from linetune.core.progress import Reporter
 from linetune.decode.read import read_crops
 from linetune.drafting.decisions import Draft
 from linetune.drafting.rule import alphabet, drop_rule
+from linetune.formats.model import Model
+from linetune.formats.transfer import with_charset
 from linetune.synth import choose
 from linetune.synth import fonts as typefaces
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 SMALL, FEWEST_SMALL = 0.05, 2
 """Least share, and least number, of crops with small letters under capitals. Fewer may be errors of the base

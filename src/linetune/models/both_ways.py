@@ -35,7 +35,7 @@ class BothWays(nn.Module):
         return surer(self.network(both_ways(images)).softmax(2))
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities of packed images, as :meth:`Network.run` gives them."""
+        """Return class probabilities of packed images, as :meth:`Network.run` gives them."""
         images = torch.from_numpy(batch).to(self.network.device, memory_format=torch.channels_last)
         # Each crop is two images: batches stay of the size that the device is quick with.
         pieces = torch.split(images, max(1, piece_size(images.device, 2 * len(images)) // 2))
@@ -43,12 +43,12 @@ class BothWays(nn.Module):
 
 
 def both_ways(images: Tensor) -> Tensor:
-    """Packed images (batch, 3, height, width) as they stand, and after them each turned: (2 batch, ...)."""
+    """Return packed images (batch, 3, height, width), and after them each turned: (2 batch, ...)."""
     return torch.cat((images, turned(images)))
 
 
 def surer(probabilities: Tensor) -> Tensor:
-    """Class probabilities of the surer way up, of those (2 batch, frames, classes) of :func:`both_ways`."""
+    """Return class probabilities of the surer way up, out of those (2 batch, frames, classes) of both."""
     upright, upside_down = probabilities.chunk(2)
     surer_turned = confidence(upside_down) > confidence(upright) + MARGIN
     turn = surer_turned.to(probabilities.dtype).view(-1, 1, 1)
@@ -56,7 +56,7 @@ def surer(probabilities: Tensor) -> Tensor:
 
 
 def turned(images: Tensor) -> Tensor:
-    """Packed images (batch, 3, height, width), each turned by half within its own width; padding stays right.
+    """Turn packed images (batch, 3, height, width) by half, each within its own width; padding stays right.
 
     Padding is exactly 0, which no grey level becomes: 127 and 128 lie beside it.
     """
@@ -69,7 +69,7 @@ def turned(images: Tensor) -> Tensor:
 
 
 def confidence(probabilities: Tensor) -> Tensor:
-    """PaddleOCR's score (batch,) of class probabilities (batch, frames, classes), as in ``decode.greedy``."""
+    """Return PaddleOCR's score (batch,) of probabilities (batch, frames, classes); see ``decode.greedy``."""
     peaks, best = probabilities.max(2)
     best = best.float()  # more classes than half precision counts
     before = F.pad(best[:, :-1], (1, 0), value=-1)

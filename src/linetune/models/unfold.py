@@ -14,15 +14,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from linetune.models.layers.reparam import (
+    BN_EPS,
+    ConvBN,
+    FoldedRepLayer,
+    HasAffines,
+    RepDepthwise,
+    RepLayer,
+)
 from linetune.models.network import Network
-from linetune.models.reparam import BN_EPS, Affine, ConvBN, FoldedRepLayer, RepDepthwise, RepLayer
 
 Moments = tuple[Tensor, Tensor]
 """Mean and variance (outputs,) of what a convolution gives, its bias included."""
 
 
 def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: bool = True) -> Network:
-    """The unfolded network that computes what ``folded`` computes, on the CPU, in evaluation mode.
+    """Return the unfolded network that computes what ``folded`` computes, on the CPU, in evaluation mode.
 
     Batch norms carry the statistics of ``batches``: in training they use each batch's own, and only where
     these agree does the first step start from the function that was learned. Without batches, they change
@@ -50,13 +57,11 @@ def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: 
             elif isinstance(part, RepDepthwise):
                 _carry(part.branch, parts[name], moments.get(name))
                 part.branch_1x1.weight.fill_(-1)  # against the input itself
-                _add(part.bn, torch.zeros_like(part.bn.bias), moments.get(name))
+                _add(part.rep_bn, torch.zeros_like(part.rep_bn.bias), moments.get(name))
             elif isinstance(part, ConvBN) and isinstance(parts.get(name), nn.Conv2d):
                 _carry(part, parts[name], moments.get(name))
-        last = parts.get("backbone.affine")
-        if isinstance(last, Affine):
-            # It was moved behind the pooling, which is linear.
-            _last_rep_layer(network).post_affine.load_state_dict(last.state_dict())
+            if isinstance(part, HasAffines):
+                part.restore_affines(parts[name])
     return network
 
 
@@ -78,7 +83,7 @@ def _spread(part: RepLayer, layer: FoldedRepLayer, moments: Moments | None) -> N
 
 
 def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
-    """A convolution with bias as one without and a batch norm of scale 1."""
+    """Write a convolution with bias as one without, and a batch norm of scale 1."""
     assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     part.conv.weight.copy_(conv.weight)
@@ -86,7 +91,7 @@ def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
 
 
 def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
-    """A batch norm that in evaluation mode adds ``bias`` and changes nothing else; ``moments`` behind it.
+    """Make a batch norm add ``bias`` in evaluation mode and change nothing else; ``moments`` are behind it.
 
     Its weight has 11 significant bits, so that its square has no rounding: then the scale differs from 1 by
     less than half a step of float32, and the kernel before it folds back to the same bits.
@@ -104,14 +109,14 @@ def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
 
 
 def _neutral(bn: nn.BatchNorm2d) -> None:
-    """A batch norm that changes nothing in evaluation mode: its divisor is 1, eps included."""
+    """Make a batch norm change nothing in evaluation mode: its divisor is 1, eps included."""
     bn.reset_parameters()
     assert bn.running_var is not None
     bn.running_var.fill_(1 - bn.eps)
 
 
 def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[str, Moments]:
-    """Moments in float64, by name, of every convolution that a batch norm will follow."""
+    """Return moments in float64, by name, of every convolution that a batch norm will follow."""
     sums: dict[str, list[Tensor]] = {}
 
     def watch(name: str) -> None:
@@ -139,7 +144,3 @@ def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[s
         mean = total / count
         moments[name] = mean, (squares / count - mean**2).clamp(min=0)
     return moments
-
-
-def _last_rep_layer(network: Network) -> RepLayer:
-    return [part for part in network.backbone.modules() if isinstance(part, RepLayer)][-1]

@@ -14,6 +14,8 @@ from linetune.data.dataset import Dataset
 from linetune.decode.read import read_batches
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score, score
+from linetune.formats.model import Model
+from linetune.formats.store import load_model, save_model
 from linetune.models.network import Network
 from linetune.training.context import Context
 from linetune.training.features import HeldOutFeatures
@@ -24,7 +26,6 @@ from linetune.training.stage import StageResult, StageTask, train_stage
 from linetune.training.state import Validation
 from linetune.training.trial import try_rendered
 from linetune.training.validation import score_of
-from linetune.weights.store import Model, load_model, save_model
 
 WORTH = 3
 """A trial of rendered crops pays only for a stage with this many times its crops. A smaller stage ends

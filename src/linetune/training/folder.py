@@ -10,7 +10,7 @@ from pathlib import Path
 from linetune.core import owned
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
-from linetune.weights.store import load_model
+from linetune.formats.store import load_model
 
 # The model comes first: as long as it is there, nothing was moved.
 OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "journal.jsonl", "results.json")

@@ -18,10 +18,10 @@ from linetune.data.check.findings import KINDS
 from linetune.data.check.labels import read_splits
 from linetune.data.check.whole import Checked, inspect
 from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.synth.generate import LABELS, generate, is_current, stream
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 
 @dataclass(frozen=True)

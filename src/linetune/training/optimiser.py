@@ -14,8 +14,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from linetune.models.layers.reparam import Affine
 from linetune.models.network import Network
-from linetune.models.reparam import Affine
 
 REFERENCE = 0.1
 """Root mean square of a tensor that gets exactly the configured rate: that of the official CTC layer."""

@@ -15,9 +15,9 @@ from linetune.core.labelfile import spread
 from linetune.core.progress import Reporter, count
 from linetune.data.dataset import Dataset
 from linetune.decode.read import deployed_batches
+from linetune.formats.model import Model
 from linetune.models.both_ways import both_ways
 from linetune.training.losses import label_losses
-from linetune.weights.store import Model
 
 SAMPLE = 200
 """Crops in the sample that shows the share of crops upside down. It is exact to 5 points."""

@@ -127,8 +127,10 @@ def _context(
 
 def _export(result: RunResult, inputs: Inputs) -> int:
     """Write ``model.onnx``. Return the number of crops on which it was compared."""
-    from linetune.export.onnx_file import export_onnx  # it takes a second that a run without export saves
-    from linetune.weights.store import load_model
+    from linetune.formats.onnx_file import (
+        export as export_onnx,  # it takes a second that a run without export saves
+    )
+    from linetune.formats.store import load_model
 
     crops = inputs.val.crops[:COMPARED]
     return export_onnx(load_model(result.model), result.onnx, crops).crops

@@ -83,7 +83,7 @@ class NRTRHead(nn.Module):
         nn.init.normal_(self.classifier.weight, 0, channels**-0.5)
 
     def forward(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (batch, length, tokens) for features (batch, inputs, 1, frames)."""
+        """Return logits (batch, length, tokens) for features (batch, inputs, 1, frames)."""
         memory = self.before(features.flatten(2).transpose(1, 2))
         x = self.embedding(tokens) * math.sqrt(self.channels)
         x = self.dropout(x + sinusoids(tokens.shape[1], self.channels).to(x))
@@ -94,7 +94,7 @@ class NRTRHead(nn.Module):
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
-    """Positional encoding (length, channels) of arXiv 1706.03762."""
+    """Return positional encoding (length, channels) of arXiv 1706.03762."""
     position = torch.arange(length)[:, None]
     rate = torch.exp(torch.arange(0, channels, 2) * (-math.log(10000.0) / channels))
     angles = position * rate
@@ -102,7 +102,7 @@ def sinusoids(length: int, channels: int) -> Tensor:
 
 
 def guide_tokens(labels: Sequence[Sequence[int]]) -> Tensor:
-    """NRTR tokens (batch, longest + 2), begin to end and padded, of CTC labels."""
+    """Return NRTR tokens (batch, longest + 2), begin to end and padded, of CTC labels."""
     longest = max(map(len, labels)) + 2
     tokens = torch.full((len(labels), longest), PAD)
     for row, label in zip(tokens, labels, strict=True):

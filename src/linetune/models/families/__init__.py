@@ -1,0 +1,60 @@
+"""The families of networks, by name, and the official models of all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from linetune.models.architecture import Architecture, Official
+from linetune.models.families import pp_ocr_mobile, pp_ocr_server, pp_ocrv6
+
+FAMILIES: dict[str, type[Architecture]] = {}
+"""Families by the name in model files."""
+OFFICIAL: dict[str, Official] = {}
+"""Official models by name."""
+_EARLIER = frozenset(("scale", "neck", "size", "neck_channels", "neck_ratio"))
+"""Settings that earlier files hold for every family, whether it has them or not."""
+
+
+def register(family: type[Architecture], official: Sequence[Official] = ()) -> None:
+    """Make a family and its official models known to training, to all formats and to the command line."""
+    FAMILIES[family.family] = family
+    OFFICIAL.update({model.name: model for model in official})
+
+
+register(pp_ocr_mobile.PPOCRMobile, pp_ocr_mobile.OFFICIAL)
+register(pp_ocrv6.PPOCRv6, pp_ocrv6.OFFICIAL)
+register(pp_ocr_server.PPOCRServer, pp_ocr_server.OFFICIAL)
+
+
+def to_settings(architecture: Architecture) -> dict[str, Any]:
+    """Return an architecture as a model file describes it: its family as ``backbone``, and its settings."""
+    return {"backbone": architecture.family, **dataclasses.asdict(architecture)}
+
+
+def from_settings(settings: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that a model file describes.
+
+    Raises:
+        TypeError, ValueError: the family or a setting is unknown.
+    """
+    if not isinstance(settings, Mapping):
+        raise TypeError("no settings by name")
+    name = settings.get("backbone", pp_ocr_mobile.PPOCRMobile.family)
+    if name not in FAMILIES:
+        raise ValueError(f"no backbone {name!r}")
+    family = FAMILIES[name]
+    foreign = _EARLIER - {field.name for field in dataclasses.fields(family)}
+    return family(**{key: value for key, value in settings.items() if key not in foreign | {"backbone"}})
+
+
+def nearest_official(architecture: Architecture) -> Official:
+    """Return the official model whose settings have the most in common with an architecture's."""
+    settings = to_settings(architecture).items()
+
+    def alike(official: Official) -> tuple[bool, int]:
+        theirs = to_settings(official.architecture)
+        return theirs["backbone"] == architecture.family, sum(theirs.get(key) == v for key, v in settings)
+
+    return max(OFFICIAL.values(), key=alike)
