@@ -755,7 +755,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("evaluate", NAME, folder), f"{folder}: label file cannot be read"),
         (("evaluate", "PP-OCRv5_mobil_rec", labels), NAME),
         (("evaluate", tmp_path / "none.safetensors", labels), "none.safetensors: model file not found"),
-        (("evaluate", folder, labels), f"{folder}: a folder without a model.safetensors"),
+        (("evaluate", folder, labels), f"{folder}: the folder has no model.safetensors"),
         (("evaluate", small, labels, "--charset", tmp_path / "none.txt"), "charset file not found"),
         (("predict", small, noise), f"{noise}: not an image that can be decoded"),
         (("predict", small, folder), f"{folder}: no images in this folder"),

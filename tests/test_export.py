@@ -116,7 +116,7 @@ def test_a_file_of_another_suffix_is_refused_as_no_program_would_look_for_it(
     model: Model, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        LinetuneError, match=r"codes.txt: programs look for another suffix; name it codes.onnx"
+        LinetuneError, match=r"codes.txt: the suffix of an ONNX file must be .onnx; name it codes.onnx"
     ):
         export_onnx(model, tmp_path / "codes.txt")
     assert not list(tmp_path.iterdir())
@@ -150,7 +150,7 @@ def test_a_file_that_was_changed_is_not_read_back(exported: Path, tmp_path: Path
     def no_head(content: onnx.ModelProto) -> None:
         content.graph.initializer[-1].name = "gone"
 
-    assert refused(other_dictionary).endswith("does not have the hash that stands beside it")
+    assert refused(other_dictionary).endswith("does not match its hash")
     assert "these weights do not fit the network; missing: head.fc.weight" in refused(no_head)
 
 
@@ -183,10 +183,10 @@ Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: np.roll(p, 1, 2), "reads .* where the trained model reads"),
+        (lambda p: np.roll(p, 1, 2), "reads .*, but the trained model reads"),
         (lambda p: p * np.float32(0.99), "probabilities differ by up to"),
         (lambda p: p * np.float32(0.9995), "or in the median by .*e-04, more than 1e-04"),
-        (lambda p: p[:, :-1], "where the model gives"),
+        (lambda p: p[:, :-1], "its output has the shape"),
         (lambda p: p * np.float32(np.nan), "reads|differ"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_file_that_differs_never_appears(
 def test_another_dictionary_in_the_file_is_noticed(model: Model, crops: list[Crop]) -> None:
     shifted = Charset((*model.charset.characters[1:-1], model.charset.characters[0], " "))
     run = model.network.run
-    with pytest.raises(LinetuneError, match=r"where\.onnx: reads '.*' where the trained model reads '.*'"):
+    with pytest.raises(LinetuneError, match=r"where\.onnx: reads '.*', but the trained model reads '.*'"):
         check_parity(run, run, model.charset, shifted, crops, Path("where.onnx"))
 
 

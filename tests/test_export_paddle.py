@@ -240,7 +240,7 @@ def test_small_and_large_charsets(tmp_path: Path, count: int) -> None:
 
 @pytest.mark.parametrize("character", ["\n", "\r"])
 def test_a_character_that_ends_a_line_is_refused(tmp_path: Path, character: str) -> None:
-    with pytest.raises(LinetuneError, match=rf"U\+{ord(character):04X}, which cannot stand in a line"):
+    with pytest.raises(LinetuneError, match=rf"U\+{ord(character):04X}, which cannot be in a line"):
         export_pdparams(tiny(("A", character)), tmp_path / "m.pdparams")
     assert not list(tmp_path.iterdir())
 
@@ -354,8 +354,8 @@ Change = Callable[[Path], object]
         (lambda f: (f / "inference.pdiparams").write_bytes(b""), "holds 0 arrays, the program has"),
         (lambda f: (f / "inference.pdiparams").write_bytes(b"\1" * 99), "damaged, or not float32"),
         (lambda f: (f / "inference.yml").unlink(), "inference.yml: "),
-        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "no PostProcess.character_dict"),
-        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "no PostProcess.character"),
+        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "PostProcess.character_dict is no list"),
+        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "PostProcess.character_dict is no list"),
     ],
 )
 def test_a_damaged_folder_is_one_clear_error(
@@ -369,7 +369,7 @@ def test_a_damaged_folder_is_one_clear_error(
 
 def test_a_cut_parameter_file_and_a_wrong_dictionary(tmp_path: Path, model: Model) -> None:
     write_folder(tmp_path, exported_arrays(model), Charset(("A",)))
-    with pytest.raises(LinetuneError, match="the model has 7 classes, its dictionary gives 3"):
+    with pytest.raises(LinetuneError, match="the model has 7 classes, but its dictionary gives 3"):
         load_base(str(tmp_path))
     parameters = tmp_path / "inference.pdiparams"
     for length in (7, 1000, parameters.stat().st_size - 4):
@@ -380,7 +380,7 @@ def test_a_cut_parameter_file_and_a_wrong_dictionary(tmp_path: Path, model: Mode
 
 def test_paddles_older_folders_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "inference.pdmodel").write_bytes(b"x")
-    with pytest.raises(LinetuneError, match="PaddlePaddle 2, which is not read here; convert it"):
+    with pytest.raises(LinetuneError, match="cannot read inference models of PaddlePaddle 2; convert it"):
         load_base(str(tmp_path))
 
 

@@ -156,7 +156,7 @@ def test_formats_without_a_place_for_it_say_so_in_one_line(tmp_path: Path) -> No
     model = toy(architecture=Nameless())
     for form, message in (
         ("hf", "transformers has no class for Nameless; export to onnx"),
-        ("pdparams", "PaddleOCR has no network such as Nameless; export to onnx"),
+        ("pdparams", "PaddleOCR has no network of the family Nameless; export to onnx"),
     ):
         path = tmp_path / f"toy{FORMATS[form].ending}"
         with pytest.raises(LinetuneError) as caught:

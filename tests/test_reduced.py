@@ -69,7 +69,7 @@ def test_readers_feed_it_as_any_other(done: Reduced, model: Model) -> None:
 
 def test_rounded_weights_are_not_read_back(done: Reduced) -> None:
     with pytest.raises(
-        LinetuneError, match=rf"model\.onnx: holds weights rounded to {done.precision}, .* fp32$"
+        LinetuneError, match=rf"model\.onnx: its weights are rounded to {done.precision}, .* fp32$"
     ):
         load_base(str(done.path))
 
@@ -116,7 +116,7 @@ def test_numbers_that_are_none_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
     worse(monkeypatch, lambda p: p * np.float32(np.nan))
-    with pytest.raises(LinetuneError, match="gives no finite numbers"):
+    with pytest.raises(LinetuneError, match="its output is not finite"):
         export_reduced(model, tmp_path / "model.onnx", "fp16")
     assert not list(tmp_path.iterdir())
 

@@ -95,7 +95,7 @@ def test_training_weights_of_a_language_want_their_dictionary_beside_them(tmp_pa
     path = export_pdparams(limited("ABC"), tmp_path / "en.pdparams").path
     path.with_suffix(".txt").unlink()
     with pytest.raises(
-        LinetuneError, match=r"its dictionary gives 18385; put its dictionary beside it as en"
+        LinetuneError, match=r"its dictionary gives 18385; save its dictionary in the same folder as en"
     ):
         load_base(str(path))
 

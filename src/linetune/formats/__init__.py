@@ -1,1 +1,1 @@
-"""Model files: one module a format, which reads and writes it; and where official weights come from."""
+"""Model files: one module for each format reads and writes it. Also the sources of official weights."""

@@ -18,21 +18,21 @@ SETTINGS = "inference.yml"
 
 
 class Settings(NamedTuple):
-    """What ``inference.yml`` says of the program beside it."""
+    """The contents of ``inference.yml`` that matter here."""
 
     name: str | None
-    """The official model's."""
+    """The official model."""
     charset: Charset
-    """The characters of its dictionary, and the space."""
+    """The characters of the dictionary, and the space."""
     both_ways: bool
-    """Whether the program reads every crop both ways up, which linetune's exports say."""
+    """Whether the program reads every crop both ways up. Only exports of linetune say this."""
 
 
 def read_settings(folder: Path) -> Settings:
     """Read ``inference.yml`` in a folder.
 
     Raises:
-        LinetuneError: the file is missing, no YAML, or holds no dictionary that can be used.
+        LinetuneError: the file is missing, is not YAML, or has no usable dictionary.
     """
     path = folder / SETTINGS
     try:
@@ -43,10 +43,12 @@ def read_settings(folder: Path) -> Settings:
         if not isinstance(characters, list):
             raise TypeError
     except (YAMLError, TypeError, LookupError, AttributeError):
-        raise LinetuneError("no PostProcess.character_dict of characters", path) from None
+        raise LinetuneError("PostProcess.character_dict is no list of characters", path) from None
     for entry in characters:
         if not isinstance(entry, str):
-            raise LinetuneError(f"PostProcess.character_dict holds {entry!r}, no text", path, "quote it")
+            raise LinetuneError(
+                f"PostProcess.character_dict has {entry!r}, which is not text", path, "quote it"
+            )
     try:
         charset = Charset.from_dictionary(characters)
     except LinetuneError as error:
@@ -57,7 +59,7 @@ def read_settings(folder: Path) -> Settings:
 def charset_of_file(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
     """Return a file's charset: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official."""
     beside = path.with_suffix(".txt")
-    hint = f"put its dictionary beside it as {beside.name}"
+    hint = f"save its dictionary in the same folder as {beside.name}"
     known = official.charset
     if embedded is not None:
         charset = Charset.from_dictionary(embedded.removesuffix("\n").split("\n"))
@@ -65,22 +67,22 @@ def charset_of_file(classes: int, official: Official, path: Path, embedded: str 
         charset = Charset.from_dictionary(Charset.read(beside).characters)
     elif (path.parent / SETTINGS).is_file():
         charset = read_settings(path.parent).charset
-        hint = f"correct {SETTINGS} beside it"
+        hint = f"correct {SETTINGS} in the same folder"
     elif known is not None:
         charset = known
     else:
-        raise LinetuneError(f"the dictionary of {official.name} is not known here", path, hint)
+        raise LinetuneError(f"linetune does not know the dictionary of {official.name}", path, hint)
     return matching(charset, classes, path, hint)
 
 
 def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
     """Return the charset of a dictionary, if it has as many classes as the network."""
     if charset.classes == classes + 1:
-        # A model without a space class: readers append one that never comes first.
+        # The model has no class for the space. Readers append one that is never the most probable.
         charset = Charset(charset.characters[:-1])
     if charset.classes != classes:
         raise LinetuneError(
-            f"the model has {classes} classes, its dictionary gives {charset.classes}",
+            f"the model has {classes} classes, but its dictionary gives {charset.classes}",
             path,
             hint,
         )

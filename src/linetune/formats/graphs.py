@@ -20,17 +20,18 @@ from linetune.models.network import Network, empty_folded
 
 Array = NDArray[np.float32]
 OWN = "network."
-"""How the tensors' names begin in a file that linetune exported."""
+"""Prefix of the tensors' names in a file that linetune exported."""
 
 
 def network_of(
     tensors: Mapping[str, Array], official: Official | None, path: Path
 ) -> tuple[Official, Network]:
-    """Return the official model that a graph holds or descends from, and its folded network.
+    """Return the official model of a graph, or the one that it was trained from, and the folded network.
 
     Args:
-        tensors: by name, in the order in which the graph uses them; linear kernels (inputs, outputs).
-        official: the model that the file names; otherwise the first one that the arrays fit.
+        tensors: tensors by name, in the order in which the graph uses them. Linear kernels are (inputs,
+            outputs).
+        official: the model that the file names. Without it, the first one that the arrays fit.
         path: the file, for messages.
 
     Raises:
@@ -45,8 +46,8 @@ def network_of(
 def exported_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
     """Return the folded network of a file that linetune exported.
 
-    The exporter keeps the names of all but the constants, of which it makes other ones, and the linear
-    kernels, which it transposes; both stand in the network's order.
+    The exporter keeps most names. It renames constants, and linear kernels because it transposes them. Both
+    keep the order of the network.
 
     Raises:
         LinetuneError: the tensors do not fit the network.
@@ -65,18 +66,18 @@ def exported_network(tensors: Mapping[str, Array], architecture: Architecture, w
 def official_network(tensors: Mapping[str, Array], architecture: Architecture, where: object) -> Network:
     """Return the folded network of an official file.
 
-    The official export has merged the rep layers' branches and PP-LCNetV4's batch norms, but neither the
-    batch norms of other plain convolutions (the tiny size's stem is one) nor the affines before the
-    activations; both are folded here.
+    The official export has merged the branches of rep layers and the batch norms of PP-LCNetV4. It has not
+    merged the batch norms of other plain convolutions, such as the stem of the tiny size, nor the affines
+    before activations. They are folded here.
 
     Raises:
-        LinetuneError: they are not this architecture's weights; names the first that differs.
+        LinetuneError: the weights are of another architecture. The message names the first one that differs.
     """
-    # Of the single numbers only the affines are weights, which older files name after their layers.
+    # Of the single numbers, only affines are weights. Older files name them after their layers.
     single = re.compile(r"affine|\.w_\d")
     weights = [array for name, array in tensors.items() if array.shape != (1,) or single.search(name)]
     if not weights:
-        raise LinetuneError("the ONNX file holds no weights", where)
+        raise LinetuneError("the ONNX file has no weights", where)
     network = Network(architecture, len(weights[-1])).eval()
     queue = iter(enumerate(weights))
 
@@ -85,7 +86,7 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
         if array is None or (array.shape != shape and array.size != np.prod(shape)):
             found = "nothing" if array is None else tuple(array.shape)
             raise LinetuneError(
-                f"not the weights of this architecture: number {number + 1} should be {shape}, found {found}",
+                f"not the weights of this architecture: array {number + 1} should be {shape}, not {found}",
                 where,
             )
         return torch.from_numpy(array.reshape(shape))
@@ -108,7 +109,7 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
             state[f"{name}.weight"], state[f"{name}.bias"] = take(*shape), take(shape[0])
     left = sum(1 for _ in queue)
     if left:
-        raise LinetuneError(f"not the weights of this architecture: {left} arrays too many", where)
+        raise LinetuneError(f"not the weights of this architecture: it has {left} arrays too many", where)
     merged = merge(network)
     merged.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return fold(merged).requires_grad_(True)
@@ -142,14 +143,14 @@ def _layers(network: Network) -> Iterator[tuple[str, str, tuple[int, ...]]]:
 
 
 def _fitting(tensors: Mapping[str, Array], among: Sequence[Official], path: Path) -> tuple[Official, Network]:
-    """Return the first model that an official ONNX file's tensors fit, and its network.
+    """Return the first model that the tensors of an official ONNX file fit, and its network.
 
     Raises:
-        LinetuneError: they fit none; says why not the first.
+        LinetuneError: the tensors fit no model. The message says why they do not fit the first one.
     """
     classes = next((len(array) for array in reversed(list(tensors.values())) if array.ndim), 0)
     first: LinetuneError | None = None
-    # Of models with one architecture, the one with that many characters.
+    # Of the models with one architecture, take the one with this number of characters.
     for official in sorted(among, key=lambda official: _classes(official) != classes):
         try:
             return official, official_network(tensors, official.architecture, path)

@@ -1,4 +1,4 @@
-"""Directories that transformers loads and writes, checked in transformers where it is installed."""
+"""Directories of transformers. If transformers is installed, exports are checked in it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
 CONFIG, PREPROCESSOR, TENSORS = FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
-"""What a directory holds."""
+"""The files of a directory."""
 BATCH = 8
 MOST = 32
-"""Crops read in transformers, whose branches make it many times slower; evenly out of all."""
+"""Largest number of crops read in transformers, evenly from all. It keeps the branches, and is many times
+slower."""
 
 
 def to_tensors(network: Network) -> dict[str, Tensor]:
-    """Return a folded network's tensors as transformers names and shapes them."""
+    """Return the tensors of a folded network with the names and shapes of transformers."""
     tensors = {}
     architecture = network.architecture
     renaming, flat = architecture.hf_renaming(), architecture.flat_convolutions()
@@ -58,13 +59,13 @@ def to_tensors(network: Network) -> dict[str, Tensor]:
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a path is a recogniser's folder as transformers writes it, or the tensors in one."""
+    """Return whether a path is a recogniser's directory of transformers, or the tensors in one."""
     folder = path.parent if path.name == TENSORS else path
     try:
         kind = str(_read(folder / CONFIG).get("model_type", ""))
     except LinetuneError:
         return False
-    # The unknown ones of PaddleOCR get an error that lists the known.
+    # For an unknown model of PaddleOCR, an error lists the known ones.
     return kind.startswith("pp_ocr") or kind in model_types()
 
 
@@ -73,7 +74,7 @@ def load(path: Path, official: Official | None = None) -> Model:
 
     Args:
         path: the directory, or the file with the tensors in it.
-        official: not asked; the directory itself says what it is.
+        official: not used. The directory itself says what it is.
 
     Raises:
         LinetuneError: a file is missing or damaged, the network is another one, or a tensor has no place.
@@ -95,14 +96,14 @@ def load(path: Path, official: Official | None = None) -> Model:
         ours.get(name, name): tensor.unsqueeze(2) if tensor.dim() == 3 else tensor
         for name, tensor in tensors.items()
     }
-    # Files may leave out the batches that were counted, which evaluation does not need.
+    # Files may lack the counts of batches. Evaluation does not need them.
     state |= {n: t for n, t in network.state_dict().items() if n.endswith("num_batches_tracked")}
     fill(network, state, path)
     preprocessor = _read(folder / PREPROCESSOR) if (folder / PREPROCESSOR).exists() else {}
     if preprocessor and preprocessor.get("image_processor_type") != BGR_PROCESSOR:
         with torch.no_grad():
             first = next(network.backbone.parameters())
-            first.copy_(first.flip(1))  # it was fed RGB
+            first.copy_(first.flip(1))  # its input was RGB
     base = header.get("base_model") or nearest_official(architecture).name
     known = OFFICIAL[base].charset if base in OFFICIAL else None
     charset = _charset(preprocessor, classes, known, folder / PREPROCESSOR)
@@ -110,7 +111,8 @@ def load(path: Path, official: Official | None = None) -> Model:
 
 
 def _their_form(network: Network) -> Network:
-    """Merge those layers of an unfolded network in place that transformers keeps merged; return it."""
+    """Merge the layers of an unfolded network that transformers keeps merged, in place. Return the
+    network."""
     for name, module in list(network.named_modules()):
         if isinstance(module, RepDepthwise):
             parent, _, attribute = name.rpartition(".")
@@ -122,22 +124,22 @@ def _their_form(network: Network) -> Network:
 def _charset(preprocessor: Mapping[str, Any], classes: int, official: Charset | None, where: Path) -> Charset:
     characters = preprocessor.get("character_list") or []
     if not isinstance(characters, list) or not all(isinstance(c, str) for c in characters):
-        raise LinetuneError("character_list is no list of characters", where)
+        raise LinetuneError("character_list is not a list of characters", where)
     if len(characters) == classes:
         charset = Charset(tuple(characters[1:]))
     elif characters and len(characters) == classes - 2:
-        # Without the blank and the space, which an early version added itself.
+        # An early version added the blank and the space itself.
         charset = Charset.from_dictionary(characters)
     elif not characters and official is not None and official.classes == classes:
         charset = official
     else:
         raise LinetuneError(
-            f"the model has {classes} classes, character_list {len(characters)}",
+            f"the model has {classes} classes, but character_list has {len(characters)} entries",
             where,
-            "it holds 'blank' and then every character",
+            "it must have 'blank' and then every character",
         )
     if len(characters) == classes and list(charset.characters) != characters[1:]:
-        raise LinetuneError("the space in character_list is not the last of it", where)
+        raise LinetuneError("the space is not the last entry of character_list", where)
     return charset
 
 
@@ -165,18 +167,18 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
-    """Write a directory that ``AutoModelForTextRecognition`` and ``AutoImageProcessor`` of transformers load.
+    """Write a directory for ``AutoModelForTextRecognition`` and ``AutoImageProcessor`` of transformers.
 
-    What linetune reads back from it is always compared, what transformers reads where it is installed.
+    linetune reads the directory back and compares. If transformers is installed, it reads it too.
 
     Args:
         model: what to export.
-        path: the directory; it appears only when it reads what the model reads.
-        crops: real crops to compare on; drawn ones when there are none.
+        path: the directory. It appears only if it reads the same texts as the model.
+        crops: real crops for the comparison. Without them, linetune draws some.
 
     Raises:
         LinetuneError: transformers has no class for the family, the directory reads another text, or
-            it holds files of somebody else's.
+            it has other files.
     """
     compared = list(crops) or sample_crops(model.charset)
     header = {"format": "pt", "base_model": model.base_model, "charset_sha256": model.charset.sha256}
@@ -194,24 +196,24 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
         unchecked = _missing()
         if unchecked is None:
             difference = max(difference, check_in_transformers(model, partial, compared, path))
-    notes = (f"not compared in the program it is for: {unchecked}",) if unchecked else ()
+    notes = (f"not compared in transformers: {unchecked}",) if unchecked else ()
     return Exported(path, len(compared), difference, notes)
 
 
 def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], where: Path) -> float:
-    """Compare a directory in transformers, on crops as linetune and as the image processor prepares them.
+    """Compare a directory in transformers, with the preprocessing of linetune and of the image processor.
 
-    The processor squeezes every crop of a batch to the widest one's size, so that a batch's texts may differ
-    from those of its crops alone, here and there alike.
+    The processor resizes every crop of a batch to the size of the widest one. The texts of a batch can
+    therefore differ from those of single crops, in both programs.
 
     Args:
         model: what was exported.
         folder: the directory to load.
         crops: BGR uint8 of height 48.
-        where: what to call the directory in a message.
+        where: the name of the directory in messages.
 
     Returns:
-        the largest difference of a class probability.
+        The largest difference of a class probability.
 
     Raises:
         LinetuneError: a text differs, or a probability by more than ``parity.TOLERANCE``.
@@ -238,7 +240,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
                 text = decoder(probabilities[None])[0].text
                 if text != other["text"]:
                     raise LinetuneError(
-                        f"reads {other['text']!r} in transformers where the trained model reads {text!r}",
+                        f"reads {other['text']!r} in transformers, but the trained model reads {text!r}",
                         where,
                     )
             worst = float(np.maximum(worst, np.abs(mine - out.last_hidden_state.numpy()).max()))
@@ -248,7 +250,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
 
 
 def load_in_transformers(folder: Path) -> tuple[Any, Any]:
-    """Load a directory in transformers: its model, in evaluation mode, and its image processor."""
+    """Load a directory in transformers. Return its model in evaluation mode and its image processor."""
     from transformers import AutoImageProcessor, AutoModelForTextRecognition
 
     with warnings.catch_warnings():
@@ -258,7 +260,7 @@ def load_in_transformers(folder: Path) -> tuple[Any, Any]:
 
 
 def _missing() -> str | None:
-    """Return why nothing can be compared in transformers, or None."""
+    """Return why transformers cannot compare, or None if it can."""
     for package in ("transformers", "torchvision"):  # the image processor resizes with torchvision
         if importlib.util.find_spec(package) is None:
             return f"{package} is not installed"
@@ -268,7 +270,7 @@ def _missing() -> str | None:
         getattr(transformers, BGR_PROCESSOR)
     except (AttributeError, ImportError):
         found = transformers.__version__
-        return f"transformers {found} has no {BGR_PROCESSOR} that works; 5.10 and later have it"
+        return f"transformers {found} has no working {BGR_PROCESSOR}; 5.10 and later have it"
     return None
 
 

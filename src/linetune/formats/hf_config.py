@@ -1,4 +1,4 @@
-"""What transformers' ``config.json`` and ``preprocessor_config.json`` say of a recogniser."""
+"""The contents of transformers' ``config.json`` and ``preprocessor_config.json`` for a recogniser."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from linetune.models.architecture import Architecture
 from linetune.models.families import FAMILIES
 
 BGR_PROCESSOR = "PPOCRV6SmallRecImageProcessor"
-"""Resizes as OpenCV does and feeds BGR, as linetune does; the older class feeds RGB, smoothed."""
+"""The class that resizes like OpenCV and uses BGR, like linetune. The older class uses smoothed RGB."""
 BLANK = "blank"
 _OF_NO_CONSEQUENCE = {"architectures", "dtype", "layer_norm_eps", "backbone_config.out_features"}
 """Settings of an official configuration that may differ from ours."""
 
 
 def to_config(architecture: Architecture, classes: int) -> dict[str, Any]:
-    """Return what ``config.json`` says of a network.
+    """Return the contents of ``config.json`` for a network.
 
     Raises:
         ValueError: transformers has no class for the family.
@@ -47,38 +47,39 @@ def architecture_of(config: Mapping[str, Any], where: Path) -> Architecture:
     """Return the architecture of a configuration. :func:`check_settings` compares the other settings.
 
     Raises:
-        LinetuneError: it is none that linetune knows.
+        LinetuneError: linetune does not know it.
     """
     kind = config.get("model_type")
     families = model_types()
     if kind not in families or not isinstance(config.get("backbone_config"), dict):
         raise LinetuneError(
-            f"{kind!r} is no model that linetune knows", where, f"known: {', '.join(sorted(families))}"
+            f"linetune does not know the model type {kind!r}", where, f"known: {', '.join(sorted(families))}"
         )
     try:
         return families[kind].from_hf(kind, config)
     except (TypeError, ValueError, KeyError, StopIteration):
-        raise LinetuneError("its settings are of no network that linetune knows", where) from None
+        raise LinetuneError("linetune knows no network with these settings", where) from None
 
 
 def check_settings(config: Mapping[str, Any], architecture: Architecture, classes: int, where: Path) -> None:
     """Check that no setting of a configuration asks for another network.
 
     Raises:
-        LinetuneError: one does; names the first.
+        LinetuneError: a setting does. The message names the first one.
     """
     found = _flat(config)
     for name, value in _flat(to_config(architecture, classes)).items():
         if name in _OF_NO_CONSEQUENCE:
             continue
         if name not in found and not name.endswith("block_configs"):
-            continue  # left at its default
+            continue  # transformers uses its default
         if _plain(found.get(name)) != _plain(value):
-            raise LinetuneError(f"{name} is {found.get(name)}, here it is {value}", where)
+            raise LinetuneError(f"{name} is {found.get(name)}, but linetune has {value}", where)
 
 
 def to_preprocessor(charset: Charset) -> dict[str, Any]:
-    """Return what ``preprocessor_config.json`` says. Its list of characters is indexed by the class."""
+    """Return the contents of ``preprocessor_config.json``. The index in its list of characters is the
+    class."""
     size = {"height": image.HEIGHT, "width": image.MIN_WIDTH}
     return {
         "image_processor_type": BGR_PROCESSOR,

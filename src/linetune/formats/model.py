@@ -43,13 +43,14 @@ class Model:
         return BothWays(self.network) if self.both_ways else self.network
 
 
-def refuse_logical_order(charset: Charset, told: Mapping[str, str], where: object) -> None:
-    """Refuse one of our models that has learnt right-to-left text against the order of its frames.
+def refuse_logical_order(charset: Charset, header: Mapping[str, str], where: object) -> None:
+    """Refuse a model of an early linetune that has learned right-to-left text in the wrong order.
 
     Raises:
-        LinetuneError: the charset has right-to-left letters, and the file says nothing of visual order.
+        LinetuneError: the charset has right-to-left letters, and the file does not say that it uses visual
+            order.
     """
-    if charset.right_to_left and told.get("text_order") != reading_order.VISUAL:
+    if charset.right_to_left and header.get("text_order") != reading_order.VISUAL:
         raise LinetuneError(
             "an earlier linetune taught this model right-to-left text in the wrong order",
             where,
@@ -58,10 +59,10 @@ def refuse_logical_order(charset: Charset, told: Mapping[str, str], where: objec
 
 
 def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -> None:
-    """Give a network its values: every tensor placed, every place filled.
+    """Fill a network. Every tensor must have its place, and every place its tensor.
 
     Raises:
-        LinetuneError: naming what is missing, left over or of another shape.
+        LinetuneError: tensors are missing, left over, or have another shape.
     """
     wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
     missing = sorted(wanted.keys() - tensors.keys())

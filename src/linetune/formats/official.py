@@ -18,12 +18,12 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     """Load a model by official name or path.
 
     Args:
-        reference: a name in :data:`OFFICIAL`, a ``.safetensors``, ``.onnx`` or ``.pdparams`` file, a run's
-            folder, or a folder that transformers reads.
-        progress: told of a download.
+        reference: a name in :data:`OFFICIAL`, a ``.safetensors``, ``.onnx`` or ``.pdparams`` file, a run
+            folder, or a directory of transformers.
+        progress: called with the bytes done and the bytes in total during a download.
 
     Raises:
-        LinetuneError: there is no such name or file, or it cannot be used.
+        LinetuneError: the name or file does not exist, or cannot be used.
     """
     if reference in OFFICIAL:
         official = OFFICIAL[reference]
@@ -31,7 +31,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
         try:
             return load_file(path, official)
         except LinetuneError as error:
-            hint = "delete it, and it is downloaded anew" if path == cached(official) else error.hint
+            hint = "delete it, and linetune downloads it again" if path == cached(official) else error.hint
             raise LinetuneError(error.what, error.where, hint) from None
     path = Path(reference)
     if path.suffix in MODEL_SUFFIXES or path.exists():
@@ -39,7 +39,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     if len(path.parts) > 1:
         raise LinetuneError("no such file or folder", path, files.way_to(path))
     nearest = did_you_mean(reference, OFFICIAL).removesuffix("?")
-    raise LinetuneError(f"no model {reference!r}", hint=f"{nearest}, or a run's folder or file")
+    raise LinetuneError(f"no model {reference!r}", hint=f"{nearest}, or a run folder or a model file")
 
 
 def load_file(path: Path, official: Official | None = None) -> Model:
@@ -47,12 +47,12 @@ def load_file(path: Path, official: Official | None = None) -> Model:
 
     Args:
         path: the file or folder.
-        official: the official model that the file holds, if that is known.
+        official: the official model in the file, if it is known.
 
     Raises:
-        LinetuneError: the file is missing, of no known format, or its dictionary is unknown.
+        LinetuneError: the file is missing, has an unknown format, or its dictionary is unknown.
     """
-    # Folders of transformers hold a model.safetensors as well, so linetune's own format comes last.
+    # Directories of transformers have a model.safetensors too, so that linetune's own format comes last.
     for form in (*FORMATS.values(), LINETUNE):
         if form.recognises(path):
             return form.load(path, official)
@@ -68,10 +68,8 @@ def load_file(path: Path, official: Official | None = None) -> Model:
 def _no_model_in(folder: Path) -> LinetuneError:
     if any(folder.glob("*.pdmodel")):
         return LinetuneError(
-            "an inference model of PaddlePaddle 2, which is not read here",
+            "linetune cannot read inference models of PaddlePaddle 2",
             folder,
-            "convert it with paddle2onnx, or give its training weights (.pdparams)",
+            "convert it with paddle2onnx, or use its training weights (.pdparams)",
         )
-    return LinetuneError(
-        "a folder without a model.safetensors", folder, "give a run's folder or a model file"
-    )
+    return LinetuneError("the folder has no model.safetensors", folder, "name a run folder or a model file")

@@ -34,7 +34,7 @@ from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
 
 OPSET = 17
-"""Old enough for every onnxruntime since 1.12."""
+"""Every onnxruntime since 1.12 supports it."""
 _ROUNDED = {
     onnx.TensorProto.FLOAT16: "fp16",
     onnx.TensorProto.BFLOAT16: "bf16",
@@ -52,15 +52,15 @@ def load(path: Path, official: Official | None = None) -> Model:
     """Load an ONNX file of a known official model, or of the one that its tensors fit.
 
     Raises:
-        LinetuneError: the file is missing or no ONNX, its weights are rounded or of another network, or
-            its dictionary is unknown.
+        LinetuneError: the file is missing or not ONNX, its weights are rounded or of another network,
+            or its dictionary is unknown.
     """
     tensors, metadata = read_onnx(path)
     known = official or OFFICIAL.get(metadata.get("base_model", ""))
     official, network = network_of(tensors, known, path)
     charset = charset_of_file(network.classes, official, path, metadata.get("character"))
     if metadata.get("charset_sha256", charset.sha256) != charset.sha256:
-        raise LinetuneError("the dictionary in the file does not have the hash that stands beside it", path)
+        raise LinetuneError("the dictionary in the file does not match its hash", path)
     if "linetune" in metadata:
         refuse_logical_order(charset, metadata, path)
     model = Model(network, charset, metadata.get("base_model", official.name), str(path))
@@ -70,16 +70,16 @@ def load(path: Path, official: Official | None = None) -> Model:
 def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Return an ONNX file's float tensors in the order of their use, and its metadata.
 
-    Constants stand in initialisers or in Constant nodes, biases as they are or reshaped.
+    Constants are in initialisers or in Constant nodes. Biases may be reshaped.
 
     Raises:
-        LinetuneError: the file is missing, no ONNX, or holds rounded weights.
+        LinetuneError: the file is missing, is not ONNX, or has rounded weights.
     """
     if not path.is_file():
         raise LinetuneError("weights not found", path)
     try:
         model = onnx.load(str(path))
-    except Exception as error:  # protobuf raises its own kinds
+    except Exception as error:  # protobuf has its own errors
         raise LinetuneError(f"not an ONNX file ({error})", path) from None
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -88,14 +88,14 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
     if rounded:
         raise LinetuneError(
-            f"holds weights rounded to {rounded}, which cannot be taken up again",
+            f"its weights are rounded to {rounded}, so that it cannot be read back",
             path,
-            "give the model it was made from, or its export in fp32",
+            "use the model that it was exported from, or an export in fp32",
         )
     weights = {}
     for node in model.graph.node:
         for name in node.input:
-            # Popped, since a weight used twice is one weight.
+            # Popped, because a weight that is used twice is one weight.
             tensor = constants.pop(name, None)
             if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims:
                 continue
@@ -104,16 +104,16 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def fixed_shape(path: Path) -> str | None:
-    """Return the one input shape of an ONNX file for messages, or None where its axes are free."""
+    """Return the fixed input shape of an ONNX file for messages. None if its axes are dynamic."""
     tensor = onnx.load(str(path)).graph.input[0].type.tensor_type
     sides = [axis.dim_value for axis in tensor.shape.dim]
     return " x ".join(map(str, sides)) if all(sides) else None
 
 
 class _Probabilities(nn.Module):
-    """The network with the softmax that every reader expects inside, as :class:`BothWays` has it too.
+    """The network with the softmax that every reader expects, like :class:`BothWays`.
 
-    Its attribute's name stands before every tensor's in the file (``formats.graphs`` reads them back).
+    The name of its attribute is the prefix of all tensors in the file (``formats.graphs`` reads them back).
     """
 
     def __init__(self, network: Network) -> None:
@@ -126,19 +126,19 @@ class _Probabilities(nn.Module):
 
 
 def export(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Shape | None = None) -> Exported:
-    """Write an ONNX file that RapidOCR loads as it is.
+    """Write an ONNX file that RapidOCR can load.
 
-    The dictionary stands in metadata key ``character``, one character a line, without blank and
-    space; readers put the blank first and a space last.
+    The metadata key ``character`` has the dictionary, one character a line, without the blank and the space.
+    Readers put the blank first and a space last.
 
     Args:
         model: what to export.
-        path: the file; it appears only when it reads what the model reads.
-        crops: real crops to compare on; drawn ones when there are none.
-        shape: the one input shape of the file, at which it is compared; of any batch and width by default.
+        path: the file. It appears only if it reads the same texts as the model.
+        crops: real crops for the comparison. Without them, linetune draws some.
+        shape: a fixed input shape, which the comparison uses too. By default, batch and width are dynamic.
 
     Raises:
-        LinetuneError: a character that readers would split on, or the file reads another text.
+        LinetuneError: readers would split the dictionary at a character, or the file reads another text.
     """
     content = with_dictionary(model, path, shape)
     with os_errors("cannot write", path):
@@ -161,14 +161,14 @@ def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onn
 
     Args:
         model: what to export.
-        path: the file that it is for.
-        shape: its one input shape; of any batch and width by default.
+        path: the file to write.
+        shape: a fixed input shape. By default, batch and width are dynamic.
 
     Raises:
-        LinetuneError: another suffix, or a character that readers would split on.
+        LinetuneError: the suffix is wrong, or readers would split the dictionary at a character.
     """
     if path.suffix != ".onnx":
-        raise LinetuneError("programs look for another suffix", path, f"name it {path.stem}.onnx")
+        raise LinetuneError("the suffix of an ONNX file must be .onnx", path, f"name it {path.stem}.onnx")
     _refuse_line_breaks(model.charset, path)
     content = onnx.load_from_string(_graph(model, shape))
     if shape:
@@ -182,11 +182,11 @@ def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onn
 def describe(
     content: onnx.ModelProto, model: Model, precision: str = "fp32", shape: Shape | None = None
 ) -> None:
-    """Replace what a file says of itself by what a reader, or its owner years later, has to know."""
+    """Replace the metadata of a file by what readers, and people years later, need to know."""
     content.producer_name, content.producer_version = "linetune", version("linetune")
     del content.metadata_props[:]
     padding = (
-        f"to {shape.width} px, wider lines squashed to it" if shape else f"to at least {image.MIN_WIDTH} px"
+        f"to {shape.width} px, wider lines are squashed" if shape else f"to at least {image.MIN_WIDTH} px"
     )
     metadata = {
         "character": "\n".join(c for c in model.charset.characters if c != SPACE),
@@ -211,11 +211,11 @@ def describe(
 
 
 def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
-    """Open an exported file in onnxruntime, and return the charset as readers find it there.
+    """Open an exported file in onnxruntime. Return it with the charset as readers find it.
 
     Args:
         path: the file.
-        threads: how many one operator may use; 0 for as many as there are cores.
+        threads: threads of one operator. 0 means one for each core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -238,8 +238,8 @@ def _graph(model: Model, shape: Shape | None) -> bytes:
     dynamic = {"x": {0: "batch", 3: "width"}, "probabilities": {0: "batch", 1: "frames"}}
     example = torch.zeros(batch, 3, image.HEIGHT, width)
     with warnings.catch_warnings():
-        # The exporter that traces is deprecated; its successor needs more packages and writes
-        # a file that older runtimes refuse. The parity check decides, not the warning.
+        # The tracing exporter is deprecated. Its successor needs more packages, and older runtimes refuse its
+        # files. The parity check decides, not the warning.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             BothWays(network) if model.both_ways else _Probabilities(network),
@@ -255,11 +255,11 @@ def _graph(model: Model, shape: Shape | None) -> bytes:
 
 
 def _refuse_line_breaks(charset: Charset, path: Path) -> None:
-    """Refuse characters on which readers split the dictionary: each would shift every class."""
+    """Refuse characters at which readers split the dictionary. They would shift all classes."""
     breaking = [c for c in charset.characters if len(f"a{c}b".splitlines()) > 1]
     if breaking:
         raise LinetuneError(
-            f"the charset holds {show(*breaking)}, on which readers of the file would split its dictionary",
+            f"the charset has {show(*breaking)}, at which readers of the file would split its dictionary",
             path,
-            "take it out of the charset",
+            "remove it from the charset",
         )

@@ -1,4 +1,4 @@
-"""Equal, or fail: an exported file must read what the trained model reads."""
+"""Parity: an exported file must read the same texts as the trained model."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ TYPICAL = 1e-4
 TOLERANCE = 1e-3
 """Largest difference of a class probability in any call.
 
-float32 alone is that far off on hard crops. Beside the same network in float64, on 456 and 440 real crops,
-torch and onnxruntime are both off by 2e-7 in the median and by up to 2.4e-4 and 1.7e-4; a model that reads
-the crops badly by up to 1.3e-4 and 2.8e-4, and without onnxruntime's optimiser by up to 5.2e-4
-(benchmarks/parity.py). Which of the two is nearer on a crop is chance, by a factor of up to 6, so that a
-smaller bound for every crop, or one relative to torch's own error, would refuse sound files.
-A fault in the file shows in most crops, and there :data:`TYPICAL` is 200 times the rounding.
+float32 alone differs that much on hard crops. On 456 and 440 real crops, torch and onnxruntime both differ
+from the same network in float64 by 2e-7 in the median, and by at most 2.4e-4 and 1.7e-4. For a model that
+reads the crops badly, it is at most 1.3e-4 and 2.8e-4, and without onnxruntime's optimiser 5.2e-4
+(benchmarks/parity.py). Which of the two is nearer on a crop is chance, by a factor of up to 6. A smaller
+bound for every crop, or one relative to torch's own error, would refuse good files. A fault in a file shows
+on most crops. There, :data:`TYPICAL` is 200 times the rounding.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written and compared."""
+    """An exported file and its comparison."""
 
     path: Path
     crops: int
-    """Crops it was compared on."""
+    """Number of compared crops."""
     difference: float
-    """Largest difference of a class probability to the trained model's."""
+    """Largest difference of a class probability from that of the trained model."""
     notes: tuple[str, ...] = ()
-    """What its user should know."""
+    """Sentences that its user should know."""
 
 
 def sample_crops(charset: Charset, count: int = 12) -> list[Crop]:
-    """Draw lines of many widths to compare on when the user gives none."""
+    """Draw lines of many widths, for a comparison without real crops."""
     rng = np.random.default_rng(0)
     crops = []
     for number in range(count):
@@ -67,18 +67,18 @@ def check_parity(
     crops: Sequence[Crop],
     where: Path,
 ) -> float:
-    """Compare two runtimes of one model, on crops read alone and in batches.
+    """Compare two runtimes of one model, on single crops and on batches.
 
     Args:
         trained: the model that was trained.
         exported: the exported file in its own runtime.
         charset: the trained model's characters.
         decoded_by: the characters found in the exported file.
-        crops: what to read.
-        where: the exported file, for the message.
+        crops: images to read.
+        where: the exported file, for messages.
 
     Returns:
-        the largest difference of a class probability.
+        The largest difference of a class probability.
 
     Raises:
         LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`, or by more than
@@ -89,7 +89,9 @@ def check_parity(
     def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         mine, theirs = trained(batch), exported(batch)
         if mine.shape != theirs.shape:
-            raise LinetuneError(f"gives {theirs.shape} where the model gives {mine.shape}", where)
+            raise LinetuneError(
+                f"its output has the shape {theirs.shape}, but the model's has {mine.shape}", where
+            )
         differences.append(float(np.abs(mine - theirs).max()))
         return theirs
 
@@ -98,8 +100,8 @@ def check_parity(
         found = read_crops(watched, crops, default_decoder(decoded_by), batch_size)
         for one, other in zip(expected, found, strict=True):
             if one.text != other.text:
-                raise LinetuneError(f"reads {other.text!r} where the trained model reads {one.text!r}", where)
-    typical, worst = (float(q) for q in np.quantile(differences, (0.5, 1)))  # NaN where one is
+                raise LinetuneError(f"reads {other.text!r}, but the trained model reads {one.text!r}", where)
+    typical, worst = (float(q) for q in np.quantile(differences, (0.5, 1)))  # keeps NaN
     if not (worst <= TOLERANCE and typical <= TYPICAL):
         raise LinetuneError(
             f"probabilities differ by up to {worst:.1e}, more than {TOLERANCE:.0e}, or in the median "

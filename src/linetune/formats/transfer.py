@@ -1,4 +1,4 @@
-"""Another charset for a model: the rows of the characters that both have are carried over."""
+"""Another charset for a model. It keeps the rows of the characters that both charsets have."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from linetune.models.network import new_guide
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A model with another charset, and the characters it has no knowledge of."""
+    """A model with another charset, and its unknown characters."""
 
     model: Model
     unknown: list[str]
-    """Characters that had no row; theirs is the mean row, so that they start neutral."""
+    """Characters without a row before. Their row is the mean of all rows, so that they start neutral."""
 
 
 def with_charset(model: Model, charset: Charset) -> Transfer:
-    """Return a copy of ``model`` whose head reads ``charset``; the original is untouched."""
+    """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged."""
     network = copy.deepcopy(model.network)
     known = {character: row + 1 for row, character in enumerate(model.charset.characters)}
     unknown = [c for c in charset.characters if c not in known]
@@ -41,7 +41,7 @@ def with_charset(model: Model, charset: Charset) -> Transfer:
 
 
 def _carry(values: Tensor, rows: list[int]) -> Tensor:
-    """Return the chosen rows; -1 asks for the mean of the characters' rows (the blank is no character)."""
+    """Return the chosen rows. -1 means the mean of the characters' rows, without the blank."""
     mean = values[1:].mean(0, keepdim=True)
     table = torch.cat((values, mean))
     return table[torch.tensor(rows, device=values.device)]
