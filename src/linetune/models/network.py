@@ -24,7 +24,7 @@ class Network(nn.Module):
     Args:
         architecture: builds the backbone and the neck.
         classes: CTC classes, the blank included.
-        guide: whether to carry the NRTR head that guides training; it takes no part in ``forward``.
+        guide: whether to have the NRTR head, which guides training. ``forward`` does not use it.
     """
 
     def __init__(self, architecture: Architecture, classes: int, guide: bool = False) -> None:
@@ -50,7 +50,7 @@ class Network(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters lie."""
+        """The device of the parameters."""
         return self.head.fc.weight.device
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class Network(nn.Module):
         return self.evaluated(lambda inputs: self(inputs).softmax(2), images)
 
     def evaluated(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
-        """Return what a function of this network gives in evaluation mode, on the CPU."""
+        """Return the result of a function of this network in evaluation mode, on the CPU."""
         training = self.training
         self.eval()
         with torch.inference_mode():
@@ -69,13 +69,13 @@ class Network(nn.Module):
 
 
 def new_guide(network: Network, characters: int) -> NRTRHead:
-    """Return an untrained NRTR head for a network; ``characters`` without the blank."""
+    """Return an untrained NRTR head for a network. ``characters`` is their number without the blank."""
     return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
 
 
 def empty_folded(architecture: Architecture, classes: int) -> Network:
     """Return a folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
-    # Not on the meta device: arithmetic there imports torch's compiler, two seconds of every command.
+    # Not on the meta device: arithmetic there imports torch's compiler, which takes two seconds.
     return fold(Network(architecture, classes)).eval()
 
 
@@ -88,4 +88,4 @@ def seconds_a_crop(architecture: Architecture, classes: int, width: int, repeats
         start = time.perf_counter()
         network.run(batch)
         times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])  # the first one also sets up
+    return statistics.median(times[1:])  # the first run also sets up the network

@@ -10,15 +10,15 @@ from linetune.models.architecture import Architecture, Official
 from linetune.models.families import pp_ocr_mobile, pp_ocr_server, pp_ocrv6
 
 FAMILIES: dict[str, type[Architecture]] = {}
-"""Families by the name in model files."""
+"""Families, by their name in model files."""
 OFFICIAL: dict[str, Official] = {}
 """Official models by name."""
 _EARLIER = frozenset(("scale", "neck", "size", "neck_channels", "neck_ratio"))
-"""Settings that earlier files hold for every family, whether it has them or not."""
+"""Settings that files of earlier versions have for every family, even if the family has no such setting."""
 
 
 def register(family: type[Architecture], official: Sequence[Official] = ()) -> None:
-    """Make a family and its official models known to training, to all formats and to the command line."""
+    """Register a family and its official models for training, all formats and the command line."""
     FAMILIES[family.family] = family
     OFFICIAL.update({model.name: model for model in official})
 
@@ -29,7 +29,8 @@ register(pp_ocr_server.PPOCRServer, pp_ocr_server.OFFICIAL)
 
 
 def to_settings(architecture: Architecture) -> dict[str, Any]:
-    """Return an architecture as a model file describes it: its family as ``backbone``, and its settings."""
+    """Return the description of an architecture in a model file: its family as ``backbone``, and its
+    settings."""
     return {"backbone": architecture.family, **dataclasses.asdict(architecture)}
 
 
@@ -40,7 +41,7 @@ def from_settings(settings: Mapping[str, Any]) -> Architecture:
         TypeError, ValueError: the family or a setting is unknown.
     """
     if not isinstance(settings, Mapping):
-        raise TypeError("no settings by name")
+        raise TypeError("the settings are not named")
     name = settings.get("backbone", pp_ocr_mobile.PPOCRMobile.family)
     if name not in FAMILIES:
         raise ValueError(f"no backbone {name!r}")
@@ -50,7 +51,7 @@ def from_settings(settings: Mapping[str, Any]) -> Architecture:
 
 
 def nearest_official(architecture: Architecture) -> Official:
-    """Return the official model whose settings have the most in common with an architecture's."""
+    """Return the official model with the most settings in common with an architecture."""
     settings = to_settings(architecture).items()
 
     def alike(official: Official) -> tuple[bool, int]:

@@ -1,8 +1,8 @@
-"""How PaddleOCR and transformers name and describe the parts that several families share.
+"""Names of PaddleOCR and transformers for parts that several families share.
 
-Taken from PaddleOCR's own ``rnn`` (the necks) and ``rec_multi_head``, and from transformers' own
-``pp_ocrv5_mobile_rec``, ``pp_ocrv5_server_rec`` and ``pp_ocrv6_small_rec``. Order matters: each name goes
-through all replacements.
+Sources: PaddleOCR's ``rnn`` (the necks) and ``rec_multi_head``, and transformers' ``pp_ocrv5_mobile_rec``,
+``pp_ocrv5_server_rec`` and ``pp_ocrv6_small_rec``. The order matters: each name goes through all
+replacements.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ HF_REST: Renaming = [
 
 
 def hf_attention_config(ratio: int, kernel: int) -> dict[str, Any]:
-    """Return what transformers' ``config.json`` says of a neck with attention.
+    """Return the settings of a neck with attention in transformers' ``config.json``.
 
     Args:
         ratio: channels inside the blocks' MLPs over those outside.
@@ -61,13 +61,14 @@ def hf_attention_config(ratio: int, kernel: int) -> dict[str, Any]:
         "num_attention_heads": 8,
         "qkv_bias": True,
         "conv_kernel_size": [1, kernel],
-        # transformers has one for all norms. Its default is that of the last one, 1e-6; with the
-        # blocks' own, probabilities come out ten times nearer to PaddleOCR's.
+        # transformers has one value for all norms. Its default is that of the last norm, 1e-6. With the value
+        # of the blocks, probabilities are ten times nearer to PaddleOCR's.
         "layer_norm_eps": 1e-5,
     }
 
 
 def hf_stride(stride: Pair) -> int | list[int]:
-    """Return a stride as transformers' configurations write it."""
-    # PP-LCNetV3 there leaves out the activation behind a stride of the number 2, of which there is none.
+    """Return a stride in the form of transformers' configurations."""
+    # transformers' PP-LCNetV3 has no activation behind a stride of 2 as one number. No layer has such a
+    # stride.
     return stride[0] if stride[0] == stride[1] else list(stride)

@@ -90,7 +90,7 @@ class PPLCNetV3(Part):
         x = self.stem(x)
         for stage in self.stages:
             x = stage(x)
-        # At height 48 this is PaddleOCR's 3x2 average pooling; the mean also serves other heights.
+        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
         out: Tensor = self.affine(F.avg_pool2d(x.mean(2, keepdim=True), (1, 2)))
         return out
 
@@ -101,18 +101,19 @@ class PPLCNetV3(Part):
             assert isinstance(depthwise, MergedRepLayer)
             assert isinstance(pointwise, MergedRepLayer)
             if block.squeeze is not None:
-                # The gate sees the affine's output too; it averages first, so that the scale moves on.
+                # The gate uses the output of the affine too. It averages first, so that the scale can move
+                # on.
                 block.squeeze.conv1.weight.mul_(depthwise.post_affine.scale)
             block.depthwise = depthwise.absorbed_by(pointwise.conv, shift=block.squeeze is not None)
             if following is not None:
                 assert isinstance(following.depthwise, MergedRepLayer)
                 block.pointwise = pointwise.absorbed_by(following.depthwise.conv, shift=True)
-            else:  # behind the pooling, where it costs next to nothing
+            else:  # behind the pooling, where it costs almost nothing
                 self.affine = pointwise.post_affine
                 block.pointwise = FoldedRepLayer(pointwise.conv)
 
     def restore_affines(self, folded: nn.Module) -> None:
-        # It was moved behind the pooling, which is linear.
+        # Folding moved it behind the pooling, which is linear.
         affine = folded.get_submodule("affine")
         if isinstance(affine, Affine):
             last = [part for part in self.modules() if isinstance(part, RepLayer)][-1]
@@ -120,7 +121,7 @@ class PPLCNetV3(Part):
 
 
 def rounded(channels: float, divisor: int = 16) -> int:
-    """Round channels to a multiple of ``divisor``, never by more than a tenth down (MobileNetV2)."""
+    """Round channels to a multiple of ``divisor``, at most a tenth down (MobileNetV2)."""
     near = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return near if near >= 0.9 * channels else near + divisor
 
@@ -130,7 +131,7 @@ class PPOCRMobile(Architecture):
     """PP-LCNetV3 and the SVTR neck."""
 
     family: ClassVar[str] = "PPLCNetV3"
-    # The first two stages cost accuracy in eight bits, depthwise convolutions are slower, the rest is small.
+    # In int8, the first two stages lose accuracy and depthwise convolutions are slower. The rest is small.
     int8: ClassVar[str | None] = r"backbone\.stages\.[2-9]\.\d+\.pointwise\.conv\.weight"
     hf_classes: ClassVar[Mapping[str, str]] = {"pp_ocrv5_mobile_rec": "PPOCRV5MobileRecForTextRecognition"}
 
@@ -204,7 +205,7 @@ _HF: Renaming = [
 ]
 
 LANGUAGES = ["en", "latin", "eslav", "cyrillic", "el", "arabic", "devanagari", "korean", "ta", "te", "th"]
-"""Scripts that have their own PP-OCRv5 mobile: its network with another dictionary."""
+"""Scripts with an own PP-OCRv5 mobile: the same network with another dictionary."""
 OFFICIAL = (
     Official(
         "PP-OCRv5_mobile_rec",

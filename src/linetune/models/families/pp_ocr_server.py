@@ -57,7 +57,7 @@ STAGES: tuple[StageSpec, ...] = (
 
 
 class LightConv(nn.Module):
-    """A pointwise convolution, then a depthwise one; both normed, ReLU behind the second alone."""
+    """A pointwise convolution, then a depthwise one, both with batch norm. ReLU only follows the second."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
@@ -70,11 +70,11 @@ class LightConv(nn.Module):
 
 
 class Block(nn.Module):
-    """Convolutions one after the other; what goes in and all that comes out go into two pointwise ones.
+    """A chain of convolutions. The input and all outputs go into two pointwise convolutions.
 
     Args:
         spec: the stage's.
-        first: whether it changes the channels; the others have a shortcut beside them.
+        first: whether it changes the channels. The other blocks have a shortcut.
     """
 
     def __init__(self, spec: StageSpec, first: bool) -> None:
@@ -122,7 +122,7 @@ class PPHGNetV2(Part):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stages(self.stem(x))
-        # At height 48 this is PaddleOCR's 3x2 average pooling; the mean also serves other heights.
+        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
         return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
 
 

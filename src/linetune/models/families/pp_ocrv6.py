@@ -50,7 +50,7 @@ class Layout(NamedTuple):
 
 
 def _stage(inputs: int, outputs: int, stride: Pair, squeezed: str) -> tuple[BlockSpec, ...]:
-    """Blocks of which only the first changes the shape; ``s`` marks those with squeeze-and-excite."""
+    """Return blocks. Only the first changes the shape. ``s`` marks blocks with squeeze-and-excite."""
     first, *others = (mark == "s" for mark in squeezed)
     return (
         BlockSpec(inputs, outputs, stride, first),
@@ -96,7 +96,7 @@ LAYOUTS: dict[Size, Layout] = {
 class Block(nn.Module):
     """A depthwise convolution, optional squeeze-and-excite, then two pointwise ones with a GELU between.
 
-    Where the shape stays, the depthwise layer has branches, and the pointwise pair a shortcut beside it.
+    If the shape stays the same, the depthwise layer has branches, and the pointwise pair has a shortcut.
     """
 
     def __init__(self, spec: BlockSpec) -> None:
@@ -134,7 +134,7 @@ class PPLCNetV4(Part):
         x = self.stem(x)
         for stage in self.stages:
             x = stage(x)
-        # At height 48 this is PaddleOCR's 3x2 average pooling; the mean also serves other heights.
+        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
         return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
 
 
@@ -147,8 +147,8 @@ class PPOCRv6(Architecture):
     """
 
     family: ClassVar[str] = "PPLCNetV4"
-    # The first two stages and what comes behind the GELU in the last one cost accuracy in eight bits,
-    # depthwise convolutions are slower, and the rest is small.
+    # In int8, the first two stages and the layers behind the GELU in the last stage lose accuracy, and
+    # depthwise convolutions are slower. The rest is small.
     int8: ClassVar[str | None] = r"backbone\.stages\.([2-9]\.\d+\.expand|2\.\d+\.compress)\.weight"
     hf_classes: ClassVar[Mapping[str, str]] = {
         "pp_ocrv6_small_rec": "PPOCRV6SmallRecForTextRecognition",  # the medium size too

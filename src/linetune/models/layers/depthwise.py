@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 class DepthwiseConv(nn.Conv2d):
-    """``nn.Conv2d`` with one group a channel; the same function, gradients and state everywhere.
+    """``nn.Conv2d`` with one group for each channel. The function, the gradients and the state are the same.
 
-    oneDNN's bf16 kernels for two of its gradients are 5 to 20 times slower than their neighbours
-    (benchmarks/depthwise.py), which alone makes bf16 training on a CPU slower than fp32. On a CPU in
-    bf16 both are therefore computed another way.
+    oneDNN's bf16 kernels for two of its gradients are 5 to 20 times slower than comparable ones
+    (benchmarks/depthwise.py). This alone makes bf16 training on a CPU slower than fp32. On a CPU in bf16,
+    both gradients are therefore computed in another way.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class _Depthwise(torch.autograd.Function):
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         of_input = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            # With a stride, fp32 is the fast one.
+            # With a stride, fp32 is faster.
             exact = gradient.dtype if max(ctx.stride) == 1 else torch.float32
             of_input = _gradients(gradient.to(exact), x, weight.to(exact), ctx.stride, ctx.padding, 0)
             of_input = of_input.to(gradient.dtype)
@@ -65,7 +65,7 @@ class _Depthwise(torch.autograd.Function):
 def _kernel_gradient(
     gradient: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
-    """Kernels wider than 3 as overlapping windows of 3 columns, each with the fast routine."""
+    """Compute kernels wider than 3 in overlapping windows of 3 columns, each with the fast routine."""
     width = weight.shape[3]
     if width <= 3:
         return _gradients(gradient, x, weight, stride, padding, 1)

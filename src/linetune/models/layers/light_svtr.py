@@ -13,7 +13,8 @@ from linetune.models.layers.svtr import Block
 class LightSVTRNeck(Part):
     """Features (batch, inputs, 1, frames) to a sequence (batch, frames, outputs).
 
-    Before the attention blocks every frame sees three neighbours on each side; a shortcut is added behind.
+    Before the attention blocks, every frame sees three neighbours on each side. A shortcut is added at the
+    end.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Structural re-parameterisation: layers that train as several branches and run as one convolution.
 
-:func:`merge` makes one convolution of every layer's branches; :func:`fold` also moves the scalar
-affines behind the activations into the next convolution. Both are exact up to rounding: every branch
-is linear, and so is their sum (RepVGG, arXiv 2101.03697; PP-LCNetV3's rep layer adds the affines).
+:func:`merge` turns the branches of every layer into one convolution. :func:`fold` also moves the scalar
+affines behind activations into the next convolution. Both are exact up to rounding, because every branch is
+linear, and so is their sum (RepVGG, arXiv 2101.03697; PP-LCNetV3's rep layer adds the affines).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Pair = tuple[int, int]
 M = TypeVar("M", bound=nn.Module)
 
 BN_EPS = 1e-5
-"""What a batch norm adds to the variance, in Paddle as in torch."""
+"""What a batch norm adds to the variance, in Paddle and in torch."""
 
 
 class Affine(nn.Module):
-    """A learnable scalar scale and bias, one of each for the whole tensor."""
+    """A learnable scale and bias, each one number for the whole tensor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,9 +36,9 @@ class Affine(nn.Module):
 
 
 class ConvBN(nn.Module):
-    """Convolution without bias, then batch norm; folds to one convolution with bias.
+    """A convolution without bias, then a batch norm. It folds to one convolution with bias.
 
-    Padded by half the kernel unless told otherwise.
+    By default, the padding is half the kernel.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class RepDepthwise(nn.Module):
         """All of it as one convolution, under running statistics."""
         conv = self.branch.conv
         kernel, bias = _fold_bn(conv.weight, self.branch.bn)
-        # The two that may cancel first, so that they do so to the last bit.
+        # Add the two first that can cancel each other, so that they cancel to the last bit.
         centre = self.branch_1x1.weight.double() + 1
         kernel = kernel + F.pad(centre, [conv.kernel_size[0] // 2] * 4)
         weight, offset = _fold_bn(kernel, self.rep_bn)
@@ -166,13 +166,12 @@ class MergedRepLayer(nn.Module):
         return out
 
     def absorbed_by(self, following: nn.Conv2d, *, shift: bool) -> FoldedRepLayer:
-        """This layer without its affine, whose scale moves into the convolution that follows.
+        """Return the layer without its affine, whose scale moves into the next convolution.
 
         Args:
-            following: what the output goes into, possibly through operations that are linear; changed
-                in place.
-            shift: keep the affine's bias as a constant behind the activation, where zero padding or a
-                gate stands between; otherwise it moves into the following bias.
+            following: the next convolution, possibly behind linear operations. It is changed in place.
+            shift: keep the bias of the affine as a constant behind the activation, because zero padding or a
+                gate is between. Otherwise it moves into the bias of the next convolution.
         """
         scale, bias = self.post_affine.scale.double(), self.post_affine.bias.double()
         if not shift:
@@ -183,10 +182,10 @@ class MergedRepLayer(nn.Module):
 
 
 class FoldedRepLayer(nn.Module):
-    """A rep layer as it trains and runs here: one convolution, hard-swish, at most a constant added.
+    """A folded rep layer: one convolution, hard-swish, and possibly a constant.
 
-    The constant is a buffer: learnable scalars cost a third of a training step, and the kernels beside
-    them learn the same.
+    The constant is a buffer. Learnable scalars would cost a third of a training step, and the kernels can
+    learn the same.
     """
 
     shift: Tensor | None
@@ -198,12 +197,12 @@ class FoldedRepLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out = F.hardswish(self.conv(x))
-        # In place, which hard-swish's backward allows: a pass over the memory less.
+        # In place, which the backward pass of hard-swish allows. It saves a pass over the memory.
         return out if self.shift is None else out.add_(self.shift.to(out.dtype))
 
 
 def merge(module: M) -> M:
-    """Return a copy of ``module`` whose every layer has one branch; the original is untouched."""
+    """Return a copy of ``module`` in which every layer has one branch."""
     module = copy.deepcopy(module)
     with torch.no_grad():
         _merge_children(module)
@@ -211,7 +210,7 @@ def merge(module: M) -> M:
 
 
 def fold(module: M) -> M:
-    """Return a copy of ``module``, merged and without affines; the original is untouched."""
+    """Return a copy of ``module``, merged and without affines."""
     module = merge(module)
     with torch.no_grad():
         for part in list(module.modules()):
@@ -222,7 +221,7 @@ def fold(module: M) -> M:
 
 @runtime_checkable
 class HasAffines(Protocol):
-    """A chain of rep layers, which knows what follows what."""
+    """A chain of rep layers that knows their order."""
 
     def absorb_affines(self) -> None:
         """Move every affine of the merged layers into the convolution behind it, in place."""
@@ -242,12 +241,12 @@ def _merge_children(module: nn.Module) -> None:
 def fold_batch_norm(
     weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, eps: float = BN_EPS
 ) -> tuple[Tensor, Tensor]:
-    """Kernel and bias, in float64, of a bias-free convolution followed by a batch norm in evaluation mode.
+    """Return kernel and bias, in float64, of a convolution without bias and a batch norm in evaluation mode.
 
     Args:
         weight: the kernel (outputs, inputs, height, width).
         gamma: the norm's scale, and ``beta`` its bias, ``mean`` and ``variance`` its statistics (outputs,).
-        eps: what the norm adds to the variance.
+        eps: what the batch norm adds to the variance.
     """
     scale = gamma.double() / torch.sqrt(variance.double() + eps)
     return weight.double() * scale[:, None, None, None], beta.double() - mean.double() * scale

@@ -10,7 +10,7 @@ from linetune.models.layers.reparam import ConvBN, Pair
 
 
 class BranchedStem(nn.Module):
-    """A strided convolution, two small ones beside a maximum, and two more; ReLU everywhere.
+    """A strided convolution, two small ones parallel to max pooling, and two more, all with ReLU.
 
     Args:
         inside: channels inside it.

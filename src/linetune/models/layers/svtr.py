@@ -1,4 +1,4 @@
-"""The SVTR neck: two attention blocks over the frames, beside a shortcut (arXiv 2205.00159)."""
+"""The SVTR neck: two attention blocks over the frames, and a shortcut (arXiv 2205.00159)."""
 
 from __future__ import annotations
 
