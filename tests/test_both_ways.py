@@ -80,7 +80,7 @@ def test_paddles_program_reads_both_ways_too_and_comes_back(
 
 def test_formats_that_cannot_hold_it_say_so(model: Model, crops: list[image.Crop], tmp_path: Path) -> None:
     done = FORMATS["pdparams"].export(model, tmp_path / "model.pdparams", crops)
-    assert any("only onnx and paddle hold reading both ways up" in note for note in done.notes)
+    assert any("only onnx and paddle can read both ways up" in note for note in done.notes)
 
 
 def test_a_model_file_remembers_it(model: Model, tmp_path: Path) -> None:

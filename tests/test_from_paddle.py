@@ -8,8 +8,8 @@ import pytest
 from conftest import Cli
 
 from linetune.config import Augment, Config, load
-from linetune.config.paddle import convert
 from linetune.core.errors import LinetuneError
+from linetune.paddle_config import convert
 
 STAGE = """\
 Global:

@@ -30,8 +30,8 @@ def from_paddle(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Turn PaddleOCR configurations into one linetune.yaml, and tell what changes meaning."""
-    from linetune.config.paddle import convert
     from linetune.core import atomic
+    from linetune.paddle_config import convert
 
     refuse_existing(output, overwrite)
     if any(output.resolve() == path.resolve() for path in configs):

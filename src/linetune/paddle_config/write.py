@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linetune.config.paddle.document import Note
-from linetune.config.paddle.stage import PaddleStage
+from linetune.paddle_config.document import Note
+from linetune.paddle_config.stage import PaddleStage
 
 _PLAIN = re.compile(r"[A-Za-z_.][A-Za-z0-9_./-]*")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", ".nan", ".inf"}

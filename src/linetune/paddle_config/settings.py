@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linetune.config.paddle.document import Document
+from linetune.paddle_config.document import Document
 
 _NECK = "Architecture.Head.head_list.CTCHead.Neck"
 _GUIDE = f"{_NECK}.use_guide"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from linetune.config.paddle.document import Document
+from linetune.paddle_config.document import Document
 
 HEIGHTS = (32, 48, 64)
 """What a stage's batches may be scaled to here."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linetune.config.paddle.whitespace import odd_spaces, with_plain_spaces
 from linetune.config.yaml_file import parse
 from linetune.core import textfile
 from linetune.core.errors import LinetuneError
+from linetune.paddle_config.whitespace import odd_spaces, with_plain_spaces
 
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 """PaddleOCR reads YAML 1.1, where these are truth values."""

@@ -6,10 +6,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from linetune.config.paddle.augment import Sizes, read_augment, read_sizes
-from linetune.config.paddle.document import Document
-from linetune.config.paddle.places import plain
-from linetune.config.paddle.settings import note_changes
+from linetune.paddle_config.augment import Sizes, read_augment, read_sizes
+from linetune.paddle_config.document import Document
+from linetune.paddle_config.places import plain
+from linetune.paddle_config.settings import note_changes
 
 _DATASETS = ("SimpleDataSet", "MultiScaleDataSet")
 _RATES = ("Optimizer.lr.learning_rate", "Optimizer.lr.max_lr", "Optimizer.lr.values")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from linetune.config.paddle.document import Document, Note
-from linetune.config.paddle.places import Places, plain
-from linetune.config.paddle.settings import account_for_the_rest
-from linetune.config.paddle.stage import PaddleStage, read_stage
-from linetune.config.paddle.write import RunSettings, run_text
+from linetune.paddle_config.document import Document, Note
+from linetune.paddle_config.places import Places, plain
+from linetune.paddle_config.settings import account_for_the_rest
+from linetune.paddle_config.stage import PaddleStage, read_stage
+from linetune.paddle_config.write import RunSettings, run_text
 
 OFFICIAL = "PP-OCRv5_mobile_rec"
 _LABELS = "Train.dataset.label_file_list"
