@@ -77,7 +77,7 @@ def closed_picture() -> Image.Image:
         (np.zeros((48, 100), np.bool_), "bool (48, 100); scale"),
         (np.zeros((0, 100, 3), np.uint8), "uint8 (0, 100, 3)"),
         (np.zeros((48, 0, 3), np.uint8), "uint8 (48, 0, 3)"),
-        (None, "got None; cv2.imread gives None"),
+        (None, "got None; cv2.imread returns None"),
         (7, "got int"),
         (b"no image", "not an image"),
         (b"", "empty"),
