@@ -190,7 +190,7 @@ class Source:
         return [path for path in images if self.skip is None or not path.resolve().is_relative_to(self.skip)]
 
     def _judge(self, data: bytes) -> Judgement:
-        alone = not self.alike or encodings.wide(data)
+        alone = not self.alike or encodings.unmarked_utf16(data)
         return encodings.judge(data) if alone else self._together
 
     @cached_property
