@@ -642,7 +642,7 @@ def test_a_header_and_a_comment_are_told_as_such(project: Project) -> None:
     assert errors == {
         f"{train}:1: image not found: {project.folder / 'filename'}; "
         "this looks like a header: take the line out",
-        f"{train}:2: no tab between path and text; label files have no comments: take the line out",
+        f"{train}:2: no tab between path and text; label files have no comments: remove the line",
         f"{train}:3: image not found: {project.folder / 'gone.png'}",
     }
 

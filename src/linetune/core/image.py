@@ -69,7 +69,7 @@ def read(path: Path) -> Crop:
         # cv2.imread cannot open paths outside the console's code page on Windows.
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:
-        raise LinetuneError("image not found", path, files.way_to(path)) from None
+        raise LinetuneError("image not found", path, files.missing_file_hint(path)) from None
     except OSError as error:
         raise LinetuneError(f"image cannot be read ({error.strerror})", path) from None
     except ValueError:

@@ -158,7 +158,7 @@ def train(
 
     untrained = f"{given.base.base_model}, {UNTRAINED}"
     with (
-        cache.alone(config.output),
+        cache.locked(config.output),
         claimed(config.output, overwrite, untrained, reporter) as folder,
         Journal(folder) as journal,
     ):

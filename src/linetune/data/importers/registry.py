@@ -75,7 +75,7 @@ def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tup
         raise LinetuneError(f"no format {name!r}", "--format", did_you_mean(name, READERS))
     # Unlike Path.exists, this takes a name that no file can have for one of no file.
     if not os.path.exists(path):  # noqa: PTH110
-        raise LinetuneError("no such file or folder", path, files.way_to(path))
+        raise LinetuneError("no such file or folder", path, files.missing_file_hint(path))
     with os_errors("cannot be read", path):
         hits = _named(path, name) if name else _recognised(path)
         if not hits and path.is_dir():

@@ -173,7 +173,7 @@ class Source:
         inside = [folder for folder in dict.fromkeys(likely) if files.is_file(folder / plain)]
         if self.images is None and len(inside) == 1:
             return f"it is in {inside[0]}, so pass --images {inside[0]}"
-        return files.way_to(self.root / plain) or self._same_stem(plain)
+        return files.missing_file_hint(self.root / plain) or self._same_stem(plain)
 
     def _same_stem(self, plain: str) -> str | None:
         """A hint at the one image that differs in its suffix."""
