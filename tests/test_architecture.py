@@ -10,7 +10,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
-    {"core.errors", "core.encodings", "core.progress"},
+    {"core.errors", "core.plausible", "core.progress"},
+    {"core.encodings"},
     {
         "core.atomic",
         "core.owned",

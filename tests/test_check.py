@@ -498,7 +498,7 @@ def test_a_file_of_two_encodings_is_told_by_its_lines(project: Project) -> None:
     path.write_bytes("a.png\t批号 12\n".encode() + "b.png\t生产日期\nc.png\t有效期\n".encode("gbk"))
     found = [finding for finding in check({"train": [path]}).findings if finding.kind == "encoding"]
     assert [finding.source for finding in found] == [f"{path}:2", f"{path}:3"]
-    assert found[0].message == "not UTF-8, though line 1 is"
+    assert found[0].message == "not UTF-8, but line 1 is"
 
 
 def test_letters_of_one_script_alone_are_no_lookalikes() -> None:
@@ -642,7 +642,7 @@ def test_a_header_and_a_comment_are_told_as_such(project: Project) -> None:
     assert errors == {
         f"{train}:1: image not found: {project.folder / 'filename'}; "
         "this looks like a header: take the line out",
-        f"{train}:2: no tab between path and text; label files have no comments: take the line out",
+        f"{train}:2: no tab between path and text; label files have no comments: remove the line",
         f"{train}:3: image not found: {project.folder / 'gone.png'}",
     }
 

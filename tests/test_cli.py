@@ -362,7 +362,7 @@ def test_evaluate_a_base_model_limited_to_the_labels(cli: Cli, labels: Path, tmp
     twice = cli("evaluate", NAME, labels, labels.parent / "." / labels.name)
     assert (twice.code, twice.errors) == (
         2,
-        [f"error: {labels}: the label file is named twice; its crops would count twice"],
+        [f"error: {labels}: the label file is listed twice; list it once: its crops count twice"],
     )
 
 
@@ -751,7 +751,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
     image.write(flat, np.asarray(cv2.resize(np.zeros((2, 2, 3), np.uint8), (20, 20)), np.uint8))
     for arguments, expected in (
         (("evaluate", NAME, tmp_path / "none.txt"), f"{tmp_path / 'none.txt'}: label file not found"),
-        (("evaluate", NAME, empty), f"{empty}: the label file holds no lines"),
+        (("evaluate", NAME, empty), f"{empty}: the label file has no labels"),
         (("evaluate", NAME, folder), f"{folder}: label file cannot be read"),
         (("evaluate", "PP-OCRv5_mobil_rec", labels), NAME),
         (("evaluate", tmp_path / "none.safetensors", labels), "none.safetensors: model file not found"),
@@ -761,7 +761,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("predict", small, folder), f"{folder}: no images in this folder"),
         (("predict", small, tmp_path / "none.png"), "none.png: image not found"),
         (("predict", small, flat, "--charset", "auto"), "no labels"),
-        (("export", small, "--compare-on", empty), "holds no lines"),
+        (("export", small, "--compare-on", empty), "has no labels"),
         (("export", "nothing"), "no model 'nothing'"),
         (("train", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
         (("synth", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
@@ -771,7 +771,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("check", labels, tmp_path / "none.yaml"), "a run's file among label files"),
         (("check", labels, "--fix", folder), f"{folder}: there is something already"),
         (("rule", tmp_path / "none.txt"), "none.txt: label file not found"),
-        (("rule", empty), f"{empty}: the label file holds no lines"),
+        (("rule", empty), f"{empty}: the label file has no labels"),
         (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),
         (("rule", labels, "--least", 9), "no pattern has 9 labels; lower --least"),
         (("split", labels, "--to", folder, "--val", "0.9"), "leave something to train on"),

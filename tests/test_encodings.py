@@ -102,11 +102,11 @@ def test_a_sign_inside_a_word_is_no_reading() -> None:
 
 def test_lines_of_two_encodings_are_told_apart() -> None:
     data = rows(["A", "Müller"], "utf-8") + rows(["B", "Größe"], "cp1252")
-    with pytest.raises(LinetuneError, match=r"^x:4: not UTF-8, though line 2 is; save all lines as UTF-8$"):
+    with pytest.raises(LinetuneError, match=r"^x:4: not UTF-8, but line 2 is; save all lines as UTF-8$"):
         decode(data, Path("x"))
     # Nor is one of them decoded as GBK, because the other is.
     data = rows(["café", "Größe"], "utf-8") + rows(["批号", "生产日期"], "gbk")
-    with pytest.raises(LinetuneError, match=r"^x:3: not UTF-8, though line 1 is"):
+    with pytest.raises(LinetuneError, match=r"^x:3: not UTF-8, but line 1 is"):
         decode(data, Path("x"))
     # Two bytes of a longer text may be UTF-8 by chance.
     assert judge(rows(["鲁A12345", "粤B12345"], "gbk")).encoding == "gbk"
@@ -127,7 +127,7 @@ def test_what_is_certain_is_decoded(encoding: str) -> None:
 def test_what_a_person_says_is_kept_to() -> None:
     data = rows(KOREAN, "cp949")
     assert decode(data, Path("x"), "cp949")[0].encode("cp949") == data
-    with pytest.raises(LinetuneError, match=r"^x:1: not utf-8; another --encoding may be right"):
+    with pytest.raises(LinetuneError, match=r"^x:1: not utf-8; try another --encoding"):
         decode(data, Path("x"), "utf-8")
     with pytest.raises(LinetuneError, match="x:2: not cp949"):
         decode(b"a.png\tA\nb.png\t\xff\xff\n", Path("x"), "cp949")
@@ -135,7 +135,7 @@ def test_what_a_person_says_is_kept_to() -> None:
     assert decode("京".encode("utf-8-sig"), Path("x"), "gbk")[0] == "京"
     check_encoding("Shift_JIS")
     for name in ("cp9494", "base64", "undefined", "a\0"):
-        with pytest.raises(LinetuneError, match="--encoding: no encoding"):
+        with pytest.raises(LinetuneError, match="--encoding: unknown encoding"):
             check_encoding(name)
 
 

@@ -40,12 +40,12 @@ def test_a_folder_linked_into_itself_ends(tmp_path: Path) -> None:
     ("there", "asked", "said"),
     [
         (unicodedata.normalize("NFD", "Prüfung é.png"), "Prüfung é.png", "Unicode form"),
-        ("Images/A.PNG", "images/a.png", "capital and small letters"),
+        ("Images/A.PNG", "images/a.png", "upper and lower case"),
         ("a.png", "a.png ", "spaces"),
         ("a.png", "\ufeffa.png", "byte order mark"),
         ("a.png", '"a.png"', "quotes"),
         ("images/a.png", "a.png", "images"),
-        ("sub/a.png", "sub\\a.png", "write / for \\"),
+        ("sub/a.png", "sub\\a.png", "use / instead of \\"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_told_beside_its_twin(
@@ -65,8 +65,8 @@ def test_of_two_twins_none_is_named(tmp_path: Path) -> None:
     put(tmp_path / "A.png", tmp_path / "a.PNG")
     if len(os.listdir(tmp_path)) < 2:  # noqa: PTH208
         pytest.skip("this file system takes capitals for small letters")
-    assert files.way_to(tmp_path / "a.png") is None
-    assert files.way_to(tmp_path / "nothing" / "like.it") is None
+    assert files.missing_file_hint(tmp_path / "a.png") is None
+    assert files.missing_file_hint(tmp_path / "nothing" / "like.it") is None
 
 
 def test_a_pipe_in_place_of_an_image_is_refused_instead_of_waited_for(tmp_path: Path) -> None:

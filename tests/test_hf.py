@@ -208,7 +208,7 @@ def test_only_an_export_is_ever_replaced(tmp_path: Path) -> None:
     export_hf(other, path)
     assert load_base(str(path)).charset == other.charset
     (path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(LinetuneError, match=r"the folder there holds mine\.txt, which would be lost"):
+    with pytest.raises(LinetuneError, match=r"the folder contains mine\.txt, which would be lost"):
         export_hf(a_model("tiny"), path)
     assert load_base(str(path)).charset == other.charset
     assert list(tmp_path.iterdir()) == [path]

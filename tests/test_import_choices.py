@@ -896,12 +896,10 @@ def test_an_encoding_that_is_not_certain_is_asked_about(tmp_path: Path) -> None:
         source, tmp_path
     )
     assert brought(taken(source, tmp_path, encoding="cp1252")) == whole(GERMAN[:4])
-    assert "labels.csv:2: not utf-8; another --encoding may be right" in refused(
-        source, tmp_path, encoding="utf-8"
-    )
+    assert "labels.csv:2: not utf-8; try another --encoding" in refused(source, tmp_path, encoding="utf-8")
     both = grow(tmp_path / "c", IMAGES | {"labels.txt": "0.png\tü\n"})
     assert "read as gbk as you asked" in taken(both, tmp_path, encoding="gbk").notes[0]
-    assert "--encoding: no encoding 'cp125'; did you mean" in refused(source, tmp_path, encoding="cp125")
+    assert "--encoding: unknown encoding 'cp125'; did you mean" in refused(source, tmp_path, encoding="cp125")
 
 
 def test_utf_16_of_a_spreadsheet_is_read(tmp_path: Path) -> None:

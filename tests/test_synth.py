@@ -401,7 +401,7 @@ def test_a_script_that_renders_unguarded_ends_with_the_way_out(tmp_path: Path) -
 
 def test_two_do_not_render_into_one_folder(tmp_path: Path) -> None:
     here = tmp_path / "out"
-    with cache.alone(here), pytest.raises(LinetuneError, match="another linetune is filling this folder"):
+    with cache.locked(here), pytest.raises(LinetuneError, match="another linetune is writing to this folder"):
         generate(settings(here), quiet)
     assert not here.exists()
     generate(settings(here), quiet, workers=1)

@@ -811,7 +811,7 @@ def test_a_configuration_of_ones_own_in_the_runs_folder_is_not_cleared(project: 
 
 def test_two_runs_do_not_fill_one_folder(project: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with cache.alone(out), pytest.raises(LinetuneError, match="another linetune is filling this folder"):
+    with cache.locked(out), pytest.raises(LinetuneError, match="another linetune is writing to this folder"):
         train(short(project, str(out)), overwrite=True)
     assert not out.exists()
 

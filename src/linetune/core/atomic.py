@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Write files and folders so that they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place when the block ends well, and goes otherwise.
+    """Yield a temporary path beside ``path``. Its file replaces ``path`` if the block succeeds.
 
-    Its name is its own, so that two programs may write the same file: the last one to end wins.
+    Otherwise the file is deleted. Its name is random, so two programs may write the same file: the one that
+    ends last wins.
     """
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -25,10 +26,10 @@ def written(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_written(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that becomes it when the block ends well, and goes otherwise.
+    """Yield a temporary folder beside ``path``. It becomes ``path`` if the block succeeds, or is deleted.
 
     Raises:
-        OSError: something stands in its place by then.
+        OSError: ``path`` exists when the block ends.
     """
     with _folder_beside(path) as partial:
         yield partial
@@ -37,14 +38,14 @@ def folder_written(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_replaced(path: Path, files: Collection[str]) -> Iterator[Path]:
-    """As :func:`folder_written`, but a folder of the same files may stand in its place, which then goes.
+    """Do as :func:`folder_written`, but replace an existing folder that contains only known files.
 
     Args:
         path: the folder.
-        files: names of the only files that the one to replace may hold, so that nobody loses others.
+        files: names that the existing folder may contain. We never delete other files.
 
     Raises:
-        OSError: something else stands in its place.
+        OSError: ``path`` is a file, or contains another file.
     """
     _refuse_others(path, files)
     with _folder_beside(path) as partial:
@@ -74,14 +75,14 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 def _refuse_others(path: Path, files: Collection[str]) -> None:
     other = sorted({child.name for child in path.iterdir()} - set(files)) if path.is_dir() else []
     if other:
-        raise OSError(f"the folder there holds {other[0]}, which would be lost")
+        raise OSError(f"the folder contains {other[0]}, which would be lost")
 
 
 @contextmanager
 def files_written(folder: Path) -> Iterator[Path]:
-    """A temporary folder whose files move into ``folder`` when the block ends well, and go otherwise.
+    """Yield a temporary folder. Its files move into ``folder`` if the block succeeds, or are deleted.
 
-    They replace files of their names, and leave others alone. Each is whole at any time.
+    They replace files with the same names. Other files stay. Each file is whole at any time.
     """
     new = not folder.exists()
     partial = folder / f"{secrets.token_hex(4)}.part"
@@ -93,11 +94,11 @@ def files_written(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         if new:
-            with suppress(OSError):  # it is not empty
+            with suppress(OSError):  # the folder is not empty
                 folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with plain line ends on every system."""
+    """Write UTF-8 with LF line ends on every system."""
     with written(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""Files that can be made or fetched again (downloaded weights, features, unpacked crops), and locks."""
+"""The cache folder: files that can be made or downloaded again, and the locks of folders in use."""
 
 from __future__ import annotations
 
@@ -14,40 +14,36 @@ from typing import IO
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 
-HINT = "free some space, or name another folder in the environment variable LINETUNE_CACHE"
-"""The way out when the cache is full or cannot be written."""
+_OTHER_FOLDER = "set the environment variable LINETUNE_CACHE to another folder"
+HINT = f"free some space, or {_OTHER_FOLDER}"
+"""The hint if the cache is full or cannot be written."""
 ABANDONED = 24 * 3600
-"""Seconds without a change after which a half-written file belongs to nobody."""
+"""Seconds without a change after which no program still writes a half-written file."""
 
 
 def folder() -> Path:
-    """The cache folder: ``LINETUNE_CACHE``, or the platform's."""
+    """Return the cache folder: the environment variable ``LINETUNE_CACHE``, or the platform's folder."""
     return Path(os.environ.get("LINETUNE_CACHE") or user_cache_path("linetune")).expanduser()
 
 
 def check_writable() -> None:
-    """Refuse a cache folder that cannot be written, before anything depends on it.
+    """Check that the cache folder can be written, before anything depends on it.
 
     Raises:
-        LinetuneError: with the system's reason.
+        LinetuneError: it cannot be written.
     """
-    try:
+    with os_errors("the cache folder cannot be written", folder(), _OTHER_FOLDER):
         folder().mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder()).close()
-    except OSError as error:
-        hint = "name another folder in the environment variable LINETUNE_CACHE"
-        raise LinetuneError(
-            f"the cache folder cannot be written ({error.strerror})", folder(), hint
-        ) from None
 
 
 def scratch() -> IO[bytes]:
-    """An open file without a name that is gone when it is closed, however the program ends.
+    """Open a temporary file that disappears when it is closed, even if the program crashes.
 
-    It lies in the cache folder, since the system's temporary folder is often kept in memory; there only
-    where the cache folder cannot be written.
+    The file is in the cache folder, because the system's temporary folder is often in memory. If the cache
+    folder cannot be written, we use the system's folder nevertheless.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -57,16 +53,16 @@ def scratch() -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def alone(filled: Path) -> Iterator[None]:
-    """Nobody else, in this process or another, fills the same folder meanwhile.
+def locked(written: Path) -> Iterator[None]:
+    """Lock a folder against other processes and other code of this process while the block runs.
 
-    The lock lies in the cache folder, so that none is left in the user's, and the system gives it back
-    however a process ends. Where the cache folder cannot be written, nobody is kept out.
+    The lock file is in the cache folder, so that none remains in the user's folder. The system releases the
+    lock if the process crashes. If the cache folder cannot be written, there is no lock.
 
     Raises:
-        LinetuneError: somebody else is.
+        LinetuneError: another process has locked the folder.
     """
-    name = hashlib.sha256(str(filled.resolve()).encode()).hexdigest()[:32]
+    name = hashlib.sha256(str(written.resolve()).encode()).hexdigest()[:32]
     locks = folder() / "locks"
     lock = FileLock(locks / f"{name}.lock")
     with contextlib.suppress(OSError):
@@ -74,9 +70,8 @@ def alone(filled: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise LinetuneError(
-                "another linetune is filling this folder", filled, "wait for it, or name another folder"
-            ) from None
+            what, hint = "another linetune is writing to this folder", "wait until it ends, or choose another"
+            raise LinetuneError(what, written, hint) from None
     try:
         yield
     finally:
@@ -84,16 +79,16 @@ def alone(filled: Path) -> Iterator[None]:
 
 
 def prune(suffix: str, limit: int, spare: Path) -> None:
-    """Delete the least recently used files with that suffix until the rest take at most ``limit`` bytes.
+    """Delete the least recently used files with a suffix until the others take at most ``limit`` bytes.
 
     Args:
-        suffix: of the files' names; what an interrupted program left half-written has ``.part`` after it.
+        suffix: the end of the files' names, or what is before ``.part`` in half-written files.
         limit: bytes.
-        spare: never deleted, however large.
+        spare: the file that is never deleted, whatever its size.
     """
     kept = 0
     for path in sorted(folder().glob(f"*{suffix}*"), key=_last_used, reverse=True):
-        # Another program may take a file away at any moment, or hold it open.
+        # Another program may delete a file at any moment, or keep it open.
         with contextlib.suppress(OSError):
             kept += path.stat().st_size
             stale = path.suffix == ".part" and time.time() - _last_used(path) > ABANDONED

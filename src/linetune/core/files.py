@@ -1,4 +1,4 @@
-"""Which files of a folder count, and what a name that leads nowhere was meant to be."""
+"""Find the files of a folder, and the file that a wrong path probably means."""
 
 from __future__ import annotations
 
@@ -8,58 +8,58 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 
-RULE = "its subfolders and linked folders included, hidden files (.name) left out"
-"""Which files of a folder count, for help texts."""
-_AROUND = " \t\u00a0\ufeff\"'"
-"""What spreadsheets, editors and shells leave around a name."""
+RULE = "including subfolders and linked folders, without hidden files (.name)"
+"""The files of a folder that count, for help texts."""
+_WRAPPING = " \t\u00a0\ufeff\"'"
+"""Characters that spreadsheets, editors and shells leave around a name."""
 
 
 def below(folder: Path, unreadable: list[LinetuneError] | None = None) -> list[Path]:
-    """Every file below a folder, in an order that no file system decides.
+    """Return all files below a folder, sorted by their relative paths on every system.
 
-    Subfolders and linked folders are included, hidden files and folders (``.name``) are not. A link that
-    leads nowhere counts, so that whoever opens it says so.
+    Subfolders and linked folders count, hidden files and folders (``.name``) do not. A broken link counts, so
+    that opening it gives an error.
 
     Args:
         folder: where to look.
-        unreadable: gets what is wrong with folders that cannot be read, which otherwise is raised.
+        unreadable: receives the errors of folders that cannot be read, instead of raising them.
 
     Raises:
         LinetuneError: a folder cannot be read.
     """
-    # As text, since Windows paths sort without regard to case.
+    # Sorted as text, because Windows paths ignore case.
     return sorted(_below(folder, (), unreadable), key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _below(folder: Path, inside: tuple[str, ...], unreadable: list[LinetuneError] | None) -> Iterator[Path]:
+def _below(folder: Path, parents: tuple[str, ...], unreadable: list[LinetuneError] | None) -> Iterator[Path]:
     try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        problem = LinetuneError(f"the folder cannot be read ({error.strerror})", folder)
+        with os_errors("the folder cannot be read", folder):
+            entries = list(os.scandir(folder))
+    except LinetuneError as error:
         if unreadable is None:
-            raise problem from None
-        unreadable.append(problem)
+            raise
+        unreadable.append(error)
         return
-    # A link to a folder that it lies in has no end.
-    inside = (*inside, os.path.realpath(folder))
+    # A link to a folder above itself would never end.
+    parents = (*parents, os.path.realpath(folder))
     for entry in entries:
         path = Path(folder, entry.name)
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            if os.path.realpath(path) not in inside:
-                yield from _below(path, inside, unreadable)
+            if os.path.realpath(path) not in parents:
+                yield from _below(path, parents, unreadable)
         elif entry.is_file() or entry.is_symlink():
             yield path
 
 
 def find(paths: Sequence[Path], suffixes: Collection[str], hint: str) -> list[Path]:
-    """The files among ``paths``, and those :func:`below` its folders that end in one of ``suffixes``.
+    """Return the files among ``paths``, and the files :func:`below` its folders with one of the suffixes.
 
     Raises:
-        LinetuneError: a path does not exist, a folder cannot be read or holds no such file.
+        LinetuneError: a path does not exist, a folder cannot be read, or it contains no such file.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -76,31 +76,34 @@ def find(paths: Sequence[Path], suffixes: Collection[str], hint: str) -> list[Pa
 
 
 def relative(path: Path, folder: Path) -> str:
-    """A file's path as it is written in a file of a folder, with plain slashes on every system."""
+    """Return a path relative to a folder, with forward slashes on every system."""
     if ".." in path.parts:
-        # Behind a link, .. leads up from the folder that is linked to.
+        # After a link, .. means the parent of the folder that the link points to.
         path = path.parent.resolve() / path.name
     try:
-        # The folder's real place, since .. leads up from there.
+        # For the same reason the path starts from the folder's real place.
         return Path(os.path.relpath(path.absolute(), folder.resolve())).as_posix()
     except ValueError:
-        # Another drive.
+        # The file is on another drive.
         return path.absolute().as_posix()
 
 
-def way_to(missing: Path) -> str | None:
-    """A hint at the file that a path was meant to name which leads nowhere; None without exactly one."""
+def missing_file_hint(missing: Path) -> str | None:
+    """Return a hint with the one file that a wrong path probably means, or None without exactly one."""
     with_slashes = Path(str(missing).replace("\\", "/"))
     if with_slashes != missing and _exists(with_slashes):
-        return "write / for \\ in the path"
+        return "use / instead of \\ in the path"
     if found := twin(missing):
-        return f"there is {str(found)!r}, whose name differs in {_difference(missing, found)}"
+        return f"did you mean {str(found)!r}? The names differ in {_difference(missing, found)}"
     inside = [folder / missing.name for folder in _folders(missing.parent) if _exists(folder / missing.name)]
-    return f"there is {inside[0]}" if len(inside) == 1 else None
+    return f"did you mean {inside[0]}?" if len(inside) == 1 else None
 
 
 def near(missing: Path, folder: Path) -> Path | None:
-    """The one file of that name in a folder, in the one above, or directly in one of their folders."""
+    """Return the one file with this name in or near a folder, or None without exactly one.
+
+    We look in the folder, in its parent, and in the direct subfolders of both.
+    """
     name = missing.name.replace("\\", "/").rpartition("/")[2]
     if not name:
         return None
@@ -111,7 +114,10 @@ def near(missing: Path, folder: Path) -> Path | None:
 
 
 def twin(missing: Path) -> Path | None:
-    """The one file that a path names but for Unicode form, case, quotes, or spaces at the ends of a name."""
+    """Return the one file whose path differs only in Unicode form, case, or spaces and quotes around a name.
+
+    None without exactly one.
+    """
     found = Path(missing.anchor)
     for part in missing.parts[1 if missing.anchor else 0 :]:
         if _exists(found / part):
@@ -125,13 +131,13 @@ def twin(missing: Path) -> Path | None:
 
 
 def _folders(folder: Path) -> tuple[Path, ...]:
-    """The folders in one, in order; none where it cannot be read."""
+    """Return the direct subfolders, sorted. Empty if the folder cannot be read."""
     return _listed_folders(folder, _changed(folder))
 
 
 @lru_cache(maxsize=16)
 def _listed_folders(folder: Path, changed: int) -> tuple[Path, ...]:
-    # Thousands of images may be missing from one folder.
+    # Cached, because thousands of images may be missing from one folder.
     try:
         return tuple(path for path in sorted(folder.iterdir()) if path.is_dir())
     except (OSError, ValueError):
@@ -139,12 +145,13 @@ def _listed_folders(folder: Path, changed: int) -> tuple[Path, ...]:
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip(_AROUND)).casefold()
+    """Return a name without the differences that :func:`twin` ignores."""
+    return unicodedata.normalize("NFC", name.strip(_WRAPPING)).casefold()
 
 
 @lru_cache(maxsize=16)
 def _by_key(folder: str, changed: int) -> dict[str, tuple[str, ...]]:
-    """A folder's names by what is left of them without the differences that a twin may have."""
+    """Return the names in a folder by their :func:`_key`."""
     names: dict[str, tuple[str, ...]] = {}
     try:
         entries = os.listdir(folder)  # noqa: PTH208 - an empty path is the current folder
@@ -156,6 +163,7 @@ def _by_key(folder: str, changed: int) -> dict[str, tuple[str, ...]]:
 
 
 def _changed(folder: Path) -> int:
+    """Return the time of the last change, ns, so that a cached listing is never outdated."""
     try:
         return folder.stat().st_mtime_ns
     except (OSError, ValueError):
@@ -165,17 +173,17 @@ def _changed(folder: Path) -> int:
 def _difference(one: Path, other: Path) -> str:
     a, b = str(one), str(other)
     if unicodedata.normalize("NFC", a) == unicodedata.normalize("NFC", b):
-        return "its Unicode form (accents in one with their letters, or apart)"
+        return "Unicode form (accents as part of their letters or as separate characters)"
     if a.casefold() == b.casefold():
-        return "capital and small letters"
-    return "spaces, quotes or a byte order mark around it"
+        return "upper and lower case"
+    return "spaces, quotes or a byte order mark"
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have is one of no file, unlike with ``Path``."""
+    """Return whether the file exists. An impossible name gives False, where ``Path`` raises an error."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def _exists(path: Path) -> bool:
-    # Unlike Path's own methods, these take any name for one of no file.
+    # An impossible name gives False, where Path.exists raises an error.
     return os.path.exists(path)  # noqa: PTH110

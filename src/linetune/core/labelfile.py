@@ -1,4 +1,4 @@
-"""Labelled lines and the label files they come from: ``path<TAB>text``, UTF-8, one crop a line."""
+"""Labelled lines and label files: ``path<TAB>text`` in UTF-8, one crop a line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from linetune.core.errors import LinetuneError, many_errors
 
 T = TypeVar("T")
 _SEPARATOR = re.compile(r"[\t\r\n]")
+_FORM = "write path<TAB>text"
 
 NO_TAB = "no tab between path and text"
 NO_PATH = "no image path"
@@ -24,7 +25,7 @@ CARRIAGE_RETURN = "a carriage return inside the line"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One labelled crop: its image, its text, and where the label stands."""
+    """One labelled crop: its image, its text, and the place of its label."""
 
     image: Path
     text: str
@@ -33,30 +34,30 @@ class Line:
 
 
 def spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many lines or crops, evenly out of all, since neighbours are often of one photo."""
+    """Return at most ``most`` items at even distances, since neighbours often come from one photo."""
     return items[:: max(1, -(-len(items) // most))]
 
 
 def read_labels(*paths: Path) -> list[Line]:
-    """Read label files, one after the other; images are relative to the folder of theirs.
+    """Read label files one after the other. Image paths are relative to the folder of their label file.
 
-    Blank lines are passed over. What stands after the tab is the text, spaces included.
+    Blank lines are skipped. The text is everything after the tab, including spaces.
 
     Raises:
-        LinetuneError: a file is missing, not UTF-8, holds no line or is named twice; a ``ManyErrors``
-            when lines have no tab or a second one, no path or no text.
+        LinetuneError: a file is missing, not UTF-8, without a label, or listed twice. A ``ManyErrors`` if
+            lines have no tab, a second tab, no path or no text.
     """
-    named = [path.resolve() for path in paths]
+    resolved = [path.resolve() for path in paths]
     for number, path in enumerate(paths):
-        if named[number] in named[:number]:
-            raise LinetuneError("the label file is named twice", path, "its crops would count twice")
+        if resolved[number] in resolved[:number]:
+            raise LinetuneError("the label file is listed twice", path, "list it once: its crops count twice")
     return [line for path in paths for line in _read(path)]
 
 
 def _read(path: Path) -> list[Line]:
     lines, errors = scan_labels(path)
     for error in errors.values():
-        # Told alone: that mends the whole file.
+        # Raised alone, because one conversion corrects the complete file.
         if error.what in (textfile.NOT_UTF8, textfile.GBK):
             raise error
     if errors:
@@ -65,19 +66,18 @@ def _read(path: Path) -> list[Line]:
 
 
 def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
-    """Read a label file as :func:`read_labels` does, without stopping at lines that are no labels.
+    """Read a label file as :func:`read_labels` does, but collect the errors of its lines.
 
     Returns:
-        The labels, and by ``file:line`` what is wrong with the other lines.
+        The labels, and the errors of the other lines by ``file:line``.
 
     Raises:
-        LinetuneError: the file is missing, UTF-16 or holds no line.
+        LinetuneError: the file is missing, UTF-16 or without a label.
     """
-    command = f"linetune import {shlex.quote(str(path))} --to DIR"
-    rows = textfile.read_lines(path, "label file", command)
+    convert = f"linetune import {shlex.quote(str(path))} --to DIR"
     lines: list[Line] = []
     errors: dict[str, LinetuneError] = {}
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(textfile.read_lines(path, "label file", convert), 1):
         source = f"{path}:{number}"
         if isinstance(row, LinetuneError):
             errors[source] = row
@@ -85,42 +85,52 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
         row = row.removesuffix("\r")
         if not row.strip():
             continue
-        image, tab, text = row.partition("\t")
-        if not tab:
-            comment = row.startswith("#")
-            way_out = f"write path<TAB>text, or {command} reads other forms"
-            hint = "label files have no comments: take the line out" if comment else way_out
-            errors[source] = LinetuneError(NO_TAB, source, hint)
-        elif not image:
-            errors[source] = LinetuneError(NO_PATH, source, "write path<TAB>text")
-        elif not text:
-            errors[source] = LinetuneError(NO_TEXT, source, "write path<TAB>text")
-        elif "\r" in row:
-            errors[source] = LinetuneError(CARRIAGE_RETURN, source, "save with LF line ends")
-        elif "\t" in text:
-            errors[source] = LinetuneError(THIRD_COLUMN, source, third_column(text))
-        else:
-            lines.append(Line(path.parent / image, text, source))
+        if problem := _problem(row, convert):
+            errors[source] = LinetuneError(problem[0], source, problem[1])
+            continue
+        image, _, text = row.partition("\t")
+        lines.append(Line(path.parent / image, text, source))
     if not lines and not errors:
-        raise LinetuneError("the label file holds no lines", path, "write path<TAB>text, one crop a line")
+        raise LinetuneError("the label file has no labels", path, f"{_FORM}, one crop a line")
     return lines, errors
 
 
+def _problem(row: str, convert: str) -> tuple[str, str] | None:
+    """Return what is wrong with a line and how to fix it, or None for a label."""
+    image, tab, text = row.partition("\t")
+    if not tab and row.startswith("#"):
+        return NO_TAB, "label files have no comments: remove the line"
+    if not tab:
+        return NO_TAB, f"{_FORM}, or {convert} reads other formats"
+    if not image:
+        return NO_PATH, _FORM
+    if not text:
+        return NO_TEXT, _FORM
+    if "\r" in row:
+        return CARRIAGE_RETURN, "save the file with LF line ends"
+    if "\t" in text:
+        return THIRD_COLUMN, third_column(text)
+    return None
+
+
 def third_column(text: str) -> str:
-    """The way out where what stands after the first tab of a line has a tab of its own."""
+    """Return the hint for a line with a second tab.
+
+    Args:
+        text: everything after the first tab.
+    """
     if text.startswith("\t"):
-        return "two tabs stand in a row where one separates path and text"
+        return "write one tab between path and text, not two"
     if text.endswith("\t") and "\t" not in text[:-1]:
-        return "the line ends in a tab, which would be part of its text"
-    return "write path<TAB>text; linetune import --text-column NUMBER takes one column of several"
+        return "remove the tab at the end of the line"
+    return f"{_FORM}; linetune import --text-column NUMBER reads one column of several"
 
 
 def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
-    """Write (image path relative to the file, text) pairs; the file appears whole or not at all.
+    """Write (image path relative to the file, text) pairs. The file appears whole or not at all.
 
     Raises:
-        LinetuneError: a path or text holds a tab or a line break, which would be another column or line, or
-            a path is not Unicode.
+        LinetuneError: a path or text contains a tab or a line break, or a path is not Unicode.
     """
     rows = []
     for image, text in lines:
@@ -136,5 +146,5 @@ def _refuse_bytes(image: str, path: Path) -> None:
     try:
         image.encode()
     except UnicodeEncodeError:
-        what = f"a label file is UTF-8, and the name of the image is not: {image!a}"
-        raise LinetuneError(what, path, "rename its file or folder") from None
+        what = f"a label file is UTF-8, but this image's name is not: {image!a}"
+        raise LinetuneError(what, path, "rename the image or its folder") from None

@@ -1,4 +1,4 @@
-"""Writing systems: the script of a character, what belongs to one letter, and which scripts are shaped."""
+"""Properties of characters: the script, the letter that a mark belongs to, the need of shaping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fontTools import unicodedata as scripts  # type: ignore[import-untyped]
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 JOINERS = ZWNJ + ZWJ
-"""Invisible characters that are spelling in some scripts: they part two letters, or join them."""
+"""Invisible characters that separate or join two letters. Some scripts need them for correct spelling."""
 GRAPHEME_JOINER = "\u034f"
 _SHARED = {"Zyyy", "Zinh", "Zzzz"}
 _CODES = (
@@ -21,28 +21,28 @@ _CODES = (
 _SHAPED = frozenset(_CODES.split())
 """Scripts from left to right whose letters join, stack or change places.
 
-They are those with spacing marks (general category Mc) or a virama (combining class 9) in the Unicode
-Character Database, without Hangul, Han and Tifinagh, and two that join: Mongolian and Phags-pa.
+In the Unicode Character Database, these scripts have spacing marks (general category Mc) or a virama
+(combining class 9). Hangul, Han and Tifinagh are left out; Mongolian and Phags-pa are added, since they join.
 """
 _VISIBLE = frozenset(map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)))
-"""Signs that Unicode counts as format characters although they are printed, around the digits that follow."""
+"""Signs that are printed around the digits after them, although Unicode calls them format characters."""
 
 
 @lru_cache(maxsize=1 << 16)
 def script(character: str) -> str:
-    """The ISO 15924 code of a character's script; empty for what several scripts share, such as digits."""
+    """Return the ISO 15924 code of a character's script, or "" if several scripts share it, as digits."""
     code = str(scripts.script(character))
     return "" if code in _SHARED else code
 
 
 def names(characters: Iterable[str]) -> list[str]:
-    """The names of the scripts that characters are of, in alphabetical order."""
+    """Return the names of the characters' scripts in alphabetical order."""
     return sorted({str(scripts.script_name(code)) for code in map(script, characters) if code})
 
 
 @lru_cache(maxsize=1 << 16)
 def is_joining(character: str) -> bool:
-    """Whether a character's script joins letters, stacks them, changes their places or is right to left."""
+    """Return whether a character's script joins, stacks or reorders letters, or runs from right to left."""
     if is_invisible(character):
         return False
     code = script(character)
@@ -51,7 +51,7 @@ def is_joining(character: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def is_selector(character: str) -> bool:
-    """Whether a character chooses a variant of the one before."""
+    """Return whether a character is a variation selector. It chooses the form of the character before it."""
     return (
         "\ufe00" <= character <= "\ufe0f"
         or "\U000e0100" <= character <= "\U000e01ef"
@@ -61,7 +61,7 @@ def is_selector(character: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def is_invisible(character: str) -> bool:
-    """Whether a character has no shape of its own: a control, a joiner, a mark of direction, a selector."""
+    """Return whether a character has no glyph: a control, a joiner, a direction mark, a selector."""
     if character in _VISIBLE:
         return False
     kind = unicodedata.category(character)
@@ -70,13 +70,16 @@ def is_invisible(character: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def is_mark(character: str) -> bool:
-    """Whether a character is a combining mark, which belongs to the letter before."""
+    """Return whether a character is a combining mark, which belongs to the letter before it."""
     return unicodedata.category(character).startswith("M")
 
 
 @lru_cache(maxsize=1 << 16)
 def continues(character: str) -> bool:
-    """Whether a character belongs to the one before: marks, joiners, later letters of a Hangul syllable."""
+    """Return whether a character belongs to the one before it.
+
+    Such are marks, joiners, skin tones, and the vowels and final consonants of a Hangul syllable.
+    """
     return (
         is_mark(character)
         or character in JOINERS
@@ -87,16 +90,16 @@ def continues(character: str) -> bool:
 
 @lru_cache(maxsize=1 << 12)
 def clusters(text: str) -> tuple[str, ...]:
-    """A text cut into its letters, each with the marks that belong to it."""
-    found: list[str] = []
+    """Split a text into letters, each with the characters that belong to it."""
+    letters: list[str] = []
     for character in text:
-        if found and (continues(character) or _awaits(found[-1], character)):
-            found[-1] += character
+        if letters and (continues(character) or _joins_picture(letters[-1], character)):
+            letters[-1] += character
         else:
-            found.append(character)
-    return tuple(found)
+            letters.append(character)
+    return tuple(letters)
 
 
-def _awaits(cluster: str, character: str) -> bool:
-    # A picture made of several; between letters, the joiner only changes their shapes.
+def _joins_picture(cluster: str, character: str) -> bool:
+    # A joiner makes one picture of two. Between letters it only changes their shapes.
     return cluster.endswith(ZWJ) and unicodedata.category(character) == "So"

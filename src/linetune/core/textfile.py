@@ -1,4 +1,4 @@
-"""Text files are UTF-8, with or without a byte order mark; what is not is told with its line."""
+"""Read text files. They are UTF-8, with or without a byte order mark; errors name the line that is not."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from linetune.core import encodings
-from linetune.core.errors import LinetuneError, did_you_mean
+from linetune.core.errors import LinetuneError, did_you_mean, os_errors
 
 NOT_UTF8, GBK, UTF16 = "not UTF-8", "not UTF-8 but GBK", "not UTF-8 but UTF-16"
-_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
 _COMMON = (
     "utf-8", "utf-16", "gbk", "gb18030", "big5", "cp949", "euc-kr", "shift_jis", "cp932", "euc-jp", "cp1250",
     "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "latin-1", "koi8-r",
 )  # fmt: skip
-"""Names of encodings to correct a mistyped one by; Python knows more."""
+"""Names of encodings that we suggest for a mistyped name. Python knows more."""
 
 
 def read(path: Path, kind: str, missing: str | None = None) -> str:
-    """A UTF-8 file's content.
+    """Return the text of a UTF-8 file.
 
     Args:
         path: the file.
-        kind: what it is called in messages.
-        missing: the way out where there is no such file.
+        kind: the name of such files in messages.
+        missing: the hint if the file does not exist.
 
     Raises:
-        LinetuneError: the file is missing, cannot be read or is not UTF-8.
+        LinetuneError: the file is missing, unreadable or not UTF-8.
     """
     data = content(path, kind, missing)
     try:
@@ -39,40 +39,40 @@ def read(path: Path, kind: str, missing: str | None = None) -> str:
 
 
 def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]:
-    r"""A UTF-8 file's lines, as they stand between ``\n``, and what is wrong with those that are not UTF-8.
+    r"""Return the lines of a UTF-8 file, split at ``\n``, and an error for each line that is not UTF-8.
 
-    Byte order marks at the beginning of lines are left out: they stay where files were joined.
+    Byte order marks at the beginning of lines are removed. They are there where files were joined.
 
     Args:
         path: the file.
-        kind: what it is called in messages.
+        kind: the name of such files in messages.
         convert: the command that reads other encodings and writes UTF-8.
 
     Raises:
-        LinetuneError: the file is missing, cannot be read, or is UTF-16, in which a byte ends no line.
+        LinetuneError: the file is missing, unreadable, or UTF-16, where a byte cannot end a line.
     """
     data = content(path, kind)
-    if encodings.marked(data) in ("utf-16", "utf-32"):
+    if encodings.bom_encoding(data) in ("utf-16", "utf-32"):
         raise LinetuneError(UTF16, f"{path}:1", f"{convert} writes it as UTF-8")
-    if name := encodings.wide(data):
+    if name := encodings.unmarked_utf16(data):
         raise LinetuneError(UTF16, f"{path}:1", f"{convert} --encoding {name} writes it as UTF-8")
     with suppress(UnicodeDecodeError):
-        # Not splitlines(): that would split a text at U+2028, U+0085 and others.
-        return [line.removeprefix(_MARK) for line in data.decode("utf-8-sig").split("\n")]
-    what, hint = _told(encodings.judge(data), convert)
+        # splitlines() would also split a text at U+2028, U+0085 and others.
+        return [line.removeprefix(_BYTE_ORDER_MARK) for line in data.decode("utf-8-sig").split("\n")]
+    what, hint = _not_utf8(encodings.judge(data), convert)
     lines: list[str | LinetuneError] = []
     for number, line in enumerate(data.split(b"\n"), 1):
         try:
-            lines.append(line.decode().removeprefix(_MARK))
+            lines.append(line.decode().removeprefix(_BYTE_ORDER_MARK))
         except UnicodeDecodeError:
             lines.append(LinetuneError(what, f"{path}:{number}", hint))
     return lines
 
 
-def _told(judged: encodings.Judgement, convert: str) -> tuple[str, str]:
-    """What is wrong with a file that is not UTF-8, and the way out."""
+def _not_utf8(judged: encodings.Judgement, convert: str) -> tuple[str, str]:
+    """Return what is wrong with the lines of a file that are not UTF-8, and the hint."""
     if judged.lines:
-        return f"{NOT_UTF8}, though line {judged.lines[0]} is", "save all lines as UTF-8"
+        return f"{NOT_UTF8}, but line {judged.lines[0]} is", "save all lines as UTF-8"
     if judged.encoding:
         return GBK, f"{convert} writes it as UTF-8"
     if not judged.readings:
@@ -86,50 +86,50 @@ def decode(
     encoding: str | None = None,
     judge: Callable[[bytes], encodings.Judgement] = encodings.judge,
 ) -> tuple[str, str]:
-    """The text of bytes, and the name of the encoding they have.
+    """Return the text of bytes and the name of their encoding.
 
-    Without ``encoding`` they are UTF-8, UTF-16 with a byte order mark, or GBK where
-    :func:`encodings.judge` is sure of it.
+    Without ``encoding`` we accept UTF-8, UTF-16 with a byte order mark, and GBK if :func:`encodings.judge` is
+    certain.
 
     Args:
-        data: a file's content, or a text of one.
-        where: the file, for messages; with the line where one is at fault.
-        encoding: what a person says they are; a byte order mark in the bytes goes before it.
-        judge: says what bytes that are not UTF-8 are.
+        data: the content of a file, or one text from a file.
+        where: the place for messages. For a path, the message adds the line.
+        encoding: the encoding that the user names. A byte order mark in the bytes takes precedence.
+        judge: returns the possible encodings of bytes that are not UTF-8.
 
     Raises:
-        LinetuneError: they are none of these, or not what a person says.
+        LinetuneError: the bytes have none of these encodings, or not the one that the user names.
     """
-    mark = encodings.marked(data)
+    mark = encodings.bom_encoding(data)
     name = mark or encoding or "utf-8"
     place = where
     try:
-        if mark or encoding or not encodings.wide(data):
+        if mark or encoding or not encodings.unmarked_utf16(data):
             return data.decode(name), name
     except UnicodeDecodeError as error:
         place = f"{where}:{line_of(error)}" if isinstance(where, Path) else where
     except UnicodeError:
-        # What UTF-16 and UTF-32 say of bytes that begin with no mark.
-        place = where
+        # Python's UTF-16 and UTF-32 codecs raise this for bytes without a mark. It names no place.
+        pass
     if mark or encoding:
-        hint = "its byte order mark says so" if mark else "another --encoding may be right"
+        hint = "its byte order mark names this encoding" if mark else "try another --encoding"
         raise LinetuneError(f"not {name.removesuffix('-sig')}", place, hint)
     judged = judge(data)
     if judged.lines:
         utf8, other = judged.lines
         place = f"{where}:{other}" if isinstance(where, Path) else where
-        raise LinetuneError(f"not UTF-8, though line {utf8} is", place, "save all lines as UTF-8")
+        raise LinetuneError(f"{NOT_UTF8}, but line {utf8} is", place, "save all lines as UTF-8")
     if judged.encoding:
         return data.decode(judged.encoding), judged.encoding
     if judged.readings:
         raise LinetuneError(NOT_UTF8, place, f"it reads {judged.shown()}; pass --encoding {_name(judged)}")
-    damaged = "the rest is UTF-8, so that these bytes are damaged"
-    way_out = damaged if judged.damaged else "save the file as UTF-8, or pass --encoding NAME"
-    raise LinetuneError(NOT_UTF8, place, way_out)
+    damaged = "the rest is UTF-8, so these bytes are damaged"
+    hint = damaged if judged.damaged else "save the file as UTF-8, or pass --encoding NAME"
+    raise LinetuneError(NOT_UTF8, place, hint)
 
 
 def judged_together(paths: Iterable[Path]) -> encodings.Judgement:
-    """What those of many files are that are not UTF-8, as far as they can be read."""
+    """Return one judgement on all files that are not UTF-8. Unreadable files are left out."""
     others = []
     for path in paths:
         with suppress(LinetuneError):
@@ -137,13 +137,13 @@ def judged_together(paths: Iterable[Path]) -> encodings.Judgement:
             try:
                 data.decode()
             except UnicodeDecodeError:
-                if not encodings.marked(data) and not encodings.wide(data):
+                if not encodings.bom_encoding(data) and not encodings.unmarked_utf16(data):
                     others.append(data)
     return replace(encodings.judge(b"\n".join(others)), lines=None)
 
 
 def is_utf8(data: bytes, other: str) -> bool:
-    """Whether bytes that are said to have another encoding would be UTF-8, with characters beyond ASCII."""
+    """Return whether bytes are UTF-8 beyond ASCII although the user says that they have another encoding."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -152,45 +152,45 @@ def is_utf8(data: bytes, other: str) -> bool:
 
 
 def lenient(data: bytes) -> str:
-    """The text of bytes as far as they are UTF-8 or UTF-16, to see what kind of file it is."""
-    return data.decode(encodings.marked(data) or encodings.wide(data) or "utf-8", "replace")
+    """Decode bytes as UTF-8 or UTF-16 and replace what is neither, to see what kind of file it is."""
+    name = encodings.bom_encoding(data) or encodings.unmarked_utf16(data) or "utf-8"
+    return data.decode(name, "replace")
 
 
 def check_encoding(name: str) -> None:
-    """Whether there is an encoding of that name.
+    """Check that Python knows an encoding.
 
     Raises:
-        LinetuneError: there is none.
+        LinetuneError: it does not.
     """
     try:
         b"".decode(name)
         "".encode(name)
     except (LookupError, ValueError):
-        raise LinetuneError(f"no encoding {name!r}", "--encoding", did_you_mean(name, _COMMON)) from None
+        raise LinetuneError(f"unknown encoding {name!r}", "--encoding", did_you_mean(name, _COMMON)) from None
 
 
 def line_of(error: UnicodeDecodeError) -> int:
-    """The line, from 1, in which a file's content is not what it should be."""
+    """Return the number, from 1, of the line that cannot be decoded."""
     return error.object[: error.start].count(b"\n") + 1
 
 
 def content(path: Path, kind: str, missing: str | None = None) -> bytes:
-    """A file's bytes.
+    """Return the bytes of a file.
 
     Args:
         path: the file.
-        kind: what it is called in messages.
-        missing: the way out where there is no such file.
+        kind: the name of such files in messages.
+        missing: the hint if the file does not exist.
 
     Raises:
-        LinetuneError: the file is missing or cannot be read.
+        LinetuneError: the file is missing or unreadable.
     """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise LinetuneError(f"{kind} not found", path, missing) from None
-    except OSError as error:
-        raise LinetuneError(f"{kind} cannot be read ({error.strerror})", path) from None
+    with os_errors(f"{kind} cannot be read", path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise LinetuneError(f"{kind} not found", path, missing) from None
 
 
 def _name(judged: encodings.Judgement) -> str:

@@ -37,7 +37,7 @@ def load_base(reference: str, progress: Progress = lambda done, total: None) -> 
     if path.suffix in MODEL_SUFFIXES or path.exists():
         return load_file(path)
     if len(path.parts) > 1:
-        raise LinetuneError("no such file or folder", path, files.way_to(path))
+        raise LinetuneError("no such file or folder", path, files.missing_file_hint(path))
     nearest = did_you_mean(reference, OFFICIAL).removesuffix("?")
     raise LinetuneError(f"no model {reference!r}", hint=f"{nearest}, or a run folder or a model file")
 

@@ -41,7 +41,7 @@ def generate(settings: Synth, progress: Callable[[int], None], workers: int | No
     Raises:
         LinetuneError: the folder holds something else, or the settings name none or cannot be rendered.
     """
-    with cache.alone(_folder(settings)):
+    with cache.locked(_folder(settings)):
         return _generated(settings, progress, workers)
 
 

@@ -71,7 +71,7 @@ def train(
     result = RunResult(config.output, unknown_characters=inputs.unknown, skipped=inputs.skipped)
     untrained = f"{inputs.base.base_model}, {UNTRAINED}"
     with (
-        cache.alone(config.output),
+        cache.locked(config.output),
         claimed(config.output, overwrite, untrained, reporter) as folder,
         Journal.in_folder(folder) as journal,
     ):

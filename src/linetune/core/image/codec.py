@@ -59,7 +59,7 @@ def content(path: Path) -> NDArray[np.uint8]:
             # cv2.imread cannot open paths outside the console's code page on Windows.
             return np.frombuffer(path.read_bytes(), np.uint8)
         except FileNotFoundError:
-            raise LinetuneError("image not found", path, files.way_to(path)) from None
+            raise LinetuneError("image not found", path, files.missing_file_hint(path)) from None
         except ValueError:
             raise LinetuneError("image cannot be read (a null character in its path)", str(path)) from None
 

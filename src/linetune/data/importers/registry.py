@@ -81,7 +81,7 @@ def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tup
         raise LinetuneError(f"unknown format {name!r}", "--format", did_you_mean(name, READERS))
     # Path.exists would raise an error for a name that no file can have.
     if not os.path.exists(path):  # noqa: PTH110
-        raise LinetuneError("no such file or folder", path, files.way_to(path))
+        raise LinetuneError("no such file or folder", path, files.missing_file_hint(path))
     with os_errors("cannot be read", path):
         hits = _of_format(path, name) if name else _recognised(path)
         if not hits and path.is_dir():

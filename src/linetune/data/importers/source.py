@@ -196,7 +196,7 @@ class Source(Options):
         holders = [folder for folder in dict.fromkeys(likely) if files.is_file(folder / plain)]
         if self.images is None and len(holders) == 1:
             return f"it is in {holders[0]}, so pass --images {holders[0]}"
-        return files.way_to(self.root / plain) or self._same_stem(plain)
+        return files.missing_file_hint(self.root / plain) or self._same_stem(plain)
 
     def _same_stem(self, plain: str) -> str | None:
         """Return a hint at the only image whose name differs in its suffix alone."""
@@ -212,7 +212,7 @@ class Source(Options):
         return outside(image.in_folder(self.path)[0], self.skip)
 
     def _judge(self, data: bytes) -> Judgement:
-        alone = not self.alike or encodings.wide(data)
+        alone = not self.alike or encodings.unmarked_utf16(data)
         return encodings.judge(data) if alone else self._joint_judgement
 
     @cached_property

@@ -53,7 +53,7 @@ def test_files_are_read_one_after_the_other_and_none_twice(tmp_path: Path) -> No
     assert [line.text for line in read_labels(second, first)] == ["B", "A"]
     again = tmp_path / "folder" / ".." / "labels.txt"
     (tmp_path / "folder").mkdir()
-    with pytest.raises(LinetuneError, match="named twice"):
+    with pytest.raises(LinetuneError, match="listed twice"):
         read_labels(first, second, again)
 
 
@@ -63,7 +63,7 @@ def test_all_lines_that_are_no_labels_are_told_together(tmp_path: Path) -> None:
         read_labels(path)
     assert str(caught.value).splitlines() == [
         f"{path}:1: no tab between path and text; write path<TAB>text, or linetune import {path} --to DIR "
-        "reads other forms",
+        "reads other formats",
         f"{path}:3: empty text; write path<TAB>text",
         f"{path}:4: no image path; write path<TAB>text",
         "3 lines that are not labels",
@@ -76,9 +76,9 @@ def test_a_third_column_is_an_error_and_not_part_of_the_text(tmp_path: Path) -> 
     assert [line.text for line in good] == ["D"]
     assert [str(error).removeprefix(f"{path}:") for error in bad.values()] == [
         "1: a second tab; write path<TAB>text; "
-        "linetune import --text-column NUMBER takes one column of several",
-        "2: a second tab; two tabs stand in a row where one separates path and text",
-        "3: a second tab; the line ends in a tab, which would be part of its text",
+        "linetune import --text-column NUMBER reads one column of several",
+        "2: a second tab; write one tab between path and text, not two",
+        "3: a second tab; remove the tab at the end of the line",
     ]
 
 
@@ -118,8 +118,8 @@ def test_of_many_only_the_first_ten_are_listed(tmp_path: Path) -> None:
         (b"\xef\xbb\xbfa.png\tA\nc.png\t\xe9\n", ":2", "not UTF-8"),
         ("a.png\tA\n".encode("utf-16"), ":1", "not UTF-8 but UTF-16; linetune import .* --to DIR writes it"),
         ("a.png\tA\n".encode("utf-16-le"), ":1", "not UTF-8 but UTF-16; .* --encoding utf-16-le writes it"),
-        (b"", "", "the label file holds no lines"),
-        (b"\n \r\n\n", "", "the label file holds no lines"),
+        (b"", "", "the label file has no labels"),
+        (b"\n \r\n\n", "", "the label file has no labels"),
     ],
 )
 def test_files_that_hold_no_labels(content: bytes, place: str, message: str, tmp_path: Path) -> None:
