@@ -126,15 +126,14 @@ def find_suspects(
     as right, so that a 6 with the label 9 is not found. If the crop is read with certainty only upside down,
     its label is compared with that reading.
 
-    The backbone is frozen. Its features are computed once and serve all folds. In every fold, the neck and
-    the head start again from the base model. They have not seen the labels that they judge.
+    The backbone is frozen, and its features serve all folds. In every fold, the neck and the head start again
+    from the base model.
 
     Args:
         config: the run. Its training labels, charset, base model, seed and device count.
         folds: number of cross-validation folds, at least 2.
         model: another base model, as a run file names it.
-        group_by: names the group of a crop, as in :func:`linetune.data.groups.group`. The crops of a group,
-            and near-duplicates, stay in one fold.
+        group_by: names the group of a crop (:func:`linetune.data.groups.group`). A group stays in one fold.
         skip_bad: leave out lines that cannot be used.
         reporter: gets messages and progress.
 

@@ -46,16 +46,14 @@ def train(
 
     Args:
         config: the run.
-        overwrite: replace an earlier run in the same folder. It is replaced only when a stage gives a better
-            model than the base model, or when the run ends.
+        overwrite: replace an earlier run, but only when a stage is better than the base model, or at the end.
         skip_bad: leave out lines that cannot be used.
         within: seconds in which the run ends. Fewer crops are rendered if necessary, and stages end sooner.
         export: write ``model.onnx``.
         reporter: gets messages and progress.
 
     Raises:
-        LinetuneError: something in the configuration or the data cannot be used, or the export does not read
-            the same texts as the kept model.
+        LinetuneError: the configuration or the data cannot be used, or the export reads other texts.
     """
     reporter = reporter or Silent()
     started = time.perf_counter()
