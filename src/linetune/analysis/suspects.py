@@ -149,7 +149,6 @@ def find_suspects(
     data = load_dataset(lines, charset, skip_bad, count(reporter, "train crops", len(lines)))
     groups = group(data.lines, group_by, count(reporter, "comparing", len(data)))
     parts = _folds(data.lines, groups, folds)
-
     name = model or config.base_model
     base = load_base(name, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
