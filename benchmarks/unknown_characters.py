@@ -19,7 +19,7 @@ from linetune.config.schema import Synth
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
-from linetune.evaluation.confusions import aligned
+from linetune.evaluation.metrics import aligned
 from linetune.formats.store import load_model
 from linetune.report.terminal import terminal
 from linetune.synth.generate import LABELS, generate

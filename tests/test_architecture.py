@@ -41,7 +41,6 @@ TORCH_FREE = [
     "data.split",
     "decode.read",
     "evaluation.comparison",
-    "evaluation.confusions",
     "evaluation.general",
     "evaluation.metrics",
     "config",

@@ -474,7 +474,7 @@ def test_compare_two_models_on_the_same_crops(cli: Cli, labels: Path, small: Pat
     assert figures["difference"] == pytest.approx(-figures["a"]["exact_match"])
     assert figures["only_a"] == len(figures["only_one_reads"]) > 0
     assert figures["p_value"] > 0.05
-    assert figures["sentence"].startswith("no difference can be told on 3 crops")
+    assert figures["sentence"].startswith("no difference beyond chance on 3 crops")
     assert {crop["right"] for crop in figures["only_one_reads"]} == {"A"}
     missing = cli("compare", small, small.parent / "none", labels)
     assert (missing.code, len(missing.errors)) == (2, 1)

@@ -50,7 +50,7 @@ def compare(
         (
             ("A" if in_a else "B", line, *read)
             for line, in_a, in_b, read in zip(
-                data.lines, a.right, b.right, zip(*texts, strict=True), strict=True
+                data.lines, a.correct, b.correct, zip(*texts, strict=True), strict=True
             )
             if in_a != in_b
         ),

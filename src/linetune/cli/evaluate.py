@@ -50,8 +50,7 @@ def evaluate(
     from linetune.data.check.characters import told_apart
     from linetune.data.dataset import load_dataset
     from linetune.evaluation.acceptance import accepted
-    from linetune.evaluation.confusions import confusions
-    from linetune.evaluation.metrics import score
+    from linetune.evaluation.metrics import confusions, score
     from linetune.report.errors import write_errors
     from linetune.report.terminal import console, terminal
 
@@ -68,12 +67,12 @@ def evaluate(
         seconds = time.perf_counter() - started
     result = score([reading.text for reading in readings], data.texts)
     thresholds = () if accept is None else (accept,)
-    steps = accepted([reading.confidence for reading in readings], result.right, thresholds)
+    steps = accepted([reading.confidence for reading in readings], result.correct, thresholds)
     if errors is not None:
         write_errors(errors, model, result, data.lines, data.crops, readings)
     wrong = [
         (line, reading)
-        for line, reading, right in zip(data.lines, readings, result.right, strict=True)
+        for line, reading, right in zip(data.lines, readings, result.correct, strict=True)
         if not right
     ]
     if as_json:

@@ -33,7 +33,7 @@ def predict(
     """Read crops: path, text and confidence, separated by tabs; exit code 1 if some cannot be read."""
     from linetune.core import image
     from linetune.core.progress import count
-    from linetune.evaluation.acceptance import DIGITS, rounded
+    from linetune.evaluation.acceptance import DIGITS, round_down
     from linetune.report.terminal import terminal
 
     results: dict[Path, Reading | LinetuneError] = {}
@@ -63,7 +63,7 @@ def predict(
     else:
         for path in paths:
             if isinstance(result := results[path], Reading):
-                print(f"{path}\t{result.text}\t{rounded(result.confidence):.{DIGITS}f}")
+                print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}")
     for failure in failed:
         print(f"error: {failure}", file=sys.stderr)
     if failed:

@@ -9,8 +9,7 @@ from linetune.core.charset import show
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
 from linetune.decode import Reading
-from linetune.evaluation.confusions import aligned, confusions
-from linetune.evaluation.metrics import Score
+from linetune.evaluation.metrics import Score, aligned, confusions
 from linetune.report.page import Cell, Mark, Marked, Part, write_page
 
 CONFUSIONS = 20
@@ -38,7 +37,7 @@ def write_errors(
     Raises:
         LinetuneError: it cannot be written.
     """
-    wrong = [i for i, right in enumerate(result.right) if not right]
+    wrong = [i for i, right in enumerate(result.correct) if not right]
     # A sure misreading tells more: of a label that is wrong, or of a confusion the model has learnt.
     wrong.sort(key=lambda i: -readings[i].confidence)
     rows = (
