@@ -317,11 +317,11 @@ def test_split_writes_three_files_and_says_what_it_could_not_balance(
     done = cli("split", labels, "--to", tmp_path / "new", "--val", "0.3", "--test", "0.3")
     assert done.code == 0
     assert f"wrote {tmp_path / 'new' / 'val.txt'}: lines 1, groups 1" in done.out
-    assert "not balanced: 'O' is in one group alone" in done.out
+    assert "not balanced: 'O' is in only one group" in done.out
     assert "cannot be compared" not in done.out
     again = cli("split", labels, "--to", tmp_path / "new")
     assert again.code == 2
-    assert "there is a label file already" in again.errors[0]
+    assert "the label file already exists" in again.errors[0]
     told = json.loads(cli("split", labels, "--to", tmp_path / "new", "--overwrite", "--json").out)
     assert {name: split["lines"] for name, split in told["splits"].items()} == {
         "train": 1,
@@ -774,8 +774,11 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("rule", empty), f"{empty}: the label file has no labels"),
         (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),
         (("rule", labels, "--least", 9), "no pattern has 9 labels; lower --least"),
-        (("split", labels, "--to", folder, "--val", "0.9"), "leave something to train on"),
-        (("split", labels, "--to", folder, "--group-by", "("), "pattern (: missing )"),
+        (("split", labels, "--to", folder, "--val", "0.9"), "leave lines to train on"),
+        (
+            ("split", labels, "--to", folder, "--group-by", "("),
+            "pattern (: not a regular expression: missing )",
+        ),
         (("split", labels, "--to", folder, "--group-by", "x"), "has no group"),
     ):
         done = cli(*arguments)

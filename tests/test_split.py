@@ -95,9 +95,12 @@ def test_an_unreadable_image_is_grouped_by_its_name(photos: list[Line]) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("photo_(", r"pattern photo_\(: missing \), unterminated subpattern at position 6"),
-        ("photo", "has no group"),
-        (r"(\d+)_crop_0", r"labels\.txt:2: the pattern is not found in photo_0_crop_1\.png"),
+        (
+            "photo_(",
+            r"pattern photo_\(: not a regular expression: missing \), unterminated subpattern at position 6",
+        ),
+        ("photo", "the pattern has no group"),
+        (r"(\d+)_crop_0", r"labels\.txt:2: the pattern does not match photo_0_crop_1\.png"),
     ],
 )
 def test_patterns_that_name_no_photo(photos: list[Line], pattern: str, message: str) -> None:
@@ -110,7 +113,7 @@ def test_a_folder_may_name_the_photo(photos: list[Line]) -> None:
         Line(Path(f"p{i // 3}") / f"{i % 3}.png", line.text, line.source) for i, line in enumerate(photos)
     ]
     assert group(moved, r"^(p\d+)/") == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
-    with pytest.raises(LinetuneError, match=r"of 9 names do not follow pattern \^\(q"):
+    with pytest.raises(LinetuneError, match=r"of 9 names do not match pattern \^\(q"):
         group(moved, r"^(q\d+)/")
 
 
@@ -176,7 +179,7 @@ def test_what_stands_in_one_group_is_trained_on_and_told() -> None:
     lines = lines_of([*codes(100), "#123", "123456789"])
     division = divide(lines, singles(lines), SHARES)
     assert lines[100] in division.splits["train"]
-    assert "'#' is in one group alone, which train has: labels.txt:101" in division.unbalanced
+    assert "'#' is in only one group, which is in train: labels.txt:101" in division.unbalanced
     assert "val has no label of 7, 9 characters" in division.unbalanced
     assert "test has no label of 7, 9 characters" in division.unbalanced
 
@@ -187,7 +190,8 @@ def test_a_group_too_large_for_its_split_is_told() -> None:
     assert sizes(division) == [8, 1, 1]
     halves = divide(lines, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], {"val": 0.2})
     assert (
-        halves.unbalanced[1] == "val has 50.0% of the lines instead of 20.0%; the largest group has 5 of 10"
+        halves.unbalanced[1]
+        == "val has 50.0% of the lines instead of 20.0%; the largest group has 5 of 10 lines"
     )
 
 
@@ -200,13 +204,13 @@ def test_no_split_is_empty() -> None:
 @pytest.mark.parametrize("shares", [{"val": 0.5, "test": 0.5}, {"val": -0.1}, {"val": 1.2}])
 def test_shares_that_leave_nothing_to_train_on(shares: dict[str, float]) -> None:
     lines = lines_of(codes(10))
-    with pytest.raises(LinetuneError, match="leave something to train on"):
+    with pytest.raises(LinetuneError, match="leave lines to train on"):
         divide(lines, singles(lines), shares)
 
 
 def test_fewer_groups_than_splits() -> None:
     lines = lines_of(codes(10))
-    with pytest.raises(LinetuneError, match="the 10 lines are 2 groups, which cannot make 3 splits"):
+    with pytest.raises(LinetuneError, match="the 10 lines form 2 groups, too few for 3 splits"):
         divide(lines, [[0, 1, 2], [3, 4, 5, 6, 7, 8, 9]], SHARES)
 
 
@@ -228,7 +232,7 @@ def test_an_earlier_split_is_replaced_only_on_demand(photos: list[Line], tmp_pat
     files = write(divide(photos, group(photos), SHARES), tmp_path)
     without = divide(photos, group(photos), {"val": 0.3})
     before = [path.read_bytes() for path in files]
-    with pytest.raises(LinetuneError, match=r"train\.txt: there is a label file already"):
+    with pytest.raises(LinetuneError, match=r"train\.txt: the label file already exists"):
         write(without, tmp_path)
     assert [path.read_bytes() for path in files] == before
     write(without, tmp_path, overwrite=True)
@@ -236,7 +240,7 @@ def test_an_earlier_split_is_replaced_only_on_demand(photos: list[Line], tmp_pat
     assert not (tmp_path / "test.txt").exists()
     lines = read_labels(files[0])
     of_itself = divide(lines, singles(lines), {"val": 0.3})
-    with pytest.raises(LinetuneError, match="this is the file to be split"):
+    with pytest.raises(LinetuneError, match="the split would overwrite its own input"):
         write(of_itself, tmp_path, overwrite=True)
 
 

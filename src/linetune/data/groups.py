@@ -1,4 +1,4 @@
-"""Lines that must stay together when labels are divided."""
+"""Find the lines that have to stay in one split."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ def group(
     progress: Callable[[int], None] = lambda done: None,
     unreadable: list[LinetuneError] | None = None,
 ) -> list[list[int]]:
-    """Numbers of lines that belong together: crops of one photo, and images that are equal, or
-    nearly so with one label.
+    """Return groups of line numbers. Every number from 0 is in one group.
+
+    A group has the crops of one photo, equal images, and near-duplicates with the same label.
 
     Args:
-        lines: all there are; an image that cannot be decoded is grouped by its name alone.
-        pattern: regular expression whose first group, found in each file's name or else in each path, names
-            the photo; without one, every name stands for itself.
-        progress: called with the number of images looked at so far.
-        unreadable: gets what is wrong with images that cannot be decoded.
+        lines: all lines. An image that cannot be decoded is grouped only by its name.
+        pattern: regular expression for each file's name, or for each path. Its first group names the photo.
+            Without a pattern, each path is a photo of its own.
+        progress: called with the number of images compared so far.
+        unreadable: receives the errors of images that cannot be decoded.
 
     Raises:
-        LinetuneError: the pattern is no regular expression or has no group; an ``ManyErrors`` of the
-            lines in whose names it is not found.
+        LinetuneError: the pattern is no regular expression or has no group. A ``ManyErrors`` with the lines
+            that it does not match.
     """
-    joined = _Joined(len(lines))
-    earliest: dict[str, int] = {}
-    for number, key in enumerate(_keys(lines, pattern)):
-        joined.join(earliest.setdefault(key, number), number)
+    joined = _DisjointSets(len(lines))
+    numbers_of: dict[str, int] = {}
+    for number, photo in enumerate(_photos(lines, pattern)):
+        joined.join(numbers_of.setdefault(photo, number), number)
     whole = Split("all", list(lines))
     entries = []
     for line, crop in zip(lines, look_at_all([line.image for line in lines], progress), strict=True):
@@ -47,37 +48,39 @@ def group(
         for other in others:
             joined.join(numbers[id(one)], numbers[id(other)])
     for one, other, _ in nearly_same(entries):
-        # Running numbers in one print look nearly alike.
+        # Serial numbers in the same print look nearly alike, but their labels differ.
         if one.line.text == other.line.text:
             joined.join(numbers[id(one)], numbers[id(other)])
     return joined.groups()
 
 
-class _Joined:
-    """Numbers from 0 that are joined two by two."""
+class _DisjointSets:
+    """Sets of the numbers from 0 to ``count - 1`` (union-find). Each number starts in a set of its own."""
 
     def __init__(self, count: int) -> None:
-        self._above = list(range(count))
+        self._parents = list(range(count))
 
     def join(self, a: int, b: int) -> None:
-        low, high = sorted((self._top(a), self._top(b)))
-        self._above[high] = low
+        """Unite the sets of two numbers."""
+        low, high = sorted((self._root(a), self._root(b)))
+        self._parents[high] = low
 
     def groups(self) -> list[list[int]]:
-        """In the order of their first numbers."""
-        found: dict[int, list[int]] = {}
-        for number in range(len(self._above)):
-            found.setdefault(self._top(number), []).append(number)
-        return list(found.values())
+        """Return the sets, ordered by their lowest number."""
+        groups: dict[int, list[int]] = {}
+        for number in range(len(self._parents)):
+            groups.setdefault(self._root(number), []).append(number)
+        return list(groups.values())
 
-    def _top(self, number: int) -> int:
-        while self._above[number] != number:
-            self._above[number] = self._above[self._above[number]]
-            number = self._above[number]
+    def _root(self, number: int) -> int:
+        while self._parents[number] != number:
+            self._parents[number] = self._parents[self._parents[number]]
+            number = self._parents[number]
         return number
 
 
-def _keys(lines: Sequence[Line], pattern: str | None) -> list[str]:
+def _photos(lines: Sequence[Line], pattern: str | None) -> list[str]:
+    """Return the name of each line's photo."""
     if pattern is None:
         return [str(line.image) for line in lines]
     where = f"pattern {pattern}"
@@ -85,17 +88,18 @@ def _keys(lines: Sequence[Line], pattern: str | None) -> list[str]:
         expression = re.compile(pattern)
     except re.error as error:
         place = "" if error.pos is None else f" at position {error.pos}"
-        raise LinetuneError(f"{error.msg}{place}", where) from None
+        raise LinetuneError(f"not a regular expression: {error.msg}{place}", where) from None
     if not expression.groups:
-        raise LinetuneError("has no group", where, "put what names the photo in brackets: '^(.+)_crop'")
-    # A photo may be named by a folder as well.
+        hint = "put the part that names the photo in brackets: '^(.+)_crop'"
+        raise LinetuneError("the pattern has no group", where, hint)
+    # The folder may name the photo too.
     for names in ([line.image.name for line in lines], [line.image.as_posix() for line in lines]):
         keys = [found[1] for name in names if (found := expression.search(name)) and found[1] is not None]
         if len(keys) == len(lines):
             return keys
     errors = [
-        LinetuneError(f"the pattern is not found in {line.image.name}", line.source)
+        LinetuneError(f"the pattern does not match {line.image.name}", line.source)
         for line in lines
         if not (found := expression.search(line.image.name)) or found[1] is None
     ]
-    raise many_errors(errors, f"of {len(lines)} names do not follow {where}")
+    raise many_errors(errors, f"of {len(lines)} names do not match {where}")

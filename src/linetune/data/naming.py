@@ -1,4 +1,4 @@
-"""File names that are unique and safe on every system, whatever the crops were called."""
+"""Give crops file names that are unique and valid on every system."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _ACCENTS = re.compile("[\u0300-\u036f]+")
 _LETTER = re.compile(r"[^\W_a-zA-Z0-9]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices, whatever follows a full stop."""
-_LONGEST = 80
+"""Names that Windows reserves for devices, with any suffix."""
+_MAX_LENGTH = 80
 
 
 class Names:
-    """Gives names out, each once, though the system take capitals for small letters.
+    """A source of unique names. Two names differ by more than upper and lower case.
 
     Args:
-        taken: names that are in use already.
+        taken: names that are already in use.
     """
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
@@ -26,9 +26,9 @@ class Names:
         self._next: dict[str, int] = {}
 
     def take(self, stem: str, suffix: str) -> str:
-        """The name ``stem`` and ``suffix`` make, with a number between them where that is taken."""
+        """Return ``stem`` and ``suffix`` as a name, with a number between them if the name is taken."""
         name, key = f"{stem}{suffix}", f"{stem}{suffix}".lower()
-        # Where the last of the same name left off: a folder a label may bring thousands of 1.png.
+        # Continue after the last number: with one folder for each label, thousands may be called 1.png.
         number = self._next.get(key, 2)
         while name.lower() in self._taken:
             name = f"{stem}-{number}{suffix}"
@@ -39,11 +39,11 @@ class Names:
 
 
 def safe(stem: str) -> str:
-    """A name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores.
+    """Return a name like ``stem`` in ASCII letters, digits, full stops, dashes and underscores.
 
-    Other letters become their code points, ``u4eac``, so that different names stay different.
+    Accents are dropped. Other letters become code points (``u4eac``), so that names do not become equal.
     """
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", stem))
     coded = _LETTER.sub(lambda letter: f"u{ord(letter[0]):x}", unicodedata.normalize("NFC", bare))
-    plain = _UNSAFE.sub("_", coded).strip("._-")[:_LONGEST].rstrip("._-") or "crop"
+    plain = _UNSAFE.sub("_", coded).strip("._-")[:_MAX_LENGTH].rstrip("._-") or "crop"
     return f"crop_{plain}" if _RESERVED.fullmatch(plain) else plain

@@ -1,4 +1,4 @@
-"""Labels divided into train, val and test, what belongs together kept together."""
+"""Divide labels into train, val and test. Groups stay together."""
 
 from __future__ import annotations
 
@@ -17,51 +17,52 @@ from linetune.core.labelfile import Line
 TRAIN = "train"
 NAMES = (TRAIN, "val", "test")
 SHARES = {"val": 0.15, "test": 0.15}
-"""Shares of the lines by default."""
+"""Default shares of the lines. The rest is for training."""
 COMMON = 0.2
-"""Share of the lines above which a character needs no care: it comes into every split by itself."""
+"""Share of the lines above which we ignore a character: every split gets it anyway."""
 BIG = 0.25
-"""Share of the smallest split above which a group is placed before the others, while there is room."""
-OFF = 0.1
-"""Share of its size by which a split may miss it before that is told."""
+"""Share of the smallest split above which a group is placed before the smaller groups."""
+TOLERANCE = 0.1
+"""Relative error in the size of a split above which we report it."""
 
 Feature = tuple[str, str]
-"""What should be spread evenly: all lines, those of a length, those with a character."""
+"""What to spread evenly: ("lines", ""), ("length", number of characters) or ("character", the character)."""
 _ALL: Feature = ("lines", "")
 
 
 @dataclass(frozen=True)
 class Division:
-    """Lines by split, and what could not be spread as asked."""
+    """The lines of each split."""
 
     splits: dict[str, list[Line]]
-    """In the order of the labels."""
+    """Lines by split, in the order of the label file."""
     groups: dict[str, int]
     """Number of groups in each split."""
     unbalanced: list[str]
+    """Sizes that differ from the shares, and characters and lengths that a split lacks, as messages."""
 
 
 def divide(
     lines: Sequence[Line], groups: Sequence[Sequence[int]], shares: Mapping[str, float], seed: int = 0
 ) -> Division:
-    """Give every group to the split that lacks what it holds, big and rare groups first.
+    """Give every group to the split that lacks its lines most. Big groups and rare features come first.
 
     Args:
-        lines: all there are.
-        groups: numbers of the lines that stay together, every line in one of them.
-        shares: of the lines, by split; ``train`` gets the rest.
-        seed: decides between equals.
+        lines: all lines.
+        groups: numbers of the lines that stay together. Every line is in exactly one group.
+        shares: share of the lines by split, 0 to 1. ``train`` gets the rest.
+        seed: decides the order of equal groups.
 
     Raises:
-        LinetuneError: the shares leave nothing to train on, or there are fewer groups than splits.
+        LinetuneError: the shares leave no lines to train on, or there are fewer groups than splits.
     """
     rest = 1 - sum(shares.values())
     if not all(0 <= share < 1 for share in shares.values()) or rest < 1e-9:
-        raise LinetuneError("the shares must be 0 or more and leave something to train on")
+        raise LinetuneError("the shares must be 0 or more, and leave lines to train on")
     wanted = {TRAIN: rest} | {name: share for name, share in shares.items() if share > 0}
     if len(groups) < len(wanted):
-        what = f"the {len(lines)} lines are {len(groups)} groups, which cannot make {len(wanted)} splits"
-        hint = "crops that look nearly alike stay together, and those of one photo; ask for fewer splits"
+        what = f"the {len(lines)} lines form {len(groups)} groups, too few for {len(wanted)} splits"
+        hint = "near-duplicates and crops of one photo form a group; ask for fewer splits"
         raise LinetuneError(what, hint=hint)
     contents = _contents(lines, groups)
     totals: Counter[Feature] = Counter()
@@ -70,7 +71,7 @@ def divide(
     held: dict[str, Counter[Feature]] = {name: Counter() for name in wanted}
 
     def misfit(name: str, content: Counter[Feature]) -> float:
-        """What the group adds to the sum of (held - expected)^2 / expected, but for a constant."""
+        """Return what a group adds to the sum of (held - expected)^2 / expected, up to a constant."""
         return sum(
             count * (2 * held[name][feature] + count) / (wanted[name] * totals[feature])
             for feature, count in content.items()
@@ -82,47 +83,56 @@ def divide(
         name = min(wanted, key=lambda name: misfit(name, content))
         chosen[number] = name
         held[name].update(content)
-    _leave_none_empty(chosen, wanted, groups)
+    _fill_empty_splits(chosen, wanted, groups)
 
     places = {line: chosen[number] for number, members in enumerate(groups) for line in members}
     splits = {name: [line for i, line in enumerate(lines) if places[i] == name] for name in wanted}
     members = Counter(chosen.values())
-    told = [*_missed_sizes(splits, wanted, max(map(len, groups))), *_missing(splits, lines, groups)]
-    return Division(splits, {name: members[name] for name in wanted}, told)
+    unbalanced = [*_wrong_sizes(splits, wanted, max(map(len, groups))), *_missing(splits, lines, groups)]
+    return Division(splits, {name: members[name] for name in wanted}, unbalanced)
 
 
 def write(division: Division, folder: Path, overwrite: bool = False) -> list[Path]:
-    """Write a label file a split, all or none, with paths relative to the folder.
+    """Write one label file for each split, all or none, with paths relative to the folder.
+
+    Args:
+        division: the lines of each split.
+        folder: where to write. It is created if it does not exist.
+        overwrite: replace the label files of an earlier split.
+
+    Returns:
+        The paths of the label files.
 
     Raises:
-        LinetuneError: there are such files already, or the folder cannot be written.
+        LinetuneError: such a file exists already, or the folder cannot be written.
     """
     sources = {
         Path(line.source.rpartition(":")[0]).resolve() for split in division.splits.values() for line in split
     }
     before = [folder / f"{name}.txt" for name in NAMES if (folder / f"{name}.txt").exists()]
     if own := [path for path in before if path.resolve() in sources]:
-        raise LinetuneError("this is the file to be split", own[0], "name another folder")
+        raise LinetuneError("the split would overwrite its own input", own[0], "choose another folder")
     if before and not overwrite:
-        raise LinetuneError("there is a label file already", before[0], "name another folder, or --overwrite")
+        hint = "choose another folder, or pass --overwrite"
+        raise LinetuneError("the label file already exists", before[0], hint)
     written = {name: folder / f"{name}.txt" for name in division.splits}
     with os_errors("cannot write", folder):
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            # All are written before the first takes its place.
+            # All files are written before the first one takes its place.
             partials = {name: stack.enter_context(atomic.written(path)) for name, path in written.items()}
             for name, partial in partials.items():
                 pairs = [(files.relative(line.image, folder), line.text) for line in division.splits[name]]
                 labelfile.write_labels(partial, pairs)
         for path in before:
-            # A test set of an earlier split holds what is trained on now.
+            # An old test.txt of an earlier split contains lines that are now for training.
             if path not in written.values():
                 path.unlink()
     return list(written.values())
 
 
 def _contents(lines: Sequence[Line], groups: Sequence[Sequence[int]]) -> list[Counter[Feature]]:
-    """How many lines with each feature a group has."""
+    """Return for each group how many of its lines have each feature."""
     occurrences = Counter(c for line in lines for c in set(line.text))
     rare = {c for c, count in occurrences.items() if count <= COMMON * len(lines)}
     contents = []
@@ -139,7 +149,7 @@ def _contents(lines: Sequence[Line], groups: Sequence[Sequence[int]]) -> list[Co
 def _order(
     contents: Sequence[Counter[Feature]], totals: Counter[Feature], big: float, seed: int
 ) -> list[int]:
-    """Groups that would not fit later, then those with the rarest feature, then the larger ones."""
+    """Return the groups' numbers: first groups above ``big`` lines, then by rarest feature, then by size."""
     numbers = list(range(len(contents)))
     random.Random(seed).shuffle(numbers)
 
@@ -151,49 +161,51 @@ def _order(
     return sorted(numbers, key=key)
 
 
-def _leave_none_empty(
+def _fill_empty_splits(
     chosen: dict[int, str], wanted: Mapping[str, float], groups: Sequence[Sequence[int]]
 ) -> None:
+    """Give each empty split the smallest group of the split with the most groups."""
     for name in wanted:
         if name not in chosen.values():
             ((fullest, _),) = Counter(chosen.values()).most_common(1)
-            giving = [number for number, holder in chosen.items() if holder == fullest]
-            chosen[min(giving, key=lambda number: (len(groups[number]), number))] = name
+            candidates = [number for number, holder in chosen.items() if holder == fullest]
+            chosen[min(candidates, key=lambda number: (len(groups[number]), number))] = name
 
 
-def _missed_sizes(splits: Mapping[str, list[Line]], wanted: Mapping[str, float], largest: int) -> list[str]:
+def _wrong_sizes(splits: Mapping[str, list[Line]], wanted: Mapping[str, float], largest: int) -> list[str]:
+    """Return a message for each split whose size differs from its share."""
     total = sum(map(len, splits.values()))
-    told = []
+    messages = []
     for name, share in wanted.items():
-        missed = abs(len(splits[name]) - share * total)
-        if missed > max(1, OFF * share * total):
-            told.append(
+        difference = abs(len(splits[name]) - share * total)
+        if difference > max(1, TOLERANCE * share * total):
+            messages.append(
                 f"{name} has {len(splits[name]) / total:.1%} of the lines instead of {share:.1%}; "
-                f"the largest group has {largest} of {total}"
+                f"the largest group has {largest} of {total} lines"
             )
-    return told
+    return messages
 
 
 def _missing(
     splits: Mapping[str, list[Line]], lines: Sequence[Line], groups: Sequence[Sequence[int]]
 ) -> list[str]:
-    """Characters of one group alone, and characters and lengths that a split lacks."""
+    """Return messages on characters of only one group, and on characters and lengths that a split lacks."""
     holders: Counter[str] = Counter()
     for members in groups:
         holders.update(set().union(*(lines[number].text for number in members)))
-    told = []
+    messages = []
     for character in sorted(c for c, count in holders.items() if count == 1):
         ((name, line),) = [
             (name, next(line for line in split if character in line.text))
             for name, split in splits.items()
             if any(character in line.text for line in split)
         ]
-        told.append(f"{show(character)} is in one group alone, which {name} has: {line.source}")
+        messages.append(f"{show(character)} is in only one group, which is in {name}: {line.source}")
     lengths = {len(line.text) for line in lines}
     for name, split in splits.items():
-        there = set().union(*(line.text for line in split))
-        if absent := sorted(c for c, count in holders.items() if count > 1 and c not in there):
-            told.append(f"{name} has no {show(*absent)}")
-        if short := sorted(lengths - {len(line.text) for line in split}):
-            told.append(f"{name} has no label of {', '.join(map(str, short))} characters")
-    return told
+        present = set().union(*(line.text for line in split))
+        if absent := sorted(c for c, count in holders.items() if count > 1 and c not in present):
+            messages.append(f"{name} has no label with {show(*absent)}")
+        if missing := sorted(lengths - {len(line.text) for line in split}):
+            messages.append(f"{name} has no label of {', '.join(map(str, missing))} characters")
+    return messages
