@@ -1,4 +1,4 @@
-"""PaddleOCR's recognition configurations, turned into a run's file."""
+"""Convert PaddleOCR's recognition configurations to a run file."""
 
 from linetune.paddle_config.chain import Conversion, convert
 from linetune.paddle_config.document import Note

@@ -1,4 +1,4 @@
-"""Augmentation: PaddleOCR's transforms and its sampler of several heights, by linetune's names."""
+"""Convert augmentation, batch size and heights from PaddleOCR's names to linetune's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from linetune.paddle_config.document import Document
 
 HEIGHTS = (32, 48, 64)
-"""What a stage's batches may be scaled to here."""
+"""Heights in px that ``augment.heights`` of a stage may hold."""
 _TRANSFORMS = "Train.dataset.transforms"
-_GATES = {
+_OPERATIONS = {
     "tia_prob": "warp",
     "crop_prob": "crop",
     "blur_prob": "blur",
@@ -18,88 +18,96 @@ _GATES = {
     "noise_prob": "noise",
     "reverse_prob": "invert",
 }
-"""RecAug's probabilities, and the operations here that do the same."""
-_GATE = 0.4
-"""RecAug's own value for each."""
-_JOIN = 0.5
-"""RecConAug's own probability."""
+"""The probabilities of PaddleOCR's RecAug, and linetune's operations that do the same."""
+_DEFAULT_PROBABILITY = 0.4
+"""RecAug's default for each of them."""
+_DEFAULT_JOIN = 0.5
+"""RecConAug's default probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a stage's batches look like."""
+    """Batch size and heights of a stage."""
 
     batch_size: int
+    """Crops in a batch of linetune."""
     heights: list[int]
-    batches: list[int]
-    """Crops in PaddleOCR's batches, one number a height."""
+    """Heights in px that linetune draws from."""
+    paddle_batches: list[int]
+    """Crops in a batch of PaddleOCR, one number for each of its heights."""
 
 
 def read_augment(document: Document) -> dict[str, float]:
-    """The probability of each operation; notes what it does differently here.
+    """Return the probability of each operation, and note what an operation does differently in linetune.
 
     Raises:
-        LinetuneError: a probability is none.
+        LinetuneError: a value is not a probability.
     """
     augment: dict[str, float] = {}
     key = f"{_TRANSFORMS}.RecAug"
     if document.has(key):
         document.take(key)
-        augment = {here: document.number(f"{key}.{there}", _GATE, 0, 1) for there, here in _GATES.items()}
+        augment = {
+            operation: document.number(f"{key}.{name}", _DEFAULT_PROBABILITY, 0, 1)
+            for name, operation in _OPERATIONS.items()
+        }
         document.take(f"{key}.jitter_prob")
         document.note(
             key,
-            "brightness and noise are visible here, there they change values by about one grey level; "
-            "its jitter, which does less, is left out",
+            "brightness and noise are visible in linetune; in PaddleOCR they change values by about one "
+            "grey level. linetune leaves out jitter, which changes less",
         )
     key = f"{_TRANSFORMS}.RecConAug"
     if document.has(key):
-        document.take_below(key)
-        augment["join"] = document.number(f"{key}.prob", _JOIN, 0, 1)
+        document.take_all(key)
+        augment["join"] = document.number(f"{key}.prob", _DEFAULT_JOIN, 0, 1)
         others = document.count(f"{key}.ext_data_num", 1)
+        joined = f"up to {others} more crops" if others > 1 else "one more crop"
         document.note(
             key,
-            f"joins {f'up to {others} more crops' if others > 1 else 'another crop'} there as far as 320 px "
-            "and max_text_length allow; here one, as far as 320 px allow",
+            f"PaddleOCR joins {joined}, within 320 px and max_text_length; linetune joins one, within 320 px",
         )
     return {name: probability for name, probability in augment.items() if probability}
 
 
 def read_sizes(document: Document) -> Sizes:
-    """Batch size and heights, from the sampler where there is one.
+    """Return batch size and heights, from the sampler if there is one, otherwise from loader and transforms.
 
     Raises:
-        LinetuneError: the batch size or a scale is none.
+        LinetuneError: the batch size or a scale is not valid.
     """
     loader, key = "Train.loader.batch_size_per_card", "Train.sampler.scales"
     shape = document.take(f"{_TRANSFORMS}.RecResizeImg.image_shape")
-    document.take_below(f"{_TRANSFORMS}.RecResizeImg")
+    document.take_all(f"{_TRANSFORMS}.RecResizeImg")
     if not document.has("Train.sampler.first_bs") and not document.has(key):
         batch_size = document.count(loader)
         height = shape[1] if isinstance(shape, list) and len(shape) == 3 else 48
-        return Sizes(batch_size, _usable(document, f"{_TRANSFORMS}.RecResizeImg", [height]), [batch_size])
-    document.take(loader)  # PaddleOCR's own samplers make it idle
+        heights = _usable_heights(document, f"{_TRANSFORMS}.RecResizeImg", [height])
+        return Sizes(batch_size, heights, [batch_size])
+    document.take(loader)  # PaddleOCR ignores it if there is a sampler
     batch_size = document.count("Train.sampler.first_bs", 128)
-    given = document.take(key) or [[320, 48]]
-    if not isinstance(given, list):
+    pairs = document.take(key) or [[320, 48]]
+    if not isinstance(pairs, list):
         raise document.error("expected pairs of width and height", key)
-    scales = [_scale(document, key, scale) for scale in given]
+    scales = [_scale(document, key, pair) for pair in pairs]
     batches = [batch_size] * len(scales)
     if not document.flag("Train.sampler.fix_bs", True):
         width, height = scales[0]
         batches = [max(1, width * height * batch_size // (w * h)) for w, h in scales]
     if len(set(batches)) > 1:
-        there = ", ".join(f"{size} of height {h}" for size, (_, h) in zip(batches, scales, strict=True))
+        by_height = ", ".join(f"{size} of height {h}" for size, (_, h) in zip(batches, scales, strict=True))
         document.note(
             "Train.sampler.fix_bs",
-            f"batches hold {there} crops there; here {batch_size} of every height",
+            f"batches of PaddleOCR hold {by_height}; those of linetune hold {batch_size} of each height",
         )
     if any(width != 320 for width, _ in scales):
-        document.note(key, "batches are 320 px wide or less here, in steps, whatever their height")
-    return Sizes(batch_size, _usable(document, key, [height for _, height in scales]), batches)
+        document.note(key, "linetune pads a batch to the width of its crops, not to a fixed width")
+    heights = _usable_heights(document, key, [height for _, height in scales])
+    return Sizes(batch_size, heights, batches)
 
 
 def _scale(document: Document, key: str, scale: Any) -> tuple[int, int]:
+    """Return width and height in px. PaddleOCR takes one number for both."""
     pair = [scale, scale] if isinstance(scale, int) else scale
     whole = isinstance(pair, list) and all(isinstance(side, int) and side > 0 for side in pair)
     if not whole or len(pair) != 2:
@@ -107,12 +115,13 @@ def _scale(document: Document, key: str, scale: Any) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _usable(document: Document, key: str, heights: list[Any]) -> list[int]:
-    """The heights that there are here; the standard one where there are none."""
+def _usable_heights(document: Document, key: str, heights: list[Any]) -> list[int]:
+    """Return the heights that linetune has, or 48 px if it has none of them. Note the others."""
     usable = sorted({int(height) for height in heights if height in HEIGHTS})
-    beyond = [str(height) for height in heights if height not in HEIGHTS]
-    if beyond:
+    left_out = [str(height) for height in heights if height not in HEIGHTS]
+    if left_out:
         document.note(
-            key, f"height {', '.join(beyond)} is none of {', '.join(map(str, HEIGHTS))} and left out"
+            key,
+            f"linetune leaves out height {', '.join(left_out)}; it has {', '.join(map(str, HEIGHTS))}",
         )
     return usable or [48]

@@ -1,4 +1,4 @@
-"""One PaddleOCR configuration, its settings addressed by dotted keys that know their places."""
+"""Read a PaddleOCR configuration: settings by dotted key, each with its line and column."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from linetune.core.errors import LinetuneError
 from linetune.paddle_config.whitespace import odd_spaces, with_plain_spaces
 
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-"""PaddleOCR reads YAML 1.1, where these are truth values."""
+"""Truth values of YAML 1.1, which PaddleOCR reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing whose meaning changes."""
+    """A setting that means something else in linetune."""
 
     places: tuple[str, ...]
-    """``file:line`` of every stage it holds for."""
+    """``file:line`` of each configuration that the note is about."""
     key: str
     text: str
 
@@ -40,13 +40,13 @@ class _Entry:
 
 
 class Document:
-    """A configuration's settings. Lists of mappings, such as transforms, count as one mapping.
+    """The settings of a configuration. A list of mappings, such as transforms, counts as one mapping.
 
-    What is asked for is taken off, so that in the end :meth:`left` tells what nobody asked for.
+    The document remembers which settings were taken. In the end, :meth:`unused` yields all others.
 
     Args:
         path: the file.
-        label: what notes call it.
+        label: the name of the file in notes.
         tree: its parsed content.
     """
 
@@ -55,7 +55,7 @@ class Document:
         self.notes: list[Note] = []
         self._entries: dict[str, _Entry] = {}
         self._taken: set[str] = set()
-        self._walk(tree, "", (), (0, 0))
+        self._add(tree, "", (), (0, 0))
 
     @classmethod
     def read(cls, path: Path, label: str, repair: bool = False) -> Document:
@@ -63,84 +63,84 @@ class Document:
 
         Args:
             path: the file.
-            label: what notes call it.
-            repair: take odd white space for plain spaces instead of refusing it.
+            label: the name of the file in notes.
+            repair: read odd white space as plain spaces instead of refusing it.
 
         Raises:
-            LinetuneError: the file is missing, no YAML, or holds odd white space.
+            LinetuneError: the file is missing, is not YAML, or contains odd white space without ``repair``.
         """
         text = textfile.read(path, "configuration")
         odd = odd_spaces(text)
         if odd and not repair:
             more = f", and {len(odd) - 1} more like it" if len(odd) > 1 else ""
             raise LinetuneError(
-                f"{odd[0]} where YAML wants a plain space{more}",
+                f"{odd[0]} where YAML needs a plain space{more}",
                 f"{path}:{odd[0].line}:{odd[0].column}",
-                "--repair reads the file with plain spaces in their place",
+                "--repair reads it as plain spaces",
             )
         document = cls(path, label, parse(with_plain_spaces(text), path))
         if odd:
             spaces = f"{len(odd)} odd white spaces, the first {odd[0]}"
             document.notes.append(
-                Note((f"{label}:{odd[0].line}",), "--repair", f"{spaces}, are read as plain ones")
+                Note((f"{label}:{odd[0].line}",), "--repair", f"{spaces}, are read as plain spaces")
             )
         return document
 
     def place(self, key: str) -> str:
-        """``file:line:column`` of a key, or of the nearest one above it that is there."""
+        """Return ``file:line:column`` of a key, or of the nearest key above that exists."""
         entry = self._nearest(key)
         return f"{self.path}:{entry.line}:{entry.column}" if entry else str(self.path)
 
     def note(self, key: str, text: str) -> None:
-        """Say that a setting's meaning changes."""
+        """Note that a setting means something else in linetune."""
         entry = self._nearest(key)
         self.notes.append(Note((f"{self.label}:{entry.line}" if entry else self.label,), key, text))
 
     def error(self, what: str, key: str, hint: str | None = None) -> LinetuneError:
-        """A mistake in a setting."""
+        """Return an error about a setting, with its place."""
         return LinetuneError(f"{key}: {what}", self.place(key), hint)
 
     def has(self, key: str) -> bool:
-        """Whether a key is there, with a value or without."""
+        """Return whether a key exists, with or without a value."""
         return key in self._entries
 
-    def below(self, key: str) -> list[str]:
-        """The names directly below a key, in their order."""
+    def names_below(self, key: str) -> list[str]:
+        """Return the names directly below a key, in order."""
         start = f"{key}."
         return [
             k.removeprefix(start) for k in self._entries if k.startswith(start) and "." not in k[len(start) :]
         ]
 
     def take(self, key: str) -> Any:
-        """A setting's value as it stands; None where it is missing or empty."""
+        """Return the value of a setting and mark it as used. None if it is missing or empty."""
         self._taken.add(key)
         entry = self._entries.get(key)
         return entry.value if entry else None
 
-    def take_below(self, key: str) -> None:
-        """Take a key with everything below it."""
+    def take_all(self, key: str) -> None:
+        """Mark a key and everything below it as used."""
         self._taken |= {k for k in self._entries if k == key or k.startswith(f"{key}.")}
 
-    def left(self) -> Iterator[tuple[str, Any]]:
-        """Settings with a value that nobody took."""
+    def unused(self) -> Iterator[tuple[str, Any]]:
+        """Yield key and value of each setting that has a value and was not taken."""
         for key, entry in self._entries.items():
             if key not in self._taken and entry.value is not None and not _holds_mappings(entry.value):
                 yield key, entry.value
 
     def number(self, key: str, default: float, least: float = 0, most: float = math.inf) -> float:
-        """A number.
+        """Return a number from ``least`` to ``most``, or the default if it is missing.
 
         Raises:
-            LinetuneError: it is none, or not from ``least`` to ``most``.
+            LinetuneError: the value is not such a number.
         """
         value = self.take(key)
         return default if value is None else self.as_number(value, key, least, most)
 
     def as_number(self, value: Any, key: str, least: float = 0, most: float = math.inf) -> float:
-        """A number that stands below a key.
+        """Return a value of a key as a number from ``least`` to ``most``.
 
         Raises:
-            LinetuneError: it is none, or not from ``least`` to ``most``.
+            LinetuneError: the value is not such a number.
         """
         try:
             number = math.nan if isinstance(value, bool) else float(value)
@@ -152,10 +152,10 @@ class Document:
         return number
 
     def count(self, key: str, default: int | None = None, least: int = 1) -> int:
-        """A whole number from ``least``; without a default it has to be there.
+        """Return an integer from ``least``, or the default if it is missing.
 
         Raises:
-            LinetuneError: it is none, or missing.
+            LinetuneError: the value is not such an integer, or is missing and there is no default.
         """
         value = self.take(key)
         if value is None and default is not None:
@@ -167,10 +167,10 @@ class Document:
         return int(value)
 
     def flag(self, key: str, default: bool = False) -> bool:
-        """True or false, in all spellings that PaddleOCR reads.
+        """Return True or False, in any spelling that PaddleOCR reads.
 
         Raises:
-            LinetuneError: it is neither.
+            LinetuneError: the value is neither.
         """
         value = self.take(key)
         if value is None:
@@ -182,19 +182,19 @@ class Document:
         raise self.error(f"expected true or false, not {_shown(value)}", key)
 
     def text(self, key: str) -> str | None:
-        """A text; None where it is missing or empty.
+        """Return a text, or None if it is missing or empty.
 
         Raises:
-            LinetuneError: it is none, or holds control characters.
+            LinetuneError: the value is not a text, or contains control characters.
         """
         value = self.take(key)
         return self._checked(value, key) if value not in (None, "") else None
 
     def texts(self, key: str) -> list[str]:
-        """A text or a list of them; empty where it is missing.
+        """Return a list of texts: one for a single text, none if it is missing.
 
         Raises:
-            LinetuneError: one of them is none, or holds control characters.
+            LinetuneError: a value is not a text, or contains control characters.
         """
         value = self.take(key)
         items = value if isinstance(value, list) else [] if value in (None, "") else [value]
@@ -210,25 +210,25 @@ class Document:
             raise self.error(f"expected a text, not {_shown(value)}", key)
         return str(value)
 
-    def _walk(self, node: Any, above: str, ancestors: tuple[int, ...], place: tuple[int, int]) -> None:
-        if id(node) in ancestors:  # an anchor inside itself
+    def _add(self, node: Any, above: str, ancestors: tuple[int, ...], place: tuple[int, int]) -> None:
+        if id(node) in ancestors:  # an anchor that contains itself
             return
         ancestors += (id(node),)
         if isinstance(node, dict):
             for name, value in node.items():
                 key = f"{above}.{name}" if above else str(name)
                 try:
-                    at = node.lc.key(name)  # type: ignore[attr-defined]
-                except (AttributeError, KeyError, TypeError):  # merged in from an anchor
-                    at = place
-                self._entries[key] = _Entry(value, at[0] + 1, at[1] + 1)
-                self._walk(value, key, ancestors, at)
+                    own_place = node.lc.key(name)  # type: ignore[attr-defined]
+                except (AttributeError, KeyError, TypeError):  # the key was merged in from an anchor
+                    own_place = place
+                self._entries[key] = _Entry(value, own_place[0] + 1, own_place[1] + 1)
+                self._add(value, key, ancestors, own_place)
         elif isinstance(node, list) and _holds_mappings(node):
             for item in node:
                 if isinstance(item, str):
                     self._entries[f"{above}.{item}"] = _Entry(None, place[0] + 1, place[1] + 1)
                 else:
-                    self._walk(item, above, ancestors, place)
+                    self._add(item, above, ancestors, place)
 
 
 def _is_control(character: str) -> bool:
@@ -241,7 +241,7 @@ def _holds_mappings(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message, on one line and not endless."""
+    """Return a value for a message: one line, at most 40 characters."""
     text = repr(value) if isinstance(value, str) else str(value)
     text = " ".join(text.split())
     return text if len(text) <= 40 else f"{text[:40]}…"

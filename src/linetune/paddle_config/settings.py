@@ -1,4 +1,4 @@
-"""Settings without a place in a run's file: what means something else here, what is fixed, what is missed."""
+"""Settings that a run file has no key for: fixed in linetune, without effect, or different."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NECK = "Architecture.Head.head_list.CTCHead.Neck"
 _GUIDE = f"{_NECK}.use_guide"
 _NRTR_LOSS = "Loss.loss_config_list.NRTRLoss"
 
-SAME: dict[str, tuple[Any, ...]] = {
+FIXED: dict[str, tuple[Any, ...]] = {
     "Architecture.model_type": ("rec",),
     "Architecture.algorithm": ("SVTR_LCNet", "SVTR_HGNet"),
     "Architecture.Backbone.name": ("PPLCNetV3",),
@@ -37,7 +37,7 @@ SAME: dict[str, tuple[Any, ...]] = {
     "Train.loader.shuffle": (True,),
     "Train.sampler.name": ("MultiScaleSampler",),
 }
-"""Settings that linetune has fixed, and the values that mean the same as there."""
+"""Settings that linetune does not let you change, and the values that mean the same as in linetune."""
 
 NO_EFFECT = (
     "Global.cal_metric_during_train",
@@ -60,41 +60,43 @@ NO_EFFECT = (
     "Train.sampler.is_training",
     "Eval.loader",
 )
-"""Settings, or sections of them, that do not change what is learned."""
+"""Settings and sections that do not change what is learned."""
 
-PLUMBING = ("DecodeImage", "MultiLabelEncode", "CTCLabelEncode", "NRTRLabelEncode", "KeepKeys")
-"""Transforms that decode, encode and pack; every trainer does so in its own way."""
+_INPUT_OUTPUT = ("DecodeImage", "MultiLabelEncode", "CTCLabelEncode", "NRTRLabelEncode", "KeepKeys")
+"""Transforms that decode images, encode labels and pack both. linetune does this in its own way."""
 
 
-def note_changes(document: Document, *, frozen: bool, guided: bool) -> None:
-    """Note the settings that both have and that mean something else here.
+def note_differences(document: Document, *, frozen: bool, guided: bool) -> None:
+    """Note settings that both programs have and that mean something else in linetune.
 
     Args:
         document: the configuration.
-        frozen: whether its backbone is frozen here.
-        guided: whether it trains with the NRTR loss.
+        frozen: whether linetune freezes the backbone.
+        guided: whether the stage trains with the NRTR loss.
 
     Raises:
-        LinetuneError: a setting has no sensible value.
+        LinetuneError: the value of a setting is not valid.
     """
     _note_training(document)
     if frozen:
         document.note(
             "Architecture.Backbone.freeze",
-            "PaddleOCR ignores it and trains the backbone all the same; here the backbone is frozen",
+            "PaddleOCR ignores it and trains the backbone; linetune freezes the backbone",
         )
     if document.flag(_GUIDE) and not frozen:
-        document.note(_GUIDE, "there only the NRTR loss trains the backbone; here the CTC loss does too")
+        document.note(
+            _GUIDE, "in PaddleOCR only the NRTR loss trains the backbone; in linetune the CTC loss does too"
+        )
     if guided and frozen:
         document.note(
             _NRTR_LOSS,
-            "with a frozen backbone the guide trains nothing but itself; nrtr_weight: 0 spares its time",
+            "with a frozen backbone the guide trains only itself; nrtr_weight: 0 saves its time",
         )
     if guided:
         document.note(
             _NRTR_LOSS,
-            "the guide starts from the base model's only if that is a .pdparams; others carry none, and it "
-            "starts untrained",
+            "the guide starts from the base model's guide if the base model is a .pdparams; other files have "
+            "no guide, and it starts untrained",
         )
     _note_evaluation(document)
 
@@ -102,70 +104,76 @@ def note_changes(document: Document, *, frozen: bool, guided: bool) -> None:
 def _note_training(document: Document) -> None:
     document.note(
         "Optimizer.lr",
-        "the learning rate keeps its number and changes its meaning: here it is relative to each tensor's "
-        "size (as given where the root mean square is 0.1); 1e-4 is linetune's own",
+        "the learning rate keeps its number and changes its meaning: in linetune it is relative to each "
+        "tensor's size (unchanged for a root mean square of 0.1); linetune's default is 1e-4",
     )
     if document.has("Optimizer.regularizer"):
         factor = document.take("Optimizer.regularizer.factor")
-        document.take_below("Optimizer.regularizer")
+        document.take_all("Optimizer.regularizer")
         document.take("Architecture.Head.head_list.CTCHead.Head.fc_decay")
-        document.note("Optimizer.regularizer", f"Adam has no coupled L2 here, {factor} there")
+        document.note("Optimizer.regularizer", f"linetune's Adam has no coupled L2; PaddleOCR's has {factor}")
     key = "Global.max_text_length"
     longest = document.take(key)
     document.take("Architecture.Head.head_list.NRTRHead.max_text_length")
     if longest is not None:
         document.note(
             key,
-            f"labels longer than {longest} characters were dropped there; here every label trains, and one "
-            "with more characters than its crop has frames is an error",
+            f"PaddleOCR drops labels longer than {longest} characters; linetune trains on all labels, and "
+            "reports an error if a label has more characters than its crop has frames",
         )
     if document.flag("Global.distributed"):
         document.note(
             "Global.distributed",
-            "one device trains here; with several cards there, a step saw as many times the batch",
+            "linetune trains on one device; in PaddleOCR each further card adds a batch to a step",
         )
     if document.flag("Global.use_amp"):
         document.note(
-            "Global.use_amp", "precision: auto takes bf16 or fp16 here where the processor is faster with it"
+            "Global.use_amp", "linetune trains in bf16 if the processor supports it (precision: auto)"
         )
     if document.take("Global.checkpoints"):
-        document.note("Global.checkpoints", "nothing is resumed here; the stage starts from the one before")
+        document.note(
+            "Global.checkpoints", "linetune does not resume; the stage starts from the best model so far"
+        )
 
 
 def _note_evaluation(document: Document) -> None:
     key = "Eval.dataset.transforms.RecResizeImg.image_shape"
     shape = document.take(key)
-    document.take_below("Eval.dataset.transforms.RecResizeImg")
+    document.take_all("Eval.dataset.transforms.RecResizeImg")
     if isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape):
         _, height, width = shape
         document.note(
             key,
-            f"evaluation squashed lines longer than {width / height:.2f} times their height into "
-            f"{height}x{width}; here each keeps its own width, as when deployed",
+            f"PaddleOCR's evaluation squeezes lines longer than {width / height:.2f} times their height into "
+            f"{height}x{width}; in linetune each line keeps its own width, as in use",
         )
     ignores = document.flag("Metric.ignore_space", True)
     if ignores and document.flag("Global.use_space_char"):
-        document.note("Metric", "accuracy ignored spaces there; here they count")
+        document.note("Metric", "PaddleOCR's accuracy ignores spaces; linetune's exact match does not")
 
 
-def account_for_the_rest(document: Document) -> list[str]:
-    """Note every setting that nobody took and that is another here; returns those without effect."""
+def note_unused(document: Document) -> list[str]:
+    """Note all settings that were not taken and that linetune lacks or has with another value.
+
+    Returns:
+        the keys of settings that do not change what is learned.
+    """
     for split in ("Train", "Eval"):
-        for operation in document.below(f"{split}.dataset.transforms"):
+        for operation in document.names_below(f"{split}.dataset.transforms"):
             key = f"{split}.dataset.transforms.{operation}"
             if document.take(f"{key}.img_mode") not in (None, "BGR"):
-                document.note(f"{key}.img_mode", "images are always BGR here, as the official weights want")
-            if operation not in (*PLUMBING, "RecAug", "RecConAug", "RecResizeImg"):
+                document.note(f"{key}.img_mode", "linetune's images are always BGR, as official models need")
+            if operation in _INPUT_OUTPUT:
+                document.take_all(key)
+            elif operation not in ("RecAug", "RecConAug", "RecResizeImg"):
                 document.note(key, "linetune does not have this operation")
-                document.take_below(key)
-            elif operation in PLUMBING:
-                document.take_below(key)
-    idle = []
-    for key, value in document.left():
+                document.take_all(key)
+    without_effect = []
+    for key, value in document.unused():
         if any(key == known or key.startswith(f"{known}.") for known in NO_EFFECT):
-            idle.append(key)
-        elif key not in SAME:
+            without_effect.append(key)
+        elif key not in FIXED:
             document.note(key, "linetune has no such setting")
-        elif value not in SAME[key]:
-            document.note(key, f"{value} there, {SAME[key][0]} here")
-    return idle
+        elif value not in FIXED[key]:
+            document.note(key, f"{value} in PaddleOCR, {FIXED[key][0]} in linetune")
+    return without_effect

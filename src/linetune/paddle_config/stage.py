@@ -1,4 +1,4 @@
-"""What one PaddleOCR configuration says about its stage."""
+"""Read the settings of one stage from a PaddleOCR configuration."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from linetune.paddle_config.augment import Sizes, read_augment, read_sizes
 from linetune.paddle_config.document import Document
-from linetune.paddle_config.places import plain
-from linetune.paddle_config.settings import note_changes
+from linetune.paddle_config.paths import normalised
+from linetune.paddle_config.settings import note_differences
 
 _DATASETS = ("SimpleDataSet", "MultiScaleDataSet")
 _RATES = ("Optimizer.lr.learning_rate", "Optimizer.lr.max_lr", "Optimizer.lr.values")
-"""Where the schedulers have their highest rate."""
+"""Keys in which PaddleOCR's schedulers have their highest learning rate."""
 _SMALLEST_RATE = 1e-12
 
 
 @dataclass(frozen=True)
 class PaddleStage:
-    """One training run of PaddleOCR's; paths are as they stand there."""
+    """The settings of one training of PaddleOCR. Paths are those of its configuration."""
 
     document: Document
     name: str
@@ -28,45 +28,50 @@ class PaddleStage:
     use_space: bool
     output: str | None
     train: list[str]
+    """Label files."""
     images: str | None
     """The folder that paths in the label files are relative to."""
     val: list[str]
+    """Label files."""
     val_images: str | None
     epochs: int
     learning_rate: float
     warmup_epochs: float
     sizes: Sizes
     augment: dict[str, float]
+    """Probability of each of linetune's operations."""
     frozen: bool
+    """Whether the backbone is frozen."""
     nrtr_weight: float
     seed: int | None
     on_cpu: bool
     drop_last: bool
+    """Whether PaddleOCR leaves out the last batch of an epoch if it is not full."""
     first_evaluation: int
-    """The step it falls on."""
+    """The step of PaddleOCR's first evaluation."""
 
     def steps(self, lines: int) -> int:
-        """Steps of the whole run on a label file of so many lines."""
-        sizes = self.sizes.batches
+        """Return how many steps PaddleOCR takes with a label file of so many lines."""
+        sizes = self.sizes.paddle_batches
         if len(sizes) > 1:
             return self.epochs * len(sizes) * math.ceil(lines / sum(sizes))
         return self.epochs * (lines // sizes[0] if self.drop_last else math.ceil(lines / sizes[0]))
 
 
 def read_stage(document: Document, number: int) -> PaddleStage:
-    """The stage of a configuration; what changes meaning is noted in the document.
+    """Read a stage, and note in the document which settings mean something else in linetune.
 
     Args:
         document: the configuration.
         number: its place in the chain, from 1.
 
     Raises:
-        LinetuneError: it is no recognition configuration, or a setting has no sensible value.
+        LinetuneError: it is not a recognition configuration, or the value of a setting is not valid.
     """
     _refuse_other_tasks(document)
     nrtr_weight = _nrtr_weight(document)
     frozen = document.flag("Architecture.Backbone.freeze")
-    note_changes(document, frozen=frozen, guided=nrtr_weight > 0)
+    note_differences(document, frozen=frozen, guided=nrtr_weight > 0)
     stage = PaddleStage(
         document=document,
         name=re.sub(r"[^A-Za-z0-9_-]+", "_", document.path.stem).strip("_") or f"stage{number}",
@@ -97,46 +102,48 @@ def read_stage(document: Document, number: int) -> PaddleStage:
 
 def _refuse_other_tasks(document: Document) -> None:
     key = "Architecture.model_type"
-    kind = document.text(key)
-    if kind is None:
-        raise document.error("not a PaddleOCR recognition configuration: it names no model_type", key)
-    if kind != "rec":
-        named = {"det": "detection", "cls": "classification"}.get(kind, kind)
+    task = document.text(key)
+    if task is None:
+        raise document.error("not a PaddleOCR recognition configuration: it has no model_type", key)
+    if task != "rec":
+        name = {"det": "detection", "cls": "classification"}.get(task, task)
         raise document.error(
-            f"a {named} configuration, not a recognition one", key, "linetune trains recognisers"
+            f"a {name} configuration, not a recognition configuration", key, "linetune trains recognisers"
         )
 
 
 def _label_files(document: Document, split: str) -> list[str]:
+    """Return the label files of ``Train`` or ``Eval``, each once."""
     key = f"{split}.dataset.name"
     kind = document.text(key)
     if kind not in (None, *_DATASETS):
-        raise document.error(
-            f"a {kind} has no label files", key, f"make it one of {', '.join(_DATASETS)}: path<TAB>text"
-        )
+        hint = f"use one of {', '.join(_DATASETS)}, with lines of path<TAB>text"
+        raise document.error(f"a {kind} has no label files", key, hint)
     key = f"{split}.dataset.label_file_list"
     files = document.texts(key)
-    once = {plain(path): path for path in files}
-    if len(once) < len(files):
-        document.note(key, "a file that is named twice counts once")
-    return list(once.values())
+    by_path = {normalised(path): path for path in files}
+    if len(by_path) < len(files):
+        document.note(key, "a file is named twice; linetune reads it once")
+    return list(by_path.values())
 
 
 def _learning_rate(document: Document) -> float:
+    """Return the highest learning rate of the scheduler."""
     for key in _RATES:
         if document.has(key):
             value = document.take(key)
-            first = value[0] if isinstance(value, list) and value else value
-            return document.as_number(first, key, _SMALLEST_RATE)
+            highest = value[0] if isinstance(value, list) and value else value
+            return document.as_number(highest, key, _SMALLEST_RATE)
     raise document.error("missing", _RATES[0])
 
 
 def _nrtr_weight(document: Document) -> float:
-    names = document.below("Loss.loss_config_list")
-    for name in names:
+    """Return the weight of the NRTR loss, or 0 if the configuration does not use it."""
+    losses = document.names_below("Loss.loss_config_list")
+    for name in losses:
         document.take(f"Loss.loss_config_list.{name}")
     weight = document.number("Loss.weight_2", 1)
-    return weight if "NRTRLoss" in names else 0
+    return weight if "NRTRLoss" in losses else 0
 
 
 def _first_evaluation(document: Document) -> int:

@@ -1,4 +1,4 @@
-"""The run's file as text, with what changed meaning as its comments."""
+"""Write the text of the run file, with the notes as its comments."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from linetune.paddle_config.document import Note
 from linetune.paddle_config.stage import PaddleStage
 
 _PLAIN = re.compile(r"[A-Za-z_.][A-Za-z0-9_./-]*")
-_WORDS = {"null", "true", "false", "yes", "no", "on", "off", ".nan", ".inf"}
+"""Texts that need no quotes in YAML, unless they are one of these words."""
+_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", ".nan", ".inf"}
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A run's settings, in the words of its file."""
+    """The values of a run file. Lists with one entry for each stage are in the order of the stages."""
 
     sources: list[str]
-    """The files it comes from."""
+    """The configurations, one for each stage."""
     output: str
     base_model: str
     charset: str
@@ -29,26 +30,27 @@ class RunSettings:
     train: list[str]
     val: list[str]
     names: list[str]
-    """The stages' names."""
+    """Name of each stage."""
     data: list[list[str]]
-    """What each stage trains on."""
+    """Training data of each stage."""
     stages: list[PaddleStage]
 
 
-def run_text(run: RunSettings, notes: Sequence[Note], idle: Sequence[str]) -> str:
-    """The file.
+def run_text(run: RunSettings, notes: Sequence[Note], without_effect: Sequence[str]) -> str:
+    """Return the text of a run file.
 
     Args:
-        run: the settings.
-        notes: what changes meaning.
-        idle: settings left out that do not change what is learned.
+        run: its values.
+        notes: settings that mean something else in linetune.
+        without_effect: keys that are left out and do not change what is learned.
     """
+    left_out = _comment(", ".join(without_effect))
     lines = [
         f"# From PaddleOCR: {_comment(', '.join(run.sources))}. Paths are relative to this file.",
         "#",
-        "# What means something else here than there:",
+        "# Settings that mean something else in linetune:",
         *(f"# - {note}" for note in notes),
-        *([f"# Left out, without effect on what is learned: {_comment(', '.join(idle))}"] if idle else []),
+        *([f"# Left out, without effect on what is learned: {left_out}"] if left_out else []),
         "",
         f"output: {_scalar(run.output)}",
         f"base_model: {_scalar(run.base_model)}",
@@ -60,16 +62,16 @@ def run_text(run: RunSettings, notes: Sequence[Note], idle: Sequence[str]) -> st
         "data:",
         f"  train: {_list(run.train)}",
         f"  val: {_list(run.val)}",
-        "  # test: a label file that nothing is trained or chosen on; PaddleOCR has none",
+        "  # test: a label file for the report only; PaddleOCR has no test crops",
         "",
         "stages: # each starts from the best model so far",
     ]
     for source, name, data, stage in zip(run.sources, run.names, run.data, run.stages, strict=True):
-        lines += _stage(source, name, data, stage)
+        lines += _stage_lines(source, name, data, stage)
     return "\n".join(lines) + "\n"
 
 
-def _stage(source: str, name: str, data: list[str], stage: PaddleStage) -> list[str]:
+def _stage_lines(source: str, name: str, data: list[str], stage: PaddleStage) -> list[str]:
     augment: dict[str, float | list[int]] = {**stage.augment}
     if stage.sizes.heights != [48]:
         augment["heights"] = stage.sizes.heights
@@ -79,7 +81,7 @@ def _stage(source: str, name: str, data: list[str], stage: PaddleStage) -> list[
         f"    data: {_list(data)}",
         *(["    freeze: backbone # PaddleOCR ignores it"] if stage.frozen else []),
         f"    epochs: {stage.epochs}",
-        f"    learning_rate: {stage.learning_rate} # PaddleOCR's number; here relative to each tensor's size",
+        f"    learning_rate: {stage.learning_rate} # PaddleOCR's number, but relative to each tensor's size",
         f"    warmup_epochs: {_number(stage.warmup_epochs)}",
         f"    batch_size: {stage.sizes.batch_size}",
         f"    nrtr_weight: {_number(stage.nrtr_weight)}",
@@ -96,8 +98,8 @@ def _list(values: Sequence[str]) -> str:
 
 
 def _scalar(value: str) -> str:
-    """A text as YAML reads it back."""
-    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+    """Return a text as a YAML value, with quotes where YAML may need them."""
+    plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
