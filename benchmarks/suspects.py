@@ -51,7 +51,7 @@ def main() -> None:
         if options.page:
             write_suspects(options.page, found, len(lines))
     numbers = [int(each.line.source.rpartition(":")[2]) - 1 for each in found.disputed]
-    print(f"{len(found.disputed)} of {found.lines} labels are disputed, {seconds:.0f} s")
+    print(f"{len(found.disputed)} of {found.lines} labels are suspects, {seconds:.0f} s")
     for times in (1, 2):
         first = numbers[: times * len(planted)]
         there = sum(number in planted for number in first)

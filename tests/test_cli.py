@@ -406,7 +406,7 @@ def test_evaluate_writes_a_page_of_what_was_misread(
     assert "Exact match 0.0% (0–56)" in html
     assert f"{labels}:3" in html
     refused = cli("evaluate", small, labels, "--errors", page)
-    assert refused.errors == [f"error: {page}: there is a file already; --overwrite replaces it"]
+    assert refused.errors == [f"error: {page}: the file already exists; --overwrite replaces it"]
     again = cli("evaluate", small, labels, "--errors", page, "--overwrite", "--json")
     confused = json.loads(again.out)["confusions"]
     assert {"text": "L", "read": "线", "times": 1} in confused or confused[0]["read"] in ("", "线")
@@ -575,7 +575,7 @@ def test_what_can_be_read_is_printed_beside_what_cannot(
     ]
     assert done.errors == [f"error: {folder / 'empty.png'}: image file is empty"]
     assert "1 of 3 images cannot be read" in done.err
-    assert f"left out what is no image by its name: 1 file, such as {folder / 'notes.txt'}" in done.err
+    assert f"left out 1 file whose name is not that of an image, such as {folder / 'notes.txt'}" in done.err
     as_json = json.loads(cli("predict", small, folder, "--json").out)
     assert [each.get("error") for each in as_json] == [None, "image file is empty", None]
     (tmp_path / "nothing").mkdir()
@@ -632,7 +632,7 @@ def test_export_writes_beside_the_model_and_compares_on_given_crops(
     for arguments in ((small, "--output", tmp_path / "other.onnx"), (tmp_path / "model.onnx",)):
         again = cli("export", *arguments)
         assert again.code == 2
-        assert again.errors[0].endswith(".onnx: there is a file already; --overwrite replaces it")
+        assert again.errors[0].endswith(".onnx: the file already exists; --overwrite replaces it")
     assert (tmp_path / "other.onnx").read_bytes() == b"mine"
     assert cli("export", small, "--output", tmp_path / "other.onnx", "--overwrite").code == 0
     assert (tmp_path / "other.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
@@ -653,7 +653,7 @@ def test_export_for_transformers_is_a_folder(cli: Cli, small: Path, labels: Path
     }
     again = cli("export", tmp_path, "--format", "hf")
     assert again.code == 2
-    assert again.errors[0].endswith("model-hf: there is a folder already; --overwrite replaces it")
+    assert again.errors[0].endswith("model-hf: the folder already exists; --overwrite replaces it")
     crop = labels.parent / "00.png"
     assert cli("predict", folder, crop).out == cli("predict", small, crop).out
 
@@ -672,7 +672,7 @@ def test_export_writes_all_the_formats_there_are(
     (folder / f"{small.stem}.pdparams").unlink()
     again = cli("export", small, "--format", "pdparams", "--output", folder / f"{small.stem}.pdparams")
     assert again.code == 2
-    assert again.errors[0].endswith(".txt: there is a file already; --overwrite replaces it")
+    assert again.errors[0].endswith(".txt: the file already exists; --overwrite replaces it")
 
 
 def test_export_to_a_format_that_is_not_there(cli: Cli, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -730,7 +730,7 @@ def test_a_preview_replaces_a_file_only_on_demand(cli: Cli, tmp_path: Path) -> N
     )
     assert cli("synth", config, "--preview", sheet).out == f"wrote {sheet}\n"
     sheet.write_bytes(b"mine")
-    assert "sheet.png: there is a file already; --overwrite" in cli("synth", config, "--preview", sheet).err
+    assert "sheet.png: the file already exists; --overwrite" in cli("synth", config, "--preview", sheet).err
     assert sheet.read_bytes() == b"mine"
     assert cli("synth", config, "--preview", sheet, "--overwrite").code == 0
     assert image.read(sheet).size
@@ -768,8 +768,8 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("check", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
         (("check", tmp_path / "none.txt"), "none.txt: label file not found"),
         (("check", labels, "--rule", "("), "rule (: missing )"),
-        (("check", labels, tmp_path / "none.yaml"), "a run's file among label files"),
-        (("check", labels, "--fix", folder), f"{folder}: there is something already"),
+        (("check", labels, tmp_path / "none.yaml"), "a run file among label files"),
+        (("check", labels, "--fix", folder), f"{folder}: already exists"),
         (("rule", tmp_path / "none.txt"), "none.txt: label file not found"),
         (("rule", empty), f"{empty}: the label file has no labels"),
         (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),

@@ -135,7 +135,7 @@ def test_an_interruption_leaves_what_is_finished(
     [
         (["--sizes", "20"], "20 is not a possible size: there are 13 training crops"),
         (["--sizes", "0"], "0 is not a possible size"),
-        (["--sizes", "5,many"], "'5,many' is no list of numbers"),
+        (["--sizes", "5,many"], "'5,many' is not a list of numbers"),
         (["stages.real.data=synth"], "no stage uses training crops"),
     ],
 )
@@ -192,10 +192,15 @@ def test_the_sentence_promises_only_what_follows_from_the_points(tmp_path: Path)
 
 def test_the_picture_shows_every_point_with_its_interval(tmp_path: Path) -> None:
     points = [Point(n, "stage real", score(e), score(e - 0.02), 1) for n, e in ((50, 0.6), (400, 0.8))]
-    root = ET.fromstring(picture(Curve(tmp_path, points)))
-    names = [node.tag.rpartition("}")[2] for node in root]
-    assert names.count("circle") == 4
-    assert names.count("polyline") == 2
-    texts = {node.text for node in root if node.tag.endswith("text")}
-    assert {"50", "400", "validation", "test", "100%"} <= texts
+    svg = picture(Curve(tmp_path, points))
+    assert svg == picture(Curve(tmp_path, points)), "the same curve, another picture"
+    root = ET.fromstring(svg)
+    for name in ("validation", "test"):
+        (series,) = (group for group in root.iter() if group.get("id") == name)
+        assert sum(node.tag.endswith("use") for node in series.iter()) == 2
+        (intervals,) = (group for group in root.iter() if group.get("id") == f"{name} intervals")
+        assert sum(node.tag.endswith("path") for node in intervals) == 2
+    texts = {node.text for node in root.iter() if node.tag.endswith("text")}
+    assert {"50", "400", "validation", "test", "100%", "training crops"} <= texts
+    assert not any(node.tag.endswith(("script", "image")) for node in root.iter())
     ET.fromstring(picture(Curve(tmp_path, points[:1])))

@@ -579,7 +579,7 @@ def test_a_file_that_is_there_is_not_replaced(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "linetune.yaml").write_text("mine", encoding="utf-8")
     done = cli("one.yml")
     assert done.code == 2
-    assert done.err == "error: linetune.yaml: there is a file already; --overwrite replaces it\n"
+    assert done.err == "error: linetune.yaml: the file already exists; --overwrite replaces it\n"
     assert (tmp_path / "linetune.yaml").read_text("utf-8") == "mine"
     assert cli("one.yml", "--overwrite").code == 0
     assert load(tmp_path / "linetune.yaml").stages[0].name == "one"

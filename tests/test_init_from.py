@@ -88,7 +88,7 @@ def test_labels_alone_make_a_file_that_needs_no_editing(cli: Cli, tmp_path: Path
 
     again = cli("init", run, "--from", amatic_crops)
     assert (again.code, again.out) == (2, "")
-    assert again.errors[0].endswith("there is a configuration already; choose another folder")
+    assert again.errors[0].endswith("the run file already exists; choose another folder")
 
 
 def test_a_folder_of_splits_is_named_as_it_is(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:

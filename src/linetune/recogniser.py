@@ -14,6 +14,7 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.device import survive_forks
 from linetune.core.errors import LinetuneError
+from linetune.core.progress import Reporter, Silent, count
 from linetune.decode import Reading, default_decoder
 from linetune.decode.read import read_crops
 from linetune.formats.model import Model
@@ -99,6 +100,29 @@ class Recogniser:
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
         return read_crops(self.model.reader.run, crops, default_decoder(self.charset), batch_size, progress)
+
+    def read_files(
+        self, paths: Iterable[Path], reporter: Reporter | None = None
+    ) -> dict[Path, Reading | LinetuneError]:
+        """Read image files. A file that cannot be read has its error in place of a reading.
+
+        Args:
+            paths: image files of one line each.
+            reporter: shows the progress; None for none.
+        """
+        reporter = reporter or Silent()
+        paths = list(dict.fromkeys(paths))
+        progress = count(reporter, "opening", len(paths))
+        crops: dict[Path, image.Crop] = {}
+        errors: dict[Path, LinetuneError] = {}
+        for number, path in enumerate(paths, 1):
+            try:
+                crops[path] = _crop(path, number)
+            except LinetuneError as error:
+                errors[path] = error
+            progress(number)
+        readings = self.read(crops.values(), progress=count(reporter, "reading", len(crops)))
+        return errors | dict(zip(crops, readings, strict=True))
 
 
 def _crop(source: Image, number: int) -> NDArray[np.uint8]:
