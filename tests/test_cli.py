@@ -736,6 +736,28 @@ def test_a_preview_replaces_a_file_only_on_demand(cli: Cli, tmp_path: Path) -> N
     assert image.read(sheet).size
 
 
+def test_rendered_crops_are_compared_with_real_ones(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    config, many = tmp_path / "linetune.yaml", tmp_path / "many.txt"
+    fonts = resources.files("font_roboto") / "files" / "Roboto-Bold.ttf"
+    config.write_text(
+        f"output: run\nbase_model: {NAME}\ndata: {{train: t.txt, val: v.txt}}\n"
+        f"synth: {{rule: 'LOT [1-9]{{4}}', fonts: '{fonts}', output: synth}}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    few = cli("synth", config, "--measure", labels)
+    assert (few.code, few.errors) == (
+        2,
+        [f"error: {labels}: 3 crops are too few to compare with; name 20 or more"],
+    )
+    labelfile.write_labels(many, [(str(labels.parent / "00.png"), f"LOT {number}") for number in range(20)])
+    compared = json.loads(cli("synth", config, "--measure", many, "--json").out)
+    assert (compared["real"], compared["rendered"]) == (20, 20)
+    assert "20 real and 20 rendered crops" in cli("synth", config, "--measure", many).out
+    both = cli("synth", config, "--measure", many, "--preview", tmp_path / "sheet.png")
+    assert (both.code, len(both.errors)) == (2, 1)
+
+
 # Mistakes
 
 

@@ -386,8 +386,8 @@ def test_what_changes_meaning_between_stages_is_told(cli: Cli, tmp_path: Path) -
         "note: c.yml:5: Global.pretrained_model: PaddleOCR starts from elsewhere/best; linetune starts",
         "note: b.yml:63: Eval.dataset.label_file_list: PaddleOCR validates on ./crops/val2.txt;",
         "note: a.yml:41, b.yml:41, c.yml:41, d.yml:41: Train.dataset.label_file_list: all stages name",
-        f"not there yet: {tmp_path / 'crops/rendered.txt'}",
-        f"not there yet: {tmp_path / 'dicts/chars.txt'}",
+        f"not found yet: {tmp_path / 'crops/rendered.txt'}",
+        f"not found yet: {tmp_path / 'dicts/chars.txt'}",
     ):
         assert sum(line.startswith(expected) for line in lines) == 1, expected
     assert not any("d.yml:5" in line for line in lines), "this is what happens here too"

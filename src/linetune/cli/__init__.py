@@ -5,7 +5,9 @@ A command's function has a parameter for each option, so it may have more than s
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -84,9 +86,15 @@ def _options(
     pass
 
 
+def _help(command: Callable[..., None]) -> str:
+    """Return the docstring of a command with one line for each paragraph, since typer keeps line breaks."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(command) or "")
+
+
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
+        epilog = import_.FORMAT_LIST if command is import_.import_ else None
+        app.command(name, help=_help(command), epilog=epilog, rich_help_panel=panel)(command)
 
 
 def _encode(stream: Any) -> None:

@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 CONFIGS = {".yaml", ".yml"}
 """Endings of run files."""
 
+DataArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CONFIG|LABELS...",
+        help="A run file, and KEY=VALUE settings that replace its own; or label files. The words "
+        "train, val and test in their names say which split a label file is.",
+    ),
+]
+
 
 def check(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="CONFIG|LABELS...",
-            help="A run file, and KEY=VALUE settings that replace its own; or label files. The names train, "
-            "val and test of label files name their splits.",
-        ),
-    ],
+    paths: DataArgument,
     charset: Annotated[
         Path | None,
         typer.Option(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from linetune.data.importers.run import Imported
 
 SHOWN = 20
-"""Lines that are left out and shown."""
+"""Lines that were left out and are printed."""
+FORMAT_LIST = "\n".join(["Formats:", *(f"{name:<13} {text}" for name, text in FORMATS.items())])
+"""The end of the help."""
 
 SourceArgument = Annotated[
     Path,
@@ -32,7 +34,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        help=f"Format of the source. The default is to recognise it. One of: {', '.join(FORMATS)}.",
+        help="Format of the source, one of those below. The default is to recognise it.",
     ),
 ]
 ImagesOption = Annotated[

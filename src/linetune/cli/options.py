@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from linetune.recogniser import Recogniser
 
 _MODEL = "A run folder, a model file, or an official name such as PP-OCRv6_small_rec."
-_GROUP = (
-    "Regular expression whose first (...) finds the group of a crop, for example its photo, in the file name "
-    "or else in the path."
-)
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The run file. linetune init writes one.")
@@ -33,8 +29,8 @@ OverridesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="Settings that replace those of the run file, such as seed=1 or stages.real.epochs=5. A "
-        "relative path starts at the current folder; in the run file it starts at the folder of that file.",
+        help="Settings that replace those of the run file, such as seed=1 or stages.real.epochs=5. Relative "
+        "paths start at the current folder; those in the run file start at its folder.",
     ),
 ]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)]
@@ -58,12 +54,17 @@ BothWaysOption = Annotated[
     bool,
     typer.Option(
         "--both-ways",
-        help="Read every crop upright and upside down and keep the reading with the higher confidence. Takes "
-        "twice the time. A run turns it on by itself where its crops need it.",
+        help="Read every crop upright and upside down and keep the reading with the higher confidence. "
+        "This takes twice the time. Models of runs whose crops need it do it without this option.",
     ),
 ]
 GroupByOption = Annotated[
-    str | None, typer.Option(metavar="PATTERN", help=f"{_GROUP} Crops of one group stay together.")
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Regular expression whose first (...) is the group of a crop, for example its photo. It is "
+        "searched in the file names, then in the paths. Crops of one group stay together.",
+    ),
 ]
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out lines that cannot be used instead of stopping.")
@@ -95,7 +96,7 @@ def seconds_of(text: str, option: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)", text.strip().lower())
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not _TIME.fullmatch(text.strip().lower()) or not total:
-        raise LinetuneError(f"{text!r} is not a time", option, "write a time such as 20min, 1h30min or 90s")
+        raise LinetuneError(f"{text!r} is not a time", option, "write one such as 20min, 1h30min or 90s")
     return total
 
 

@@ -28,7 +28,7 @@ def predict(
         list[Path],
         # typer's own check would refuse all images because of one that cannot be read.
         typer.Argument(
-            metavar="IMAGES...", help=f"Crops, or folders of crops: {files.RULE}.", readable=False
+            metavar="IMAGES...", help=f"Crops, or folders of crops, {files.RULE}.", readable=False
         ),
     ],
     charset: CharsetOption = None,

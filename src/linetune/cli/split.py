@@ -28,7 +28,7 @@ def split(
         float, typer.Option(metavar="SHARE", help="Share of the test crops, 0 to 1; 0 for none.")
     ] = SHARES["test"],
     group_by: GroupByOption = None,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Another number gives another split.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the choice between equal splits.")] = 0,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
