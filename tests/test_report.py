@@ -48,10 +48,10 @@ def test_the_table_of_a_run_is_whole_at_80_columns(width: int) -> None:
 def test_a_run_says_whether_its_gain_is_beyond_chance() -> None:
     val, test, _ = run_lines(RunResult(Path("run"), ROWS, "stage real"))
     assert val.startswith(
-        "validation (which chose the model): stage real is better: 157 crops only stage real"
+        "validation (which chose the model): stage real is better: only stage real reads 157 crops"
     )
     assert test == (
-        "test: stage real is better: 141 crops only stage real reads, 0 only the limited base model; "
+        "test: stage real is better: only stage real reads 141 crops, only the limited base model reads 0; "
         "chance alone gives this in under 0.1% of cases"
     )
     few = [Row(row.name, scored(wrong, 20), None, 0) for row, wrong in zip(ROWS, (4, 3, 1), strict=True)]
@@ -77,8 +77,8 @@ def test_a_run_says_what_was_forgotten_or_why_that_is_not_known() -> None:
         RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(38, 200)))
     )
     assert forgotten == (
-        "general reading 97.0% (94–99) before, 81.0% (75–86) after: it has forgotten some "
-        "(200 drawn everyday words and numbers that the charset spells)"
+        "general reading 97.0% (94–99) before, 81.0% (75–86) after: the model has forgotten some "
+        "(200 rendered everyday words and numbers that the charset can spell)"
     )
     *_, same = run_lines(
         RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(5, 200)))
