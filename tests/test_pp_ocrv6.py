@@ -126,7 +126,7 @@ def test_an_official_file_of_the_tiny_size_is_read_with_the_dictionary_beside_it
     graph = onnx.helper.make_graph([node], "tiny", [], [], constants)
     path = tmp_path / "inference.onnx"
     onnx.save(onnx.helper.make_model(graph), str(path))
-    with pytest.raises(LinetuneError, match="put its dictionary beside it"):
+    with pytest.raises(LinetuneError, match="save its dictionary in the same folder"):
         load_file(path)
 
     settings = tmp_path / "inference.yml"

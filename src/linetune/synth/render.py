@@ -7,6 +7,7 @@ import math
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -80,26 +81,27 @@ class Renderer:
         Raises:
             LinetuneError: no font draws the whole text.
         """
-        draw, text, drawn, font, rng, look, style = self._chosen(index)
+        chosen = self._chosen(index)
+        draw, rng = chosen.draw, chosen.rng
         shared = random.Random(f"{self.seed}/photo/{index // CROPS_PER_PHOTO}")
         photo = shared.choice(self.photos) if self.photos and rng.random() < 0.6 else None
         material = draw.choice(self.materials)
         turned = rng.random() < self.half_turn
-        crop = _render(rng, drawn, font, look, style, material, photo, bool(self.looks))
-        return (half_turned(crop) if turned else crop), text
+        crop = _render(chosen, scene.Background(material, photo, recolour=bool(self.looks)))
+        return (half_turned(crop) if turned else crop), chosen.text
 
     def undegraded(self, index: int) -> tuple[Crop, str]:
         """Return the text of crop ``index`` as it is drawn: black on white, upright, whole and sharp."""
-        _, text, drawn, font, rng, look, style = self._chosen(index)
-        mask = lettering.draw(rng, drawn, font, look, style, 40)
+        chosen = self._chosen(index)
+        mask = lettering.draw(chosen.rng, chosen.drawn, chosen.font, chosen.look, chosen.style, 40)
         page = 255 - np.pad(mask, 8)
-        return np.ascontiguousarray(np.repeat(page[:, :, None], 3, 2)), text
+        return np.ascontiguousarray(np.repeat(page[:, :, None], 3, 2)), chosen.text
 
     def _draws(self, index: int) -> random.Random:
         # Seeding with a text hashes it, so that neighbouring addresses have nothing in common.
         return random.Random(f"{self.seed}/{index}")
 
-    def _chosen(self, index: int) -> tuple[random.Random, str, str, Font, np.random.Generator, Look, Style]:
+    def _chosen(self, index: int) -> _Chosen:
         draw = self._draws(index)
         text = drawn = self.rule.sample(draw)
         if self.small_letters and draw.random() < self.small_letters:
@@ -111,26 +113,31 @@ class Renderer:
         font, style = draw.choice(able), draw.choice(self.styles)
         rng = np.random.default_rng(draw.getrandbits(64))
         look = variation.copied(rng, self.looks) if self.looks else variation.imagined(rng)
-        return draw, text, drawn, font, rng, look, style
+        return _Chosen(draw, text, drawn, font, rng, look, style)
 
 
-def _render(
-    rng: np.random.Generator,
-    text: str,
-    font: Font,
-    look: Look,
-    style: Style,
-    material: Material,
-    photo: Path | None,
-    recolour: bool,
-) -> Crop:
+class _Chosen(NamedTuple):
+    """What is drawn on one crop, and the generators for everything else."""
+
+    draw: random.Random
+    text: str
+    drawn: str
+    """The text as it is drawn, possibly in small letters."""
+    font: Font
+    rng: np.random.Generator
+    look: Look
+    style: Style
+
+
+def _render(chosen: _Chosen, background: scene.Background) -> Crop:
+    _, _, text, font, rng, look, style = chosen
     height = max(8.0, look.height * (1 - look.top - look.bottom))
     mask = lettering.draw(rng, text, font, look, style, height)
     aspect = mask.shape[1] / mask.shape[0]
     shown = _pose(rng, _corners(aspect * height, height), look.slant - font.slant)
     origin, (columns, rows) = _frame(rng, shown, mask, text, height, look)
     shown -= origin
-    surface = scene.surface(rng, rows, columns, look, material, photo, recolour)
+    surface = scene.surface(rng, rows, columns, look, background)
     colour = scene.ink(look, surface)
     if rng.random() < 0.2:
         scene.lay_edge(rng, surface, shown, height)

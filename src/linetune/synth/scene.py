@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,14 +37,24 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     return files.find(paths, image.SUFFIXES, "name photos or a folder of them, or leave backgrounds out")
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What the surface of a crop is made of."""
+
+    material: Material
+    """Gives the texture if there is no photo."""
+    photo: Path | None
+    """A photo to cut the surface from."""
+    recolour: bool
+    """Whether the surface of a photo gets the colour of the look."""
+
+
 def surface(
     rng: np.random.Generator,
     height: int,
     width: int,
     look: Look,
-    material: Material,
-    photo: Path | None,
-    recolour: bool,
+    background: Background,
 ) -> Picture:
     """Make a surface with the shading of a look.
 
@@ -52,17 +63,15 @@ def surface(
         height: px.
         width: px.
         look: gives colour and shading.
-        material: gives the texture, without a photo.
-        photo: a photo to cut the surface from.
-        recolour: give the surface of a photo the colour of the look.
+        background: gives the texture.
     """
     colour = np.asarray(look.paper, np.float32)
-    if photo is not None:
-        part = _cut(rng, photo, height, width)
+    if background.photo is not None:
+        part = _cut(rng, background.photo, height, width)
         mean = part.mean((0, 1))
-        texture, colour = part - mean, colour if recolour else mean
+        texture, colour = part - mean, colour if background.recolour else mean
     else:
-        texture = _MATERIALS[material](rng, height, width)[:, :, None]
+        texture = _MATERIALS[background.material](rng, height, width)[:, :, None]
     deviation = float((texture @ LUMINANCE if texture.shape[2] == 3 else texture).std())
     # Measured shading includes the slope of the light, so that the texture gets only a share of it.
     texture *= np.float32(look.shading * rng.uniform(0.3, 0.9) / max(deviation, 1.0))

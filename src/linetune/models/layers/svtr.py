@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from linetune.models.architecture import Part
 from linetune.models.layers.reparam import ConvBN
 
+HIDDEN = 120
+"""Channels of the attention blocks in the SVTR neck (PaddleOCR)."""
+
 
 class Attention(nn.Module):
     """Multi-head self-attention over (batch, frames, channels)."""
@@ -62,22 +65,13 @@ class Block(nn.Module):
 class SVTRNeck(Part):
     """Features (batch, inputs, 1, frames) to a sequence (batch, frames, outputs)."""
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int = 120,
-        hidden: int = 120,
-        depth: int = 2,
-        heads: int = 8,
-        ratio: int = 2,
-        dropout: float = 0.1,
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int = 120) -> None:
         super().__init__()
         self.conv1 = ConvBN(inputs, inputs // 8, (1, 3))
-        self.conv2 = ConvBN(inputs // 8, hidden, (1, 1))
-        self.blocks = nn.ModuleList(Block(hidden, heads, ratio, dropout) for _ in range(depth))
-        self.norm = nn.LayerNorm(hidden, eps=1e-6)
-        self.conv3 = ConvBN(hidden, inputs, (1, 1))
+        self.conv2 = ConvBN(inputs // 8, HIDDEN, (1, 1))
+        self.blocks = nn.ModuleList(Block(HIDDEN, heads=8, ratio=2, dropout=0.1) for _ in range(2))
+        self.norm = nn.LayerNorm(HIDDEN, eps=1e-6)
+        self.conv3 = ConvBN(HIDDEN, inputs, (1, 1))
         self.conv4 = ConvBN(2 * inputs, inputs // 8, (1, 3))
         self.conv5 = ConvBN(inputs // 8, outputs, (1, 1))
         self.channels = outputs
