@@ -170,7 +170,8 @@ def test_ink_stands_out_from_every_surface(tmp_path: Path) -> None:
         # Ink and surface may have been measured on a faint crop.
         look = replace(look, ink=look.paper) if seed % 3 == 0 else look
         where = photo if seed % 2 else None
-        surface = scene.surface(rng, 30, 80, look, materials[seed % 4], where, recolour=seed % 4 == 1)
+        background = scene.Background(materials[seed % 4], where, recolour=seed % 4 == 1)
+        surface = scene.surface(rng, 30, 80, look, background)
         colour = scene.ink(look, surface)
         assert np.abs(surface @ looks.LUMINANCE - colour @ looks.LUMINANCE).min() >= scene.CONTRAST - 0.5
         assert 0 <= colour.min() <= colour.max() <= 255
