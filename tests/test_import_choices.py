@@ -283,11 +283,11 @@ CLEAR: list[tuple[str, str, str]] = [
     ("a.csv", table("image,id,label,transcription", '{0},{2},"[{{""x"": 0}}]",{1}'), "'label' holds JSON"),
     ("a.csv", table("path,text,label", "{},{},"), "'label' is empty"),
     ("a.csv", table(",image,path,text", "{2},{2},{0},{1}"), ""),
-    ("a.csv", table("FILENAME,IDENTITY", "{},{}"), "the texts are those of the column 'IDENTITY'"),
+    ("a.csv", table("FILENAME,IDENTITY", "{},{}"), "the texts are in the column 'IDENTITY'"),
     ("a.csv", table("Image ID;Plate Text", "{};{}"), ""),
     ("a.csv", table("file_name,text,text_length", "{},{},{}"), ""),
-    ("a.csv", table("", "{},{}"), "the texts are those of the column '2'"),
-    ("a.csv", table("", "{1}|{0}"), "the texts are those of the column '1'"),
+    ("a.csv", table("", "{},{}"), "the texts are in the column '2'"),
+    ("a.csv", table("", "{1}|{0}"), "the texts are in the column '1'"),
     ("a.tsv", table("", "{}\tLatin\t{}"), "'2' is the same in every row"),
     ("gt.txt", table("", "{},Latin,{}"), "'2' is the same in every row"),
     ("a.txt", table("", "{}\t\t{}"), "'2' is empty"),
@@ -341,7 +341,7 @@ def test_several_columns_that_could_be_the_text_are_asked_about(
     source = grow(tmp_path / "source", IMAGES | {file: content}) / file
     message = refused(source, tmp_path)
     assert f"which column is the text is not certain: {told}" in message
-    assert message.endswith("pass --text-column with the one of the texts")
+    assert message.endswith("name the column of the texts with --text-column")
     assert brought(taken(source, tmp_path, text_column=column)) == whole()
     assert "--text-column: no column 'none'; known: " in refused(source, tmp_path, text_column="none")
 
@@ -359,7 +359,7 @@ def test_a_column_of_few_kinds_is_asked_about_whatever_its_name(name: str, tmp_p
         tmp_path / "a",
         IMAGES | {"a.csv": f"file,{name},reading\n" + "".join(f"{','.join(row)}\n" for row in rows)},
     )
-    told = f"which column is the text is not certain: '{name}' ('a'), 'reading' ('LOT 0'); pass --text-column"
+    told = f"which column is the text is not certain: '{name}' ('a'), 'reading' ('LOT 0'); "
     assert told in refused(source, tmp_path)
     keys = ("file_name", name, "reading")
     source = grow(
@@ -408,7 +408,7 @@ def test_the_column_of_images_is_the_one_that_leads_to_them(tmp_path: Path) -> N
     source = grow(tmp_path / "b", both | {"a.csv": table("image,mask,text", "{0},masks/m{2}.png,{1}")})
     result = taken(source, tmp_path)
     assert brought(result) == whole()
-    assert "the images are those of the column 'image'" in result.notes[0]
+    assert "the images are in the column 'image'" in result.notes[0]
     for option in ("text_column", "image_column"):
         message = refused(grow(tmp_path / "c", {"0.gt.txt": "A", "0.png": 1}), tmp_path, **{option: "a"})
         assert f"--{option.replace('_', '-')}: the format gt_txt has no columns" in message
@@ -446,7 +446,7 @@ def test_a_column_of_splits_is_told(tmp_path: Path) -> None:
     rows = [f"{i}.png,{text},{['train', 'test'][i % 2]}" for i, text in enumerate(WORDS)]
     source = grow(tmp_path / "source", IMAGES | {"a.csv": ["image,text,split", *rows]})
     (note,) = taken(source, tmp_path).notes
-    assert note == "'split' is not looked at: the crops of test, train come into one file of labels"
+    assert note == "'split' is not looked at: the crops of test, train go into one label file"
 
 
 @pytest.mark.parametrize("row", ["{}, {}", "{},{}", "{} , {}"])
@@ -484,7 +484,7 @@ def test_label_studios_csv_leads_to_its_json(tmp_path: Path) -> None:
     source = grow(
         tmp_path / "source", IMAGES | {"a.csv": f'ocr,bbox,transcription\n0.png,{cell},"[""A""]"\n'}
     )
-    assert "boxes of Label Studio, whose texts a CSV does not match to them; export as JSON" in refused(
+    assert "a CSV of Label Studio does not say which text belongs to which box; export as JSON" in refused(
         source, tmp_path
     )
 
@@ -513,7 +513,7 @@ def test_paths_that_lead_exactly_go_before_paths_that_end_alike(header: str, tmp
     source = grow(tmp_path / "source", IMAGES | {"a.csv": [header, *rows]})
     result = taken(source, tmp_path)
     assert brought(result) == whole()
-    assert f"the images are those of the column '{header.split(',')[1]}'" in result.notes[0]
+    assert f"the images are in the column '{header.split(',')[1]}'" in result.notes[0]
     grow(source, {f"photos/{i}.png": 99 for i in range(4)})
     assert "several columns lead to files" in refused(source, tmp_path)
 
@@ -523,7 +523,7 @@ def test_names_without_a_suffix_lead_to_images_where_all_do(tmp_path: Path) -> N
         source = grow(tmp_path / f"{number}", IMAGES | {"train.csv": table(header, "{2},{1}")})
         result = taken(source, tmp_path)
         assert brought(result) == whole()
-        assert "leaves out the images' suffixes: '0' is 0.png" in " ".join(result.notes)
+        assert "has no suffixes: '0' is 0.png" in " ".join(result.notes)
     keys = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(WORDS)]
     assert brought(taken(grow(tmp_path / "lines", IMAGES | {"a.jsonl": keys}), tmp_path)) == whole()
     # A table of other numbers is no second source.

@@ -148,7 +148,7 @@ def test_overwriting_replaces_only_what_an_import_wrote(source: Path, tmp_path: 
     (target / "images" / "B.png").with_name("mine.png").write_bytes(b"mine")
     (source / "mine.png").write_bytes((source / "a.png").read_bytes())
     put_labels(source, "mine.png")
-    with pytest.raises(LinetuneError, match="holds an earlier import; pass --overwrite"):
+    with pytest.raises(LinetuneError, match="has an earlier import; pass --overwrite"):
         import_crops(source, target)
     import_crops(source, target, overwrite=True)
     assert sorted(snapshot(target)) == [

@@ -605,7 +605,7 @@ def test_boxes_of_a_photo_as_it_is_stored_are_turned_upright_with_it(
 def test_coco_says_which_field_it_cannot_choose(grow: Callable[..., Path], tmp_path: Path) -> None:
     content = coco("attributes").replace('"text"', '"kind"')
     source = grow({"a.json": content}, "a.png")
-    with pytest.raises(LinetuneError, match="no telling which field holds the text: colour, kind"):
+    with pytest.raises(LinetuneError, match="it is not clear which field has the text: colour, kind"):
         import_crops(source, tmp_path / "to")
 
 
@@ -733,10 +733,10 @@ def test_coco_takes_the_attribute_that_the_user_names(
     source = grow({"a.json": content}, "a.png")
     assert_whole(import_crops(source, tmp_path / "to", text_column="reading"), photo, "coco_text")
     (source / "a.json").write_text(content.replace('"colour": "red", ', ""), "utf-8")
-    with pytest.raises(LinetuneError, match="whether the field 'reading' holds the text; if it does, pass"):
+    with pytest.raises(LinetuneError, match="whether the field 'reading' has the text; if it does, pass"):
         import_crops(source, tmp_path / "single")
     assert_whole(import_crops(source, tmp_path / "single", text_column="reading"), photo, "coco_text")
-    with pytest.raises(LinetuneError, match=r"--image-column: coco_text has one place .*leave it out"):
+    with pytest.raises(LinetuneError, match=r"--image-column: coco_text has a fixed place .*leave it out"):
         import_crops(source, tmp_path / "image", image_column="file_name")
 
 
@@ -744,8 +744,8 @@ def test_a_number_in_cocos_attributes_has_lost_its_zeros(grow: Callable[..., Pat
     source = grow({"a.json": coco("attributes").replace('"LOT 4711"', "4711")}, "a.png")
     result = import_crops(source, tmp_path / "to", text_column="text")
     assert told(result, source) == [
-        "a.json:1: annotation 0 has the number 4711 in place of a text; "
-        "export it as a text, since a number loses its leading zeros"
+        "a.json:1: annotation 0 has the number 4711 instead of a text; "
+        "export it as a text, because a number loses its leading zeros"
     ]
 
 
@@ -784,7 +784,7 @@ def test_cvats_named_attribute_need_not_be_on_each_label(grow: Callable[..., Pat
     assert told(result, source) == ["annotations.xml:5: box 2 (logo) has no text"]
     with pytest.raises(LinetuneError, match="no field 'text'; there are: brand, quality, reading"):
         import_crops(source, tmp_path / "none", text_column="text")
-    with pytest.raises(LinetuneError, match="--image-column: cvat has one place"):
+    with pytest.raises(LinetuneError, match="--image-column: cvat has a fixed place"):
         import_crops(source, tmp_path / "image", text_column="reading", image_column="name")
 
 
@@ -1148,7 +1148,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
         ("a.xml", cvat('<track id="0" label="line"></track>'),
          "a.xml:5: holds tracks of a video; export"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711").replace("quality", "value"), "</image>"),
-         "a.xml:6: no telling which field holds the text: text, value; pass --text-column NAME"),
+         "a.xml:6: it is not clear which field has the text: text, value; pass --text-column NAME"),
         ("a.json", json.dumps([task([])], indent=1)[:-60], "not valid JSON ("),
         ("a.json", json.dumps([{**task([]), "data": {"a": "a.png", "b": "b.png"}}]), "several images: a, b"),
         ("a.json", '{"a.png": "b",\n"c.png": "d"', "a.json:2: not valid JSON ("),
@@ -1223,7 +1223,7 @@ def test_fields_beside_icdars_texts_are_no_part_of_them(
     source = grow({"gt_a.txt": "".join(rows)}, "a.png")
     result = import_crops(source, tmp_path / "to")
     assert_whole(result, photo, "icdar_boxes")
-    assert "no part of" in result.notes[0]
+    assert "not part of" in result.notes[0]
 
 
 def test_pages_of_one_stem_need_the_folder_of_their_photos(grow: Callable[..., Path], tmp_path: Path) -> None:

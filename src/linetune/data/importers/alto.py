@@ -1,6 +1,6 @@
-"""ALTO XML of eScriptorium, kraken and libraries: one file a page, text lines with their words.
+"""ALTO XML of eScriptorium, kraken and libraries: one file for each page, with text lines and their words.
 
-Read as the schemas of the Library of Congress describe it, in any of their versions.
+It follows the schemas of the Library of Congress, in all versions.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, markup, texts
-from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers import boxes, markup, shapes, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Item
 
 _PIXEL = "pixel"
@@ -36,7 +37,7 @@ def _page(path: Path, photos: Photos) -> list[Item]:
     written = markup.text(name).strip()
     place = markup.place(path, name if written else pages[0])
     photo = photos.of_page(written, path, place, len(lines))
-    size = boxes.size(pages[0].get("WIDTH"), pages[0].get("HEIGHT"))
+    size = shapes.size(pages[0].get("WIDTH"), pages[0].get("HEIGHT"))
     return [_line(line, photo, size, index, path) for index, line in enumerate(lines)]
 
 
@@ -47,26 +48,26 @@ def _line(line: Any, photo: Path, size: tuple[float, float] | None, index: int, 
     if len(outline) < 3:
         return LinetuneError(f"{name} has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT", place)
     text = _text(line)
-    # Until version 4.1 the baseline is one number, its height.
-    baseline = boxes.pairs(boxes.numbers(line.get("BASELINE")))
+    # Until version 4.1, the baseline is one number: its height.
+    baseline = shapes.pairs(shapes.numbers(line.get("BASELINE")))
     return boxes.crop(
-        Box(photo, outline, True, boxes.direction(baseline, text), size), text, name, place, index
+        Box(photo, outline, True, shapes.direction(baseline, text), size), text, name, place, index
     )
 
 
 def _outline(line: Any) -> Points:
     polygon = line.find("{*}Shape/{*}Polygon")
     if polygon is not None:
-        return boxes.pairs(boxes.numbers(polygon.get("POINTS")))
-    sides = [boxes.number(line.get(name)) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
+        return shapes.pairs(shapes.numbers(polygon.get("POINTS")))
+    sides = [shapes.number(line.get(name)) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
     left, top, width, height = sides
     if left is None or top is None or width is None or height is None:
         return ()
-    return boxes.rectangle(left, top, width, height)
+    return shapes.rectangle(left, top, width, height)
 
 
 def _text(line: Any) -> str:
-    """The line's words with the spaces that are written, or one between each two where none is."""
+    """Return the words of a line, with the written spaces. Without any, with one space between words."""
     parts: list[str] = []
     spaced = line.find("{*}SP") is not None
     for part in line:
@@ -81,4 +82,4 @@ def _text(line: Any) -> str:
 
 
 FORMAT = boxes.page_format(".xml", _is_alto, _page)
-"""A crop a text line."""
+"""One crop for each text line."""

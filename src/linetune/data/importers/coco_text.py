@@ -1,4 +1,4 @@
-"""COCO files that hold texts: COCO-Text and TextOCR (``imgs``, ``anns``), or a text in each annotation."""
+"""COCO files with texts: COCO-Text and TextOCR (``imgs``, ``anns``), or a text in each annotation."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, texts
-from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers import boxes, shapes, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
 _KEYS = (("images", "annotations"), ("imgs", "anns"))
 _COCO = re.compile(r'\s*\{(?=.*"(images|imgs)"\s*:\s*[\[{])(?=.*"(annotations|anns)"\s*:\s*[\[{])', re.DOTALL)
 _FIELDS = ("utf8_string", "text", "transcription", "caption", "rec_texts", "rec_text")
-"""Where an annotation itself has its text; else one of its ``attributes`` holds it."""
+"""Fields of an annotation with its text. Otherwise one of its ``attributes`` has it."""
 _FEWEST = 10
-"""Boxes from which on their numbers can tell how they are meant."""
+"""Least number of boxes that show what their numbers mean."""
 _ILLEGIBLE = "."
-"""TextOCR's text of a word that cannot be read."""
+"""The text of an illegible word in TextOCR."""
 
 
 class _Annotation(NamedTuple):
@@ -28,12 +29,12 @@ class _Annotation(NamedTuple):
 
 
 def find(path: Path) -> list[Path]:
-    """JSON files that list images and annotations."""
+    """JSON files with lists of images and annotations."""
     return texts.having(path, ".json", lambda file: texts.begins(file, _COCO))
 
 
 def read(source: Source) -> list[Item]:
-    """A crop an annotation.
+    """Return one crop for each annotation.
 
     Raises:
         LinetuneError: the file is not JSON, or lists no images and annotations, or has no text at all.
@@ -76,16 +77,16 @@ def read(source: Source) -> list[Item]:
 
 
 def _are_corners(annotations: list[_Annotation]) -> bool:
-    """Whether rectangles may be two corners; of texts all over photos few are wider than they lie right."""
-    sides = [boxes.pairs(a.fields.get("bbox") or ()) for a in annotations if not _outline(a.fields)]
+    """Return whether rectangles can be two corners. Few texts are wider than their distance from the left."""
+    sides = [shapes.pairs(a.fields.get("bbox") or ()) for a in annotations if not _outline(a.fields)]
     both = [pair for pair in sides if len(pair) == 2]
     return len(both) >= _FEWEST and all(right > left and low > top for (left, top), (right, low) in both)
 
 
 def _folders(path: Path) -> list[Path]:
-    """Where COCO's own layout has the photos: beside ``annotations``, in a folder named for the subset.
+    """Return the photo folder of COCO's layout: beside ``annotations``, with the name of the subset.
 
-    It is ``train2017`` for ``annotations/instances_train2017.json``, or as CVAT has it ``images/default``.
+    It is ``train2017`` for ``annotations/instances_train2017.json``. CVAT uses ``images/default``.
     """
     if path.parent.name.lower() != "annotations":
         return []
@@ -94,7 +95,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _field(source: Source, entries: list[dict[str, Any]]) -> str | None:
-    """The name that the texts stand under, in all of the file."""
+    """Return the name of the field with the texts, for the whole file."""
     asked = source.text_column is not None
     names = {name for entry in entries for name in _FIELDS if isinstance(_single(entry.get(name)), str)}
     inner = {
@@ -112,7 +113,7 @@ def _attributes(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _single(value: object) -> object:
-    """What stands there, or the one of a list."""
+    """Return a value, or the only value of a list."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
@@ -128,7 +129,7 @@ def _image(
         photo = photos.find(written, place, len(group), near)
     except LinetuneError as error:
         return [error]
-    size = boxes.size(image.get("width"), image.get("height"))
+    size = shapes.size(image.get("width"), image.get("height"))
     return [_crop(annotation, field, photo, size, index) for index, annotation in enumerate(group)]
 
 
@@ -143,29 +144,29 @@ def _crop(
     if outline := _outline(fields):
         return boxes.crop(Box(photo, outline, True, size=size), text, name, place, index)
     box = fields.get("bbox")
-    sides = boxes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
+    sides = shapes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
     if len(sides) != 2:
         return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
-    # CVAT writes the box as it was before it was turned about its centre, and the degrees beside it.
-    degrees = boxes.number(_attributes(fields).get("rotation", 0))
+    # CVAT writes the box before its rotation about the centre, and the degrees.
+    degrees = shapes.number(_attributes(fields).get("rotation", 0))
     if degrees is None:
         return LinetuneError(f"{name} has a rotation that is no number", place)
     (left, top), (width, height) = sides
-    corners = boxes.rectangle(left, top, width, height)
-    corners = boxes.turned(corners, degrees, (left + width / 2, top + height / 2))
+    corners = shapes.rectangle(left, top, width, height)
+    corners = shapes.turned(corners, degrees, (left + width / 2, top + height / 2))
     return boxes.crop(Box(photo, corners, size=size), text, name, place, index)
 
 
 def _outline(entry: dict[str, Any]) -> Points:
-    """The polygon, under the name that this kind of file gives it; none where there is only a rectangle."""
+    """Return the polygon, under the name that this kind of file uses. Empty if there is only a rectangle."""
     for name in ("segmentation", "points", "mask", "polygon"):
         values = entry.get(name)
         if not isinstance(values, list):
             continue
         nested = [part for part in values if isinstance(part, list)]
         parts = nested if len(nested) == len(values) else [] if nested else [values]
-        # An object cut in two has several.
-        outline = boxes.points(values) or tuple(point for part in parts for point in boxes.pairs(part))
+        # An object in two parts has several polygons.
+        outline = shapes.points(values) or tuple(point for part in parts for point in shapes.pairs(part))
         if len(outline) >= 4:
             return outline
     return ()

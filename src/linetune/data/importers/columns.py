@@ -1,19 +1,16 @@
-"""Which columns are the image and the text: of tables, of JSON lines and of Parquet alike.
+"""The columns of image and text in tables, JSON lines and Parquet.
 
-Nothing is guessed. A column of images is known by cells that lead to files. One of texts is known by its
-name, or because every other column holds something else. Where two could be meant, a person has to say, and
-so where boxes stand beside the texts: an image may then be a whole photo.
+Nothing is guessed. The column of images has cells that lead to files. The column of texts has a name that
+means text, or every other column has something else. If two columns are possible, the user must choose. The
+same holds if there are boxes beside the texts, because an image may then be a whole photo.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,16 @@ from linetune.core.errors import LinetuneError, did_you_mean
 from linetune.core.image import SUFFIXES
 from linetune.core.labelfile import spread
 from linetune.data.importers import texts
+from linetune.data.importers.column import (
+    OF_A_BOX,
+    PARSED,
+    SHOWN,
+    Column,
+    is_coordinate,
+    is_json,
+    is_name,
+    plain,
+)
 from linetune.data.importers.source import Source
 
 IMAGE = {"image", "path", "file", "filename", "imagepath", "filepath", "img", "imgpath", "imagefile"}
@@ -36,132 +43,35 @@ TEXT = {
     "caption",
     "suffix",
 }
-"""Names of columns as :func:`plain` gives them. At the end of a longer name they count too."""
+"""Names of columns in the form of :func:`plain`. They also count at the end of a longer name."""
 _CLASS = {"label", "labels"}
-"""Names of texts in some tables and of classes in others."""
+"""Names that mean a text in some tables and a class in others."""
 _VAGUE = _CLASS | {"caption", "suffix", "word", "words"}
-"""Names that may mean something else than the text on the image."""
+"""Names that can mean something else than the text of the image."""
 _PARTS = {"split", "set", "subset", "usage", "partition", "fold", "dataset"}
 _SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
-"""Names of columns that divide the crops, and what stands there."""
+"""Names of columns with splits, and their values."""
 _IMAGE_WORDS = IMAGE | {"images"}
 _TEXT_WORDS = TEXT | {"texts", "labels"}
-_COORDINATE = re.compile(
-    r"c?[xy]c?|[wh]|[xy](tl|br|min|max)|(ul|ur|ll|lr|tl|tr|bl|br|min|max)[xy]|left|top|right|bottom|width|height"
-    r"|b?box|rect|coords?|coordinates?"
-)
-"""A word that makes a column of numbers a part of a box."""
-_OF_A_BOX = 4
-"""Numbers that make a box, and columns of them."""
-_KEYS = re.compile(
-    r"""[\[{].*['"](x|xmin|left|all_points_x)['"]\s*:.*['"](y|ymin|top|all_points_y)['"]\s*:"""
-    r"""|[\[{].*['"](bbox|box|points|polygon|vertices)['"]\s*:\s*[\[{]""",
-    re.DOTALL,
-)
-"""How an object that holds a box begins."""
-_INSIDE = re.compile(r"""[:,\[(]\s*['"]?-?\d+(?:\.\d+)?['"]?\s*(?=[,\]})])""")
-"""A number in an object or a list."""
-_NUMBERS = re.compile(rf"(?=[\s\d.,;()\[\]{{}}-]+$)[\s\[({{]*{texts.NUMBERS}")
-"""How a list of numbers begins, whatever separates them."""
-_BEGINNING = 500
-"""Characters by which a cell is judged."""
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+")
 _TRIED = 20
-"""Rows whose paths are tried."""
-_PARSED = 100
+"""Number of rows whose paths are tried."""
 _ALIKE = 0.7
-"""Least similarity, 0 to 1, of two versions of one text: one character of seven may differ, or two of ten."""
+"""Least similarity, 0 to 1, of two versions of a text. One character of seven may differ, or two of ten."""
 _LISTED = 12
-_SHOWN = 30
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Where image and text are."""
+    """The columns of image and text."""
 
     image: int
     text: int
     files: Mapping[str, str] = field(default_factory=dict)
-    """The images' names by cells that leave out the suffix."""
+    """The names of images, by cells without the suffix."""
 
     def path(self, cell: str) -> str:
-        """The path of the image that a cell names."""
+        """Return the path of the image in a cell."""
         return self.files.get(cell, cell)
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One column."""
-
-    index: int
-    name: str
-    full: list[Any]
-    """What stands in each row."""
-
-    @cached_property
-    def cells(self) -> list[Any]:
-        """Those that are not empty."""
-        return [cell for cell in self.full if cell not in (None, "")]
-
-    @property
-    def rows(self) -> int:
-        return len(self.full)
-
-    def named(self, names: Set[str], words: Set[str] = frozenset()) -> bool:
-        """Whether it has one of the names, or a name that ends in one of the words.
-
-        What a name says before is no more than which: ``plate_text`` is a text, ``text_type`` a type.
-        """
-        return plain(self.name) in names or (_WORD.findall(self.name) or [""])[-1].lower() in words
-
-    def objection(self) -> str | None:
-        """Why this can hardly be the text."""
-        if not self.cells:
-            return "is empty"
-        if not any(isinstance(cell, str) for cell in self.cells):
-            kinds = {type(cell) for cell in self.cells}
-            return "holds JSON" if kinds & {dict, list} else "holds numbers, perhaps of classes"
-        if all(map(_is_json, self.cells[:_PARSED])):
-            return (
-                "holds JSON of whole documents, as for Donut"
-                if '"gt_parse' in str(self.cells[0])
-                else "holds JSON"
-            )
-        if self.rows > 1 and self.constant:
-            return "is the same in every row"
-        return None
-
-    @property
-    def constant(self) -> bool:
-        return 0 < len(self.cells) == self.rows and all(cell == self.cells[0] for cell in self.cells)
-
-    @cached_property
-    def texts(self) -> set[str]:
-        """Its different texts."""
-        return {cell for cell in self.cells if isinstance(cell, str)}
-
-    @cached_property
-    def variety(self) -> int:
-        """How many different texts with letters there are."""
-        return sum(re.search(r"[^\W\d_]", text) is not None for text in self.texts)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether all of it is numbers."""
-        return bool(self.cells) and all(map(_is_number, self.cells[:_PARSED]))
-
-    @property
-    def boxed(self) -> bool:
-        """Whether each of its cells is a box or a list of them."""
-        return bool(self.cells) and all(map(_is_box, self.cells[:_PARSED]))
-
-    @property
-    def shown(self) -> str:
-        """Its name for messages."""
-        return repr(self.name[:_SHOWN]) if self.name else str(self.index + 1)
-
-    def __str__(self) -> str:
-        return f"{self.shown} ({str(self.cells[0])[:_SHOWN]!r})" if self.cells else self.shown
 
 
 def choose(
@@ -172,25 +82,25 @@ def choose(
     image: int | None = None,
     form: str = "csv",
 ) -> Choice:
-    """The columns of image and text, those that the user names if any.
+    """Return the columns of image and text. Columns that the user asks for come first.
 
-    What is not plain from the names is noted in the source.
+    Decisions that the names do not make clear become notes of the source.
 
     Args:
-        source: says which columns are asked for, and where paths lead.
-        names: one a column; its number from 1 where there is no header.
-        rows: their cells, as many as there are names; ``None`` where there is none.
-        place: of the header, for messages.
-        image: the image's column where its type says it.
-        form: what ``--format`` takes for these rows.
+        source: has the columns that the user asks for, and the folders where paths start.
+        names: one for each column. Without a header, its number from 1.
+        rows: the cells, one for each name. None for a missing cell.
+        place: the place of the header, for messages.
+        image: the column of the images, if its type shows it.
+        form: the name of this format for ``--format``.
 
     Raises:
-        LinetuneError: a column that is asked for does not exist, which are meant is not clear, or there are
+        LinetuneError: a column that the user asks for does not exist, the columns are not clear, or there are
             boxes beside the texts.
     """
-    columns = [_Column(i, name, [row[i] for row in rows]) for i, name in enumerate(names)]
+    columns = [Column(i, name, [row[i] for row in rows]) for i, name in enumerate(names)]
     if not source.asked and any('"original_width"' in str(cell) for c in columns for cell in c.cells[:1]):
-        what = "boxes of Label Studio, whose texts a CSV does not match to them"
+        what = "a CSV of Label Studio does not say which text belongs to which box"
         raise LinetuneError(what, place, "export as JSON")
     if source.image_column is not None:
         image = _asked(columns, source.image_column, "--image-column")
@@ -203,7 +113,9 @@ def choose(
         others = [c for c in columns if c.index != image and (c not in leading or c.named(TEXT))]
         text = _text(source, others, place).index
     if text == image:
-        raise LinetuneError("image and text are one column", place, "name the other with --image-column")
+        raise LinetuneError(
+            "image and text are the same column", place, "name the column of the images with --image-column"
+        )
     if not source.asked:
         _refuse_boxes([column for column in columns if column.index not in (image, text)], place, form)
     for column in columns:
@@ -212,12 +124,12 @@ def choose(
             and len(column.texts) > 1
             and {text.lower() for text in column.texts} <= _SPLITS
         ):
-            told = f"the crops of {', '.join(sorted(column.texts))} come into one file of labels"
+            told = f"the crops of {', '.join(sorted(column.texts))} go into one label file"
             source.notes.append(f"{column.shown} is not looked at: {told}")
     return Choice(image, text, _suffixes(source, columns[image]))
 
 
-def _asked(columns: list[_Column], name: str, option: str) -> int:
+def _asked(columns: list[Column], name: str, option: str) -> int:
     for same in (str, plain):
         hits = [column for column in columns if same(column.name) == same(name)]
         if len(hits) > 1:
@@ -230,34 +142,34 @@ def _asked(columns: list[_Column], name: str, option: str) -> int:
     if name.isdecimal() and 0 < int(name) <= len(columns):
         return int(name) - 1
     raise LinetuneError(
-        f"no column {name!r}", option, did_you_mean(name, [column.name[:_SHOWN] for column in columns])
+        f"no column {name!r}", option, did_you_mean(name, [column.name[:SHOWN] for column in columns])
     )
 
 
-def _leads(source: Source, column: _Column, exactly: bool = False) -> bool:
+def _leads(source: Source, column: Column, exactly: bool = False) -> bool:
     return any(source.leads(cell, exactly) for cell in spread(column.cells, _TRIED))
 
 
-def _image(source: Source, columns: list[_Column], leading: list[_Column], place: object) -> _Column:
+def _image(source: Source, columns: list[Column], leading: list[Column], place: object) -> Column:
     if len(leading) == 1:
         return leading[0]
     if leading:
-        # A photo's path may end like a crop's.
+        # The path of a photo may end like that of a crop.
         exact = [column for column in leading if _leads(source, column, exactly=True)]
         likely = exact if len(exact) == 1 else [column for column in leading if column.named(IMAGE)]
-        # A photo stands beside each of its crops.
+        # A photo is in the row of each of its crops.
         most = max(len(column.texts) for column in leading)
         if len(likely) != 1 or len(likely[0].texts) < most:
             what = f"several columns lead to files: {_list(leading)}"
             raise LinetuneError(what, place, "pass --image-column with the one of the images")
         source.notes.append(
-            f"the images are those of the column {likely[0].shown}; --image-column names another"
+            f"the images are in the column {likely[0].shown}; --image-column names another one"
         )
         return likely[0]
     known = stems(source.root)
     by_stem = [column for column in columns if _are_stems(column, known)]
     by_name = [column for column in columns if column.named(IMAGE, _IMAGE_WORDS)]
-    by_suffix = [column for column in columns if any(map(_is_name, column.cells[:_TRIED]))]
+    by_suffix = [column for column in columns if any(map(is_name, column.cells[:_TRIED]))]
     for hits in (by_stem, by_suffix, by_name):
         if len(hits) == 1:
             return hits[0]
@@ -265,62 +177,62 @@ def _image(source: Source, columns: list[_Column], leading: list[_Column], place
     raise LinetuneError(what, place, "pass --image-column, or --images DIR where the paths start")
 
 
-def _suffixes(source: Source, column: _Column) -> Mapping[str, str]:
-    """The images' names by cells of the column of images that leave out the suffix, which is noted."""
+def _suffixes(source: Source, column: Column) -> Mapping[str, str]:
+    """Return the names of images by cells without the suffix. Add a note about it."""
     if _leads(source, column) or not _are_stems(column, known := stems(source.root)):
         return {}
     written = column.cells[0]
-    source.notes.append(f"{column.shown} leaves out the images' suffixes: {written!r} is {known[written]}")
+    source.notes.append(f"{column.shown} has no suffixes: {written!r} is {known[written]}")
     return known
 
 
-def _are_stems(column: _Column, known: Mapping[str, str]) -> bool:
-    """Whether every cell is the name of exactly one image but for its suffix."""
+def _are_stems(column: Column, known: Mapping[str, str]) -> bool:
+    """Return whether every cell is the name of exactly one image, without its suffix."""
     return 0 < len(column.cells) == column.rows and all(
         isinstance(cell, str) and cell in known for cell in column.cells
     )
 
 
 def stems(folder: Path) -> dict[str, str]:
-    """The images of a folder by their names without the suffix, those alone that no other shares."""
+    """Return the images of a folder by their stems, without stems that several images share."""
     images = texts.files(folder, *SUFFIXES) if folder.is_dir() else []
     counts = Counter(path.stem for path in images)
     return {path.stem: path.name for path in images if counts[path.stem] == 1}
 
 
-def _refuse_boxes(columns: list[_Column], place: object, form: str) -> None:
-    """Whether no column beside image and text holds boxes.
+def _refuse_boxes(columns: list[Column], place: object, form: str) -> None:
+    """Refuse columns with boxes, besides image and text.
 
     Raises:
-        LinetuneError: one does.
+        LinetuneError: a column has boxes.
     """
-    numbers = [c for c in columns if c.numeric and (c.name.isdecimal() or _is_coordinate(c.name))]
+    numbers = [c for c in columns if c.numeric and (c.name.isdecimal() or is_coordinate(c.name))]
     boxed = [column for column in columns if column.boxed]
-    found = boxed or (numbers if len(numbers) >= _OF_A_BOX else [])
+    found = boxed or (numbers if len(numbers) >= OF_A_BOX else [])
     if found:
         raise LinetuneError(
-            f"boxes stand beside the texts, so that an image may be a whole photo: {_list(found)}",
+            f"there are boxes beside the texts, so that an image may be a whole photo: {_list(found)}",
             place,
             texts.of_boxes(form),
         )
 
 
-def _text(source: Source, columns: list[_Column], place: object) -> _Column:
+def _text(source: Source, columns: list[Column], place: object) -> Column:
     if not columns:
-        raise LinetuneError("no column beside the images", place, "a text has to stand beside each")
+        raise LinetuneError("the only column is that of the images", place, "add a column of texts")
     named = [column for column in columns if column.named(TEXT, _TEXT_WORDS)]
     fitting = [column for column in columns if column.objection() is None]
-    # A name that says text and nothing else goes before one that may say class, or has another word in it.
+    # A name that only means text comes before a name that can mean a class, or that has another word.
     likely = [column for column in named if column.named(TEXT - _CLASS)] or named or columns
     if fitting:
         likely = [column for column in likely if column in fitting]
     else:
-        # Every crop may show the same text, where there is nothing else that it could be.
-        likely = [column for column in likely if column.constant and not _is_json(column.cells[0])]
+        # Every crop may have the same text, if the column cannot be anything else.
+        likely = [column for column in likely if column.constant and not is_json(column.cells[0])]
         likely = [column for column in likely if isinstance(column.cells[0], str)]
-    # What is left where the others are no texts need not be one: numbers may be counts, or a box.
+    # The last remaining column need not be a text: numbers can be counts, or a box.
     sure = bool(named) or len(columns) == 1 or any(column.variety for column in likely)
-    # Where a person corrected what a program read, that is most often in the other column.
+    # If a person corrected the readings of a program, the corrections are mostly in the other column.
     others = [column for column in columns if column not in likely]
     sure &= not any(texts.CORRECTED.search(column.name) for column in fitting if column in others)
     sure &= not any(_are_versions(column, other) for column in likely for other in others)
@@ -334,81 +246,42 @@ def _text(source: Source, columns: list[_Column], place: object) -> _Column:
     raise LinetuneError(f"which column is the text is not certain: {_list(columns)}", place, _WAY_OUT)
 
 
-def _are_versions(column: _Column, other: _Column) -> bool:
-    """Whether most of what stands in another column is nearly the text, as where one corrects the other."""
+def _are_versions(column: Column, other: Column) -> bool:
+    """Return whether most cells of another column are nearly the same text, as after a correction."""
     pairs = [
         (a, b)
         for a, b in zip(column.full, other.full, strict=True)
         if isinstance(a, str) and isinstance(b, str) and a and b
     ]
-    compared = spread(pairs, _PARSED)
+    compared = spread(pairs, PARSED)
     alike = sum(SequenceMatcher(None, a, b).ratio() >= _ALIKE for a, b in compared)
     return 2 * alike > len(compared)
 
 
-_WAY_OUT = "pass --text-column with the one of the texts"
+_WAY_OUT = "name the column of the texts with --text-column"
 
 
-def _doubtful(column: _Column, named: bool, fitting: list[_Column]) -> bool:
-    """Whether a column named for texts holds kinds of them, and the text may stand in another."""
+def _doubtful(column: Column, named: bool, fitting: list[Column]) -> bool:
+    """Return whether a column named for texts has kinds of texts, and another column may have the text."""
     different = len(column.texts)
     if not named or different * 2 > column.rows:
         return False
-    # Beside a name that says text and nothing else numbers are no rival: they count and measure.
+    # Numbers do not compete with a name that only means text. They count and measure.
     certain = column.named(TEXT - _VAGUE)
     others = [other.variety if certain else len(other.texts) for other in fitting if other is not column]
     return any(count >= 2 * different for count in others)
 
 
-def _told(column: _Column, columns: list[_Column]) -> str:
+def _told(column: Column, columns: list[Column]) -> str:
     others = [
         f"{other.shown} {why}" for other in columns if other is not column and (why := other.objection())
     ]
     because = f", since {', '.join(others[:_LISTED])}" if others else ""
-    return f"the texts are those of the column {column.shown}{because}; --text-column names another"
+    return f"the texts are in the column {column.shown}{because}; --text-column names another one"
 
 
-def _list(columns: list[_Column]) -> str:
+def _list(columns: list[Column]) -> str:
     more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
     twice = {name for name, count in Counter(column.name for column in columns).items() if count > 1}
     shown = [f"{c.index + 1} {c}" if c.name in twice else str(c) for c in columns[:_LISTED]]
     return ", ".join(shown) + more
-
-
-def plain(name: str) -> str:
-    """A column's name without what people vary."""
-    return re.sub(r"[\s_-]+", "", name).lower()
-
-
-def _is_name(cell: Any) -> bool:
-    """Whether a cell ends as the name of an image does."""
-    return isinstance(cell, str) and cell.lower().endswith(tuple(SUFFIXES))
-
-
-def _is_coordinate(name: str) -> bool:
-    return any(_COORDINATE.fullmatch(word.lower()) for word in _WORD.findall(name))
-
-
-def _is_number(cell: Any) -> bool:
-    try:
-        float(cell)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _is_box(cell: Any) -> bool:
-    beginning = str(cell).strip()[:_BEGINNING]
-    inside = _INSIDE.findall(beginning) if beginning[:1] in ("[", "{") else []
-    return len(inside) >= _OF_A_BOX or bool(_KEYS.match(beginning) or _NUMBERS.match(beginning))
-
-
-def _is_json(cell: Any) -> bool:
-    if not isinstance(cell, str):
-        return isinstance(cell, (dict, list))
-    if cell.lstrip()[:1] not in ("[", "{"):
-        return False
-    try:
-        return isinstance(json.loads(cell), (dict, list))
-    except (ValueError, RecursionError):
-        return False

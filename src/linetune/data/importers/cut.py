@@ -1,4 +1,4 @@
-"""A crop out of a photo, as PaddleOCR cuts it: what PPOCRLabel shows is what is trained on."""
+"""Cutting a crop out of a photo, as PaddleOCR does: training uses what PPOCRLabel shows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from linetune.core.image import Crop
 from linetune.data.importers.source import Box
 
 UPRIGHT = 1.5
-"""A crop at least so many times as high as wide is turned a quarter to the left, as PaddleOCR does."""
+"""Height by width from which a crop is turned a quarter to the left, as PaddleOCR does."""
 OUTSIDE = 0.25
-"""Most that a box may stick out of its photo, relative to its shorter side, without a remark."""
+"""Largest part of a box outside its photo without a remark, relative to its shorter side."""
 _FEWEST, _REACHED = 5, 0.55
-"""Photos from which on it tells something, and parts of their size that boxes drawn on half of it stay in."""
+"""Least number of photos, and part of their size in which boxes stay that were drawn on half of it."""
 _TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the right by a quarter")
 _NOTES = {
     "stood": (
@@ -42,7 +42,7 @@ _NOTES = {
         "where width and height are meant: {}; look at them"
     ),
 }
-"""What is told of crops, by the kind of remark; the gap is for their number and an example."""
+"""Notes about crops, by kind of remark. The gap is for their number and an example."""
 
 _UPRIGHT: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
     5: lambda x, y, width, height: (y, x),
@@ -50,25 +50,25 @@ _UPRIGHT: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
     7: lambda x, y, width, height: (height - y, width - x),
     8: lambda x, y, width, height: (y, width - x),
 }
-"""Where a point of a photo stored in that size comes to lie, by the EXIF orientations that change sides."""
+"""The new place of a point of a stored photo, for the EXIF orientations that swap the sides."""
 
 Points: TypeAlias = NDArray[np.float64]
 """Points in px, shape (number, 2)."""
 Remarks: TypeAlias = dict[str, str]
-"""What a person should know of a crop: the kind of remark, and its detail."""
+"""What a person should know about a crop: the kind of remark, and its detail."""
 
 
 def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, Remarks]:
-    """Straighten a box into a crop as wide and high as its longest edges.
+    """Straighten a box into a crop with the size of its longest edges.
 
     Args:
         photo: BGR.
-        box: its corners may lie a little outside.
-        text: what is written there; one character has no direction, and its box is never turned.
-        upright: the box starts at its own top left, whatever its first corner or its baseline says.
+        box: its corners may be a little outside the photo.
+        text: its text. One character has no direction, so that its box is never turned.
+        upright: the box starts at its own top left, whatever its first corner or its baseline is.
 
     Raises:
-        LinetuneError: the corners make no crop that could be read.
+        LinetuneError: the corners do not make a readable crop.
     """
     height, width = photo.shape[:2]
     remarks: Remarks = {}
@@ -87,7 +87,7 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     directed = box.outline and box.baseline is not None and not upright
     stands, own_stands = (_stands(np.roll(corners, -first, 0)) and not single for first in (start, own))
     stands = stands and not directed
-    # Which edge the text runs along, of those clockwise from the first corner.
+    # The edge along the text, clockwise from the first corner.
     turns = (start + stands - own - own_stands) % 4
     if turns:
         remarks["turned"] = _TURNS[turns]
@@ -100,10 +100,10 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
 
 
 def turned(box: Box, photo: Crop) -> tuple[Box, Remarks]:
-    """The box where the size that is written is the photo's as it is stored, before EXIF turns it upright.
+    """Turn a box with its photo, if its written size is that of the photo before EXIF turns it.
 
     Args:
-        box: as the source has it.
+        box: the box in the source.
         photo: BGR, upright.
     """
     height, width = photo.shape[:2]
@@ -117,11 +117,12 @@ def turned(box: Box, photo: Crop) -> tuple[Box, Remarks]:
 
 
 def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, float]] = ()) -> list[str]:
-    """What to tell of all crops.
+    """Return notes on all crops.
 
     Args:
-        remarks: for each kind of remark, the crops it was made of.
-        reach: of each photo whose size is not written, how far right and down its boxes lie, in parts of it.
+        remarks: the crops of each kind of remark.
+        reach: for each photo without a written size, the right and lower end of its boxes, as parts of its
+            size.
     """
     told = []
     for kind, sentence in _NOTES.items():
@@ -138,7 +139,7 @@ def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, f
 
 
 def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
-    """The corners in a photo of that size, where they were made on a larger or smaller copy."""
+    """Return the corners at the size of the photo, if they were made on a larger or smaller copy."""
     points = np.asarray(box.corners, np.float64)
     if not np.isfinite(points).all():
         raise LinetuneError("a corner is not a number")
@@ -146,7 +147,7 @@ def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
         return points
     scale = width / box.size[0]
     detail = f"{width} x {height} px where {box.size[0]:g} x {box.size[1]:g} px are written"
-    # A copy's height is rounded to whole px, and so is what was written of the photo's.
+    # The height of a copy is rounded to whole px, and so is the written height of the photo.
     if abs(box.size[1] * scale - height) > max(1, scale):
         remarks["other"] = detail
         return points
@@ -167,7 +168,7 @@ def _check_place(points: Points, width: int, height: int) -> None:
 
 
 def _checked(points: Points) -> Points:
-    """Four corners as they are listed."""
+    """Return four corners in the order of the source."""
     box = points.astype(np.float32)
     if min(_size(points)) < 1:
         raise LinetuneError("the box is empty")
@@ -184,9 +185,9 @@ def _checked(points: Points) -> Points:
 
 
 def _quadrilateral(points: Points) -> Points:
-    """Four corners around an outline, clockwise: its own four, or else those of the smallest rectangle.
+    """Return four corners around an outline, clockwise: its own four, or those of the smallest rectangle.
 
-    The rectangle is OpenCV's ``minAreaRect`` of the outline, with which PaddleOCR's detector makes its boxes.
+    The rectangle is OpenCV's ``minAreaRect``, which PaddleOCR's detector uses too.
     """
     hull = cv2.convexHull(points.astype(np.float32))
     if cv2.contourArea(hull) < 1:
@@ -201,10 +202,10 @@ def _quadrilateral(points: Points) -> Points:
 
 
 def _top_left(corners: Points, single: bool) -> int:
-    """The corner at which an upright text would start: the edge after it runs farthest to the right.
+    """Return the corner at which an upright text would start. The next edge runs farthest to the right.
 
-    That is the longer side of a sloping box, and the upper one of a standing box, as with the corners that
-    PaddleOCR's detector gives. One character has no longer side: there the edge that slopes least counts.
+    This is the longer side of a sloping box, and the upper side of a tall box, as with the corners of
+    PaddleOCR's detector. For one character, the edge with the least slope counts.
     """
     edges = _edges(corners)
     lengths = np.hypot(*edges.T) if single else 1
@@ -212,7 +213,7 @@ def _top_left(corners: Points, single: bool) -> int:
 
 
 def _along(corners: Points, direction: Sequence[float]) -> int:
-    """The corner after which the edge runs as the text does."""
+    """Return the corner after which the edge follows the text."""
     edges = _edges(corners)
     return int(np.argmax(edges @ np.asarray(direction, np.float64) / np.hypot(*edges.T)))
 
@@ -222,9 +223,9 @@ def _edges(corners: Points) -> Points:
 
 
 def _size(corners: Points) -> tuple[int, int]:
-    """Width and height in px of the crop; both are the longer of two edges, rounded down."""
+    """Return width and height of the crop, px. Each is the longer of two edges, rounded down."""
     edges = [math.hypot(*edge) for edge in _edges(corners)]
-    # The corners of a computed rectangle are a little off.
+    # The corners of a computed rectangle are not exact.
     return int(max(edges[0], edges[2]) + 1e-3), int(max(edges[1], edges[3]) + 1e-3)
 
 
@@ -234,7 +235,7 @@ def _stands(corners: Points) -> bool:
 
 
 def _is_single(text: str) -> bool:
-    """Whether a text is one character, with its accents or joiners."""
+    """Return whether a text is one character, with its accents or joiners."""
     plain = unicodedata.normalize("NFC", text.strip())
     return sum(unicodedata.category(character)[0] not in "MC" for character in plain) == 1
 

@@ -1,4 +1,4 @@
-"""CVAT's own XML, as "CVAT for images 1.1" exports it: boxes and polygons whose text is an attribute."""
+"""CVAT's XML ("CVAT for images 1.1"): boxes and polygons with their text in an attribute."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, markup, texts
-from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers import boxes, markup, shapes, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
 _CHOICES = {"checkbox", "radio", "select"}
-"""Kinds of attributes that hold no text of their own."""
+"""Kinds of attributes without a free text."""
 _NUMBER = "number"
 _UNDEFINED = "__undefined__"
-"""What an attribute holds that nobody filled in."""
+"""The value of an attribute that nobody filled in."""
 _SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "mask", "cuboid", "skeleton", "tag"}
 
 
@@ -25,15 +26,16 @@ def _is_cvat(path: Path) -> bool:
 
 
 def find(path: Path) -> list[Path]:
-    """An export's annotations.xml."""
+    """The annotations.xml of an export."""
     return texts.having(path, ".xml", _is_cvat)
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a box, a polygon or a tag.
+    """Return one crop for each box, polygon or tag.
 
     Raises:
-        LinetuneError: the file is no XML or holds a video's tracks, or several attributes could be the text.
+        LinetuneError: the file is not XML or has the tracks of a video, or several attributes could be the
+            text.
     """
     root = markup.parse(source.path)
     boxes.refuse_image_column(source, "cvat")
@@ -50,7 +52,7 @@ def read(source: Source) -> list[Item]:
 
 
 def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
-    """The attribute with the text, by the label that has it."""
+    """Return the attribute with the text, for each label."""
     kinds = {
         (markup.text(label.find("{*}name")), markup.text(attribute.find("{*}name"))): kind
         for label in root.iter("{*}label")
@@ -66,7 +68,7 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
             for attribute in shape.findall("{*}attribute"):
                 names.setdefault(label, set()).add(attribute.get("name", ""))
     if source.text_column is not None:
-        # Not each label need have it.
+        # Some labels may lack it.
         every = {name for found in names.values() for name in found}
         return dict.fromkeys(names, boxes.text_field(source, every, str(source.path)))
     chosen = {}
@@ -85,22 +87,22 @@ def _shapes(image: Any) -> Iterator[Any]:
 
 
 def _image(source: Source, image: Any, photos: Photos, fields: dict[str, str | None]) -> list[Item]:
-    shapes = list(_shapes(image))
-    if not shapes:
+    outlines = list(_shapes(image))
+    if not outlines:
         return []
     place = markup.place(source.path, image)
     written = image.get("name", "").strip()
     if not written:
         return [LinetuneError("image without a name", place)]
-    # Of a project's export, the images lie in folders that are named for their subsets.
+    # In the export of a project, images are in folders with the names of their subsets.
     subset = image.get("subset")
     near = [source.root / "images" / subset] if subset else []
     try:
-        photo = photos.find(written, place, len(shapes), near)
+        photo = photos.find(written, place, len(outlines), near)
     except LinetuneError as error:
         return [error]
-    size = boxes.size(image.get("width"), image.get("height"))
-    return [_crop(source, shape, photo, size, index, fields) for index, shape in enumerate(shapes)]
+    size = shapes.size(image.get("width"), image.get("height"))
+    return [_crop(source, shape, photo, size, index, fields) for index, shape in enumerate(outlines)]
 
 
 def _crop(
@@ -126,7 +128,7 @@ def _crop(
     corners = (
         _box(shape)
         if kind == "box"
-        else boxes.pairs(boxes.numbers(shape.get("points", "").replace(";", " ")))
+        else shapes.pairs(shapes.numbers(shape.get("points", "").replace(";", " ")))
     )
     if len(corners) < 3:
         return LinetuneError(f"{name} has no coordinates", place)
@@ -134,12 +136,12 @@ def _crop(
 
 
 def _box(shape: Any) -> Points:
-    left, top, right, bottom = (boxes.number(shape.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
+    left, top, right, bottom = (shapes.number(shape.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
     if left is None or top is None or right is None or bottom is None:
         return ()
-    corners = boxes.rectangle(left, top, right - left, bottom - top)
-    return boxes.turned(
-        corners, boxes.number(shape.get("rotation", 0)) or 0, ((left + right) / 2, (top + bottom) / 2)
+    corners = shapes.rectangle(left, top, right - left, bottom - top)
+    return shapes.turned(
+        corners, shapes.number(shape.get("rotation", 0)) or 0, ((left + right) / 2, (top + bottom) / 2)
     )
 
 

@@ -1,4 +1,4 @@
-"""docTR's labels.json with images/ beside it: a text an image, or words with boxes in photos."""
+"""docTR's labels.json with images/ beside it: one text for each image, or words with boxes in photos."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from linetune.core import image
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, texts
+from linetune.data.importers import boxes, shapes, texts
 from linetune.data.importers.boxes import Photos
 from linetune.data.importers.source import Box, Format, Item, Source
 
@@ -17,15 +17,15 @@ _IMAGES = re.compile(rf'\s*\{{\s*"[^"]*\.({_SUFFIXES})"\s*:\s*["{{]', re.IGNOREC
 
 
 def find(path: Path) -> list[Path]:
-    """JSON files that hold an object whose first name is an image's."""
+    """JSON files with an object whose first name is that of an image."""
     return texts.having(path, ".json", lambda file: texts.begins(file, _IMAGES))
 
 
 def read(source: Source) -> list[Item]:
-    """A crop an image, or a word.
+    """Return one crop for each image, or for each word.
 
     Raises:
-        LinetuneError: the file is not JSON, or holds boxes without texts.
+        LinetuneError: the file is not JSON, or has boxes without texts.
     """
     photos = Photos(source)
     found: list[Item] = []
@@ -52,12 +52,12 @@ def read(source: Source) -> list[Item]:
 def _word(photo: Path, word: Any, index: int, place: str) -> Item:
     name = f"{photo.name}, word {index + 1}"
     geometry = word.get("geometry") if isinstance(word, dict) else None
-    corners = boxes.points(geometry)
+    corners = shapes.points(geometry)
     if not corners and isinstance(geometry, list) and len(geometry) == 4:
-        sides = boxes.pairs(geometry)
+        sides = shapes.pairs(geometry)
         if len(sides) == 2:
             (left, top), (right, bottom) = sides
-            corners = boxes.rectangle(left, top, right - left, bottom - top)
+            corners = shapes.rectangle(left, top, right - left, bottom - top)
     if len(corners) < 4:
         return LinetuneError(f"{name} has no geometry of xmin, ymin, xmax, ymax", place)
     return boxes.crop(Box(photo, corners, len(corners) > 4), word.get("value"), name, place, index)

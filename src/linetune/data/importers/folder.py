@@ -1,4 +1,4 @@
-"""The folder an import fills: whole or not at all, and nothing in it replaced that is not an import's."""
+"""The folder of an import: it is filled completely or not at all, and files of others stay."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from linetune.core.errors import LinetuneError, os_errors
 LABELS = "labels.txt"
 IMAGES = "images"
 RECORD = "import.json"
-"""What was imported, what was left out, and the files that are the import's own."""
+"""The file with what was imported, what was left out, and the import's own files."""
 
 
 def earlier(target: Path, overwrite: bool) -> list[Path]:
-    """The files of an earlier import that may go; none where the target is new or empty.
+    """Return the files of an earlier import that may be replaced. None if the target is new or empty.
 
     Raises:
-        LinetuneError: the target is in use, and not to be overwritten or not (only) by an import.
+        LinetuneError: the target has an import that must not be overwritten, or other files.
     """
     with os_errors("cannot be read", target):
         if not target.exists() or (target.is_dir() and not any(target.iterdir())):
@@ -33,10 +33,12 @@ def earlier(target: Path, overwrite: bool) -> list[Path]:
         raise LinetuneError("not a folder", target, "choose another --to")
     record = _read_record(target)
     if record is None:
-        raise LinetuneError("not empty, and no import wrote it", target, "choose another --to")
+        raise LinetuneError("the folder is not empty, and no import wrote it", target, "choose another --to")
     if not overwrite:
         raise LinetuneError(
-            "holds an earlier import", target, "pass --overwrite to replace it, or choose another --to"
+            "the folder has an earlier import",
+            target,
+            "pass --overwrite to replace it, or choose another --to",
         )
     labels = target / LABELS
     if labels.is_file() and _hash(labels) != record["labels_sha256"]:
@@ -51,15 +53,15 @@ def _read_record(target: Path) -> dict[str, Any] | None:
         images, digest = record["images"], record["labels_sha256"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    # Names alone: a damaged record must not lead out of the folder.
+    # Only names: a damaged record must not lead out of the folder.
     plain = isinstance(images, list) and all(isinstance(n, str) and Path(n).name == n for n in images)
     return record if plain and isinstance(digest, str) else None
 
 
 def write_record(folder: Path, images: Sequence[str], told: dict[str, Any]) -> None:
-    """Note in ``folder`` what is the import's own, beside what it tells of itself."""
+    """Write the record of an import, with the names of its own files."""
     record = {**told, "labels_sha256": _hash(folder / LABELS), "images": list(images)}
-    # ASCII, since a file name that is not UTF-8 could not be written otherwise.
+    # ASCII, because a file name that is not UTF-8 could not be written otherwise.
     atomic.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
 
 
@@ -69,9 +71,9 @@ def _hash(path: Path) -> str:
 
 @contextmanager
 def replacing(target: Path, old: Sequence[Path]) -> Iterator[Path]:
-    """A folder beside ``target`` to fill, whose files take the place of ``old`` when the block ends well.
+    """Give a folder beside ``target`` to the block. If the block succeeds, its files replace ``old``.
 
-    When it does not, everything is as before.
+    Otherwise everything stays as before.
 
     Raises:
         LinetuneError: something cannot be written.
@@ -93,7 +95,7 @@ def replacing(target: Path, old: Sequence[Path]) -> Iterator[Path]:
 def _exchange(part: Path, target: Path, old: Sequence[Path]) -> None:
     images = sorted((part / IMAGES).iterdir())
     moves = [(path, part / "old" / path.relative_to(target)) for path in old]
-    # The labels come last: while they are not there, nobody takes the folder for an import.
+    # The labels come last. Without them, nobody takes the folder for an import.
     moves += [(p, target / p.relative_to(part)) for p in (*images, part / RECORD, part / LABELS)]
     done: list[tuple[Path, Path]] = []
     try:

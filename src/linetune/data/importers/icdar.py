@@ -1,4 +1,4 @@
-"""ICDAR's word recognition labels: ``img.png, "text"``, quotes in the text escaped by a backslash."""
+"""ICDAR's word recognition labels: ``img.png, "text"``, with a backslash before quotes in the text."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def find(path: Path) -> list[Path]:
-    """Text files of which most lines begin with an image's name, a comma and a quote."""
+    """Text files in which most lines begin with the name of an image, a comma and a quote."""
     candidates = texts.files(path, ".txt") if path.is_dir() else [path]
     return [p for p in candidates if p.suffix.lower() not in _OTHERS and texts.mostly(p, START)]
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a line, whose image lies beside the file or in ``images`` beside it, as CVAT exports it."""
+    """Return one crop for each line. Images are in the folder of the file, or in its ``images`` (CVAT)."""
     source.beside = ("images",)
     found: list[Item] = []
     rows = [(number, _ROW.fullmatch(row)) for number, row in source.read_rows()]
     matched = [parts for _, parts in rows if parts]
-    # Writers of tables double quotes, and put no space after a comma.
+    # Programs for tables double quotes, and write no space after a comma.
     doubled = not any(parts["space"] for parts in matched) and any('""' in parts["text"] for parts in matched)
     if doubled:
         source.notes.append(f"quotes are doubled inside the texts of {source.path}, and read as one each")
@@ -44,7 +44,7 @@ def read(source: Source) -> list[Item]:
 
 
 def unescaped(text: str) -> str:
-    """What stands between quotes."""
+    """Return the text between quotes."""
     return _ESCAPED.sub(r"\1", text)
 
 

@@ -1,9 +1,9 @@
-"""The boxes of reading competitions: one ``gt_<photo>.txt`` or ``<photo>.txt`` a photo, a box a line.
+"""Boxes of reading competitions: one ``gt_<photo>.txt`` or ``<photo>.txt`` for each photo, one box a line.
 
-- ICDAR 2015: ``x1,y1,x2,y2,x3,y3,x4,y4,text``, clockwise from the text's top left
-- MLT 2017 and 2019: the same with the script's name before the text
+- ICDAR 2015: ``x1,y1,x2,y2,x3,y3,x4,y4,text``, clockwise from the top left of the text
+- MLT 2017 and 2019: the same with the name of the script before the text
 - RCTW 2017: the same with 1 for difficult, or 0, before the text in quotes
-- CTW1500, and Total-Text in its form: as many points as it takes, then ``####`` before the text
+- CTW1500, and Total-Text in its form: any number of points, then ``####`` before the text
 - ICDAR 2013: ``left, top, right, bottom, "text"``, or the same with spaces
 """
 
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, icdar, sidecar, texts
-from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers import boxes, icdar, shapes, sidecar, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
@@ -24,32 +25,32 @@ _EIGHT = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{7}})(?:,(.*))?")
 _POLYGON = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{5,}}),\s*####(.*)")
 _FOUR = re.compile(r'\s*(-?\d+[\s,]+-?\d+[\s,]+-?\d+[\s,]+-?\d+)[\s,]+"(.*)"\s*')
 _ROW = re.compile(rf"{_EIGHT.pattern}$|{_POLYGON.pattern}$|{_FOUR.pattern}$")
-_SPACE = (re.compile(r" (?P<text>.*)"), "a space stands before every text, and is no part of it")
+_SPACE = (re.compile(r" (?P<text>.*)"), "the space before every text is not part of the text")
 _SCRIPTS = "Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Devanagari|Symbols|Mixed|None"
 _AROUND = (
     _SPACE,
     (
         re.compile(rf"\s*(?:{_SCRIPTS})\s*,(?P<text>.*)"),
-        "the ninth field names the script in every line, and is no part of the text",
+        "the ninth field of every line is the script, and not part of the text",
     ),
     (
         re.compile(r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*"|###)\s*'),
-        "the ninth field says in every line whether the text is difficult, and is no part of it",
+        "the ninth field of every line says whether the text is difficult, and is not part of it",
     ),
     (
         re.compile(r"\s*(?:0?\.\d+|1(?:\.0+)?)\s*,(?P<text>.*)|(?P<after>.*),\s*(?:0?\.\d+|1(?:\.0+)?)\s*"),
-        "a number from 0 to 1 stands beside the text in every line, and is no part of it",
+        "the number from 0 to 1 in every line is not part of the text",
     ),
     (
         re.compile(r"\s*[a-z]{2}\s*,(?P<text>.*)"),
-        "the ninth field names the language in every line, and is no part of the text",
+        "the ninth field of every line is the language, and not part of the text",
     ),
     _SPACE,
-    (re.compile(r'\s*"(?P<text>.*)"\s*'), "quotes stand around every text, and are no part of it"),
+    (re.compile(r'\s*"(?P<text>.*)"\s*'), "the quotes around every text are not part of it"),
 )
-"""What may stand around all texts, from the outside in, and how that is told.
+"""What can be around all texts, from the outside in, and the note about it.
 
-A text may begin with such a word, a space or a quote as well, but hardly each of them.
+Single texts may begin with such a word, a space or a quote, but hardly all of them.
 """
 _NO_TEXTS = (
     (
@@ -68,7 +69,7 @@ _NO_TEXTS = (
         "write the text in their place",
     ),
 )
-"""What all texts may look like where they are something else, how that is told, and the way out."""
+"""What all texts look like if they are something else, with the message and the hint."""
 _START = "gt_"
 
 
@@ -80,14 +81,14 @@ class _Row:
     corners: Points
     text: str | None
     outline: bool = False
-    """As :class:`Box` has it."""
+    """The corners, as in :class:`Box`."""
     bare: bool = False
-    """The text is all that stands after the numbers, so that something may stand around it."""
+    """The text is everything after the numbers, so that something can be around it."""
     difficult: bool = False
 
     @property
     def tells(self) -> bool:
-        """Whether it shows what stands around the texts."""
+        """Whether it shows what is around the texts."""
         plain = (self.text or "").strip()
         return self.bare and bool(plain) and plain not in boxes.NO_TEXT
 
@@ -97,15 +98,15 @@ def _is_boxes(path: Path) -> bool:
 
 
 def find(path: Path) -> list[Path]:
-    """A file of boxes, or a folder with such files in it or in its subfolders."""
+    """A file of boxes, or a folder with such files below it."""
     return boxes.find_pages(path, ".txt", _is_boxes)
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a box.
+    """Return one crop for each box.
 
     Raises:
-        LinetuneError: what stands in place of the texts looks like something else, in every line.
+        LinetuneError: in every line, the text looks like something else.
     """
     photos = Photos(source)
     found: list[Item] = []
@@ -116,7 +117,7 @@ def read(source: Source) -> list[Item]:
             lines[path] = list(texts.rows(source.read_text(path)))
         except LinetuneError as error:
             found.append(error)
-    # An ICDAR text may begin with the mark of a polygon's.
+    # A text of ICDAR can begin with the mark of a polygon.
     marked = all(_POLYGON.fullmatch(row) for listed in lines.values() for _, row in listed)
     rows = {
         path: [_row(row, f"{path}:{line}", marked) for line, row in listed] for path, listed in lines.items()
@@ -137,26 +138,26 @@ def read(source: Source) -> list[Item]:
 
 def _row(written: str, place: str, marked: bool) -> _Row | LinetuneError:
     if match := _FOUR.fullmatch(written):
-        left, top, right, bottom = boxes.numbers(match[1])
+        left, top, right, bottom = shapes.numbers(match[1])
         if right < left or bottom < top:
             what = "the box ends before it begins: left, top, right and bottom, or x, y, width and height?"
             return LinetuneError(what, place, "write left, top, right, bottom")
-        corners = boxes.rectangle(left, top, right - left, bottom - top)
+        corners = shapes.rectangle(left, top, right - left, bottom - top)
         return _Row(place, corners, icdar.unescaped(match[2]))
     match = _POLYGON.fullmatch(written)
     if match and (marked or match[1].count(",") > 7):
-        corners = boxes.pairs(boxes.numbers(match[1]))
+        corners = shapes.pairs(shapes.numbers(match[1]))
         if not corners:
             return LinetuneError("an odd number of coordinates", place, "write two for each point")
         return _Row(place, corners, match[2], outline=True)
     if match := _EIGHT.fullmatch(written):
-        return _Row(place, boxes.pairs(boxes.numbers(match[1])), match[2], bare=True)
+        return _Row(place, shapes.pairs(shapes.numbers(match[1])), match[2], bare=True)
     hint = 'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"'
     return LinetuneError("neither eight numbers and a text, nor four and a quoted text", place, hint)
 
 
 def _free(source: Source, rows: Sequence[_Row]) -> None:
-    """Leave out what stands around every text.
+    """Remove what is around every text.
 
     Raises:
         LinetuneError: all texts look like something else, and the user did not name the format.

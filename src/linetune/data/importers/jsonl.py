@@ -1,4 +1,4 @@
-"""JSON objects with a path and a text, one a line as MMOCR and Hugging Face write them, or in a list."""
+"""JSON objects with a path and a text: one for each line, as in MMOCR and Hugging Face, or in a list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IMAGE = re.compile(rf'\s*\[\s*\{{[^{{}}\[\]]*:\s*"[^"]+{texts.IMAGE_END}"', re.
 
 
 def find(path: Path) -> list[Path]:
-    """Files named ``.jsonl`` or ``.ndjson``, and JSON lists whose first object names an image."""
+    """``.jsonl`` and ``.ndjson`` files, and JSON lists whose first object names an image."""
     candidates = texts.files(path, *_SUFFIXES, ".json") if path.is_dir() else [path]
     return [p for p in candidates if p.suffix.lower() in _SUFFIXES or _is_list(p)]
 
@@ -28,10 +28,10 @@ def _is_list(path: Path) -> bool:
 
 
 def read(source: Source) -> list[Item]:
-    """A crop an object.
+    """Return one crop for each object.
 
     Raises:
-        LinetuneError: which keys are those of image and text is not clear.
+        LinetuneError: the keys of image and text are not clear.
     """
     rows = list(_entries(source))
     objects = [entry for _, entry in rows if isinstance(entry, dict)]
@@ -48,11 +48,11 @@ def read(source: Source) -> list[Item]:
 
 
 def _entries(source: Source) -> Iterator[tuple[str, dict[str, Any] | LinetuneError]]:
-    """Every object with its place, or what stands there instead."""
+    """Yield every object with its place, or the value in its place."""
     content = source.read_text(source.path)
     if source.path.suffix.lower() == ".json" and _LIST.match(content):
         for line, number, entry in texts.members(content, source.path):
-            # Most programs write all on one line, so that the line alone would not lead there.
+            # Most programs write all objects on one line, so that the line alone is not enough.
             yield _checked(entry, f"{source.path}:{line}, entry {number}")
         return
     for number, row in texts.rows(content):

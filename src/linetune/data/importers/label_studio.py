@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from linetune.core import image
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, texts
+from linetune.data.importers import boxes, shapes, texts
 from linetune.data.importers.boxes import Photos
 from linetune.data.importers.source import Box, Format, Item, Source, forms
 
@@ -158,23 +158,23 @@ class _Task:
         return next(iter(images.values()))
 
     def _crop(self, photo: Path, region: dict[str, Any], text: object, name: str, index: int) -> Item:
-        if boxes.number(region.get("image_rotation") or 0):
+        if shapes.number(region.get("image_rotation") or 0):
             what = (
                 f"{name} was drawn on an image that was rotated by {region['image_rotation']}° for labelling"
             )
             return LinetuneError(what, self.place, "rotate the image file itself")
-        size = boxes.size(region.get("original_width"), region.get("original_height"))
+        size = shapes.size(region.get("original_width"), region.get("original_height"))
         if size is None:
             return LinetuneError(f"{name} has no original_width and original_height", self.place)
-        sides = [boxes.number(region.get(key)) for key in ("x", "y", "width", "height")]
-        outline = boxes.points(region.get("points"))
+        sides = [shapes.number(region.get(key)) for key in ("x", "y", "width", "height")]
+        outline = shapes.points(region.get("points"))
         if outline:
             corners = _in_pixels(outline, size)
         elif None not in sides:
             left, top, width, height = (side or 0 for side in sides)
             (left, top), (width, height) = _in_pixels(((left, top), (width, height)), size)
-            degrees = boxes.number(region.get("rotation") or 0) or 0
-            corners = boxes.turned(boxes.rectangle(left, top, width, height), degrees, (left, top))
+            degrees = shapes.number(region.get("rotation") or 0) or 0
+            corners = shapes.turned(shapes.rectangle(left, top, width, height), degrees, (left, top))
         else:
             return LinetuneError(f"{name} is neither a rectangle nor a polygon", self.place)
         return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, self.place, index)
@@ -252,7 +252,7 @@ def _merged(fields: Iterable[dict[str, object]]) -> dict[str, object]:
     return {name: text for texts_of_one in fields for name, text in texts_of_one.items()}
 
 
-def _in_pixels(points: boxes.Points, size: tuple[float, float]) -> boxes.Points:
+def _in_pixels(points: shapes.Points, size: tuple[float, float]) -> shapes.Points:
     return tuple((x * size[0] / 100, y * size[1] / 100) for x, y in points)
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, table, texts
+from linetune.data.importers.column import plain
 from linetune.data.importers.source import Format, Item, Source
 
 _Lines: TypeAlias = "list[tuple[int, str]]"
@@ -81,7 +82,7 @@ def _without_header(source: Source, lines: _Lines) -> _Lines:
 
 
 def _is_header(cells: list[str]) -> bool:
-    names = [columns.plain(cell) for cell in cells[:2]]
+    names = [plain(cell) for cell in cells[:2]]
     return len(names) == 2 and names[0] in columns.IMAGE and names[1] in columns.TEXT
 
 

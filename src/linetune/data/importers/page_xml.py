@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, markup, texts
-from linetune.data.importers.boxes import Photos, Points
+from linetune.data.importers import boxes, markup, shapes, texts
+from linetune.data.importers.boxes import Photos
+from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Item
 
 
@@ -34,7 +35,7 @@ def _read_page(path: Path, photos: Photos) -> list[Item]:
     corrected = any(_index(variant) == 0 for line in lines for variant in line.findall("{*}TextEquiv"))
     written = page.get("imageFilename", "").strip()
     photo = photos.of_page(written, path, markup.place(path, page), len(lines))
-    size = boxes.size(page.get("imageWidth"), page.get("imageHeight"))
+    size = shapes.size(page.get("imageWidth"), page.get("imageHeight"))
     items: list[Item] = []
     for number, line in enumerate(lines):
         name, place = f"line {texts.shown(line.get('id') or number + 1)}", markup.place(path, line)
@@ -47,7 +48,7 @@ def _read_page(path: Path, photos: Photos) -> list[Item]:
         if len(outline) < 3:
             items.append(LinetuneError(f"{name} has no outline (Coords)", place))
             continue
-        direction = boxes.direction(_points(line.find("{*}Baseline")), text)
+        direction = shapes.direction(_points(line.find("{*}Baseline")), text)
         items.append(boxes.crop(Box(photo, outline, True, direction, size), text, name, place, number))
     return items
 
@@ -57,8 +58,8 @@ def _points(element: Any) -> Points:
     if element is None:
         return ()
     if "points" in element.attrib:
-        return boxes.pairs(boxes.numbers(element.get("points")))
-    return boxes.points([(point.get("x"), point.get("y")) for point in element.iter("{*}Point")])
+        return shapes.pairs(shapes.numbers(element.get("points")))
+    return shapes.points([(point.get("x"), point.get("y")) for point in element.iter("{*}Point")])
 
 
 def _text(line: Any, corrected: bool) -> str:
@@ -87,7 +88,7 @@ def _text(line: Any, corrected: bool) -> str:
 
 
 def _index(variant: Any) -> float | None:
-    return boxes.number(variant.get("index"))
+    return shapes.number(variant.get("index"))
 
 
 FORMAT = boxes.page_format(".xml", _is_page, _read_page)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import boxes, paddleocr, texts
+from linetune.data.importers import boxes, paddleocr, shapes, texts
 from linetune.data.importers.source import Box, Format, Found, Item, Source
 
 _PROJECT, _CROPS = "Label.txt", "rec_gt.txt"
@@ -84,7 +84,7 @@ def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
         return LinetuneError(f"{name}: marked as difficult", place)
     if reason := (boxes.NO_TEXT | _PLACEHOLDERS).get(text):
         return LinetuneError(f"{name}: {reason}", place)
-    corners = boxes.points(box.get("points"))
+    corners = shapes.points(box.get("points"))
     if len(corners) < 4:
         return LinetuneError(f"{name}: points are not four pairs of numbers", place)
     # The name that PPOCRLabel itself gives the crop.

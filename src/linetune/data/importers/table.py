@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from linetune.core.errors import LinetuneError
 from linetune.core.image import SUFFIXES
 from linetune.data.importers import columns, icdar, texts
+from linetune.data.importers.column import plain
 from linetune.data.importers.source import Format, Item, Source
 
 Row: TypeAlias = "list[str] | LinetuneError"
@@ -35,7 +36,7 @@ def _holds_images(path: Path) -> bool:
     _, rows = _sniffed(path)
     if not rows or len(rows[0]) < 2:
         return False
-    names = {columns.plain(name) for name in rows[0]}
+    names = {plain(name) for name in rows[0]}
     source = Source(path)
     if names & columns.IMAGE and names & columns.TEXT:
         return True
@@ -128,7 +129,7 @@ def _is_header(source: Source, row: list[str]) -> bool:
     """Return whether a first row names the columns: it has no image, or a name that columns often have."""
     if any(_is_image(cell) or source.leads(cell) for cell in row):
         return False
-    named = not {*map(columns.plain, row)}.isdisjoint(columns.IMAGE | columns.TEXT)
+    named = not {*map(plain, row)}.isdisjoint(columns.IMAGE | columns.TEXT)
     return named or columns.stems(source.root).keys().isdisjoint(row)
 
 
