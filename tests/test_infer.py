@@ -1,4 +1,4 @@
-"""Rules proposed from labels, and the command that tells them."""
+"""Rules proposed from labels, and the command that prints them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def digits(source: random.Random, count: int) -> str:
 
 
 def patterns(make: Make, count: int) -> list[str]:
-    """Those proposed for made-up texts, all of which they must cover."""
+    """Return the patterns proposed for made-up texts. They must cover all texts."""
     source = random.Random(0)
     proposal = propose([make(source) for _ in range(count)])
     assert not proposal.missed
@@ -85,7 +85,7 @@ def test_one_kind_of_code_has_one_pattern(make: Make, few: str | None, many: str
         assert patterns(make, 400) == [many]
 
 
-def test_kinds_of_codes_have_a_pattern_each() -> None:
+def test_each_kind_of_code_has_its_own_pattern() -> None:
     source = random.Random(0)
     codes = [f"LOT {digits(source, 4)}" for _ in range(90)] + [some(source, LETTERS, 3) for _ in range(60)]
     proposal = propose(codes + [f"{digits(source, 2)}:{digits(source, 2)}" for _ in range(120)])
@@ -97,7 +97,7 @@ def test_kinds_of_codes_have_a_pattern_each() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_proposed_rule_covers_what_it_says_and_can_be_drawn_from(seed: int) -> None:
+def test_a_proposed_rule_covers_all_but_the_missed_labels_and_gives_texts(seed: int) -> None:
     source = random.Random(seed)
     texts = [some(source, "AB1 :-é😀", source.randint(1, 6)) for _ in range(60)] + ["", "A\u200b", "x" * 101]
     proposal = propose(texts)
@@ -127,7 +127,7 @@ def test_a_check_that_all_codes_pass_is_proposed(name: str, pattern: str, propos
     assert not proposal.missed
 
 
-def test_patterns_that_could_be_too_long_are_not_made() -> None:
+def test_merged_patterns_are_not_longer_than_a_rule_allows() -> None:
     texts = ["x" * n + "-1" for n in range(80, 98)] + ["1-" + "x" * n for n in range(80, 98)]
     assert not propose(texts).missed
 
@@ -148,11 +148,11 @@ def test_a_label_with_a_wrong_check_digit_is_not_covered() -> None:
     assert "luhn" in str(proposed.objection(wrong))
 
 
-def test_no_check_is_read_into_few_codes() -> None:
+def test_few_codes_are_not_enough_for_a_check() -> None:
     assert propose(["18", "26"]).patterns[0].check is None
 
 
-def test_nothing_to_propose() -> None:
+def test_labels_without_a_rule_are_refused() -> None:
     with pytest.raises(LinetuneError, match="no label is a text of at most 100 printable characters"):
         propose([" A", "B\n"])
     with pytest.raises(LinetuneError, match="no pattern has 3 labels; lower --least"):
@@ -187,7 +187,7 @@ def test_rule_proposes_yaml_to_paste(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_rule_finds_a_check_digit(cli: Cli, tmp_path: Path) -> None:
-    codes = [CHECKS["luhn"].right(f"{7919 * i % 1000000:06}0") or "" for i in range(40)]
+    codes = [CHECKS["luhn"].corrected(f"{7919 * i % 1000000:06}0") or "" for i in range(40)]
     wrong = codes[3][:-1] + str((int(codes[3][-1]) + 1) % 10)
     train = write_texts(tmp_path / "train.txt", [*codes, wrong])
     told = json.loads(cli("rule", train, "--json").out)
@@ -199,7 +199,7 @@ def test_rule_finds_a_check_digit(cli: Cli, tmp_path: Path) -> None:
     assert "# all 40 labels of [0-9]{7} pass the luhn check\n" in cli("rule", train).out
 
 
-def test_rule_leaves_out_what_is_rare(cli: Cli, tmp_path: Path) -> None:
+def test_rule_leaves_out_rare_patterns(cli: Cli, tmp_path: Path) -> None:
     train = write_texts(tmp_path / "train.txt", [f"A{i}" for i in range(100, 150)] + ["x.x.x"] * 15)
     few, many = (json.loads(cli("rule", train, "--least", n, "--json").out) for n in (15, 16))
     assert len(few["not_covered"]) == 0
@@ -210,7 +210,7 @@ def test_rule_leaves_out_what_is_rare(cli: Cli, tmp_path: Path) -> None:
     assert f"{train}:61: " not in told
 
 
-def test_rule_is_told_on_every_console(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rule_prints_on_every_console(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plates = [f"{'京沪'[i % 2]}A{i * 7919 % 100000:05}" for i in range(40)]
     train = write_texts(tmp_path / "train.txt", [*plates, "😀"])
     assert "rule: '[京沪]A[0-9]{5}'\n" in cli("rule", train).out

@@ -18,7 +18,7 @@ from linetune.rules.checks import CHECKS
 from linetune.rules.pattern import parse
 from linetune.rules.rule import identity
 from linetune.rules.texts import Texts
-from linetune.rules.weights import liken
+from linetune.rules.weights import weigh_like
 
 Mode = Literal["balanced", "uniform", "like_labels"]
 
@@ -63,7 +63,7 @@ def test_uniform_draws_every_text_equally_often(pattern: str) -> None:
     assert all(abs(share * len(texts) - 1) < 5 / 600**0.5 for share in found.values())
 
 
-def test_uniform_counts_where_floats_would_not() -> None:
+def test_uniform_counts_texts_too_many_for_floats() -> None:
     lengths = shares([len(text) for text in drawn(Rule("[一-龥]{99,100}|[A-B]", texts="uniform"), 200)])
     assert set(lengths) == {100}
     assert shares([len(text) for text in drawn(Rule("[A-Z]{1,3}", texts="uniform"))])[3] > 0.94
@@ -90,7 +90,7 @@ def test_no_character_of_a_class_becomes_rare_in_its_place() -> None:
     assert max(last.values()) < 6 * min(last.values())
 
 
-def test_like_labels_draws_as_the_labels_are() -> None:
+def test_like_labels_draws_lengths_and_characters_as_in_the_labels() -> None:
     labels = ["A1"] * 60 + ["A2"] * 20 + ["XYZ-77"] * 20 + ["no such thing"]
     rule = Rule(r"[A-Z]\d|[A-Z]{2,3}-\d{2}|[A-Z0-9-]{2,8}", texts="like_labels", labels=labels)
     texts = drawn(rule)
@@ -103,7 +103,7 @@ def test_like_labels_draws_as_the_labels_are() -> None:
     assert 0.1 < sum(texts.count(text) for text in longer) / len(texts) < 0.2
 
 
-def test_like_labels_weighs_patterns_by_the_labels_that_are_theirs() -> None:
+def test_like_labels_weighs_each_pattern_by_its_labels() -> None:
     patterns = [Pattern(pattern="[A-Z0-9]{2}"), Pattern(pattern="[0-9]{2}"), Pattern(pattern="[a-z]{2}")]
     rule = Rule(patterns, texts="like_labels", labels=["12"] * 60 + ["A1"] * 40)
     found = shares([text.isdigit() for text in drawn(rule)])
@@ -113,19 +113,19 @@ def test_like_labels_weighs_patterns_by_the_labels_that_are_theirs() -> None:
     assert abs(shares([text.isdigit() for text in drawn(rule)])[True] - 0.75) < 0.03
 
 
-def test_weights_too_small_for_a_float() -> None:
+def test_a_text_is_drawn_even_if_its_weight_is_too_small_for_a_float() -> None:
     texts = Texts(parse("(a|[b-z]{2}){1,50}"))
-    liken(texts, ["a" * 50] * 50000)
-    assert texts.whole.mass[100] == 0
-    assert re.fullmatch("[b-z]{100}", texts.whole.draw(100, random.Random(0)))
+    weigh_like(texts, ["a" * 50] * 50000)
+    assert texts.root.mass[100] == 0
+    assert re.fullmatch("[b-z]{100}", texts.root.draw(100, random.Random(0)))
 
 
 def test_like_labels_needs_a_label_that_follows_the_rule() -> None:
-    with pytest.raises(LinetuneError, match=r"rule \[A-Z\]: no label follows it; linetune rule LABELS"):
+    with pytest.raises(LinetuneError, match=r"rule \[A-Z\]: no label follows the rule; linetune rule LABELS"):
         Rule("[A-Z]", texts="like_labels", labels=["12"])
 
 
-def test_patterns_come_by_weight_or_equally_often_or_by_their_number_of_texts() -> None:
+def test_patterns_are_drawn_by_weight_or_equally_often_or_by_their_number_of_texts() -> None:
     rule = several({"pattern": "[A-Z]{2}", "weight": 3}, {"pattern": "[0-9]", "weight": 1})
     assert abs(shares([text.isdigit() for text in drawn(rule)])[True] - 0.25) < 0.03
     rule = several({"pattern": "[A-Z]{2}"}, {"pattern": "[0-9]"})
@@ -138,7 +138,7 @@ def test_patterns_come_by_weight_or_equally_often_or_by_their_number_of_texts() 
     assert not rule.matches("A1")
 
 
-def test_a_text_depends_on_the_numbers_given_alone() -> None:
+def test_a_text_depends_only_on_the_random_numbers() -> None:
     rule, again = Rule(r"[A-Z]{1,4}-\d{2,4}"), Rule(r"[A-Z]{1,4}-\d{2,4}")
     texts = [rule.sample(random.Random(f"7/{i}")) for i in range(20)]
     assert [again.sample(random.Random(f"7/{i}")) for i in reversed(range(20))] == texts[::-1]
@@ -147,14 +147,14 @@ def test_a_text_depends_on_the_numbers_given_alone() -> None:
     assert rule.sample(np.random.default_rng(3)) == again.sample(np.random.default_rng(3))
 
 
-def test_named_parts() -> None:
+def test_parts_are_replaced_by_their_expressions() -> None:
     parts = {"month": "0[1-9]|1[0-2]", "date": r"20\d{2}-{month}"}
     rule = Rule(r"LOT {date}[{}]\{x", parts)
     assert all(re.fullmatch(r"LOT 20\d{2}-(0[1-9]|1[0-2])[{}]\{x", text) for text in drawn(rule, 200))
     for pattern, known, message in (
-        ("{mont}", parts, r"rule \{mont\}: no part named 'mont'; did you mean 'month'\?; a brace .* \\{"),
+        ("{mont}", parts, r"rule \{mont\}: no part .*'; did you mean 'month'\?; for a literal brace, .* \\{"),
         ("A{hex}", {}, r"no part named 'hex'; define it in synth\.parts"),
-        ("A", {"x": "("}, r"synth\.parts\.x: no regular expression \(missing \)"),
+        ("A", {"x": "("}, r"synth\.parts\.x: not a regular expression \(missing \)"),
         ("{x}", {"x": "{y}", "y": "B"}, r"synth\.parts\.x: uses 'y' before it is defined"),
     ):
         with pytest.raises(LinetuneError, match=message):
@@ -179,12 +179,12 @@ def test_named_parts() -> None:
 )
 def test_known_codes_pass_their_check_and_no_other_check_character_does(name: Any, code: str) -> None:
     check = CHECKS[name]
-    assert check.right(code) == code
+    assert check.corrected(code) == code
     counted = [i for i, character in enumerate(code) if character in check.counted]
-    at = counted[check.place]
+    at = counted[check.position]
     for other in "0123456789X":
         if other in check.counted:
-            assert check.right(code[:at] + other + code[at + 1 :]) == code
+            assert check.corrected(code[:at] + other + code[at + 1 :]) == code
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_known_codes_pass_their_check_and_no_other_check_character_does(name: An
         ("ean", ""),
     ],
 )
-def test_what_is_no_code_has_no_check_character(name: Any, text: str) -> None:
-    assert CHECKS[name].right(text) is None
+def test_a_text_that_is_not_a_code_has_no_check_character(name: Any, text: str) -> None:
+    assert CHECKS[name].corrected(text) is None
 
 
 @pytest.mark.parametrize(
@@ -214,22 +214,22 @@ def test_what_is_no_code_has_no_check_character(name: Any, text: str) -> None:
         ("ean", r"\d{7}[0-4]"),
     ],
 )
-def test_drawn_codes_carry_the_right_check_digit(name: Any, pattern: str) -> None:
+def test_drawn_codes_have_the_correct_check_digit(name: Any, pattern: str) -> None:
     rule = several({"pattern": pattern, "check": name})
     for text in drawn(rule, 300):
-        assert CHECKS[name].right(text) == text
+        assert CHECKS[name].corrected(text) == text
         assert re.fullmatch(pattern, text)
 
 
 @pytest.mark.parametrize(
     ("name", "pattern", "message"),
     [
-        ("vin", "[A-HJ-NPR-Z0-9]{16}", "vin needs 17 .*, the rule gives 16 letters and digits"),
-        ("vin", "[A-Z0-9]{17}", "vin needs 17 digits and letters other than I, O and Q, the rule gives '"),
-        ("ean", r"\d{8,13}", "ean needs 8, 12, 13 or 14 digits, the rule gives 9 digits"),
-        ("iso6346", r"[A-Z]{4}\d{7}", "3 letters, U, J or Z, and 7 digits, the rule gives '"),
-        ("ean", "4006381333932", "gives no text with a right check digit of ean; let its place"),
-        ("luhn", "AB", "luhn needs 2 digits or more, the rule gives 0 digits"),
+        ("vin", "[A-HJ-NPR-Z0-9]{16}", "vin needs 17 .*, but the rule gives 16 letters and digits"),
+        ("vin", "[A-Z0-9]{17}", "17 digits and letters other than I, O and Q, but the rule gives '"),
+        ("ean", r"\d{8,13}", "ean needs 8, 12, 13 or 14 digits, but the rule gives 9 digits"),
+        ("iso6346", r"[A-Z]{4}\d{7}", "3 letters, U, J or Z, and 7 digits, but the rule gives '"),
+        ("ean", "4006381333932", "gives no text with the correct check digit of ean; allow all digits"),
+        ("luhn", "AB", "luhn needs 2 digits or more, but the rule gives 0 digits"),
     ],
 )
 def test_a_check_that_does_not_fit_the_pattern_is_refused(name: Any, pattern: str, message: str) -> None:
@@ -250,7 +250,7 @@ def test_a_check_that_does_not_fit_the_pattern_is_refused(name: Any, pattern: st
         ("rule: A", ("synth.rule='A['",), "override \"synth.rule='A['\": rule A["),
     ],
 )
-def test_a_pattern_that_is_refused_has_its_place(
+def test_the_error_of_a_refused_pattern_has_its_place(
     rule: str, overrides: tuple[str, ...], place: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.yaml"
@@ -267,7 +267,7 @@ def test_a_pattern_that_is_refused_has_its_place(
     assert str(caught.value.where).removeprefix(f"{tmp_path}/") == place
 
 
-def test_what_breaks_the_rule_is_told() -> None:
+def test_an_objection_says_how_a_text_breaks_the_rule() -> None:
     rule = several({"pattern": r"\d{11}", "check": "luhn"}, {"pattern": "[A-Z]{2}"})
     assert rule.objection("79927398713") is None
     assert rule.objection("AB") is None
@@ -276,7 +276,7 @@ def test_what_breaks_the_rule_is_told() -> None:
     assert rule.alphabet == tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-def test_rendered_crops_are_current_while_the_labels_say_the_same(tmp_path: Path) -> None:
+def test_the_identity_changes_only_with_the_texts_of_the_labels(tmp_path: Path) -> None:
     labels = tmp_path / "train.txt"
     labelfile.write_labels(labels, [("a.png", "A1"), ("b.png", "B2")])
     values = {"rule": r"[A-Z]\d", "texts": "like_labels", "labels": labels, "fonts": "f", "output": "o"}

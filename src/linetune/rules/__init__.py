@@ -1,4 +1,5 @@
-"""What the target's texts follow: drawn from regular expressions, and proposed from labels."""
+"""Rules: regular expressions that the texts of a task follow. Draw texts from them, or propose them from
+labels."""
 
 from linetune.rules.rule import Rule
 

@@ -1,9 +1,9 @@
-"""What stands in one place of many texts, as the regular expression that describes it most briefly.
+"""Describe the values of one column of many texts by the shortest regular expression.
 
-Brevity is counted in bits, those of the expression and those that then pick each value (minimum
-description length: Rissanen, Modeling by shortest data description, 1978). A class is only narrower
-than its kind where every character was seen again and again, since real texts are not evenly
-distributed and what is not drawn is never learned.
+The length of a description is in bits: those of the expression, and those that select each value from it
+(minimum description length: Rissanen, Modeling by shortest data description, 1978). A class is narrower than
+its kind only if every character was seen several times. Real texts are not evenly distributed, and a network
+never learns characters that are not drawn.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 SYMBOL = "symbol"
-_WHOLE = {"digit": string.digits, "upper": string.ascii_uppercase, "lower": string.ascii_lowercase}
-_SEEN = 5
-"""Times that even the rarest must come; one as common is missed with a chance of exp(-5) (Poisson)."""
-_WORDS = 12
-"""Most values of a place that are listed one by one."""
-_PLACE = 6.0
-"""Bits that a class with its number of times costs, whatever it holds."""
-_RARE = 14.0
-"""Bits that name a character of no class: one of some 16,000."""
+_ALPHABETS = {"digit": string.digits, "upper": string.ascii_uppercase, "lower": string.ascii_lowercase}
+_OFTEN = 5
+"""Least occurrences of the rarest character. Another character that is as common is missing with a
+probability of exp(-5) (Poisson)."""
+_MOST_WORDS = 12
+"""Most values of a column that are listed one by one."""
+_PIECE_BITS = 6.0
+"""Bits of a class and its repeats, without its characters."""
+_OTHER_BITS = 14.0
+"""Bits of a character without an alphabet: one of about 16,000."""
 
 
 @lru_cache(maxsize=4096)
 def kind(character: str) -> str:
-    """The alphabet a letter or digit belongs to; ``SYMBOL`` for everything else."""
-    for name, members in _WHOLE.items():
+    """Return the alphabet of a letter or digit, or ``SYMBOL`` for all other characters."""
+    for name, members in _ALPHABETS.items():
         if character in members:
             return name
     category = unicodedata.category(character)
@@ -43,20 +44,20 @@ def kind(character: str) -> str:
 
 
 def runs(text: str) -> list[tuple[str, str]]:
-    """Kind and characters of each stretch of one kind; every symbol is its own."""
-    found: list[tuple[str, str]] = []
+    """Split a text into runs of one kind: (kind, characters). Each symbol is a run of its own."""
+    split: list[tuple[str, str]] = []
     for character in text:
-        this = kind(character)
-        if found and this == found[-1][0] != SYMBOL:
-            found[-1] = (this, found[-1][1] + character)
+        name = kind(character)
+        if split and name == split[-1][0] != SYMBOL:
+            split[-1] = (name, split[-1][1] + character)
         else:
-            found.append((this, character))
-    return found
+            split.append((name, character))
+    return split
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One of several characters ``least`` to ``most`` times, or one of several words."""
+    """One of several characters, repeated ``least`` to ``most`` times, or one of several words."""
 
     choices: tuple[str, ...]
     least: int = 1
@@ -64,11 +65,11 @@ class Piece:
 
     @property
     def regex(self) -> str:
-        """The piece as it is written in a rule."""
+        """The piece as a regular expression."""
         if any(len(choice) > 1 for choice in self.choices):
             words = "|".join(map(escape, self.choices))
             return f"({words})" if len(self.choices) > 1 else words
-        one = escape(*self.choices) if len(self.choices) == 1 else f"[{''.join(_spans(self.choices))}]"
+        one = escape(*self.choices) if len(self.choices) == 1 else f"[{''.join(_ranges(self.choices))}]"
         if self.least == self.most:
             return one * self.most if len(one) * self.most <= len(one) + 3 else f"{one}{{{self.most}}}"
         return f"{one}?" if (self.least, self.most) == (0, 1) else f"{one}{{{self.least},{self.most}}}"
@@ -76,34 +77,40 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Pieces one after the other, and the bits that they and the values they describe take."""
+    """Pieces one after the other that describe the values of a column."""
 
     bits: float
+    """Bits of the pieces, and of the values given the pieces."""
     pieces: tuple[Piece, ...]
 
 
 def describe(values: Mapping[str, int]) -> Description:
-    """The briefest description of values, none of them empty, each seen so many times."""
+    """Return the shortest description of values.
+
+    Args:
+        values: the number of occurrences of each value. No value is empty.
+    """
     total = sum(values.values())
     shortest, longest = min(map(len, values)), max(map(len, values))
-    plain = _row([(_count(values), shortest, longest)], total)
-    if longest == 1 or total < _SEEN:
+    plain = _describe_columns([(_count(values), shortest, longest)], total)
+    if longest == 1 or total < _OFTEN:
         return plain
-    found = [plain]
+    candidates = [plain]
     if shortest < longest:
         first, rest = _count(values, slice(1)), _count(values, slice(1, None))
-        found.append(_row([(first, 1, 1), (rest, shortest - 1, longest - 1)], total))
+        candidates.append(_describe_columns([(first, 1, 1), (rest, shortest - 1, longest - 1)], total))
     else:
-        found.append(_row([(_count(values, slice(i, i + 1)), 1, 1) for i in range(longest)], total))
-    # Digits are read more easily as ranges.
-    if len(values) <= _WORDS and _are_all(values) and (len(values) == 1 or _lettered(values)):
-        bits = _PLACE + sum(map(_spelling, values)) + total * math.log2(len(values))
-        found.append(Description(bits, (Piece(tuple(sorted(values))),)))
-    return min(found, key=lambda description: description.bits)
+        single = [(_count(values, slice(i, i + 1)), 1, 1) for i in range(longest)]
+        candidates.append(_describe_columns(single, total))
+    # People read digits more easily as ranges than as a list of words.
+    if len(values) <= _MOST_WORDS and _is_complete(values) and (len(values) == 1 or _have_no_digit(values)):
+        bits = _PIECE_BITS + sum(map(_word_bits, values)) + total * math.log2(len(values))
+        candidates.append(Description(bits, (Piece(tuple(sorted(values))),)))
+    return min(candidates, key=lambda description: description.bits)
 
 
 def join(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """Pieces in a row, neighbours of one class as one."""
+    """Return pieces with neighbours of one class merged into one piece."""
     row: list[Piece] = []
     for piece in pieces:
         if row and row[-1].choices == piece.choices and len(piece.choices[0]) == 1:
@@ -114,88 +121,99 @@ def join(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
 
 
 def escape(text: str) -> str:
-    """A text as it is written in a rule; only what would mean something else is escaped."""
+    """Escape the special characters of a text for a regular expression."""
     return re.sub(r"[][\\.^$*+?{}|()]", r"\\\g<0>", text)
 
 
-def _row(places: list[tuple[Counter[str], int, int]], total: int) -> Description:
-    """Classes one after the other: the characters that each is for, and how often it stands."""
-    pieces = [Piece(_class(characters), least, most) for characters, least, most in places]
+def _describe_columns(places: list[tuple[Counter[str], int, int]], total: int) -> Description:
+    """Return the description of columns by one class each.
+
+    Args:
+        places: for each class, the characters that it must contain, and its least and most repeats.
+        total: number of values.
+    """
+    pieces = [Piece(_best_class(characters), least, most) for characters, least, most in places]
     bits = sum(
         characters.total() * math.log2(len(piece.choices)) + total * math.log2(piece.most - piece.least + 1)
         for (characters, _, _), piece in zip(places, pieces, strict=True)
     )
     row = join(pieces)
-    return Description(bits + sum(_PLACE + _naming(piece.choices) for piece in row), row)
+    return Description(bits + sum(_PIECE_BITS + _class_bits(piece.choices) for piece in row), row)
 
 
-def _class(seen: Counter[str]) -> tuple[str, ...]:
-    """The class of some characters that takes the fewest bits to name and to pick them from."""
-    classes = _classes(frozenset(seen))[: None if _are_all(seen) else 1]
-    return min(classes, key=lambda choices: _naming(choices) + seen.total() * math.log2(len(choices)))
-
-
-@lru_cache(maxsize=4096)
-def _classes(seen: frozenset[str]) -> list[tuple[str, ...]]:
-    """Classes that hold some characters: their whole kinds, of each kind a range, or just these."""
-    own = _by_kind(sorted(seen))
-    odd = [c for name, some in own.items() if name not in _WHOLE for c in some]
-    plain = {name: some for name, some in own.items() if name in _WHOLE}
-    whole = [c for name in plain for c in _WHOLE[name]]
-    ranges = [c for name, some in plain.items() for c in _between(_WHOLE[name], some)]
-    exact = [c for some in plain.values() for c in some]
-    return [tuple(sorted(odd + some)) for some in (whole, ranges, exact)]
+def _best_class(seen: Counter[str]) -> tuple[str, ...]:
+    """Return the class with the fewest bits: those of the class, and those of the characters given the
+    class."""
+    classes = _candidate_classes(frozenset(seen))[: None if _is_complete(seen) else 1]
+    return min(classes, key=lambda choices: _class_bits(choices) + seen.total() * math.log2(len(choices)))
 
 
 @lru_cache(maxsize=4096)
-def _naming(choices: tuple[str, ...]) -> float:
-    """Bits that name a class: which kinds, and of a kind all, a range or some."""
+def _candidate_classes(seen: frozenset[str]) -> list[tuple[str, ...]]:
+    """Return classes that contain some characters: their whole alphabets, ranges of these, only the
+    characters."""
+    groups = _by_kind(sorted(seen))
+    others = [c for name, some in groups.items() if name not in _ALPHABETS for c in some]
+    known = {name: some for name, some in groups.items() if name in _ALPHABETS}
+    whole = [c for name in known for c in _ALPHABETS[name]]
+    ranges = [c for name, some in known.items() for c in _range(_ALPHABETS[name], some)]
+    exact = [c for some in known.values() for c in some]
+    return [tuple(sorted(others + characters)) for characters in (whole, ranges, exact)]
+
+
+@lru_cache(maxsize=4096)
+def _class_bits(choices: tuple[str, ...]) -> float:
+    """Return the bits of a class: its alphabets, and for each alphabet all, a range or some characters."""
     bits = 0.0
     for name, members in _by_kind(choices).items():
-        whole = _WHOLE.get(name)
+        whole = _ALPHABETS.get(name)
         if whole is None:
-            bits += len(members) * _RARE
+            bits += len(members) * _OTHER_BITS
         elif len(members) == len(whole):
             bits += 2
-        elif members == list(_between(whole, members)):
+        elif members == list(_range(whole, members)):
             bits += 2 + 2 * math.log2(len(whole))
         else:
             bits += 2 + math.log2(len(whole)) + math.log2(math.comb(len(whole), len(members)))
     return bits
 
 
-def _spelling(word: str) -> float:
-    """Bits that name a word character by character."""
-    return _PLACE + sum(math.log2(len(_WHOLE[kind(c)])) if kind(c) in _WHOLE else _RARE for c in word)
+def _word_bits(word: str) -> float:
+    """Return the bits of a word that is written character by character."""
+    alphabets = (_ALPHABETS.get(kind(character)) for character in word)
+    return _PIECE_BITS + sum(math.log2(len(members)) if members else _OTHER_BITS for members in alphabets)
 
 
-def _lettered(values: Iterable[str]) -> bool:
+def _have_no_digit(values: Iterable[str]) -> bool:
     return not any(character.isdigit() for value in values for character in value)
 
 
 def _by_kind(characters: Iterable[str]) -> dict[str, list[str]]:
-    own: dict[str, list[str]] = {}
+    """Return characters grouped by kind."""
+    groups: dict[str, list[str]] = {}
     for character in characters:
-        own.setdefault(kind(character), []).append(character)
-    return own
+        groups.setdefault(kind(character), []).append(character)
+    return groups
 
 
-def _between(whole: str, some: list[str]) -> str:
+def _range(whole: str, some: list[str]) -> str:
+    """Return the range of an alphabet from the first to the last of some ordered characters."""
     return whole[whole.index(some[0]) : whole.index(some[-1]) + 1]
 
 
 def _count(values: Mapping[str, int], part: slice = slice(None)) -> Counter[str]:
+    """Count the characters in one part of all values."""
     return Counter("".join(value[part] * times for value, times in values.items()))
 
 
-def _are_all(seen: Mapping[str, int]) -> bool:
-    """Whether another as common as the rarest would hardly have been missed."""
-    return min(seen.values()) >= _SEEN
+def _is_complete(seen: Mapping[str, int]) -> bool:
+    """Return whether likely no other member is missing: the rarest one was seen often enough."""
+    return min(seen.values()) >= _OFTEN
 
 
-def _spans(choices: tuple[str, ...]) -> Iterator[str]:
-    """A class's characters as they stand between brackets, three neighbours or more as a range."""
-    # A hyphen says itself only at the end.
+def _ranges(choices: tuple[str, ...]) -> Iterator[str]:
+    """Return the characters of a class as written in brackets. Three neighbours or more become a range."""
+    # A hyphen is a literal only at the end.
     ordered = sorted(choices, key=lambda c: (c == "-", c))
     start = 0
     for end in range(1, len(ordered) + 1):

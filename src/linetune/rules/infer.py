@@ -1,8 +1,8 @@
-"""A rule proposed from labels: the tightest that is still brief.
+"""Propose a rule from labels: the tightest one that is still short.
 
-Labels are grouped by their kinds of characters, and groups merged as long as the patterns and, by
-them, the labels take fewer bits (minimum description length, see ``rules.columns``). What would
-need a pattern of its own for very few labels is left out.
+Labels are grouped by their kinds of characters. Groups are merged as long as this saves bits: those of the
+patterns, and those of the labels given the patterns (minimum description length, see ``rules.columns``). A
+pattern for very few labels is left out.
 """
 
 from __future__ import annotations
@@ -24,90 +24,99 @@ from linetune.rules.pattern import LONGEST, parse
 from linetune.rules.rule import Rule
 from linetune.rules.texts import Texts
 
-_RARE = 200
-"""A pattern of fewer than one label in so many is left out, unless told otherwise."""
-_FEW = 20
-"""Labels among which a single one may have a pattern of its own."""
-_STUDIED = 1500
-"""Different texts that patterns are made from; all labels are counted."""
-_SHAPES = 80
-"""Groups that are kept apart at first; each pair of them is looked at."""
-_PATTERN = 16.0
-"""Bits that one more pattern costs."""
-_WORDS = 12
+_LABELS_PER_PATTERN = 200
+"""By default, a pattern with a smaller share of the labels than one in so many is left out."""
+_FEW_LABELS = 20
+"""Number of labels below which a single label may have its own pattern."""
+_MOST_TEXTS = 1500
+"""Most different texts that patterns are made from. All labels are counted."""
+_MOST_LAYOUTS = 80
+"""Most groups at the start. All pairs of them are compared."""
+_PATTERN_BITS = 16.0
+"""Bits of one more pattern."""
+_MOST_WORDS = 12
 """Most words without a digit that are listed one by one."""
-_REPEATED = 5
-"""Times that each of them must come, so that no other is to be expected."""
-_PROVEN = 8
-"""Different codes that pass a check which one in ten would pass by chance, so that it must be meant."""
+_WORD_TIMES = 5
+"""Least occurrences of each listed word. With fewer, other words are likely missing from the labels."""
+_LEAST_CODES = 8
+"""Least different codes that must pass a check. One code in ten passes by chance."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A rule for labels."""
+    """A rule that is proposed for labels."""
 
     patterns: list[Pattern]
-    """Each with its number of labels as its weight, the commonest first."""
+    """The patterns, the most frequent first. The weight of each is its number of labels."""
     missed: list[int]
-    """Places of the labels that follow none."""
+    """Indices of the labels that follow no pattern."""
 
 
 def propose(labels: Sequence[str], least: int | None = None) -> Proposal:
-    """The tightest simple rule for labels.
+    """Return the tightest short rule for labels.
 
     Args:
-        labels: texts, as often as they come.
-        least: fewest labels that a pattern is made for; one in 200 when None, and 2 of 20 or more.
+        labels: the texts, with repetitions.
+        least: fewest labels of a pattern. None means one in 200, but at least 2 if there are 20 labels or
+            more.
 
     Raises:
-        LinetuneError: no label is a text that a rule can give, or no pattern has ``least`` labels.
+        LinetuneError: a rule can give none of the labels, or no pattern has ``least`` labels.
     """
     times = Counter(labels)
-    least = least or (max(2, len(labels) // _RARE) if len(labels) >= _FEW else 1)
+    least = least or (max(2, len(labels) // _LABELS_PER_PATTERN) if len(labels) >= _FEW_LABELS else 1)
     usable = sorted(filter(_can_be_drawn, times))
     if not usable:
         what = f"no label is a text of at most {LONGEST} printable characters without outer spaces"
-        raise LinetuneError(what, hint="linetune check tells what is wrong with them")
-    studied = usable[:: math.ceil(len(usable) / _STUDIED)]
-    found = _patterns(studied, times)
-    own = _divide(usable, found)
-    kept = [pattern for pattern in found if sum(times[text] for text in own[pattern]) >= least]
+        raise LinetuneError(what, hint="linetune check reports what is wrong with the labels")
+    studied = usable[:: math.ceil(len(usable) / _MOST_TEXTS)]
+    regexes = _patterns(studied, times)
+    texts_of = _assign(usable, regexes)
+    kept = [regex for regex in regexes if sum(times[text] for text in texts_of[regex]) >= least]
     if not kept:
         raise LinetuneError(f"no pattern has {least} labels", hint="lower --least")
-    own = _divide(usable, kept)
+    texts_of = _assign(usable, kept)
     patterns = []
-    for pattern in kept:
-        checked = _with_check(pattern, own[pattern])
-        follows = Rule([checked]).matches
-        weight = sum(times[text] for text in own[pattern] if follows(text))
-        patterns.append(checked.model_copy(update={"weight": float(weight)}))
+    for regex in kept:
+        pattern = _with_check(regex, texts_of[regex])
+        matches = Rule([pattern]).matches
+        weight = sum(times[text] for text in texts_of[regex] if matches(text))
+        patterns.append(pattern.model_copy(update={"weight": float(weight)}))
     patterns.sort(key=lambda pattern: -(pattern.weight or 0))
     covered = set(filter(Rule(patterns).matches, times))
-    return Proposal(patterns, [place for place, label in enumerate(labels) if label not in covered])
+    return Proposal(patterns, [i for i, label in enumerate(labels) if label not in covered])
 
 
 def _can_be_drawn(text: str) -> bool:
+    """Return whether a rule can give a text."""
     printable = all(c.isprintable() or c in JOINERS for c in text)
     return 0 < len(text) <= LONGEST and printable and text == text.strip(SPACE)
 
 
 def _patterns(texts: Sequence[str], times: Mapping[str, int]) -> list[str]:
-    """Patterns that texts follow: a list of words where these come again and again, else layouts."""
+    """Return regular expressions for texts: a list of the words if each occurs often, and the patterns of
+    layouts.
+
+    Args:
+        texts: different texts.
+        times: number of occurrences of each text.
+    """
     words = [text for text in texts if not any(map(str.isdigit, text))]
-    if len(words) > _WORDS or any(times[word] < _REPEATED for word in words):
+    if len(words) > _MOST_WORDS or any(times[word] < _WORD_TIMES for word in words):
         words = []
     listed = ["|".join(map(escape, words))] if words else []
     rest = [text for text in texts if text not in words]
-    return list(dict.fromkeys(listed + [layout.pattern for layout in _merged(layouts(rest, _SHAPES))]))
+    merged = _merge_all(layouts(rest, _MOST_LAYOUTS))
+    return list(dict.fromkeys(listed + [layout.pattern for layout in merged]))
 
 
-def _merged(found: list[Layout]) -> list[Layout]:
-    """Layouts merged, always the two that saves the most bits, as long as any are saved."""
+def _merge_all(found: list[Layout]) -> list[Layout]:
+    """Merge layouts as long as this saves bits, always the two that save most."""
     total = sum(len(layout.rows) for layout in found)
 
     def cost(layout: Layout) -> float:
         rows = len(layout.rows)
-        return layout.bits + _PATTERN + rows * math.log2(total / rows)
+        return layout.bits + _PATTERN_BITS + rows * math.log2(total / rows)
 
     def saving(one: Layout, other: Layout) -> tuple[float, Layout | None]:
         both = merge(one, other)
@@ -125,30 +134,30 @@ def _merged(found: list[Layout]) -> list[Layout]:
     return found
 
 
-def _divide(texts: Sequence[str], patterns: Sequence[str]) -> dict[str, list[str]]:
-    """The texts of each pattern; one of several patterns is that of the tightest."""
-    sizes = {pattern: sum(Texts(parse(pattern)).lengths.values()) for pattern in patterns}
-    rules = {pattern: Rule(pattern) for pattern in sorted(patterns, key=lambda pattern: sizes[pattern])}
-    own: dict[str, list[str]] = defaultdict(list)
+def _assign(texts: Sequence[str], regexes: Sequence[str]) -> dict[str, list[str]]:
+    """Return the texts of each pattern. A text that follows several patterns belongs to the tightest."""
+    sizes = {regex: sum(Texts(parse(regex)).lengths.values()) for regex in regexes}
+    rules = {regex: Rule(regex) for regex in sorted(regexes, key=lambda regex: sizes[regex])}
+    texts_of: dict[str, list[str]] = defaultdict(list)
     for text in texts:
-        able = next((pattern for pattern, rule in rules.items() if rule.matches(text)), None)
-        if able is not None:
-            own[able].append(text)
-    return own
+        tightest = next((regex for regex, rule in rules.items() if rule.matches(text)), None)
+        if tightest is not None:
+            texts_of[tightest].append(text)
+    return texts_of
 
 
-def _with_check(pattern: str, texts: Sequence[str]) -> Pattern:
-    """A pattern with the check that nine in ten of its texts pass, where there is one."""
+def _with_check(regex: str, texts: Sequence[str]) -> Pattern:
+    """Return a pattern, with a check if nine in ten of its texts pass it."""
     for name, check in CHECKS.items():
-        passing = sum(check.right(text) == text for text in texts)
-        if passing < max(_PROVEN, 0.9 * len(texts)):
+        passing = sum(check.corrected(text) == text for text in texts)
+        if passing < max(_LEAST_CODES, 0.9 * len(texts)):
             continue
-        # So few letters are left out of vehicles' numbers that hundreds would be needed to notice.
-        narrower = pattern.replace("A-Z", "A-HJ-NPR-Z") if name == "vin" else pattern
-        checked = Pattern(pattern=narrower, check=name)
+        # Vehicle identification numbers lack three letters. Only hundreds of labels would show this.
+        narrower = regex.replace("A-Z", "A-HJ-NPR-Z") if name == "vin" else regex
+        pattern = Pattern(pattern=narrower, check=name)
         try:
-            Rule([checked])
-        except LinetuneError:  # not all its texts are such codes
+            Rule([pattern])
+        except LinetuneError:  # some texts of the pattern are not such codes
             continue
-        return checked
-    return Pattern(pattern=pattern)
+        return pattern
+    return Pattern(pattern=regex)

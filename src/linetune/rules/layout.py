@@ -1,4 +1,4 @@
-"""Texts cut into the same columns, and the briefest way to make one set of two."""
+"""Layouts: texts cut into the same columns, and the shortest way to merge two layouts."""
 
 from __future__ import annotations
 
@@ -14,46 +14,48 @@ from linetune.rules.columns import SYMBOL, Piece, describe, join, kind, runs
 from linetune.rules.pattern import LONGEST
 
 Span = tuple[int, int]
-"""Columns, from and up to but without."""
-_GROUP = 14.0
-"""Bits that something optional costs, about as many as a pattern, so that few have several."""
+"""A range of columns: the first one, and the one after the last."""
+_GROUP_BITS = 14.0
+"""Bits of an optional group. They are about as many as for a pattern, so few patterns have several groups."""
 Match = list[tuple[Span, Span]]
-"""For each column of a merged layout, the columns of the one and of the other that become it."""
+"""For each column of a merged layout, the columns of the first and of the second layout that become it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Texts cut into the same columns, each a stretch of letters and digits or one symbol."""
+    """Texts cut into the same columns. A column has letters and digits, or one symbol."""
 
     rows: list[tuple[str, ...]]
+    """The columns of each text."""
     optional: tuple[Span, ...] = ()
-    """Columns that are all empty in some rows and filled in the others, in order."""
+    """Groups of columns, in order. In each row, the columns of a group are all empty or all filled."""
 
     @cached_property
     def bits(self) -> float:
-        """Bits that the expression and, by it, the texts take."""
+        """Bits of the expression, and of the texts given the expression."""
         columns = sum(describe(self.values(i, i + 1)).bits for i in range(len(self.kinds)))
-        return columns + sum(_perhaps(len(self.rows), self.values(*span).total()) for span in self.optional)
+        filled = (self.values(*span).total() for span in self.optional)
+        return columns + sum(_optional_bits(len(self.rows), number) for number in filled)
 
     @cached_property
     def pattern(self) -> str:
         """The regular expression that all rows follow."""
         pieces = [describe(self.values(i, i + 1)).pieces for i in range(len(self.kinds))]
-        written, at = "", 0
+        regex, done = "", 0
         for start, end in [*self.optional, (len(pieces), len(pieces))]:
-            needed = join(piece for column in pieces[at:start] for piece in column)
-            perhaps = join(piece for column in pieces[start:end] for piece in column)
-            written += "".join(piece.regex for piece in needed)
-            if len(perhaps) == 1 and perhaps[0].least == 1:
-                written += Piece(perhaps[0].choices, 0, perhaps[0].most).regex
-            elif perhaps:
-                written += f"({''.join(piece.regex for piece in perhaps)})?"
-            at = end
-        return written
+            required = join(piece for column in pieces[done:start] for piece in column)
+            optional = join(piece for column in pieces[start:end] for piece in column)
+            regex += "".join(piece.regex for piece in required)
+            if len(optional) == 1 and optional[0].least == 1:
+                regex += Piece(optional[0].choices, 0, optional[0].most).regex
+            elif optional:
+                regex += f"({''.join(piece.regex for piece in optional)})?"
+            done = end
+        return regex
 
     @cached_property
     def kinds(self) -> list[frozenset[str]]:
-        """Of each column, the kinds of its characters; that of a space is ``SPACE``."""
+        """Kinds of the characters in each column. The kind of a space is ``SPACE``."""
         columns = (self.values(i, i + 1) for i in range(len(self.rows[0])))
         return [
             frozenset(SPACE if c == SPACE else kind(c) for value in values for c in value)
@@ -61,14 +63,14 @@ class Layout:
         ]
 
     def values(self, start: int, end: int) -> Counter[str]:
-        """What stands in some columns together, where anything does."""
+        """Count the values of some columns, joined. Empty values do not count."""
         if (start, end) not in self._values:
             self._values[start, end] = Counter(filter(None, ("".join(row[start:end]) for row in self.rows)))
         return self._values[start, end]
 
     @property
     def can_be_drawn(self) -> bool:
-        """Whether no text of the pattern begins or ends with a space, or is too long."""
+        """Whether a rule can have the pattern: no text begins or ends with a space, or is too long."""
         longest = sum(max(map(len, self.values(i, i + 1))) for i in range(len(self.kinds)))
         firsts, lasts = {0}, {len(self.kinds) - 1}
         for start, end in self.optional:
@@ -78,7 +80,7 @@ class Layout:
         return longest <= LONGEST and not any(SPACE in self.kinds[column] for column in firsts | lasts)
 
     def is_symbol(self, column: int) -> bool:
-        """Whether a column holds a symbol or a space."""
+        """Return whether a column has symbols or spaces."""
         return not self.kinds[column].isdisjoint((SYMBOL, SPACE))
 
     @cached_property
@@ -87,24 +89,25 @@ class Layout:
 
 
 def layouts(texts: Iterable[str], most: int) -> list[Layout]:
-    """Texts by their kinds of characters and how many of each stand in a row.
+    """Group texts by their runs: the kinds of characters, and the length of each run.
 
-    Of these groups only the ``most`` largest stay; in the others, letters and digits are put together.
+    Only the ``most`` largest groups stay. The other texts are grouped again, with letters and digits as one
+    kind.
     """
-    alike = _alike((tuple((name, len(value)) for name, value in runs(text)), text) for text in texts)
-    alike.sort(key=len, reverse=True)
-    fine = [Layout([tuple(value for _, value in runs(text)) for text in group]) for group in alike[:most]]
-    cut = {text: _cut(text) for group in alike[most:] for text in group}
-    coarse = _alike((tuple(map(_outline, row)), text) for text, row in cut.items())
-    return fine + [Layout([cut[text] for text in group]) for group in coarse]
+    groups = _group((tuple((name, len(value)) for name, value in runs(text)), text) for text in texts)
+    groups.sort(key=len, reverse=True)
+    fine = [Layout([tuple(value for _, value in runs(text)) for text in group]) for group in groups[:most]]
+    rows = {text: _cut(text) for group in groups[most:] for text in group}
+    coarse = _group((tuple(map(_outline, row)), text) for text, row in rows.items())
+    return fine + [Layout([rows[text] for text in group]) for group in coarse]
 
 
 def merge(one: Layout, other: Layout) -> Layout | None:
-    """The briefest merge of two layouts; None where they have too little in common.
+    """Return the shortest merge of two layouts, or None if they have too little in common.
 
-    Where their symbols are alike, the stretches between these are matched one by one, each by the
-    columns it begins and ends with; what lies between becomes one column, or an optional one.
-    Otherwise one layout must be the other with some columns left out.
+    If both have the same symbols, the segments between the symbols are matched one by one. The first and the
+    last columns of a segment are matched with those of the other. The columns between become one column, or
+    optional. If the symbols differ, one layout must be the other with some columns left out.
     """
     rows = len(one.rows) + len(other.rows)
     known: dict[tuple[Span, Span], float] = {}
@@ -114,15 +117,15 @@ def merge(one: Layout, other: Layout) -> Layout | None:
             if (ours, theirs) not in known:
                 known[ours, theirs] = describe(one.values(*ours) + other.values(*theirs)).bits
         lacking = any(start == end for pair in match for start, end in pair)
-        return sum(known[pair] for pair in match) + (_perhaps(rows, len(one.rows)) if lacking else 0)
+        return sum(known[pair] for pair in match) + (_optional_bits(rows, len(one.rows)) if lacking else 0)
 
     match: Match = []
-    for ours, theirs in _stretches(one, other):
+    for ours, theirs in _segments(one, other):
         best = min(_matches(one, other, ours, theirs), key=bits, default=None)
         if best is None:
             return None
         match += best
-    optional = _optional(one, other, match)
+    optional = _merge_optional(one, other, match)
     if optional is None or sum(end - start for start, end in optional) == len(match):
         return None
     spans = zip(*match, strict=True)
@@ -135,20 +138,22 @@ def merge(one: Layout, other: Layout) -> Layout | None:
     return both if both.can_be_drawn else None
 
 
-def _alike(shapes: Iterable[tuple[object, str]]) -> list[list[str]]:
+def _group(keyed: Iterable[tuple[object, str]]) -> list[list[str]]:
+    """Return texts with equal keys in one group, from (key, text) pairs."""
     groups: dict[object, list[str]] = {}
-    for shape, text in shapes:
-        groups.setdefault(shape, []).append(text)
+    for key, text in keyed:
+        groups.setdefault(key, []).append(text)
     return list(groups.values())
 
 
 def _outline(column: str) -> tuple[str, int]:
+    """Return whether a column is a space, a symbol or others, and its length."""
     name = SPACE if column == SPACE else SYMBOL if kind(column[0]) == SYMBOL else ""
     return name, len(column)
 
 
 def _cut(text: str) -> tuple[str, ...]:
-    """Stretches of letters and digits, and each symbol."""
+    """Split a text into runs of letters and digits, and single symbols."""
     row: list[str] = []
     for name, value in runs(text):
         if row and name != SYMBOL and kind(row[-1][0]) != SYMBOL:
@@ -158,20 +163,22 @@ def _cut(text: str) -> tuple[str, ...]:
     return tuple(row)
 
 
-def _stretches(one: Layout, other: Layout) -> list[tuple[Span, Span]]:
-    """What is matched with what: between alike symbols stretch by stretch, else the whole."""
+def _segments(one: Layout, other: Layout) -> list[tuple[Span, Span]]:
+    """Return which columns of two layouts to match: segment by segment if the symbols are the same, else
+    all."""
     ours, theirs = ([i for i in range(len(side.kinds)) if side.is_symbol(i)] for side in (one, other))
     if [one.kinds[i] for i in ours] != [other.kinds[i] for i in theirs]:
         return [((0, len(one.kinds)), (0, len(other.kinds)))]
-    stretches, start, begin = list[tuple[Span, Span]](), 0, 0
-    for place, point in zip(ours, theirs, strict=True):
-        stretches += [((start, place), (begin, point)), ((place, place + 1), (point, point + 1))]
-        start, begin = place + 1, point + 1
-    return [*stretches, ((start, len(one.kinds)), (begin, len(other.kinds)))]
+    segments, start, begin = list[tuple[Span, Span]](), 0, 0
+    for column, match in zip(ours, theirs, strict=True):
+        segments += [((start, column), (begin, match)), ((column, column + 1), (match, match + 1))]
+        start, begin = column + 1, match + 1
+    return [*segments, ((start, len(one.kinds)), (begin, len(other.kinds)))]
 
 
 def _matches(one: Layout, other: Layout, ours: Span, theirs: Span) -> Iterator[Match]:
-    """Ways to match some columns of each: so many from the start, so many up to the end, and the rest."""
+    """Return ways to match some columns of each: a number of first columns, a number of last columns, and the
+    rest."""
     (start, end), (begin, stop) = ours, theirs
     short = min(end - start, stop - begin)
     for head in range(short + 1):
@@ -180,7 +187,7 @@ def _matches(one: Layout, other: Layout, ours: Span, theirs: Span) -> Iterator[M
         for tail in range(short - head + 1):
             if tail and one.kinds[end - tail].isdisjoint(other.kinds[stop - tail]):
                 break
-            middle = _middle(one, other, (start + head, end - tail), (begin + head, stop - tail))
+            middle = _match_middle(one, other, (start + head, end - tail), (begin + head, stop - tail))
             if middle is not None:
                 yield [
                     *(((start + i, start + i + 1), (begin + i, begin + i + 1)) for i in range(head)),
@@ -189,31 +196,34 @@ def _matches(one: Layout, other: Layout, ours: Span, theirs: Span) -> Iterator[M
                 ]
 
 
-def _middle(one: Layout, other: Layout, ours: Span, theirs: Span) -> Match | None:
-    """What lies between: optional where only one has it, else one column, which holds no symbol."""
+def _match_middle(one: Layout, other: Layout, ours: Span, theirs: Span) -> Match | None:
+    """Match the columns between. They become one column, or optional ones if only one layout has them.
+
+    Return None if both layouts have such columns and one of these is a symbol, or if several columns would be
+    optional without a symbol at their start or end.
+    """
     (start, end), (begin, stop) = ours, theirs
     if start < end and begin < stop:
-        apart = any(map(one.is_symbol, range(start, end))) or any(map(other.is_symbol, range(begin, stop)))
-        return None if apart else [(ours, theirs)]
-    there, span = (one, ours) if start < end else (other, theirs)
-    if span[1] - span[0] > 1 and not (there.is_symbol(span[0]) or there.is_symbol(span[1] - 1)):
-        # Several columns are only left out together with a symbol that sets them off.
+        symbols = any(map(one.is_symbol, range(start, end))) or any(map(other.is_symbol, range(begin, stop)))
+        return None if symbols else [(ours, theirs)]
+    longer, span = (one, ours) if start < end else (other, theirs)
+    if span[1] - span[0] > 1 and not (longer.is_symbol(span[0]) or longer.is_symbol(span[1] - 1)):
         return None
     columns = [(i, i + 1) for i in range(*span)]
-    return [(column, theirs) if there is one else (ours, column) for column in columns]
+    return [(column, theirs) if longer is one else (ours, column) for column in columns]
 
 
-def _optional(one: Layout, other: Layout, match: Match) -> tuple[Span, ...] | None:
-    """The optional columns of a merged layout; None where those of the two cross."""
+def _merge_optional(one: Layout, other: Layout, match: Match) -> tuple[Span, ...] | None:
+    """Return the optional groups of a merged layout, or None if groups of the two layouts overlap."""
     found: set[Span] = set()
     for side, layout in enumerate((one, other)):
         taken = [pair[side] for pair in match]
-        place = 0
+        column = 0
         for lacks, group in groupby(start == end for start, end in taken):
             length = len(list(group))
             if lacks:
-                found.add((place, place + length))
-            place += length
+                found.add((column, column + length))
+            column += length
         for start, end in layout.optional:
             touched = [i for i, (a, b) in enumerate(taken) if a < b and a < end and b > start]
             outer = taken[touched[0]][0], taken[touched[-1]][1]
@@ -221,15 +231,15 @@ def _optional(one: Layout, other: Layout, match: Match) -> tuple[Span, ...] | No
                 found.add((touched[0], touched[-1] + 1))
             elif len(touched) > 1:
                 return None
-            # Otherwise the one column holds more than these, and is never empty.
+            # Otherwise one merged column has more than this group, and is never empty.
     spans = sorted(found)
-    crossing = any(after[0] < before[1] for before, after in pairwise(spans))
-    return None if crossing else tuple(spans)
+    overlap = any(after[0] < before[1] for before, after in pairwise(spans))
+    return None if overlap else tuple(spans)
 
 
-def _perhaps(rows: int, present: int) -> float:
-    """Bits that make columns optional and say of each row whether they are there."""
+def _optional_bits(rows: int, present: int) -> float:
+    """Return the bits of an optional group: those of the group, and those that say which rows have it."""
     share = present / rows
     if share in (0, 1):
-        return _GROUP
-    return _GROUP - rows * (share * math.log2(share) + (1 - share) * math.log2(1 - share))
+        return _GROUP_BITS
+    return _GROUP_BITS - rows * (share * math.log2(share) + (1 - share) * math.log2(1 - share))

@@ -1,7 +1,7 @@
-"""A regular expression as a tree that texts can be drawn from.
+"""Parse a regular expression to a tree that texts can be drawn from.
 
-Only what describes a finite set of printable texts is admitted, so that every text drawn matches
-the whole expression: characters, classes, groups, alternatives and bounded repeats.
+The expression must describe a finite set of printable texts. It may contain characters, classes, groups,
+alternatives and bounded repeats. Every text that is drawn then matches the whole expression.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib
 import re
 import string
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -23,28 +23,29 @@ from linetune.core.scripts import JOINERS
 _parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
 LONGEST = 100
-"""Longest text of a rule, in characters."""
+"""Characters of the longest text that a rule may give."""
 
 _CATEGORIES = {
     "CATEGORY_DIGIT": string.digits,
     "CATEGORY_WORD": string.ascii_letters + string.digits + "_",
 }
-_FIRST = {"AT_BEGINNING", "AT_BEGINNING_STRING"}
-_LAST = {"AT_END", "AT_END_STRING"}
-_NAMED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<name>[A-Za-z_]\w*)\}", re.DOTALL)
-"""What stands for itself, an escape or a class, or else a part's name in braces."""
+_START_ANCHORS = {"AT_BEGINNING", "AT_BEGINNING_STRING"}
+_END_ANCHORS = {"AT_END", "AT_END_STRING"}
+_NAME_THE_CHARACTERS = "name the characters, such as [A-Z0-9]"
+_PART_OR_LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<name>[A-Za-z_]\w*)\}", re.DOTALL)
+"""An escape or a class, which ``expand`` does not change, or the name of a part in braces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Characters:
-    """One character of several, in code-point order."""
+    """One of several characters, in code-point order."""
 
     characters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """Parts one after the other; none for the empty text."""
+class Concatenation:
+    """Parts one after the other. No parts give the empty text."""
 
     parts: tuple[Tree, ...] = ()
 
@@ -58,50 +59,56 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A part ``least`` to ``most`` times."""
+    """A part that is repeated ``least`` to ``most`` times."""
 
     inner: Tree
     least: int
     most: int
 
 
-Tree = Characters | Series | Choice | Repeat
+Tree = Characters | Concatenation | Choice | Repeat
 
 
 def parse(pattern: str) -> Tree:
-    """The tree of a regular expression.
+    """Return the tree of a regular expression.
 
     Raises:
-        LinetuneError: no regular expression, or one with texts that are empty, endless, longer
-            than ``LONGEST``, unprintable, or that begin or end with a space.
+        LinetuneError: the pattern is not a regular expression, or it allows a text that is empty, endless,
+            longer than ``LONGEST``, unprintable, or that begins or ends with a space.
     """
     where = f"rule {pattern}"
     try:
-        tree = _series(_without_anchors(list(_parser.parse(pattern))))
-        shape = _shape(tree)
+        tree = _concatenation(_without_anchors(list(_parser.parse(pattern))))
+        bounds = _bounds(tree)
     except re.error as error:
         place = "" if error.pos is None else f" at position {error.pos}"
         raise LinetuneError(f"{error.msg}{place}", where) from None
     except (OverflowError, RecursionError) as error:
         raise LinetuneError(str(error), where) from None
-    except LinetuneError as refused:
-        raise LinetuneError(refused.what, where, refused.hint) from None
-    if shape.shortest == 0:
-        raise LinetuneError("can give an empty text", where, "write {1,8} for {0,8}")
-    if shape.longest > LONGEST:
-        raise LinetuneError(f"gives texts of up to {shape.longest} characters", where, f"at most {LONGEST}")
-    if unprintable := sorted(c for c in shape.characters if not (c.isprintable() or c in JOINERS)):
-        raise LinetuneError(f"gives unprintable characters, such as {show(*unprintable[:3])}", where)
-    if SPACE in shape.first | shape.last:
-        raise LinetuneError("can give a text that begins or ends with a space", where, "no crop shows it")
+    except LinetuneError as error:
+        raise error.at(where) from None
+    if bounds.shortest == 0:
+        raise LinetuneError("allows an empty text", where, "write {1,8} instead of {0,8}")
+    if bounds.longest > LONGEST:
+        what = f"allows texts of up to {bounds.longest} characters"
+        raise LinetuneError(what, where, f"allow at most {LONGEST}")
+    if unprintable := sorted(c for c in bounds.characters if not (c.isprintable() or c in JOINERS)):
+        raise LinetuneError(f"allows unprintable characters, such as {show(*unprintable[:3])}", where)
+    if SPACE in bounds.first | bounds.last:
+        hint = "leave out the space, since no crop shows it"
+        raise LinetuneError("allows a text that begins or ends with a space", where, hint)
     return tree
 
 
 def expand(pattern: str, parts: Mapping[str, str]) -> str:
-    """A pattern with every ``{name}`` replaced by the part of that name; a part may use those before it.
+    """Replace each ``{name}`` in a pattern by the part with this name.
+
+    Args:
+        pattern: the pattern.
+        parts: the regular expression of each part. A part may use the parts before it.
 
     Raises:
-        LinetuneError: no part of that name, or a part that is no regular expression.
+        LinetuneError: there is no part with this name, or a part is not a regular expression.
     """
     known: dict[str, str] = {}
     where = f"rule {pattern}"
@@ -113,86 +120,99 @@ def expand(pattern: str, parts: Mapping[str, str]) -> str:
         if name in known:
             return f"(?:{known[name]})"
         if name in parts:
-            raise LinetuneError(f"uses {name!r} before it is defined", where, "a part may use those above it")
-        way_out = did_you_mean(name, known) if known else "define it in synth.parts"
-        raise LinetuneError(f"no part named {name!r}", where, f"{way_out}; a brace itself is written \\{{")
+            hint = "a part may use only the parts above it"
+            raise LinetuneError(f"uses {name!r} before it is defined", where, hint)
+        hint = did_you_mean(name, known) if known else "define it in synth.parts"
+        raise LinetuneError(f"no part named {name!r}", where, f"{hint}; for a literal brace, write \\{{")
 
     for name, part in parts.items():
         where = f"synth.parts.{name}"
-        known[name] = _NAMED.sub(replace, part)
+        known[name] = _PART_OR_LITERAL.sub(replace, part)
         try:
             _parser.parse(known[name])
         except re.error as error:
-            raise LinetuneError(f"no regular expression ({error.msg})", where) from None
+            raise LinetuneError(f"not a regular expression ({error.msg})", where) from None
     where = f"rule {pattern}"
-    return _NAMED.sub(replace, pattern)
+    return _PART_OR_LITERAL.sub(replace, pattern)
 
 
 def alphabet(tree: Tree) -> tuple[str, ...]:
-    """Every character that the texts can hold, in code-point order."""
-    return tuple(sorted(_shape(tree).characters))
+    """Return all characters that the texts can contain, in code-point order."""
+    return tuple(sorted(_bounds(tree).characters))
 
 
-def lengths(tree: Tree, counts: Callable[[str], bool]) -> frozenset[int]:
-    """How many characters that count the texts can have."""
+def counted_lengths(tree: Tree, counted: frozenset[str]) -> frozenset[int]:
+    """Return how many of the ``counted`` characters a text can have: all possible numbers."""
     if isinstance(tree, Characters):
-        return frozenset(int(counts(character)) for character in tree.characters)
+        return frozenset(int(character in counted) for character in tree.characters)
     if isinstance(tree, Choice):
-        return frozenset().union(*(lengths(option, counts) for option in tree.options))
-    if isinstance(tree, Series):
-        return reduce(_sums, (lengths(part, counts) for part in tree.parts), frozenset({0}))
-    inner = lengths(tree.inner, counts)
+        return frozenset().union(*(counted_lengths(option, counted) for option in tree.options))
+    if isinstance(tree, Concatenation):
+        return reduce(_sums, (counted_lengths(part, counted) for part in tree.parts), frozenset({0}))
+    inner = counted_lengths(tree.inner, counted)
     if inner == {0}:
         return inner
-    some = reduce(_sums, [inner] * tree.least, frozenset({0}))
-    return reduce(_sums, [inner | {0}] * (tree.most - tree.least), some)
+    required = reduce(_sums, [inner] * tree.least, frozenset({0}))
+    return reduce(_sums, [inner | {0}] * (tree.most - tree.least), required)
 
 
-def _sums(some: frozenset[int], others: frozenset[int]) -> frozenset[int]:
-    return frozenset(a + b for a in some for b in others)
+def _sums(numbers: frozenset[int], others: frozenset[int]) -> frozenset[int]:
+    """Return all sums of a number of one set and a number of the other."""
+    return frozenset(a + b for a in numbers for b in others)
 
 
 def _without_anchors(items: list[Any]) -> list[Any]:
-    """A text always follows the whole rule, so that ``^`` in front and ``$`` behind say nothing."""
-    if items and str(items[0][1]) in _FIRST:
+    """Drop ``^`` at the start and ``$`` at the end. They change nothing: a text always matches the whole
+    pattern."""
+    if items and str(items[0][1]) in _START_ANCHORS:
         items = items[1:]
-    if items and str(items[-1][1]) in _LAST:
+    if items and str(items[-1][1]) in _END_ANCHORS:
         items = items[:-1]
     return items
 
 
-def _series(items: Iterable[Any]) -> Tree:
-    parts = tuple(_part(str(kind), value) for kind, value in items)
-    return parts[0] if len(parts) == 1 else Series(parts)
+def _concatenation(items: Iterable[Any]) -> Tree:
+    """Return the tree of a sequence of items from Python's parser."""
+    parts = tuple(_convert(str(kind), value) for kind, value in items)
+    return parts[0] if len(parts) == 1 else Concatenation(parts)
 
 
-def _part(kind: str, value: Any) -> Tree:
+def _convert(kind: str, value: Any) -> Tree:
+    """Return the tree of one item from Python's parser.
+
+    Raises:
+        LinetuneError: texts cannot be drawn from this kind of item.
+    """
     if kind == "LITERAL":
         return Characters((chr(value),))
     if kind == "IN":
-        return Characters(tuple(sorted(set(_members(value)))))
+        return Characters(tuple(sorted(set(_class_members(value)))))
     if kind == "BRANCH":
-        return Choice(tuple(map(_series, value[1])))
+        return Choice(tuple(map(_concatenation, value[1])))
     if kind == "SUBPATTERN":
-        return _series(value[-1])
+        return _concatenation(value[-1])
     if kind in {"MAX_REPEAT", "MIN_REPEAT"}:
         least, most, inside = value
         if most == _parser.MAXREPEAT:
-            raise LinetuneError("repeats without an end", hint="write bounds such as {1,8} for *, + and {1,}")
-        return Repeat(_series(inside), least, most)
+            hint = "write bounds such as {1,8} instead of *, + and {1,}"
+            raise LinetuneError("has a repeat without an upper bound", hint=hint)
+        return Repeat(_concatenation(inside), least, most)
     if kind in {"ANY", "NOT_LITERAL"}:
-        raise LinetuneError("holds . or a negated class", hint="name the characters, such as [A-Z0-9]")
+        raise LinetuneError("has . or a negated class", hint=_NAME_THE_CHARACTERS)
     if kind == "AT":
-        raise LinetuneError(
-            "holds ^, $ or \\b inside", hint="leave it out, since a text always follows the whole rule"
-        )
+        hint = "leave it out, since a text always matches the whole pattern"
+        raise LinetuneError("has ^, $ or \\b inside", hint=hint)
     name = kind.lower().replace("_", " ")
-    raise LinetuneError(
-        f"uses what cannot be drawn from ({name})", hint="write characters, classes, groups, | and {1,8}"
-    )
+    hint = "use only characters, classes, groups, | and {1,8}"
+    raise LinetuneError(f"texts cannot be drawn from {name}", hint=hint)
 
 
-def _members(members: Iterable[Any]) -> Iterable[str]:
+def _class_members(members: Iterable[Any]) -> Iterable[str]:
+    """Return the characters of a class.
+
+    Raises:
+        LinetuneError: the class is negated, or has a category that is too large to draw from.
+    """
     for kind, value in members:
         if str(kind) == "LITERAL":
             yield chr(value)
@@ -201,16 +221,15 @@ def _members(members: Iterable[Any]) -> Iterable[str]:
         elif str(value) in _CATEGORIES:
             yield from _CATEGORIES[str(value)]
         elif str(kind) == "NEGATE":
-            raise LinetuneError("holds . or a negated class", hint="name the characters, such as [A-Z0-9]")
+            raise LinetuneError("has . or a negated class", hint=_NAME_THE_CHARACTERS)
         else:
-            raise LinetuneError(
-                "holds \\s, \\S, \\D or \\W", hint="name the characters; write a space as it is"
-            )
+            hint = "name the characters; a space is written as a space"
+            raise LinetuneError("has \\s, \\S, \\D or \\W", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """What the texts of a part have in common."""
+class _Bounds:
+    """Limits of the texts of a part: their lengths, characters, and first and last characters."""
 
     shortest: int = 0
     longest: int = 0
@@ -218,8 +237,9 @@ class _Shape:
     first: frozenset[str] = frozenset()
     last: frozenset[str] = frozenset()
 
-    def then(self, after: _Shape) -> _Shape:
-        return _Shape(
+    def followed_by(self, after: _Bounds) -> _Bounds:
+        """Return the bounds of both parts, one after the other."""
+        return _Bounds(
             self.shortest + after.shortest,
             self.longest + after.longest,
             self.characters | after.characters,
@@ -227,8 +247,9 @@ class _Shape:
             after.last if after.shortest else self.last | after.last,
         )
 
-    def either(self, other: _Shape) -> _Shape:
-        return _Shape(
+    def union(self, other: _Bounds) -> _Bounds:
+        """Return the bounds of one of two parts."""
+        return _Bounds(
             min(self.shortest, other.shortest),
             max(self.longest, other.longest),
             self.characters | other.characters,
@@ -237,16 +258,17 @@ class _Shape:
         )
 
 
-def _shape(tree: Tree) -> _Shape:
+def _bounds(tree: Tree) -> _Bounds:
+    """Return the bounds of the texts of a tree."""
     if isinstance(tree, Characters):
-        several = frozenset(tree.characters)
-        return _Shape(1, 1, several, several, several)
-    if isinstance(tree, Series):
-        return reduce(_Shape.then, map(_shape, tree.parts), _Shape())
+        characters = frozenset(tree.characters)
+        return _Bounds(1, 1, characters, characters, characters)
+    if isinstance(tree, Concatenation):
+        return reduce(_Bounds.followed_by, map(_bounds, tree.parts), _Bounds())
     if isinstance(tree, Choice):
-        return reduce(_Shape.either, map(_shape, tree.options))
+        return reduce(_Bounds.union, map(_bounds, tree.options))
     if tree.most == 0:
-        return _Shape()
-    inner = _shape(tree.inner)
+        return _Bounds()
+    inner = _bounds(tree.inner)
     shortest, longest = inner.shortest * tree.least, inner.longest * tree.most
-    return _Shape(shortest, longest, inner.characters, inner.first, inner.last)
+    return _Bounds(shortest, longest, inner.characters, inner.first, inner.last)

@@ -1,4 +1,4 @@
-"""What the target's texts follow: a regular expression or several, and the texts drawn from them."""
+"""The rule of a task: patterns that its texts follow, with weights and check digits."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
 from linetune.rules import weights
 from linetune.rules.checks import CHECKS, Check
-from linetune.rules.pattern import alphabet, expand, lengths, parse
-from linetune.rules.texts import Source, Texts, steps
+from linetune.rules.pattern import alphabet, counted_lengths, expand, parse
+from linetune.rules.texts import RandomSource, Texts, cumulative_shares
 
-_BREAKS = "does not follow the rule"
-_TRIES = 1000
-"""Draws until a text with its check digit follows the pattern, which one in ten does at least."""
-_TRIAL = 100
-"""Texts by which a pattern is judged to give codes of its check."""
+_BREAKS_PATTERN = "does not follow the rule"
+_MOST_DRAWS = 1000
+"""Draws until a text with its check digit follows the pattern. At least one draw in ten does."""
+_TRIAL_TEXTS = 100
+"""Texts that are drawn to see whether a pattern gives codes of its check."""
 
 
 class Rule:
@@ -32,13 +32,13 @@ class Rule:
 
     Args:
         patterns: a regular expression, or several with their weights and checks.
-        parts: what ``{name}`` stands for in them.
-        texts: what lengths, alternatives, characters and patterns without a weight are drawn by.
-        labels: texts that ``like_labels`` goes by; those that break the rule do not count.
+        parts: the regular expression for each ``{name}`` in the patterns.
+        texts: how lengths, alternatives, characters and patterns without a weight are drawn.
+        labels: texts for ``like_labels``. Labels that do not follow the rule are ignored.
 
     Raises:
-        LinetuneError: a pattern that is no regular expression or cannot be drawn from (see
-            ``rules.pattern``), one that gives no codes of its check, or no label that follows the rule.
+        LinetuneError: a pattern is not a regular expression that texts can be drawn from (see
+            ``rules.pattern``), a pattern gives no codes of its check, or no label follows the rule.
     """
 
     def __init__(
@@ -49,128 +49,139 @@ class Rule:
         labels: Sequence[str] = (),
     ) -> None:
         if isinstance(patterns, str):
-            self._forms = [_Form(expand(patterns, parts or {}), None)]
+            self._patterns = [_CheckedPattern(expand(patterns, parts or {}), None)]
         else:
-            self._forms = [_formed(pattern, parts or {}) for pattern in patterns]
-        self.alphabet = tuple(sorted({c for form in self._forms for c in form.alphabet}))
-        """Every character that its texts can hold, in code-point order."""
-        shares: list[float] = [1] * len(self._forms)
+            self._patterns = [_checked_pattern(pattern, parts or {}) for pattern in patterns]
+        self.alphabet = tuple(sorted({c for pattern in self._patterns for c in pattern.alphabet}))
+        """All characters that the texts can contain, in code-point order."""
+        shares: list[float] = [1] * len(self._patterns)
         if texts == "balanced":
-            for form in self._forms:
-                weights.balance(form.texts)
+            for pattern in self._patterns:
+                weights.weigh_balanced(pattern.texts)
         elif texts == "uniform":
-            shares = [sum(form.texts.lengths.values()) for form in self._forms]
+            shares = [sum(pattern.texts.lengths.values()) for pattern in self._patterns]
         else:
-            shares = self._liken(labels)
-        given = [] if isinstance(patterns, str) else [form.weight for form in patterns if form.weight]
-        self._steps = steps(given or shares)
+            shares = self._weigh_like(labels)
+        from_config = [] if isinstance(patterns, str) else [p.weight for p in patterns if p.weight]
+        self._limits = cumulative_shares(from_config or shares)
 
     @classmethod
     def of(cls, settings: Synth) -> Rule:
-        """The rule of a configuration.
+        """Return the rule of a run file.
 
         Raises:
-            LinetuneError: as above, or a label file that cannot be read.
+            LinetuneError: as for the class, or a label file cannot be read.
         """
         return cls(settings.rule, settings.parts, settings.texts, _labels(settings))
 
     @property
     def pattern(self) -> str:
-        """One regular expression for all its texts."""
-        return "|".join(form.pattern for form in self._forms)
+        """One regular expression for all texts."""
+        return "|".join(pattern.regex for pattern in self._patterns)
 
     def matches(self, text: str) -> bool:
-        """Whether the whole text follows a pattern and has the right check digit."""
+        """Return whether the whole text follows a pattern and has the correct check digit."""
         return self.objection(text) is None
 
     def objection(self, text: str) -> str | None:
-        """How a text breaks the rule, a clause for a message; None where it keeps it."""
-        objections = [form.objection(text) for form in self._forms]
+        """Return how a text breaks the rule, as a clause for a message. Return None if it follows the
+        rule."""
+        objections = [pattern.objection(text) for pattern in self._patterns]
         if None in objections:
             return None
-        # A wrong check digit says more than another pattern that does not fit either.
-        return next((o for o in objections if o != _BREAKS), _BREAKS)
+        # A wrong check digit says more than that another pattern does not match.
+        return next((o for o in objections if o != _BREAKS_PATTERN), _BREAKS_PATTERN)
 
-    def sample(self, rng: Source) -> str:
-        """One text; what it is depends on the numbers that ``rng`` gives alone."""
-        form = self._forms[bisect(self._steps, rng.random()) if self._steps else 0]
-        return form.draw(rng)
+    def sample(self, rng: RandomSource) -> str:
+        """Return one text. It depends only on the random numbers."""
+        return self._patterns[bisect(self._limits, rng.random()) if self._limits else 0].draw(rng)
 
-    def _liken(self, labels: Sequence[str]) -> list[float]:
-        """Weigh every pattern by the labels that are its own, and return how many these are."""
-        for form in self._forms:
-            weights.level(form.texts)
-        own: dict[_Form, list[str]] = {form: [] for form in self._forms}
+    def _weigh_like(self, labels: Sequence[str]) -> list[float]:
+        """Weigh each pattern like the labels that belong to it, and return the number of these labels."""
+        for pattern in self._patterns:
+            weights.weigh_evenly(pattern.texts)
+        own: dict[_CheckedPattern, list[str]] = {pattern: [] for pattern in self._patterns}
         for label, times in Counter(labels).items():
-            if able := [form for form in self._forms if form.objection(label) is None]:
-                own[_tightest(able, label)] += [label] * times
+            if matching := [p for p in self._patterns if p.objection(label) is None]:
+                own[_tightest(matching, label)] += [label] * times
         if not any(own.values()):
-            raise LinetuneError("no label follows it", self._where, "linetune rule LABELS proposes one")
-        for form, texts in own.items():
-            weights.liken(form.texts, texts)
+            hint = "linetune rule LABELS proposes a rule"
+            raise LinetuneError("no label follows the rule", f"rule {self.pattern}", hint)
+        for pattern, texts in own.items():
+            weights.weigh_like(pattern.texts, texts)
+        # One more label is spread over all patterns, so that none of them is impossible.
         return [len(texts) + 1 / len(own) for texts in own.values()]
 
-    @property
-    def _where(self) -> str:
-        return f"rule {self.pattern}"
 
+class _CheckedPattern:
+    """One pattern, and its check if it has one."""
 
-class _Form:
-    """One pattern, and its check."""
-
-    def __init__(self, pattern: str, check: CheckName | None) -> None:
-        tree = parse(pattern)
-        self.pattern = pattern
+    def __init__(self, regex: str, check: CheckName | None) -> None:
+        tree = parse(regex)
+        self.regex = regex
         self.alphabet = alphabet(tree)
         self.texts = Texts(tree)
-        self._regex = re.compile(pattern)
+        self._compiled = re.compile(regex)
         self._check = CHECKS[check] if check else None
         if self._check:
-            self._refuse_other_codes(self._check, lengths(tree, self._check.counted.__contains__))
+            self._refuse_other_codes(self._check, counted_lengths(tree, self._check.counted))
 
     def objection(self, text: str) -> str | None:
-        """How a text breaks the pattern or its check, or None."""
-        if not self._regex.fullmatch(text):
-            return _BREAKS
-        if self._check is None or (right := self._check.right(text)) == text:
+        """Return how a text breaks the pattern or its check, or None."""
+        if not self._compiled.fullmatch(text):
+            return _BREAKS_PATTERN
+        if self._check is None or (corrected := self._check.corrected(text)) == text:
             return None
-        if right is None:
-            return f"is no code of {self._check.name}: {self._check.shape}"
-        return f"has a wrong check digit, {self._check.name} gives {right!r}"
+        if corrected is None:
+            return f"is not a code of {self._check.name}: {self._check.form}"
+        return f"has a wrong check digit, {self._check.name} gives {corrected!r}"
 
-    def draw(self, source: Source) -> str:
-        """One text with its check digit."""
+    def draw(self, source: RandomSource) -> str:
+        """Return one text with the correct check digit.
+
+        Raises:
+            LinetuneError: no text of the pattern has the correct check digit.
+        """
         text = self.texts.draw(source)
         if self._check is None:
             return text
-        for _ in range(_TRIES):
-            right = self._check.right(text)
-            if right is not None and self._regex.fullmatch(right):
-                return right
+        for _ in range(_MOST_DRAWS):
+            corrected = self._check.corrected(text)
+            if corrected is not None and self._compiled.fullmatch(corrected):
+                return corrected
             text = self.texts.draw(source)
         raise LinetuneError(
-            f"gives no text with a right check digit of {self._check.name}",
-            f"rule {self.pattern}",
-            "let its place be any digit",
+            f"gives no text with the correct check digit of {self._check.name}",
+            f"rule {self.regex}",
+            "allow all digits in its place",
         )
 
-    def _refuse_other_codes(self, check: Check, counted: frozenset[int]) -> None:
-        where = f"rule {self.pattern}"
-        if wrong := sorted(counted - check.lengths):
+    def _refuse_other_codes(self, check: Check, lengths: frozenset[int]) -> None:
+        """Refuse a pattern that can give texts that are not codes of its check.
+
+        Args:
+            check: the check of the pattern.
+            lengths: possible numbers of counted characters in the texts.
+
+        Raises:
+            LinetuneError: a text of the pattern is not such a code, or cannot have its check digit.
+        """
+        needs, where = f"{check.name} needs {check.form}, but the rule gives", f"rule {self.regex}"
+        if wrong := sorted(lengths - check.lengths):
             kind = "digits" if check.counted.isdisjoint(string.ascii_letters) else "letters and digits"
-            raise LinetuneError(f"{check.name} needs {check.shape}, the rule gives {wrong[0]} {kind}", where)
+            raise LinetuneError(f"{needs} {wrong[0]} {kind}", where)
         source = random.Random(0)
-        for _ in range(_TRIAL):
+        for _ in range(_TRIAL_TEXTS):
             text = self.texts.draw(source)
-            if check.right(text) is None:
-                raise LinetuneError(f"{check.name} needs {check.shape}, the rule gives {text!r}", where)
+            if check.corrected(text) is None:
+                raise LinetuneError(f"{needs} {text!r}", where)
         self.draw(source)
 
 
-def _formed(pattern: Pattern, parts: Mapping[str, str]) -> _Form:
-    """A pattern of a configuration; its place is told where it, and not a part, cannot be used."""
+def _checked_pattern(pattern: Pattern, parts: Mapping[str, str]) -> _CheckedPattern:
+    """Return a pattern of a run file. An error has the place of the pattern, or of the part that is wrong."""
     try:
-        return _Form(expand(pattern.pattern, parts), pattern.check)
+        return _CheckedPattern(expand(pattern.pattern, parts), pattern.check)
     except LinetuneError as error:
         if pattern.where is None or str(error.where).startswith("synth.parts."):
             raise
@@ -178,10 +189,11 @@ def _formed(pattern: Pattern, parts: Mapping[str, str]) -> _Form:
 
 
 def identity(settings: Synth) -> dict[str, Any]:
-    """All that the texts of a configuration depend on, for JSON; of labels a hash of their texts.
+    """Return all that the texts of a run file depend on, for JSON. Labels are there as one hash of their
+    texts.
 
     Raises:
-        LinetuneError: a label file that cannot be read.
+        LinetuneError: a label file cannot be read.
     """
     return {
         "patterns": [pattern.model_dump() for pattern in settings.rule],
@@ -192,12 +204,13 @@ def identity(settings: Synth) -> dict[str, Any]:
 
 
 def _labels(settings: Synth) -> list[str]:
+    """Return the labels that ``like_labels`` needs. Other settings need none."""
     files = settings.labels or [] if settings.texts == "like_labels" else []
     return [line.text for line in labelfile.read_labels(*files)]
 
 
-def _tightest(forms: Sequence[_Form], text: str) -> _Form:
-    """Whose text it likeliest is, when each draws its own evenly."""
-    if len(forms) == 1:
-        return forms[0]
-    return max(forms, key=lambda form: weights.Reading(form.texts, text).likelihood)
+def _tightest(patterns: Sequence[_CheckedPattern], text: str) -> _CheckedPattern:
+    """Return the pattern that gives a text with the highest probability."""
+    if len(patterns) == 1:
+        return patterns[0]
+    return max(patterns, key=lambda pattern: weights.Derivation(pattern.texts, text).log_probability)

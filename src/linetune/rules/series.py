@@ -1,4 +1,4 @@
-"""Characters that go together: where labels hold most of a series, the rest of it may come too."""
+"""Series of characters, such as the digits. If labels contain most of a series, the rest may occur later."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ SERIES = {
     "provinces on Chinese plates": "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼",
 }
 _LOOK_LIKE_DIGITS = frozenset("IOQ")
-_OFTEN = 5
-"""Times that the letters come on average, from which one is missing by chance in one set of 150 (e^-5)."""
+_FREQUENT = 5
+"""Mean number of times that a letter occurs. From this mean on, a letter is missing by chance with a
+probability of exp(-5), so its absence is likely on purpose."""
 _LISTED = re.compile(r"\[([^\[\]\\^-]+)\]")
-"""A class of a pattern that lists its characters one by one."""
+"""A class in a pattern that lists its characters one by one."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """What is missing of a series of which at least half is there."""
+    """The missing characters of a series of which at least half is present."""
 
     series: str
+    """The name of the series, such as ``digits``."""
     missing: str
-    """Characters that may come."""
+    """Characters that may occur later."""
     avoided: str
-    """Letters that are likely left out on purpose, since they look like digits."""
+    """Letters that the labels likely avoid because they look like digits."""
 
 
 def gaps(texts: Iterable[str], known: Iterable[str]) -> list[Gap]:
-    """What is missing of each series.
+    """Return the gap of each series of which some characters, but at most half, are missing.
 
     Args:
-        texts: the labels, as often as they come.
-        known: characters that are there, those of the labels among them.
+        texts: the labels, with repetitions.
+        known: all present characters, including those of the labels.
     """
-    times, there = Counter("".join(texts)), set(known)
+    times, present = Counter("".join(texts)), set(known)
     found = []
     for name, series in SERIES.items():
-        missing = [c for c in series if c not in there]
+        missing = [c for c in series if c not in present]
         if missing and 2 * len(missing) <= len(series):
             avoided = _avoided(missing, series, times)
             rest = "".join(c for c in missing if c not in avoided)
@@ -51,10 +53,15 @@ def gaps(texts: Iterable[str], known: Iterable[str]) -> list[Gap]:
 
 
 def widened(pattern: str, taken: Iterable[str]) -> str:
-    """A pattern in which a list of most of a series also holds those of ``taken`` that are of the series."""
+    """Add characters to the classes of a pattern that list at least half of a series.
+
+    Args:
+        pattern: the regular expression.
+        taken: the characters to add. A class gets only those of its series.
+    """
     more = set(taken)
 
-    def wider(found: re.Match[str]) -> str:
+    def widen(found: re.Match[str]) -> str:
         listed = found[1]
         rest = "".join(
             c
@@ -65,11 +72,12 @@ def widened(pattern: str, taken: Iterable[str]) -> str:
         )
         return f"[{listed}{rest}]"
 
-    return _LISTED.sub(wider, pattern)
+    return _LISTED.sub(widen, pattern)
 
 
 def _avoided(missing: list[str], series: str, times: Counter[str]) -> frozenset[str]:
-    """Those of I, O and Q that nobody writes here: I and O are missing where all letters come often."""
-    seen = [times[c] for c in series if times[c]]
-    often = bool(seen) and sum(seen) >= _OFTEN * len(seen)
-    return _LOOK_LIKE_DIGITS & set(missing) if often and {"I", "O"} <= set(missing) else frozenset()
+    """Return the letters of I, O and Q that are missing on purpose: I and O are missing, the others are
+    frequent."""
+    counts = [times[c] for c in series if times[c]]
+    frequent = bool(counts) and sum(counts) >= _FREQUENT * len(counts)
+    return _LOOK_LIKE_DIGITS & set(missing) if frequent and {"I", "O"} <= set(missing) else frozenset()
