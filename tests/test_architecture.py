@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
@@ -112,3 +114,25 @@ def test_the_command_line_is_there_before_opencv() -> None:
     """OpenCV reads how much it may print when it is imported, which is what the command line settles."""
     code = "import sys, linetune.cli; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+LINES, FUNCTION, ARGUMENTS = 300, 60, 6
+"""Most lines of a file and of a function, and most arguments, ``self`` not counted."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.relative_to(SOURCE).as_posix()
+)
+def test_files_and_functions_fit_on_a_page(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text.count("\n") <= LINES
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        assert node.end_lineno is not None
+        assert node.end_lineno - node.lineno < FUNCTION, node.name
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        if path.parent.name != "cli":  # an option is an argument there
+            assert len([each for each in arguments if each.arg not in ("self", "cls")]) <= ARGUMENTS, (
+                node.name
+            )

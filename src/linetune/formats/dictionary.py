@@ -87,3 +87,14 @@ def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
             hint,
         )
     return charset
+
+
+def refuse_line_ends(charset: Charset, path: Path) -> None:
+    """Refuse characters that a dictionary with one character a line cannot have."""
+    breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
+    if breaking:
+        raise LinetuneError(
+            f"the charset has {show(*breaking)}, which cannot be in a line of a dictionary",
+            path,
+            "remove it from the charset",
+        )

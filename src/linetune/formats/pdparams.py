@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from linetune.core import atomic
-from linetune.core.charset import SPACE, Charset, show
+from linetune.core.charset import SPACE, Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
 from linetune.decode.read import deployed_batches
-from linetune.formats.dictionary import charset_of_file
+from linetune.formats.dictionary import charset_of_file, refuse_line_ends
 from linetune.formats.model import Model, fill, folded_model
 from linetune.formats.parity import Exported, check_parity, sample_crops
 from linetune.models.architecture import Architecture, Official, renamed
@@ -251,7 +251,7 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
             path,
             f"name it {path.stem}{SUFFIX}",
         )
-    _refuse_line_ends(model.charset, path)
+    refuse_line_ends(model.charset, path)
     architecture = model.network.architecture
     if not architecture.pdparams_renaming():
         raise LinetuneError(
@@ -293,14 +293,3 @@ def _settings(name: str, charset: Charset, guided: bool) -> str:
     if not guided:
         lines.append(f"# {_NO_GUIDE[0].upper()}{_NO_GUIDE[1:]}.")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _refuse_line_ends(charset: Charset, path: Path) -> None:
-    """Refuse characters that a dictionary with one character a line cannot have."""
-    breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
-    if breaking:
-        raise LinetuneError(
-            f"the charset has {show(*breaking)}, which cannot be in a line of a dictionary",
-            path,
-            "remove it from the charset",
-        )
