@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from linetune.core import textfile
-from linetune.core.charset import Charset
+from linetune.core.charset import Charset, show
 from linetune.core.errors import LinetuneError
 from linetune.models.architecture import Official
 
