@@ -47,7 +47,7 @@ def evaluate(
     """Score a model on labelled crops, with the preprocessing of deployment."""
     from linetune.core.labelfile import read_labels
     from linetune.core.progress import count
-    from linetune.data.check.characters import told_apart
+    from linetune.data.check.characters import quote_both
     from linetune.data.dataset import load_dataset
     from linetune.evaluation.acceptance import accepted
     from linetune.evaluation.confusions import confusions
@@ -112,7 +112,7 @@ def evaluate(
         more = f", the first {SHOWN}" if len(wrong) > SHOWN else ""
         out.print(f"{len(wrong)} misread{more}:")
     for line, reading in wrong[:SHOWN]:
-        text, read = told_apart(line.text, reading.text)
+        text, read = quote_both(line.text, reading.text)
         out.print(f"  {line.image}  {text} read as {read} ({reading.confidence:.2f})")
     if errors is not None:
         out.print(f"wrote {errors}")

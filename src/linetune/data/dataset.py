@@ -17,7 +17,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
-from linetune.data.check.images import way_to
+from linetune.data.check.images import missing_image_hint
 from linetune.data.packed import Packed
 
 WINDOW = 256
@@ -151,7 +151,9 @@ def _prepare(line: Line, charset: Charset | None, crop: Crop | None) -> tuple[Cr
     try:
         crop = image.resize(image.read(line.image) if crop is None else crop)
     except LinetuneError as error:
-        raise LinetuneError(f"{error.what}: {line.image}", line.source, way_to(line, error)) from None
+        raise LinetuneError(
+            f"{error.what}: {line.image}", line.source, missing_image_hint(line, error)
+        ) from None
     if charset is None:
         return crop, []
     try:

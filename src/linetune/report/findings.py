@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from linetune.core.charset import show
+from linetune.data.check.checker import CheckResult
 from linetune.data.check.clean import CHANGES, Change, Cleaned
 from linetune.data.check.findings import KINDS, Finding, Severity
-from linetune.data.check.whole import Checked
 
 SHOWN = 5
 """Places of each kind that are named."""
 
 
-def print_findings(out: Console, checked: Checked, shown: int = SHOWN) -> None:
+def print_findings(out: Console, checked: CheckResult, shown: int = SHOWN) -> None:
     """Every kind with its count and first few places, errors first, notes last, and a line that sums up."""
     for severity in Severity:
         by_kind: dict[str, list[Finding]] = {}

@@ -14,9 +14,8 @@ from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
-from linetune.data.check import check
+from linetune.data.check import CheckResult, check
 from linetune.data.check.findings import KINDS
-from linetune.data.check.whole import Checked
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.synth.generate import LABELS, generate, is_current, stream
 from linetune.weights.official import load_base
@@ -118,11 +117,11 @@ def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
     return {finding.source for finding in leaks}
 
 
-def _tell_common(checked: Checked, reporter: Reporter) -> None:
+def _tell_common(checked: CheckResult, reporter: Reporter) -> None:
     """Say what is found about most lines."""
     for kind, number in Counter(finding.kind for finding in checked.findings).items():
-        if 2 * number > len(checked.entries):
-            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check tells more")
+        if 2 * number > len(checked.lines):
+            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.lines)}; linetune check tells more")
 
 
 def label_files(stages: Sequence[Stage]) -> list[Path]:
