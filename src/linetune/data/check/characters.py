@@ -92,28 +92,30 @@ class CharacterChecks:
 
     def garbled(self, text: str) -> list[str]:
         """Return the broken characters, each once: the replacement character, private use, unassigned."""
-        found = (c for c in text if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn"})
-        return [c for c in dict.fromkeys(found) if c not in self.wanted]
+        broken = (c for c in text if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn"})
+        return [c for c in dict.fromkeys(broken) if c not in self.wanted]
 
     def lookalikes(self, text: str) -> dict[str, str]:
         """Return the characters that look like others, and those others."""
         shapes = {c: _SHAPES[c] for c in text if self._is_shape(c)}
-        seen = self._seen(text)
-        return shapes | {c: plain for c, plain in zip(seen, self._plain(seen), strict=True) if c != plain}
+        visible = self._visible(text)
+        return shapes | {
+            c: plain for c, plain in zip(visible, self._plain(visible), strict=True) if c != plain
+        }
 
     def decomposed(self, text: str) -> dict[str, str]:
         """Return the letters with more characters than they need, and their composed forms."""
-        letters = scripts.clusters(self._plain(self._seen(text)))
+        letters = scripts.clusters(self._plain(self._visible(text)))
         return {letter: short for letter in letters if (short := self._composed(letter)) != letter}
 
     def has_edges(self, text: str) -> bool:
         """Return whether the visible part of a text begins or ends with a space of any kind."""
-        plain = self._plain(self._seen(text))
+        plain = self._plain(self._visible(text))
         return plain != plain.strip()
 
     def repaired(self, text: str) -> str:
         """Return the text that the writer probably meant: visible, plain, composed, without outer spaces."""
-        plain = self._plain(self._seen(text))
+        plain = self._plain(self._visible(text))
         return "".join(map(self._composed, scripts.clusters(plain))).strip()
 
     def _invisible(self, text: str) -> list[int]:
@@ -125,10 +127,10 @@ class CharacterChecks:
             and c not in self.wanted
         ]
 
-    def _seen(self, text: str) -> str:
+    def _visible(self, text: str) -> str:
         """Return a text in typed letters, without invisible characters except those of :meth:`ordering`."""
-        gone, ordering = set(self._invisible(text)), self.ordering(text)
-        kept = (c for at, c in enumerate(text) if at not in gone or c in ordering)
+        invisible, ordering = set(self._invisible(text)), self.ordering(text)
+        kept = (c for at, c in enumerate(text) if at not in invisible or c in ordering)
         return "".join(_SHAPES[c] if self._is_shape(c) else c for c in kept)
 
     def _is_shape(self, character: str) -> bool:
@@ -143,7 +145,7 @@ class CharacterChecks:
 
     def _in_one_script(self, text: str) -> str:
         """Replace letters by their twins in words of two scripts."""
-        return _WORD.sub(lambda found: self._word_in_one_script(found[0]), text)
+        return _WORD.sub(lambda match: self._word_in_one_script(match[0]), text)
 
     def _word_in_one_script(self, word: str) -> str:
         """Replace letters by their twins if the other letters of the word prove the script."""

@@ -117,11 +117,11 @@ def _escaped(text: str) -> tuple[str, str] | None:
         return 'a doubled ""', f"write {meant!r}: CSV files double the quotes inside a text"
     if _GUARDED.fullmatch(text):
         return f"the wrapping {text[:2]}…{text[-1]}", "remove it"
-    entities = [found for found in _ENTITY.findall(text) if found[1] == "#" or found[1:] in html5]
+    entities = [name for name in _ENTITY.findall(text) if name[1] == "#" or name[1:] in html5]
     if entities:
         return f"the HTML entity {entities[0]}", f"write {html.unescape(entities[0])!r} instead"
-    if (found := _BACKSLASH.search(text)) and not _DRIVE.match(text):
-        return f"the escape sequence {found[0]}", "write the character itself, or a space"
-    if found := _URL.search(text):
-        return f"the URL encoding {found[0]}", "write the character itself"
+    if (match := _BACKSLASH.search(text)) and not _DRIVE.match(text):
+        return f"the escape sequence {match[0]}", "write the character itself, or a space"
+    if match := _URL.search(text):
+        return f"the URL encoding {match[0]}", "write the character itself"
     return None
