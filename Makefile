@@ -16,7 +16,7 @@ test: $(VENV)/dev
 
 demo: $(VENV)/demo
 	$(BIN)/python examples/digits/prepare.py demo
-	$(BIN)/linetune train demo/linetune.yaml --overwrite
+	$(BIN)/linetune train demo/linetune.yaml --within 5min --overwrite
 
 # What other programs read, each in an environment of its own: make interop MODEL=runs/mine LABELS=test.txt
 interop: $(CLIENTS:%=.interop/%/ready)

@@ -52,6 +52,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from seeds import differs, seeded
 
+from linetune.analysis.learning_curve import finished_run
 from linetune.config.load import load
 from linetune.config.schema import Config
 from linetune.core.charset import SPACE, Charset
@@ -60,13 +61,13 @@ from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode.read import read_crops
 from linetune.evaluation.intervals import as_text
 from linetune.evaluation.metrics import Score, score
-from linetune.export.pdparams import export_pdparams
+from linetune.formats.official import load_base
+from linetune.formats.pdparams import export as export_pdparams
+from linetune.formats.sources import cached
+from linetune.formats.transfer import with_charset
+from linetune.models.families import OFFICIAL
 from linetune.report.terminal import console, terminal
 from linetune.synth.generate import LABELS
-from linetune.training.curve import finished_run
-from linetune.weights.official import load_base
-from linetune.weights.sources import OFFICIAL, cached
-from linetune.weights.transfer import with_charset
 
 BASE = "PP-OCRv5_mobile_rec"
 RATE, RATE_BATCH = 1e-4, 128
@@ -353,7 +354,7 @@ class Comparison:
             shutil.copy(self.start.with_suffix(".txt"), dictionary)
         model = replace(load_base(str(weights)), both_ways=both_ways)
         data = self.data[name]
-        texts = [reading.text for reading in read_crops(model.reader.run, data.crops, model.charset)]
+        texts = [reading.text for reading in read_crops(model.reader.run, data.crops, model.decoder)]
         spaceless = score([*map(without_spaces, texts)], [*map(without_spaces, data.texts)])
         return score(texts, data.texts).as_dict() | {"without_spaces": spaceless.exact_match}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from linetune.models.depthwise import DepthwiseConv
+from linetune.models.layers.depthwise import DepthwiseConv
 
 LAYERS = (
     (64, 24, 80, 3, (2, 1)),

@@ -24,10 +24,10 @@ from rich.table import Table
 from linetune.config.schema import STANDARD, Config, Data, Stage, Synth
 from linetune.core.device import best_device
 from linetune.core.progress import Silent
-from linetune.export.onnx_file import export_onnx
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.store import load_model
 from linetune.synth.generate import generate
 from linetune.training.run import train
-from linetune.weights.store import load_model
 
 RULE = "[A-Z]{2}[0-9]{6}|[A-Z][0-9]{3}-[0-9]{2}|LOT [0-9]{5}|[0-9]{4}:[0-9]{2}"
 SYNTHETIC, REAL, HELD_OUT = 60_000, 9_000, 1_000

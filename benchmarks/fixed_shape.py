@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from linetune.core import image
 from linetune.core.labelfile import read_labels
 from linetune.decode.read import read_crops
-from linetune.export.onnx_file import Shape, export_onnx, open_onnx
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.onnx_shape import Shape
 from linetune.recogniser import Recogniser
 
 
@@ -46,10 +48,10 @@ def main() -> None:
 
         runtimes[f"OpenCV {cv2.__version__}"] = run
         own = shape.at_width(model.reader.run)
-        expected = [each.text for each in read_crops(own, crops, model.charset)]
+        expected = [each.text for each in read_crops(own, crops, model.decoder)]
         for name, runtime in runtimes.items():
             fixed = shape.at_width(shape.in_batches(runtime))
-            read = [each.text for each in read_crops(fixed, crops, model.charset)]
+            read = [each.text for each in read_crops(fixed, crops, model.decoder)]
             inputs = image.pack(crops[:64], shape.width)
             difference = np.abs(fixed(inputs) - own(inputs)).max()
             equal = sum(a == b for a, b in zip(read, expected, strict=True))

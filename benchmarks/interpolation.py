@@ -14,8 +14,8 @@ import torch
 
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
-from linetune.training.stage import scored
-from linetune.weights.store import load_model
+from linetune.formats.store import load_model
+from linetune.training.validation import score_of
 
 SHARES = (0.0, 0.5, 0.7, 0.85, 1.0, 1.1)
 """Of the second model's weights."""
@@ -35,7 +35,7 @@ def main() -> None:
         model.network.load_state_dict(
             {name: torch.lerp(before[name].float(), tensor.float(), share) for name, tensor in after.items()}
         )
-        scores = {name: scored(model.network.run, crops, model.charset) for name, crops in data.items()}
+        scores = {name: score_of(model.network.run, crops, model.charset) for name, crops in data.items()}
         told = "   ".join(f"{name} {score.as_text()}, CER {score.cer:.1%}" for name, score in scores.items())
         print(f"{share:.2f} of the second: {told}", flush=True)
 

@@ -23,11 +23,13 @@ from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.training import optimiser
+from linetune.training.context import Context
 from linetune.training.journal import Journal
-from linetune.training.stage import Setting, scored, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
+from linetune.training.stage import StageTask, train_stage
+from linetune.training.validation import score_of
 
 RATES = {"one rate": (1e-4, 3e-4), "relative to size": (3e-5, 1e-4, 3e-4)}
 
@@ -38,21 +40,21 @@ def main(train: Path, val: Path) -> None:
     charset = Charset.collect(line.text for line in lines)
     data, held_out = load_dataset(lines, charset), load_dataset(read_labels(val), None)
     start = with_charset(load_base("PP-OCRv5_mobile_rec"), charset).model.network
-    before = scored(start.run, held_out, charset).exact_match
+    before = score_of(start.run, held_out, charset).exact_match
     title = f"{len(data)} crops, one epoch; before it {before:.1%} of {len(held_out)}"
     table = Table("learning rates", "rate", "val exact", "seconds", title=title)
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
-        setting = Setting(charset, held_out, 0, torch.device("cpu"), torch.float32, journal, Silent())
+    with tempfile.TemporaryDirectory() as folder, Journal.in_folder(Path(folder)) as journal:
+        context = Context(charset, held_out, 0, torch.device("cpu"), torch.float32, journal, Silent())
         for kind, rates in RATES.items():
-            uniform = mock.patch.object(optimiser, "_factor", return_value=1.0)
+            uniform = mock.patch.object(optimiser, "_relative_rate", return_value=1.0)
             for rate in rates:
                 stage = Stage(name="one", data=["train"], epochs=1, learning_rate=rate, augment=STANDARD)
                 network = copy.deepcopy(start)
                 if kind == "one rate":
                     with uniform:
-                        result = train_stage(network, stage, 0, data, setting)
+                        result = train_stage(network, StageTask(stage, 0, data), context)
                 else:
-                    result = train_stage(network, stage, 0, data, setting)
+                    result = train_stage(network, StageTask(stage, 0, data), context)
                 table.add_row(kind, f"{rate:.0e}", f"{result.score.exact_match:.1%}", f"{result.seconds:.0f}")
     Console().print(table)
 

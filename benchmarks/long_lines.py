@@ -29,10 +29,11 @@ from linetune.core.labelfile import Line
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
 from linetune.evaluation.general import draw
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
+from linetune.training.context import Context
 from linetune.training.journal import Journal
-from linetune.training.stage import Setting, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
+from linetune.training.stage import StageTask, train_stage
 
 
 def main() -> None:
@@ -72,9 +73,9 @@ def measured(characters: int, crops: int, base: str) -> tuple[float, float, floa
             name="one", data=["train"], epochs=2, learning_rate=1e-5, batch_size=16, augment=STANDARD
         )
         device = best_device()
-        with Journal(Path(folder)) as journal:
-            setting = Setting(charset, few, 0, device, best_precision(device), journal, Silent())
-            train_stage(network.to(device), stage, 0, data, setting)
+        with Journal.in_folder(Path(folder)) as journal:
+            context = Context(charset, few, 0, device, best_precision(device), journal, Silent())
+            train_stage(network.to(device), StageTask(stage, 0, data), context)
         rows = map(json.loads, Path(folder, "journal.jsonl").read_text("utf-8").splitlines())
         speed = [row["images_per_second"] for row in rows if "images_per_second" in row][-1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -21,10 +21,11 @@ from linetune.core.device import best_device, best_precision
 from linetune.core.labelfile import read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
+from linetune.training.context import Context
 from linetune.training.journal import Journal
-from linetune.training.stage import Setting, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
+from linetune.training.stage import StageTask, train_stage
 
 
 def main() -> None:
@@ -55,11 +56,11 @@ def main() -> None:
         batch_size=64,
     )
     device = best_device()
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
+    with tempfile.TemporaryDirectory() as folder, Journal.in_folder(Path(folder)) as journal:
         # A seed of its own, so that no features stored by an earlier run are read.
         seed = secrets.randbits(32)
-        setting = Setting(charset, few, seed, device, best_precision(device), journal, Silent())
-        train_stage(network.to(device), stage, 0, data, setting)
+        context = Context(charset, few, seed, device, best_precision(device), journal, Silent())
+        train_stage(network.to(device), StageTask(stage, 0, data), context)
     tell(f"{options.epochs} epochs trained")
 
 

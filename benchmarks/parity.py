@@ -20,8 +20,9 @@ from rich.table import Table
 
 from linetune.core import image
 from linetune.core.labelfile import read_labels
-from linetune.weights.official import load_file
-from linetune.weights.sources import OFFICIAL, find
+from linetune.formats.official import load_file
+from linetune.formats.sources import find
+from linetune.models.families import OFFICIAL
 
 
 def main(labels: Path, model: Path | None) -> None:

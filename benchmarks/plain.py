@@ -22,9 +22,9 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.image import HEIGHT, MIN_WIDTH, Crop
 from linetune.core.labelfile import Line
-from linetune.models.backbones.pplcnetv3 import PPLCNetV3
+from linetune.models.families.pp_ocr_mobile import PPLCNetV3
+from linetune.models.layers.reparam import Affine, ConvBN, FoldedRepLayer, RepLayer
 from linetune.models.network import Network
-from linetune.models.reparam import Affine, ConvBN, FoldedRepLayer, RepLayer
 from linetune.training.losses import ctc_loss
 from linetune.training.schedule import rate_at
 

@@ -1,8 +1,6 @@
-"""A run with several seeds, without one of its stages, or with an idea of ``ideas.py``: the mean and every
-run's figures, row by row.
+"""A run with several seeds, or without one of its stages: the mean and the figures of every run, row by row.
 
-    python benchmarks/seeds.py CONFIG [KEY=VALUE ...] [--seeds 0 1 2] [--without STAGE] [--idea NAME=VALUE]
-        [--output DIR]
+    python benchmarks/seeds.py CONFIG [KEY=VALUE ...] [--seeds 0 1 2] [--without STAGE] [--output DIR]
 
 A seed is the run's and that of its rendered crops. A run that is finished is not run again.
 """
@@ -10,17 +8,14 @@ A seed is the run's and that of its rendered crops. A run that is finished is no
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ideas import IDEAS
-
+from linetune.analysis.learning_curve import finished_run
 from linetune.config import Config, load
 from linetune.report.terminal import terminal
-from linetune.training.curve import finished_run
 
 
 def main() -> None:
@@ -30,23 +25,13 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--without", action="append", default=[], metavar="STAGE", help="leave it out")
-    parser.add_argument("--idea", action="append", default=[], metavar="NAME=VALUE", help="see ideas.py")
     parser.add_argument("--output", type=Path, default=Path("runs/seeds"), help="a folder for every seed")
     options = parser.parse_intermixed_args()
     config = load(options.config, options.overrides)
     names = [stage.name for stage in config.stages]
     if not set(options.without) < set(names):
         parser.error(f"--without takes some of the stages {', '.join(names)}, not all and no other")
-    for idea in options.idea:
-        name, _, value = idea.partition("=")
-        if name not in IDEAS:
-            parser.error(f"--idea takes NAME=VALUE, NAME one of {', '.join(IDEAS)}")
-        try:
-            IDEAS[name](positive(value))
-        except ValueError:
-            parser.error(f"--idea {idea}: expected a number above 0, and below 1 for dropout")
-    folder = options.output.joinpath(*options.idea)
-    wanted = [seeded(config, seed, options.without, folder) for seed in options.seeds]
+    wanted = [seeded(config, seed, options.without, options.output) for seed in options.seeds]
     for run in wanted:
         if differs(run):
             parser.error(f"{run.output} holds a run of other settings; name another folder with --output")
@@ -58,14 +43,6 @@ def main() -> None:
             if rows[0][name]:
                 print(f"  {name:<4} exact {shown(rows, name, 'exact_match')}  CER {shown(rows, name, 'cer')}")
     print("seconds in all:", ", ".join(f"{run['seconds']:.0f}" for run in runs))
-
-
-def positive(text: str) -> float:
-    """A number above 0, or ValueError."""
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError
-    return value
 
 
 def seeded(config: Config, seed: int, without: Sequence[str], output: Path) -> Config:

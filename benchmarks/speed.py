@@ -40,14 +40,15 @@ from linetune.core.device import autocast, best_device, best_precision, now
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import load_dataset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.models.network import Network
 from linetune.training.averaging import WeightAverage
+from linetune.training.context import Context
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
-from linetune.training.optimiser import make_optimiser, set_rate
-from linetune.training.stage import Setting, train_stage
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
+from linetune.training.optimiser import make_optimiser, rate_factors, set_rate
+from linetune.training.stage import StageTask, train_stage
 
 EPOCHS = 20
 """Of stage 1, over which storing the features pays; the others are measured on one."""
@@ -152,11 +153,11 @@ def ours(lines: list[Line], batch_size: int, freeze: bool, augment: bool, precis
     )
     device = best_device()
     dtype = torch.float32 if precision == "fp32" else best_precision(device)
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
+    with tempfile.TemporaryDirectory() as folder, Journal.in_folder(Path(folder)) as journal:
         # A seed of its own, so that no features stored by an earlier run are read.
         seed = secrets.randbits(32)
-        setting = Setting(charset, few, seed, device, dtype, journal, Silent())
-        result = train_stage(network.to(device), stage, 0, data, setting)
+        context = Context(charset, few, seed, device, dtype, journal, Silent())
+        result = train_stage(network.to(device), StageTask(stage, 0, data), context)
     return epochs * len(data) / result.seconds
 
 
@@ -180,7 +181,7 @@ def parts(batch_size: int, lines: list[Line], try_compile: bool) -> Table:
     images = make_batch(columns, widths, draws, STANDARD, 48)
     with autocast(device, dtype):
         features = network.backbone(images).detach()
-    optimiser, average = make_optimiser(network), WeightAverage(network)
+    optimiser, average = make_optimiser(network, rate_factors(network)), WeightAverage(network)
     set_rate(optimiser, 0.0)
 
     def both_ways(module: Callable[[Tensor], Tensor]) -> None:

@@ -15,12 +15,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from linetune.analysis.suspects import find_suspects
 from linetune.config import Config
 from linetune.core import labelfile
 from linetune.core.labelfile import read_labels
 from linetune.report.suspects import write_suspects
 from linetune.report.terminal import terminal
-from linetune.training.suspects import find_suspects
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
         if options.page:
             write_suspects(options.page, found, len(lines))
     numbers = [int(each.line.source.rpartition(":")[2]) - 1 for each in found.disputed]
-    print(f"{len(found.disputed)} of {found.lines} labels are disputed, {seconds:.0f} s")
+    print(f"{len(found.disputed)} of {found.lines} labels are suspects, {seconds:.0f} s")
     for times in (1, 2):
         first = numbers[: times * len(planted)]
         there = sum(number in planted for number in first)

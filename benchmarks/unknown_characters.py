@@ -19,11 +19,11 @@ from linetune.config.schema import Synth
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
-from linetune.evaluation.confusions import aligned
+from linetune.evaluation.metrics import aligned
+from linetune.formats.store import load_model
 from linetune.report.terminal import terminal
 from linetune.synth.generate import LABELS, generate
 from linetune.training.run import train
-from linetune.weights.store import load_model
 
 UNKNOWN = "ЖЯ"
 RULE = f"[ABCDEHKM0-9{UNKNOWN}]{{6}}"
@@ -61,7 +61,7 @@ def main() -> None:
     data = load_dataset(read_labels(folder / "test" / LABELS), None)
     asked, right = Counter[bool](), Counter[bool]()
     for text, reading in zip(
-        data.texts, read_crops(model.reader.run, data.crops, model.charset), strict=True
+        data.texts, read_crops(model.reader.run, data.crops, model.decoder), strict=True
     ):
         for wanted, got in aligned(text, reading.text):
             if wanted:

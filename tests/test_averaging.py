@@ -4,15 +4,16 @@ import copy
 
 import torch
 
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.training.averaging import WeightAverage
 from linetune.training.freeze import set_trainable
 
 
 def test_the_average_follows_what_trains_and_leaves_what_is_frozen() -> None:
     torch.manual_seed(0)
-    network = fold(Network(Architecture(scale=0.35), 12))
+    network = fold(Network(PPOCRMobile(scale=0.35), 12))
     set_trainable(network, ["backbone"])
     start = copy.deepcopy(network.state_dict())
     average = WeightAverage(network)

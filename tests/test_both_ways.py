@@ -11,15 +11,17 @@ import torch
 from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
-from linetune.decode.greedy import greedy
-from linetune.export.formats import FORMATS
-from linetune.export.onnx_file import export_onnx, open_onnx
-from linetune.export.paddle import open_inference
+from linetune.decode import default_decoder
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.paddle import open_inference
+from linetune.formats.registry import FORMATS
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
 from linetune.models.both_ways import BothWays, confidence, turned
 from linetune.recogniser import Recogniser
-from linetune.weights.official import load_base
-from linetune.weights.store import Model, load_model, save_model
-from linetune.weights.transfer import with_charset
 
 TEXTS = ["GK345", "F345", "RE562", "R5", "PB4271"]
 
@@ -56,7 +58,7 @@ def test_the_onnx_file_reads_both_ways_too_and_comes_back(
     export_onnx(model, path, crops)
     run, charset = open_onnx(path)
     padded = image.pack([image.resize(crops[0])], 320)
-    assert greedy(run(padded), charset)[0].text == TEXTS[0]
+    assert default_decoder(charset)(run(padded))[0].text == TEXTS[0]
     back = load_base(str(path))
     assert back.both_ways
     theirs, mine = back.network.state_dict(), model.network.state_dict()
@@ -72,13 +74,13 @@ def test_paddles_program_reads_both_ways_too_and_comes_back(
     run, charset = open_inference(tmp_path / "inference")
     for width in (320, 411):  # one batch has padding, the other may have none
         padded = image.pack([image.resize(crop) for crop in crops], width)
-        assert [reading.text for reading in greedy(run(padded), charset)] == TEXTS
+        assert [reading.text for reading in default_decoder(charset)(run(padded))] == TEXTS
     assert load_base(str(tmp_path / "inference")).both_ways
 
 
 def test_formats_that_cannot_hold_it_say_so(model: Model, crops: list[image.Crop], tmp_path: Path) -> None:
     done = FORMATS["pdparams"].export(model, tmp_path / "model.pdparams", crops)
-    assert any("only onnx and paddle hold reading both ways up" in note for note in done.notes)
+    assert any("only onnx and paddle can read both ways up" in note for note in done.notes)
 
 
 def test_a_model_file_remembers_it(model: Model, tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ def test_each_crop_turns_within_its_own_width() -> None:
 
 def test_the_confidence_is_the_decoder_s(model: Model, crops: list[image.Crop]) -> None:
     probabilities = model.network.run(image.pack([image.resize(crop) for crop in crops], 320))
-    expected = [reading.confidence for reading in greedy(probabilities, model.charset)]
+    expected = [reading.confidence for reading in model.decoder(probabilities)]
     assert confidence(torch.from_numpy(probabilities)).tolist() == pytest.approx(expected, abs=1e-6)
 
 

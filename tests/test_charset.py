@@ -37,7 +37,7 @@ def test_files_of_every_editor_are_read(
     assert Charset.read(path).characters == OFFICIAL
 
 
-def test_the_space_stands_last_and_the_blank_first() -> None:
+def test_the_space_is_last_and_the_blank_is_first() -> None:
     charset = Charset((" ", "B", WIDE_SPACE, "A"))
     assert charset.characters == ("B", WIDE_SPACE, "A", " ")
     assert charset.encode("A B") == [3, 4, 1]
@@ -52,7 +52,7 @@ def test_the_longest_entry_is_taken() -> None:
     assert charset.encode(FLAG[0] + FLAG) == [1, 3]
 
 
-def test_lacking_characters_are_named_once_in_order() -> None:
+def test_missing_characters_are_named_once_in_order() -> None:
     charset = Charset(DIGITS)
     assert charset.missing(f"1x2{WIDE_SPACE}x 😀") == ["x", WIDE_SPACE, " ", "😀"]
     assert charset.missing("2024") == []
@@ -66,8 +66,8 @@ def test_lacking_characters_are_named_once_in_order() -> None:
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
-        (b"A\nB\nA\n", ":3", "'A' stands twice, first in line 1"),
-        (b"A\n \n \n", ":3", r"U\+0020 stands twice, first in line 2"),
+        (b"A\nB\nA\n", ":3", "'A' is there twice, first in line 1"),
+        (b"A\n \n \n", ":3", r"U\+0020 is there twice, first in line 2"),
         (b"A\r\n\r\nB\r\n", ":2", "empty line"),
         (b"A\nB\n\n", ":3", "empty line"),
         (b"\n", ":1", "empty line"),
@@ -77,7 +77,9 @@ def test_lacking_characters_are_named_once_in_order() -> None:
         (b"\xef\xbb\xbf", "", "the charset file is empty"),
     ],
 )
-def test_files_that_are_no_charset(content: bytes, place: str, message: str, tmp_path: Path) -> None:
+def test_files_that_are_not_charsets_are_refused(
+    content: bytes, place: str, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "charset.txt"
     path.write_bytes(content)
     with pytest.raises(LinetuneError, match=message) as caught:
@@ -86,14 +88,14 @@ def test_files_that_are_no_charset(content: bytes, place: str, message: str, tmp
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+def test_files_that_cannot_be_opened_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match=r"none\.txt: charset file not found"):
         Charset.read(tmp_path / "none.txt")
     with pytest.raises(LinetuneError, match="charset file cannot be read"):
         Charset.read(tmp_path)
 
 
-def test_charsets_that_cannot_be() -> None:
+def test_characters_that_make_no_charset_are_refused() -> None:
     with pytest.raises(LinetuneError, match="empty"):
         Charset(())
     with pytest.raises(LinetuneError, match="empty character"):
@@ -102,7 +104,7 @@ def test_charsets_that_cannot_be() -> None:
         Charset((" ", "A", " "))
 
 
-def test_what_the_labels_hold() -> None:
+def test_the_charset_of_labels_has_each_of_their_characters() -> None:
     assert Charset.collect(["B A", f"😀{WIDE_SPACE}", "B9"]).characters == (
         "9",
         "A",
@@ -121,16 +123,16 @@ def test_a_paddle_dictionary_gets_its_space(lines: list[str]) -> None:
     assert Charset.from_dictionary(lines).characters == (WIDE_SPACE, FLAG, "A", " ")
 
 
-def test_the_digest_tells_charsets_apart() -> None:
+def test_different_charsets_have_different_digests() -> None:
     assert Charset(("A", "B")).sha256 == Charset(("A", "B")).sha256
     assert len({Charset(c).sha256 for c in (("A", "B"), ("B", "A"), ("AB",), ("A", "B", " "))}) == 4
 
 
 @pytest.mark.parametrize("content", ["ABCDEF\n", "A B C D\n", "A\nB\n0123456789\n"])
-def test_a_line_of_many_characters_is_no_entry(content: str, tmp_path: Path) -> None:
+def test_a_line_of_many_characters_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "charset.txt"
     path.write_text(content, "utf-8")
     with pytest.raises(
-        LinetuneError, match=r"charset.txt:\d: one line holds \d+ characters; a charset file has"
+        LinetuneError, match=r"charset.txt:\d: one line has \d+ characters; a charset file has"
     ):
         Charset.read(path)

@@ -12,10 +12,10 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
-from linetune.export.formats import FORMATS
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.registry import FORMATS
+from linetune.formats.transfer import with_charset
 
 NAME = "PP-OCRv5_mobile_rec"
 
@@ -43,6 +43,6 @@ def test_a_charset_passes_whatever_its_size(
     assert FORMATS[form].export(model, path, crops).crops == len(crops)
     back = load_base(str(path))
     assert back.charset == model.charset
-    expected = [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    expected = [reading.text for reading in read_crops(model.network.run, crops, model.decoder)]
     assert expected[0] == "100110"
-    assert [reading.text for reading in read_crops(back.network.run, crops, back.charset)] == expected
+    assert [reading.text for reading in read_crops(back.network.run, crops, back.decoder)] == expected

@@ -22,11 +22,13 @@ from linetune.cli import main
 from linetune.config import load
 from linetune.core import image, labelfile
 from linetune.core.charset import Charset
-from linetune.export.formats import Format
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats.model import Model
+from linetune.formats.registry import Format
+from linetune.formats.store import save_model
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.report.terminal import terminal
-from linetune.weights.store import Model, save_model
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SERIAL 88"]
@@ -59,7 +61,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that answers every frame with a character outside ASCII."""
     torch.manual_seed(0)
     charset = Charset(("线", "é"))
-    network = fold(Network(Architecture(scale=0.35), charset.classes))
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes))
     with torch.no_grad():
         network.head.fc.bias.copy_(torch.tensor([-50.0, 50.0, -50.0]))
     path = tmp_path_factory.mktemp("modèle 线") / "model.safetensors"
@@ -404,7 +406,7 @@ def test_evaluate_writes_a_page_of_what_was_misread(
     assert "Exact match 0.0% (0–56)" in html
     assert f"{labels}:3" in html
     refused = cli("evaluate", small, labels, "--errors", page)
-    assert refused.errors == [f"error: {page}: there is a file already; --overwrite replaces it"]
+    assert refused.errors == [f"error: {page}: the file already exists; --overwrite replaces it"]
     again = cli("evaluate", small, labels, "--errors", page, "--overwrite", "--json")
     confused = json.loads(again.out)["confusions"]
     assert {"text": "L", "read": "线", "times": 1} in confused or confused[0]["read"] in ("", "线")
@@ -472,7 +474,7 @@ def test_compare_two_models_on_the_same_crops(cli: Cli, labels: Path, small: Pat
     assert figures["difference"] == pytest.approx(-figures["a"]["exact_match"])
     assert figures["only_a"] == len(figures["only_one_reads"]) > 0
     assert figures["p_value"] > 0.05
-    assert figures["sentence"].startswith("no difference can be told on 3 crops")
+    assert figures["sentence"].startswith("no difference beyond chance on 3 crops")
     assert {crop["right"] for crop in figures["only_one_reads"]} == {"A"}
     missing = cli("compare", small, small.parent / "none", labels)
     assert (missing.code, len(missing.errors)) == (2, 1)
@@ -573,7 +575,7 @@ def test_what_can_be_read_is_printed_beside_what_cannot(
     ]
     assert done.errors == [f"error: {folder / 'empty.png'}: image file is empty"]
     assert "1 of 3 images cannot be read" in done.err
-    assert f"left out what is no image by its name: 1 file, such as {folder / 'notes.txt'}" in done.err
+    assert f"left out 1 file whose name is not that of an image, such as {folder / 'notes.txt'}" in done.err
     as_json = json.loads(cli("predict", small, folder, "--json").out)
     assert [each.get("error") for each in as_json] == [None, "image file is empty", None]
     (tmp_path / "nothing").mkdir()
@@ -630,7 +632,7 @@ def test_export_writes_beside_the_model_and_compares_on_given_crops(
     for arguments in ((small, "--output", tmp_path / "other.onnx"), (tmp_path / "model.onnx",)):
         again = cli("export", *arguments)
         assert again.code == 2
-        assert again.errors[0].endswith(".onnx: there is a file already; --overwrite replaces it")
+        assert again.errors[0].endswith(".onnx: the file already exists; --overwrite replaces it")
     assert (tmp_path / "other.onnx").read_bytes() == b"mine"
     assert cli("export", small, "--output", tmp_path / "other.onnx", "--overwrite").code == 0
     assert (tmp_path / "other.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
@@ -651,7 +653,7 @@ def test_export_for_transformers_is_a_folder(cli: Cli, small: Path, labels: Path
     }
     again = cli("export", tmp_path, "--format", "hf")
     assert again.code == 2
-    assert again.errors[0].endswith("model-hf: there is a folder already; --overwrite replaces it")
+    assert again.errors[0].endswith("model-hf: the folder already exists; --overwrite replaces it")
     crop = labels.parent / "00.png"
     assert cli("predict", folder, crop).out == cli("predict", small, crop).out
 
@@ -670,7 +672,7 @@ def test_export_writes_all_the_formats_there_are(
     (folder / f"{small.stem}.pdparams").unlink()
     again = cli("export", small, "--format", "pdparams", "--output", folder / f"{small.stem}.pdparams")
     assert again.code == 2
-    assert again.errors[0].endswith(".txt: there is a file already; --overwrite replaces it")
+    assert again.errors[0].endswith(".txt: the file already exists; --overwrite replaces it")
 
 
 def test_export_to_a_format_that_is_not_there(cli: Cli, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -728,10 +730,32 @@ def test_a_preview_replaces_a_file_only_on_demand(cli: Cli, tmp_path: Path) -> N
     )
     assert cli("synth", config, "--preview", sheet).out == f"wrote {sheet}\n"
     sheet.write_bytes(b"mine")
-    assert "sheet.png: there is a file already; --overwrite" in cli("synth", config, "--preview", sheet).err
+    assert "sheet.png: the file already exists; --overwrite" in cli("synth", config, "--preview", sheet).err
     assert sheet.read_bytes() == b"mine"
     assert cli("synth", config, "--preview", sheet, "--overwrite").code == 0
     assert image.read(sheet).size
+
+
+def test_rendered_crops_are_compared_with_real_ones(cli: Cli, labels: Path, tmp_path: Path) -> None:
+    config, many = tmp_path / "linetune.yaml", tmp_path / "many.txt"
+    fonts = resources.files("font_roboto") / "files" / "Roboto-Bold.ttf"
+    config.write_text(
+        f"output: run\nbase_model: {NAME}\ndata: {{train: t.txt, val: v.txt}}\n"
+        f"synth: {{rule: 'LOT [1-9]{{4}}', fonts: '{fonts}', output: synth}}\n"
+        "stages: [{name: real, data: train, epochs: 1, learning_rate: 1e-4}]\n",
+        encoding="utf-8",
+    )
+    few = cli("synth", config, "--measure", labels)
+    assert (few.code, few.errors) == (
+        2,
+        [f"error: {labels}: 3 crops are too few to compare with; name 20 or more"],
+    )
+    labelfile.write_labels(many, [(str(labels.parent / "00.png"), f"LOT {number}") for number in range(20)])
+    compared = json.loads(cli("synth", config, "--measure", many, "--json").out)
+    assert (compared["real"], compared["rendered"]) == (20, 20)
+    assert "20 real and 20 rendered crops" in cli("synth", config, "--measure", many).out
+    both = cli("synth", config, "--measure", many, "--preview", tmp_path / "sheet.png")
+    assert (both.code, len(both.errors)) == (2, 1)
 
 
 # Mistakes
@@ -753,7 +777,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("evaluate", NAME, folder), f"{folder}: label file cannot be read"),
         (("evaluate", "PP-OCRv5_mobil_rec", labels), NAME),
         (("evaluate", tmp_path / "none.safetensors", labels), "none.safetensors: model file not found"),
-        (("evaluate", folder, labels), f"{folder}: a folder without a model.safetensors"),
+        (("evaluate", folder, labels), f"{folder}: the folder has no model.safetensors"),
         (("evaluate", small, labels, "--charset", tmp_path / "none.txt"), "charset file not found"),
         (("predict", small, noise), f"{noise}: not an image that can be decoded"),
         (("predict", small, folder), f"{folder}: no images in this folder"),
@@ -766,8 +790,8 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("check", tmp_path / "none.yaml"), "none.yaml: configuration not found"),
         (("check", tmp_path / "none.txt"), "none.txt: label file not found"),
         (("check", labels, "--rule", "("), "rule (: missing )"),
-        (("check", labels, tmp_path / "none.yaml"), "a run's file among label files"),
-        (("check", labels, "--fix", folder), f"{folder}: there is something already"),
+        (("check", labels, tmp_path / "none.yaml"), "a run file among label files"),
+        (("check", labels, "--fix", folder), f"{folder}: already exists"),
         (("rule", tmp_path / "none.txt"), "none.txt: label file not found"),
         (("rule", empty), f"{empty}: the label file has no labels"),
         (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),

@@ -112,7 +112,7 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("freeze: backbone", "freeze: [backbone, neck, head]", "everything is frozen"),
-        ("name: real", "name: head", "two stages share a name: head, head"),
+        ("name: real", "name: head", "two stages have the same name: head, head"),
         ("name: real", "name: a/b", "stages.1.name"),
         ("augment: standard", "augment: strong", "expected none, standard, or a mapping"),
         ("heights: [32, 48]", "heights: [47]", "input should be 32, 48 or 64"),
@@ -152,15 +152,15 @@ def test_a_mistyped_source_is_no_label_file(wrong: str, tmp_path: Path) -> None:
 def test_a_stage_cannot_use_crops_that_nothing_renders(tmp_path: Path) -> None:
     start, end = RUN.index("synth:"), RUN.index("stages:")
     (message,) = refused(written(tmp_path, RUN[:start] + RUN[end:]))
-    assert message.endswith("a stage uses synth data, but there is no synth section")
+    assert message.endswith("a stage trains on synth, but the file has no synth section")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "column", "message"),
     [
         ("  train", "\ttrain", 3, 1, "line 3 is indented with a tab, write spaces"),
-        ("    epochs: 20", "\u00a0   epochs: 20", 21, 18, "line 20 holds a non-breaking space"),
-        ("epochs: 20", "epochs:\u00a020", 21, 5, "line 20 holds a non-breaking space"),
+        ("    epochs: 20", "\u00a0   epochs: 20", 21, 18, "line 20 contains a non-breaking space"),
+        ("epochs: 20", "epochs:\u00a020", 21, 5, "line 20 contains a non-breaking space"),
         ("epochs: 20", "epochs:20", 21, 5, "could not find expected ':'"),
         ("output: runs/first", "output: runs\noutput: first", 2, 1, 'duplicate key "output"'),
         ("epochs: 20", "epochs: 20\n    data: synth", 21, 5, 'duplicate key "data"'),
@@ -264,6 +264,7 @@ def test_overrides_address_stages_by_name_and_number(run_file: Path) -> None:
         ("data..train=x", "expected key.path=value"),
         ("seed=[", "override 'seed=[': the value is not valid YAML"),
         ("stages.rael.epochs=1", "override 'stages.rael.epochs=1': no stage 'rael'; did you mean 'real'?"),
+        ("data.val.2=x", "no item '2'; known: 0, 1"),
         ("stages.2.epochs=1", "no stage '2'; known: head, real"),
         ("stages.².epochs=1", "no stage '²'; known: head, real"),
         ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),

@@ -11,19 +11,21 @@ import pytest
 import torch
 from conftest import Cli
 
+from linetune.analysis import learning_curve as curves
+from linetune.analysis.learning_curve import Curve, Point
 from linetune.config import Config
 from linetune.core import labelfile
 from linetune.core.charset import Charset
 from linetune.core.progress import Silent
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats.model import Model
+from linetune.formats.store import save_model
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.report.curve import picture
-from linetune.training import curve as curves
-from linetune.training.curve import Curve, Point
 from linetune.training.run import train
-from linetune.weights.store import Model, save_model
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(2)] + ["XY"]
@@ -39,7 +41,7 @@ def project(
     make_crops(folder / "val", ["0101", "2202", "31"])
     torch.manual_seed(0)
     charset = Charset.collect(TEXTS)
-    network = fold(Network(Architecture(scale=0.35), charset.classes))
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes))
     save_model(Model(network, charset, "small", "here"), folder / "small.safetensors")
     (folder / "linetune.yaml").write_text(
         "output: run\nbase_model: small.safetensors\n"
@@ -131,10 +133,10 @@ def test_an_interruption_leaves_what_is_finished(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--sizes", "20"], "20 is no size for 13 train crops"),
-        (["--sizes", "0"], "0 is no size for 13 train crops"),
-        (["--sizes", "5,many"], "'5,many' is no list of numbers"),
-        (["stages.real.data=synth"], "no stage trains on train crops"),
+        (["--sizes", "20"], "20 is not a possible size: there are 13 training crops"),
+        (["--sizes", "0"], "0 is not a possible size"),
+        (["--sizes", "5,many"], "'5,many' is not a list of numbers"),
+        (["stages.real.data=synth"], "no stage uses training crops"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -153,7 +155,7 @@ def test_a_folder_of_something_else_is_left_alone(project: Path, tmp_path: Path,
     command = ("learning-curve", project / "linetune.yaml", "--output", tmp_path, "--overwrite")
     refused = cli(*command)
     assert refused.code == 2
-    assert "holds files but no learning curve" in refused.err
+    assert "has files but not a learning curve" in refused.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -190,10 +192,15 @@ def test_the_sentence_promises_only_what_follows_from_the_points(tmp_path: Path)
 
 def test_the_picture_shows_every_point_with_its_interval(tmp_path: Path) -> None:
     points = [Point(n, "stage real", score(e), score(e - 0.02), 1) for n, e in ((50, 0.6), (400, 0.8))]
-    root = ET.fromstring(picture(Curve(tmp_path, points)))
-    names = [node.tag.rpartition("}")[2] for node in root]
-    assert names.count("circle") == 4
-    assert names.count("polyline") == 2
-    texts = {node.text for node in root if node.tag.endswith("text")}
-    assert {"50", "400", "validation", "test", "100%"} <= texts
+    svg = picture(Curve(tmp_path, points))
+    assert svg == picture(Curve(tmp_path, points)), "the same curve, another picture"
+    root = ET.fromstring(svg)
+    for name in ("validation", "test"):
+        (series,) = (group for group in root.iter() if group.get("id") == name)
+        assert sum(node.tag.endswith("use") for node in series.iter()) == 2
+        (intervals,) = (group for group in root.iter() if group.get("id") == f"{name} intervals")
+        assert sum(node.tag.endswith("path") for node in intervals) == 2
+    texts = {node.text for node in root.iter() if node.tag.endswith("text")}
+    assert {"50", "400", "validation", "test", "100%", "training crops"} <= texts
+    assert not any(node.tag.endswith(("script", "image")) for node in root.iter())
     ET.fromstring(picture(Curve(tmp_path, points[:1])))

@@ -52,7 +52,7 @@ def test_every_reason_names_the_line_and_the_cause(lines: list[Line], tmp_path: 
         f"{file}:3: 700 x 10 px is too long: over 3200 px at height 48: {tmp_path / 'long.png'}",
         f"{file}:4: 'A', U+0020 not in the charset: '1A 2'",
         f"{file}:5: '{'12' * 21}' needs 42 frames, the crop has 40",
-        "5 of 12 lines cannot be used; mend them, or pass --skip-bad to go on without them",
+        "5 of 12 lines cannot be used; correct them, or leave them out with --skip-bad",
     ]
 
 

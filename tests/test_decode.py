@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.image import Crop
-from linetune.decode.greedy import Reading, greedy
+from linetune.decode import Reading, default_decoder
 from linetune.decode.read import read_crops
 
 LETTERS = Charset(tuple("AB "))
@@ -34,24 +34,24 @@ def probabilities(best: list[int], peaks: list[float], classes: int = 4) -> NDAr
     ],
 )
 def test_repeats_collapse_and_blanks_go(best: list[int], text: str) -> None:
-    assert greedy(probabilities(best, [0.9] * len(best)), LETTERS)[0].text == text
+    assert default_decoder(LETTERS)(probabilities(best, [0.9] * len(best)))[0].text == text
 
 
 def test_confidence_is_the_mean_of_the_kept_peaks() -> None:
-    reading = greedy(probabilities([0, 1, 1, 0, 2], [0.99, 0.6, 0.95, 0.99, 0.8]), LETTERS)[0]
+    reading = default_decoder(LETTERS)(probabilities([0, 1, 1, 0, 2], [0.99, 0.6, 0.95, 0.99, 0.8]))[0]
     assert reading.text == "AB"
     assert reading.confidence == pytest.approx((0.6 + 0.8) / 2)
 
 
 def test_an_empty_text_has_no_confidence() -> None:
-    assert greedy(probabilities([0, 0], [0.9, 0.9]), LETTERS) == [Reading("", 0.0)]
+    assert default_decoder(LETTERS)(probabilities([0, 0], [0.9, 0.9])) == [Reading("", 0.0)]
 
 
 def test_each_line_of_a_batch_is_decoded_by_itself() -> None:
     one = probabilities([1, 0, 2], [0.7, 0.9, 0.5])
     two = probabilities([2, 2, 0], [0.9, 0.6, 0.8])
-    together = greedy(np.concatenate([one, two]), LETTERS)
-    assert together == greedy(one, LETTERS) + greedy(two, LETTERS)
+    together = default_decoder(LETTERS)(np.concatenate([one, two]))
+    assert together == default_decoder(LETTERS)(one) + default_decoder(LETTERS)(two)
 
 
 def crops() -> list[Crop]:
@@ -79,16 +79,16 @@ class Fake:
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
 def test_a_crop_reads_the_same_in_any_company(batch_size: int) -> None:
     given = crops()
-    alone = [read_crops(Fake(), [crop], DIGITS)[0] for crop in given]
+    alone = [read_crops(Fake(), [crop], default_decoder(DIGITS))[0] for crop in given]
     assert len({reading.text for reading in alone}) == len(given)
-    assert read_crops(Fake(), given, DIGITS, batch_size) == alone
-    assert read_crops(Fake(), given[::-1], DIGITS, batch_size) == alone[::-1]
+    assert read_crops(Fake(), given, default_decoder(DIGITS), batch_size) == alone
+    assert read_crops(Fake(), given[::-1], default_decoder(DIGITS), batch_size) == alone[::-1]
 
 
 def test_the_network_sees_what_deployment_feeds() -> None:
     fake = Fake()
     given = crops()
-    readings = read_crops(fake, given, DIGITS, batch_size=2)
+    readings = read_crops(fake, given, default_decoder(DIGITS), batch_size=2)
     widths = [max(320, image.line_width(*crop.shape[:2])) for crop in given]
     assert [int(reading.text.split("-")[0]) for reading in readings] == widths
     assert all(shape[:3] in {(1, 3, 48), (2, 3, 48)} for shape in fake.batches)
@@ -97,10 +97,10 @@ def test_the_network_sees_what_deployment_feeds() -> None:
 
 def test_progress_ends_at_the_number_of_crops() -> None:
     seen: list[int] = []
-    read_crops(Fake(), crops(), DIGITS, 2, seen.append)
+    read_crops(Fake(), crops(), default_decoder(DIGITS), 2, seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == len(crops())
 
 
 def test_no_crops_no_readings() -> None:
-    assert read_crops(Fake(), [], DIGITS) == []
+    assert read_crops(Fake(), [], default_decoder(DIGITS)) == []

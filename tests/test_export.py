@@ -18,15 +18,19 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
-from linetune.export import onnx_file
-from linetune.export.onnx_file import Shape, export_onnx, open_onnx
-from linetune.export.parity import check_parity, sample_crops
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats import onnx_file
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.onnx_shape import Shape
+from linetune.formats.parity import check_parity, sample_crops
+from linetune.formats.transfer import with_charset
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
@@ -56,7 +60,7 @@ def exported(model: Model, tmp_path_factory: pytest.TempPathFactory, crops: list
 
 def tiny(charset: Charset) -> Model:
     torch.manual_seed(0)
-    return Model(fold(Network(Architecture(scale=0.35), charset.classes)).eval(), charset, NAME, "here")
+    return Model(fold(Network(PPOCRMobile(scale=0.35), charset.classes)).eval(), charset, NAME, "here")
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -65,8 +69,8 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 def test_the_file_reads_what_the_model_reads(exported: Path, model: Model, crops: list[Crop]) -> None:
     run, charset = open_onnx(exported)
-    theirs = [reading.text for reading in read_crops(run, crops, charset)]
-    assert theirs == [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    theirs = [reading.text for reading in read_crops(run, crops, default_decoder(charset))]
+    assert theirs == [reading.text for reading in read_crops(model.network.run, crops, model.decoder)]
     assert theirs == TEXTS
 
 
@@ -112,7 +116,7 @@ def test_a_file_of_another_suffix_is_refused_as_no_program_would_look_for_it(
     model: Model, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        LinetuneError, match=r"codes.txt: programs look for another suffix; name it codes.onnx"
+        LinetuneError, match=r"codes.txt: the suffix of an ONNX file must be .onnx; name it codes.onnx"
     ):
         export_onnx(model, tmp_path / "codes.txt")
     assert not list(tmp_path.iterdir())
@@ -146,7 +150,7 @@ def test_a_file_that_was_changed_is_not_read_back(exported: Path, tmp_path: Path
     def no_head(content: onnx.ModelProto) -> None:
         content.graph.initializer[-1].name = "gone"
 
-    assert refused(other_dictionary).endswith("does not have the hash that stands beside it")
+    assert refused(other_dictionary).endswith("does not match its hash")
     assert "these weights do not fit the network; missing: head.fc.weight" in refused(no_head)
 
 
@@ -179,10 +183,10 @@ Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: np.roll(p, 1, 2), "reads .* where the trained model reads"),
+        (lambda p: np.roll(p, 1, 2), "reads .*, but the trained model reads"),
         (lambda p: p * np.float32(0.99), "probabilities differ by up to"),
         (lambda p: p * np.float32(0.9995), "or in the median by .*e-04, more than 1e-04"),
-        (lambda p: p[:, :-1], "where the model gives"),
+        (lambda p: p[:, :-1], "its output has the shape"),
         (lambda p: p * np.float32(np.nan), "reads|differ"),
     ],
 )
@@ -212,7 +216,7 @@ def test_a_file_that_differs_never_appears(
 def test_another_dictionary_in_the_file_is_noticed(model: Model, crops: list[Crop]) -> None:
     shifted = Charset((*model.charset.characters[1:-1], model.charset.characters[0], " "))
     run = model.network.run
-    with pytest.raises(LinetuneError, match=r"where\.onnx: reads '.*' where the trained model reads '.*'"):
+    with pytest.raises(LinetuneError, match=r"where\.onnx: reads '.*', but the trained model reads '.*'"):
         check_parity(run, run, model.charset, shifted, crops, Path("where.onnx"))
 
 

@@ -15,25 +15,29 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
-from test_unfold import SERVER, SMALL, TINY
+from test_unfold import SERVER
 
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.decode.read import deployed_batches
-from linetune.export import paddle, pdparams
-from linetune.export.formats import FORMATS, Format
-from linetune.export.parity import sample_crops
-from linetune.export.pdparams import export_pdparams
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats import paddle, pdparams
+from linetune.formats.dictionary import read_settings
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import read_onnx
+from linetune.formats.parity import sample_crops
+from linetune.formats.pdparams import export as export_pdparams
+from linetune.formats.pdparams import read_pdparams, write_pdparams
+from linetune.formats.registry import FORMATS, Format
+from linetune.formats.sources import find
+from linetune.formats.transfer import with_charset
+from linetune.models.architecture import Architecture
+from linetune.models.families import OFFICIAL
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.families.pp_ocrv6 import SMALL, TINY
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.models.unfold import unfold
-from linetune.weights.official import load_base
-from linetune.weights.onnx_file import read_onnx
-from linetune.weights.paddle_inference import read_settings
-from linetune.weights.pdparams import read_pdparams, write_pdparams
-from linetune.weights.sources import OFFICIAL, find
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 NAME = "PP-OCRv5_mobile_rec"
 ODD = ("~", '"', "\\", "#", "null", "1", "'", "-", "\u3000", "\u2028", "\x85", "\t", "é", "\U0001f468\u200d")
@@ -55,7 +59,7 @@ def tiny(characters: Sequence[str], guide: bool = False, architecture: Architect
     """A small network whose every part does something."""
     torch.manual_seed(0)
     charset = Charset(tuple(characters))
-    network = Network(architecture or Architecture(scale=0.35), charset.classes, guide).eval()
+    network = Network(architecture or PPOCRMobile(scale=0.35), charset.classes, guide).eval()
     for name, tensor in network.state_dict().items():
         if name.endswith(("running_mean", "bn.bias", "affine.bias")):
             tensor.normal_(std=0.2)
@@ -205,7 +209,7 @@ def test_training_weights_of_other_networks(tmp_path: Path, architecture: Archit
 
 def test_the_guide_goes_along_where_there_is_one(tmp_path: Path) -> None:
     base = limited("AB")
-    base.network.nrtr = Network(Architecture(), 3, guide=True).nrtr
+    base.network.nrtr = Network(PPOCRMobile(), 3, guide=True).nrtr
     assert base.network.nrtr is not None
     done = export_pdparams(base, tmp_path / "m.pdparams")
     assert not any("NRTR" in note for note in done.notes)
@@ -236,7 +240,7 @@ def test_small_and_large_charsets(tmp_path: Path, count: int) -> None:
 
 @pytest.mark.parametrize("character", ["\n", "\r"])
 def test_a_character_that_ends_a_line_is_refused(tmp_path: Path, character: str) -> None:
-    with pytest.raises(LinetuneError, match=rf"U\+{ord(character):04X}, which cannot stand in a line"):
+    with pytest.raises(LinetuneError, match=rf"U\+{ord(character):04X}, which cannot be in a line"):
         export_pdparams(tiny(("A", character)), tmp_path / "m.pdparams")
     assert not list(tmp_path.iterdir())
 
@@ -292,7 +296,7 @@ def write_folder(
             struct.pack("<IQIi", 0, 0, 0, 2 + len(sides)) + b"\x08\x05" + sides + arrays[name].tobytes()
         )
     (folder / "inference.pdiparams").write_bytes(content)
-    model = Model(Network(Architecture(scale=0.35), 2), charset, base, "here")
+    model = Model(Network(PPOCRMobile(scale=0.35), 2), charset, base, "here")
     (folder / "inference.yml").write_text(paddle._settings(model), "utf-8")
 
 
@@ -350,8 +354,8 @@ Change = Callable[[Path], object]
         (lambda f: (f / "inference.pdiparams").write_bytes(b""), "holds 0 arrays, the program has"),
         (lambda f: (f / "inference.pdiparams").write_bytes(b"\1" * 99), "damaged, or not float32"),
         (lambda f: (f / "inference.yml").unlink(), "inference.yml: "),
-        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "no PostProcess.character_dict"),
-        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "no PostProcess.character"),
+        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "character_dict is no list"),
+        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "character_dict is no list"),
     ],
 )
 def test_a_damaged_folder_is_one_clear_error(
@@ -365,7 +369,7 @@ def test_a_damaged_folder_is_one_clear_error(
 
 def test_a_cut_parameter_file_and_a_wrong_dictionary(tmp_path: Path, model: Model) -> None:
     write_folder(tmp_path, exported_arrays(model), Charset(("A",)))
-    with pytest.raises(LinetuneError, match="the model has 7 classes, its dictionary gives 3"):
+    with pytest.raises(LinetuneError, match="the model has 7 classes, but its dictionary gives 3"):
         load_base(str(tmp_path))
     parameters = tmp_path / "inference.pdiparams"
     for length in (7, 1000, parameters.stat().st_size - 4):
@@ -376,7 +380,7 @@ def test_a_cut_parameter_file_and_a_wrong_dictionary(tmp_path: Path, model: Mode
 
 def test_paddles_older_folders_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "inference.pdmodel").write_bytes(b"x")
-    with pytest.raises(LinetuneError, match="PaddlePaddle 2, which is not read here; convert it"):
+    with pytest.raises(LinetuneError, match="cannot read inference models of PaddlePaddle 2; convert it"):
         load_base(str(tmp_path))
 
 
@@ -391,7 +395,7 @@ def test_without_paddlepaddle_the_way_out_is_told(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("characters", ["ABC", [*ODD, "A", " "], [chr(0x4E00 + i) for i in range(18_000)]])
 def test_paddlepaddle_reads_what_the_model_reads(tmp_path: Path, characters: Sequence[str]) -> None:
     model = limited(characters)
-    done = paddle.export_paddle(model, tmp_path / "inference", sample_crops(model.charset, 6))
+    done = paddle.export(model, tmp_path / "inference", sample_crops(model.charset, 6))
     assert done.difference < 1e-3
     names = {"inference.json", "inference.pdiparams", "inference.yml"}
     assert {file.name for file in done.path.iterdir()} == names
@@ -408,7 +412,7 @@ def test_paddlepaddle_reads_what_the_model_reads(tmp_path: Path, characters: Seq
 @pytest.mark.parametrize("architecture", [SMALL, TINY, SERVER], ids=["small", "tiny", "server"])
 def test_paddlepaddle_reads_what_other_networks_read(tmp_path: Path, architecture: Architecture) -> None:
     model = tiny("AB ", architecture=architecture)
-    done = paddle.export_paddle(model, tmp_path / "inference", sample_crops(model.charset, 4))
+    done = paddle.export(model, tmp_path / "inference", sample_crops(model.charset, 4))
     assert done.difference < 1e-4
     back = load_base(str(done.path))
     assert (back.network.architecture, back.base_model) == (architecture, model.base_model)

@@ -17,9 +17,12 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.decode import default_decoder
+from linetune.decode.read import read_batches, read_crops
 from linetune.models.both_ways import BothWays
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 from linetune.training import features
 from linetune.training.batches import ImageBatches
 from linetune.training.features import FeatureBatches, HeldOutFeatures
@@ -37,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(0)
-    net = Network(Architecture(scale=0.35), CHARSET.classes)
+    net = Network(PPOCRMobile(scale=0.35), CHARSET.classes)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d) and module.running_var is not None:
             module.running_var.uniform_(0.3, 1)
@@ -161,7 +164,7 @@ def test_a_mended_label_needs_no_new_features(
 def test_some_crops_alone_are_trained_on_or_read(network: Network, data: Dataset) -> None:
     source = stored(network, batches(data))
     some = [1, 4, 7, 10]
-    trained = [CHARSET.decode(label) for step in source.epoch(1, some) for label in step.labels]
+    trained = [CHARSET.decode(label) for step in source.of(some).epoch(1) for label in step.labels]
     assert sorted(trained) == sorted(TEXTS[i] for i in some)
     read = {
         int(i): label
@@ -246,11 +249,10 @@ def test_old_features_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_held_out_features_are_read_as_the_images_would_be(
     network: Network, data: Dataset, both_ways: bool
 ) -> None:
-    from linetune.decode.read import read_batches, read_crops
-
     data = data.half_turned(np.arange(len(data)) % 2 == 0)
     held = HeldOutFeatures(network, data.crops, both_ways)
-    expected = read_crops((BothWays(network) if both_ways else network).run, data.crops, CHARSET)
+    decoder, reader = default_decoder(CHARSET), BothWays(network) if both_ways else network
+    expected = read_crops(reader.run, data.crops, decoder)
     for _ in range(2):
-        found = read_batches(held.read(network), CHARSET, len(data))
+        found = read_batches(held.read(network), decoder, len(data))
         assert [reading.text for reading in found] == [reading.text for reading in expected]

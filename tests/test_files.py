@@ -73,6 +73,6 @@ def test_a_pipe_in_place_of_an_image_is_refused_instead_of_waited_for(tmp_path: 
     if not hasattr(os, "mkfifo"):
         pytest.skip("this system has no named pipes")
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(LinetuneError, match=r"a\.png: a pipe, and no image file"):
+    with pytest.raises(LinetuneError, match=r"a\.png: a pipe, not an image file"):
         image.read(tmp_path / "a.png")
     assert files.below(tmp_path) == []

@@ -8,8 +8,8 @@ import pytest
 from conftest import Cli
 
 from linetune.config import Augment, Config, load
-from linetune.config.paddle import convert
 from linetune.core.errors import LinetuneError
+from linetune.paddle_config import convert
 
 STAGE = """\
 Global:
@@ -241,7 +241,7 @@ def test_without_a_sampler_the_loader_and_the_transform_count(tmp_path: Path) ->
         _, notes = converted(
             tmp_path, plain, bs, ("drop_last: true", f"drop_last: {drop}"), ("[0, 20]", "99")
         )
-        assert any(f"the run has {steps} steps" in note for note in notes)
+        assert any(f"PaddleOCR's run has {steps} steps" in note for note in notes)
 
 
 GLOBAL = "epoch_num: 12"
@@ -251,44 +251,60 @@ GLOBAL = "epoch_num: 12"
     ("change", "line", "expected"),
     [
         (FREEZE, 22, "Architecture.Backbone.freeze: PaddleOCR ignores it"),
-        (FREEZE, 37, "Loss.loss_config_list.NRTRLoss: with a frozen backbone the guide trains nothing"),
+        (FREEZE, 37, "Loss.loss_config_list.NRTRLoss: with a frozen backbone the guide trains only itself"),
         (None, 36, "Loss.loss_config_list.NRTRLoss: the guide starts from the base model's"),
         (None, 12, "Optimizer.lr: the learning rate keeps its number and changes its meaning"),
         (
             ("  lr:\n", "  regularizer: {name: L2, factor: 3.0e-05}\n  lr:\n"),
             12,
-            "Optimizer.regularizer: Adam has no coupled L2",
+            "Optimizer.regularizer: linetune's Adam has no coupled L2; PaddleOCR's has 3e-05",
         ),
-        (None, 7, "Global.max_text_length: labels longer than 25 characters"),
+        (None, 7, "Global.max_text_length: PaddleOCR drops labels longer than 25 characters"),
         (
             ("    - ./crops/rendered.txt\n", "    - ./crops/rendered.txt\n    - crops/rendered.txt\n"),
             41,
-            "Train.dataset.label_file_list: a file that is named twice counts once",
+            "Train.dataset.label_file_list: a file is named twice; linetune reads it once",
         ),
-        ((GLOBAL, f"{GLOBAL}\n  distributed: true"), 3, "Global.distributed: one device"),
-        ((GLOBAL, f"{GLOBAL}\n  use_amp: True"), 3, "Global.use_amp: precision: auto"),
-        ((GLOBAL, f"{GLOBAL}\n  checkpoints: ./x/latest"), 3, "Global.checkpoints: nothing is resumed"),
+        ((GLOBAL, f"{GLOBAL}\n  distributed: true"), 3, "Global.distributed: linetune trains on one device"),
+        ((GLOBAL, f"{GLOBAL}\n  use_amp: True"), 3, "Global.use_amp: linetune trains in bf16 if"),
+        ((GLOBAL, f"{GLOBAL}\n  checkpoints: ./x/latest"), 3, "Global.checkpoints: linetune does not resume"),
         ((GLOBAL, f"{GLOBAL}\n  new_thing: 3"), 3, "Global.new_thing: linetune has no such setting"),
         (EMPTY, 5, "Global.pretrained_model: empty"),
         (("./dicts/chars.txt", ""), 6, "Global.character_dict_path: empty"),
-        (None, 4, "Global.eval_batch_step: evaluated from step 20 on"),
+        (None, 4, "Global.eval_batch_step: PaddleOCR evaluates from step 20 on"),
         (
             None,
             67,
-            "Eval.dataset.transforms.RecResizeImg.image_shape: evaluation squashed lines longer than 6.67",
+            "RecResizeImg.image_shape: PaddleOCR's evaluation squeezes lines longer than 6.67",
         ),
-        (("dims: 120", "dims: 120\n            use_guide: True"), 29, "use_guide: there only the NRTR loss"),
-        (("name: Cosine", "name: Linear"), 13, "Optimizer.lr.name: Linear there, Cosine here"),
-        (("name: Adam", "name: AdamW"), 11, "Optimizer.name: AdamW there, Adam here"),
-        (("scale: 0.95", "scale: 0.5"), 21, "Architecture.Backbone.scale: 0.5 there, 0.95 here"),
+        (
+            ("dims: 120", "dims: 120\n            use_guide: True"),
+            29,
+            "use_guide: in PaddleOCR only the NRTR loss",
+        ),
+        (("name: Cosine", "name: Linear"), 13, "Optimizer.lr.name: Linear in PaddleOCR, Cosine in linetune"),
+        (("name: Adam", "name: AdamW"), 11, "Optimizer.name: AdamW in PaddleOCR, Adam in linetune"),
+        (
+            ("scale: 0.95", "scale: 0.5"),
+            21,
+            "Architecture.Backbone.scale: 0.5 in PaddleOCR, 0.95 in linetune",
+        ),
         (
             ("fix_bs: true", "fix_bs: false"),
             54,
-            "Train.sampler.fix_bs: batches hold 16 of height 32, 10 of height 48, 8 of height 64",
+            "Train.sampler.fix_bs: batches of PaddleOCR hold 16 of height 32, 10 of height 48, 8 of",
         ),
-        (("[320, 48]", "[320, 40]"), 52, "Train.sampler.scales: height 40 is none of 32, 48, 64"),
-        (("[320, 48]", "[400, 48]"), 52, "Train.sampler.scales: batches are 320 px wide or less"),
-        (("img_mode: BGR", "img_mode: RGB"), 45, "DecodeImage.img_mode: images are always BGR"),
+        (
+            ("[320, 48]", "[320, 40]"),
+            52,
+            "Train.sampler.scales: linetune leaves out height 40; it has 32, 48, 64",
+        ),
+        (
+            ("[320, 48]", "[400, 48]"),
+            52,
+            "Train.sampler.scales: linetune pads a batch to the width of its crops",
+        ),
+        (("img_mode: BGR", "img_mode: RGB"), 45, "DecodeImage.img_mode: linetune's images are always BGR"),
         (
             ("    - KeepKeys", "    - SSLRotateResize:\n    - KeepKeys"),
             48,
@@ -302,16 +318,28 @@ GLOBAL = "epoch_num: 12"
         (
             ("- MultiLabelEncode", "- RecConAug: {ext_data_num: 2}\n    - MultiLabelEncode"),
             46,
-            "joins up to 2 more crops there",
+            "PaddleOCR joins up to 2 more crops",
         ),
-        (("shuffle: true", "shuffle: false"), 56, "Train.loader.shuffle: False there, True here"),
+        (
+            ("shuffle: true", "shuffle: false"),
+            56,
+            "Train.loader.shuffle: False in PaddleOCR, True in linetune",
+        ),
         (
             ("data_dir: ./crops/", "data_dir: ./images/"),
             40,
-            "Train.dataset.data_dir: images lie in ./images/",
+            "Train.dataset.data_dir: PaddleOCR looks for images in ./images/",
         ),
-        (("    data_dir: ./crops\n", "    data_dir: ./x\n"), 62, "Eval.dataset.data_dir: images lie in ./x;"),
-        (("Train:\n", "Metric: {name: RecMetric}\nTrain:\n"), 37, "Metric: accuracy ignored spaces"),
+        (
+            ("    data_dir: ./crops\n", "    data_dir: ./x\n"),
+            62,
+            "Eval.dataset.data_dir: PaddleOCR looks for images in ./x;",
+        ),
+        (
+            ("Train:\n", "Metric: {name: RecMetric}\nTrain:\n"),
+            37,
+            "Metric: PaddleOCR's accuracy ignores spaces",
+        ),
         (
             ("Train:\n", "Metric: {main_indicator: norm_edit_dis}\nTrain:\n"),
             37,
@@ -353,13 +381,13 @@ def test_what_changes_meaning_between_stages_is_told(cli: Cli, tmp_path: Path) -
     lines = cli("a.yml", "b.yml", "c.yml", "d.yml").out.splitlines()
     for expected in (
         "note: b.yml:6: Global.character_dict_path: ./dicts/others.txt, but ./dicts/chars.txt in the last",
-        "note: b.yml:8: Global.use_space_char: False there, True here",
-        "note: b.yml:5: Global.pretrained_model: empty, so that PaddleOCR trains from nothing unless",
-        "note: c.yml:5: Global.pretrained_model: elsewhere/best there; here from the best of the stage",
-        "note: b.yml:63: Eval.dataset.label_file_list: validated on ./crops/val2.txt there",
+        "note: b.yml:8: Global.use_space_char: False, but linetune uses True",
+        "note: b.yml:5: Global.pretrained_model: empty: PaddleOCR starts from random weights, unless",
+        "note: c.yml:5: Global.pretrained_model: PaddleOCR starts from elsewhere/best; linetune starts",
+        "note: b.yml:63: Eval.dataset.label_file_list: PaddleOCR validates on ./crops/val2.txt;",
         "note: a.yml:41, b.yml:41, c.yml:41, d.yml:41: Train.dataset.label_file_list: all stages name",
-        f"not there yet: {tmp_path / 'crops/rendered.txt'}",
-        f"not there yet: {tmp_path / 'dicts/chars.txt'}",
+        f"not found yet: {tmp_path / 'crops/rendered.txt'}",
+        f"not found yet: {tmp_path / 'dicts/chars.txt'}",
     ):
         assert sum(line.startswith(expected) for line in lines) == 1, expected
     assert not any("d.yml:5" in line for line in lines), "this is what happens here too"
@@ -377,7 +405,7 @@ def test_what_changes_meaning_between_stages_is_told(cli: Cli, tmp_path: Path) -
 def test_an_evaluation_beyond_the_run_is_told(lines: int, sizes: str, steps: int, tmp_path: Path) -> None:
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops/rendered.txt").write_text("a.png\tA\n" * lines, encoding="utf-8")
-    never = f"the run has {steps} steps, the first evaluation would be step {steps + 1}: PaddleOCR never"
+    never = f"run has {steps} steps and would first evaluate in step {steps + 1}, so it never writes"
     for first, told in ((steps, False), (steps + 1, True)):
         for form in (f"[1, {first - 1}]", str(first)):
             _, notes = converted(tmp_path, ("[0, 20]", form), ("fix_bs: true", sizes))
@@ -421,7 +449,9 @@ def test_an_output_folder_that_is_taken_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "output/mine/best_model").mkdir(parents=True)
     config, notes = converted(tmp_path)
     assert config.output == tmp_path.resolve() / "output/mine_linetune"
-    assert any(note.startswith("one.yml:3: Global.save_model_dir: holds files already") for note in notes)
+    assert any(
+        note.startswith("one.yml:3: Global.save_model_dir: the folder already has files") for note in notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -429,7 +459,7 @@ def test_an_output_folder_that_is_taken_is_not_used(tmp_path: Path) -> None:
     [
         (
             ("  epoch_num", "\u00a0 epoch_num"),
-            "2:1: a non-breaking space (U+00A0) where YAML wants a plain space; --repair reads",
+            "2:1: a non-breaking space (U+00A0) where YAML needs a plain space; --repair reads",
         ),
         (("  epoch_num", " \u3000epoch_num"), "2:2: ideographic space (U+3000)"),
         (("  epoch_num", "\tepoch_num"), "2:1: a tab (U+0009)"),
@@ -438,14 +468,14 @@ def test_an_output_folder_that_is_taken_is_not_used(tmp_path: Path) -> None:
         (("    - ./crops/rendered", "    -\u00a0./crops/rendered"), "42:6: a non-breaking space"),
         (
             ("Global:\n  epoch", "\u2003\nGlobal:\n\u00a0\u00a0epoch"),
-            "1:1: em space (U+2003) where YAML wants a plain space, and 2 more like it",
+            "1:1: em space (U+2003) where YAML needs a plain space, and 2 more like it",
         ),
         (("epoch_num: 12", "epoch_num: [12"), "3:17: not valid YAML"),
         (("epoch_num: 12", "epoch_num: *no"), "2:14: not valid YAML: found undefined alias 'no'"),
         (("  epoch_num: 12", "  epoch_num: 12\n  epoch_num: 13"), "3:3: not valid YAML: found duplicate key"),
         (
             ("model_type: rec", "model_type: det"),
-            "17:3: Architecture.model_type: a detection configuration, not a recognition one",
+            "17:3: Architecture.model_type: a detection configuration, not a recognition configuration",
         ),
         (
             ("model_type: rec", "model_type: cls"),
@@ -526,7 +556,7 @@ def test_a_pasted_file_is_refused_with_its_place_and_read_when_repaired(cli: Cli
     done = cli("pasted.yml")
     assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
-    assert line.startswith("error: pasted.yml:3:1: a non-breaking space (U+00A0) where YAML wants")
+    assert line.startswith("error: pasted.yml:3:1: a non-breaking space (U+00A0) where YAML needs")
     assert "--repair" in line
     assert not (tmp_path / "linetune.yaml").exists()
     assert cli("one.yml", "-o", "plain.yaml").code == 0
@@ -549,7 +579,7 @@ def test_a_file_that_is_there_is_not_replaced(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "linetune.yaml").write_text("mine", encoding="utf-8")
     done = cli("one.yml")
     assert done.code == 2
-    assert done.err == "error: linetune.yaml: there is a file already; --overwrite replaces it\n"
+    assert done.err == "error: linetune.yaml: the file already exists; --overwrite replaces it\n"
     assert (tmp_path / "linetune.yaml").read_text("utf-8") == "mine"
     assert cli("one.yml", "--overwrite").code == 0
     assert load(tmp_path / "linetune.yaml").stages[0].name == "one"

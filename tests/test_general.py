@@ -1,4 +1,4 @@
-"""What a model still reads besides its own lines."""
+"""The texts of the general reading, and the score of a model on them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import HEIGHT
 from linetune.evaluation import general
 from linetune.evaluation.general import draw, general_reading, texts_for
-from linetune.weights.official import load_base
-from linetune.weights.transfer import with_charset
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 
 
 def charset(characters: str) -> Charset:
     return Charset(tuple(characters))
 
 
-def test_only_what_the_charset_spells_is_read() -> None:
+def test_only_texts_that_the_charset_can_spell_are_used() -> None:
     capitals = charset(string.ascii_uppercase + string.digits + "-")
     texts = texts_for(capitals)
     assert 150 <= len(texts) <= general.MOST
@@ -37,11 +37,11 @@ def test_only_what_the_charset_spells_is_read() -> None:
 
 
 def test_too_few_texts_are_refused_with_their_number() -> None:
-    with pytest.raises(LinetuneError, match=r"its characters spell only 0 of 5\d\d everyday texts"):
+    with pytest.raises(LinetuneError, match=r"the charset can spell only 0 of 5\d\d everyday texts"):
         texts_for(charset("线é"))
 
 
-def test_texts_are_drawn_whole_and_always_the_same() -> None:
+def test_texts_are_drawn_completely_and_always_the_same() -> None:
     texts = ["Wednesday", "4,711.50", "jump", "QUICK", "1"]
     crops = draw(texts)
     for crop, again in zip(crops, draw(texts), strict=True):
@@ -52,7 +52,7 @@ def test_texts_are_drawn_whole_and_always_the_same() -> None:
         assert edge.min() > 180, "no ink at the edge"
 
 
-def test_the_official_model_reads_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_official_model_reads_nearly_all_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general, "MOST", 24)
     base = with_charset(
         load_base("PP-OCRv5_mobile_rec"), charset(string.ascii_uppercase + string.digits)

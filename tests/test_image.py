@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from linetune.core import image
 from linetune.core.errors import LinetuneError
-from linetune.models.network import Architecture, empty_folded
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.network import empty_folded
 
 RED = (0, 0, 255)
 """BGR."""
@@ -61,7 +62,7 @@ def test_the_network_input_is_what_deployment_computes() -> None:
 
 
 def test_frames_are_those_of_the_network() -> None:
-    network = empty_folded(Architecture(), 3).to("meta")
+    network = empty_folded(PPOCRMobile(), 3).to("meta")
     for width in (*range(32, 41), 320, 321, 1441):
         # On the meta device only shapes are computed.
         logits = network(torch.empty(1, 3, 48, width, device="meta"))
@@ -241,11 +242,11 @@ def upright(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     return turned[..., ::-1].astype(np.int64)
 
 
-def test_several_pages_in_one_file_are_refused_and_small_copies_are_none(tmp_path: Path) -> None:
+def test_several_pages_in_one_file_are_refused_but_reduced_copies_are_not_pages(tmp_path: Path) -> None:
     page, other = Image.new("RGB", (90, 30), "white"), Image.new("RGB", (90, 30), "black")
     path = tmp_path / "a.tif"
     page.save(path, save_all=True, append_images=[other, page])
-    with pytest.raises(LinetuneError, match=r"a\.tif: 3 pages, where a crop is one; save each page"):
+    with pytest.raises(LinetuneError, match=r"a\.tif: 3 pages, but a crop is one image; save each page"):
         image.read(path)
     small = other.resize((45, 15))
     small.encoderinfo = {"tiffinfo": {254: 1}}
@@ -258,12 +259,12 @@ def test_several_pages_in_one_file_are_refused_and_small_copies_are_none(tmp_pat
     ("content", "message"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull fetches the image"),
-        (b"\n<!DOCTYPE html><html>", "a web page, and no image"),
-        (b"%PDF-1.7\n", "a PDF, and no image"),
+        (b"\n<!DOCTYPE html><html>", "a web page, not an image"),
+        (b"%PDF-1.7\n", "a PDF, not an image"),
         (b"any words", "not an image that can be decoded"),
     ],
 )
-def test_what_is_no_image_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_named(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(LinetuneError, match=message):
@@ -273,12 +274,12 @@ def test_what_is_no_image_is_named(content: bytes, message: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("data:image/png;base64," + "A" * 9000, "a data URL, and no path; pass the bytes"),
-        ("https://example.com/a.png", "a URL, and no path; fetch it"),
-        ("iVBOR" * 2000, "10000 characters are no path; pass bytes"),
+        ("data:image/png;base64," + "A" * 9000, "a data URL, not a path; pass the bytes"),
+        ("https://example.com/a.png", "a URL, not a path; fetch it"),
+        ("iVBOR" * 2000, "10000 characters are too long for a path; pass bytes"),
     ],
 )
-def test_a_string_that_is_no_path_is_told_in_short(text: str, message: str) -> None:
+def test_a_string_that_is_not_a_path_has_a_short_message(text: str, message: str) -> None:
     with pytest.raises(LinetuneError) as caught:
         image.to_crop(text)
     assert message in str(caught.value)

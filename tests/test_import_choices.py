@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from test_encodings import GERMAN, KOREAN
-from test_importers import IMAGES, Tree, brought, grow, left_out
+from test_importers import IMAGES, Tree, brought, grow, import_crops, left_out
 
 from linetune.core.errors import LinetuneError
-from linetune.data.importers.run import Imported, import_crops
+from linetune.data.importers.run import Imported
 
 WORDS = ["XE1231", "11F02", "15F07", "LOT 4711"]
 """The texts of the four images."""
@@ -61,8 +61,8 @@ PLATES = {"AB 12.png": 0, "AB 12_1.png": 1, "CD 345.png": 2}
 UNKNOWN: list[tuple[str, str | bytes, str]] = [
     ("0.xml", "<nothing/>", "labels could be in 0.xml"),
     ("notes.txt", "any words\n", "labels could be in notes.txt"),
-    ("0.txt", YOLO, "labels could be in 0.txt, which looks like boxes, as of YOLO or ICDAR"),
-    ("0.txt", YOLO, "labels could be in 0.txt, which looks like boxes, as of YOLO or ICDAR"),
+    ("0.txt", YOLO, "labels could be in 0.txt, which looks like boxes of YOLO or ICDAR"),
+    ("0.txt", YOLO, "labels could be in 0.txt, which looks like boxes of YOLO or ICDAR"),
     ("deep/er/labels.xlsx", b"PK", "labels could be in deep/er/labels.xlsx, which looks like a spreadsheet"),
     ("all.zip", b"PK", "labels could be in all.zip, which looks like a ZIP archive"),
     ("labels.db", b"", "labels could be in labels.db, which looks like a database"),
@@ -76,10 +76,10 @@ def test_names_are_no_labels_beside_files_that_could_hold_them(
 ) -> None:
     source = grow(tmp_path / "photos", IMAGES | {file: content})
     assert told in refused(source, tmp_path)
-    assert "; --format names takes the names all the same" in refused(source, tmp_path)
+    assert "; pass --format names to use the names anyway" in refused(source, tmp_path)
     assert brought(taken(source, tmp_path, form="names")) == whole(["0", "1", "2", "3"])
     folders = grow(tmp_path / "folders", {"A 1/0.png": 0, "B 2/1.png": 1, f"A 1/{file}": content})
-    assert "the names of folders are not taken for labels" in refused(folders, tmp_path)
+    assert "linetune does not use the names of folders as labels" in refused(folders, tmp_path)
     assert brought(taken(folders, tmp_path, form="folders")) == [(0, "A 1"), (1, "B 2")]
 
 
@@ -91,11 +91,11 @@ def test_names_are_no_labels_where_a_file_one_folder_up_names_the_images(tmp_pat
         tmp_path / "cameras", {"crops/IMG_1.png": 0, "crops/IMG_2.png": 1, "gt.lst": "IMG_1.png\tX\n"}
     )
     told = refused(cameras / "crops", tmp_path)
-    assert f"format not recognised; {cameras}/gt.lst may hold the labels, so import that" in told
+    assert f"format not recognised; the labels may be in {cameras}/gt.lst: import that" in told
     apart = grow(tmp_path / "apart", {"images/AB 1.png": 0, "images/CD 2.png": 1, "labels/CD 2.txt": "x"})
     assert f"labels could be in {apart}/labels/CD 2.txt" in refused(apart / "images", tmp_path)
     (tmp_path / "empty").mkdir()
-    assert "a folder without images and labels" in refused(tmp_path / "empty", tmp_path)
+    assert "the folder holds no images and no labels" in refused(tmp_path / "empty", tmp_path)
     grow(source, {"data/labels.csv": "image,text\nother.png,X\n", "data/make.py": "save('AB 12_1.png')"})
     assert taken(source / "data" / "crops", tmp_path).format == "names"
 
@@ -131,8 +131,8 @@ def test_images_that_are_not_read_are_told_beside_names(tmp_path: Path) -> None:
     ("names", "told"),
     [
         (["00_AB", "01_CD"], "'00_AB' has several parts"),
-        (["7", "8", "9"], "'7' and the others only count"),
-        (["SN0007", "SN0008", "SN0010"], "'SN0007' and the others only count"),
+        (["7", "8", "9"], "'7' and the other names only count up"),
+        (["SN0007", "SN0008", "SN0010"], "'SN0007' and the other names only count up"),
         (["KA_1234", "KB_8710", "KC_0042"], "the digits after the _ of 'KA_1234' may be part of the text"),
         (["AB12", "AB12 (2)"], "'AB12 (2)' holds the number of a copy"),
         (["AB12", "AB12 - Copy"], "holds the number of a copy"),
@@ -140,7 +140,7 @@ def test_images_that_are_not_read_are_told_beside_names(tmp_path: Path) -> None:
         (["0b5bd6f8-4c57-4d5c-9b1e-0d1c2b3a4f5e"], "holds a random part"),
         (["AB12 2024-01-31 12.45.01"], "holds a date and a time"),
         (["1700000000123", "1712345678901"], "holds a time"),
-        (["DSC01234", "DSC07777"], "holds what a camera calls its pictures"),
+        (["DSC01234", "DSC07777"], "looks like a camera's file name"),
     ],
 )
 def test_names_that_hold_more_than_a_text_are_asked_about(
@@ -148,7 +148,7 @@ def test_names_that_hold_more_than_a_text_are_asked_about(
 ) -> None:
     source = grow(tmp_path / "files", {f"{name}.png": number for number, name in enumerate(names)})
     message = refused(source, tmp_path)
-    assert "the names of files are not taken for labels, since " in message
+    assert "linetune does not use the names of files as labels, because " in message
     assert told in message
     assert taken(source, tmp_path, form="names").count == len(names)
     assert taken(source, tmp_path, pattern="(?P<text>.)+").count == len(names)
@@ -172,10 +172,11 @@ def test_names_that_may_be_texts_are_labels(names: list[str], tmp_path: Path) ->
 
 def test_names_of_folders_that_are_hardly_texts_are_asked_about(tmp_path: Path) -> None:
     one = grow(tmp_path / "one", {"camera/x.png": 0, "camera/y.png": 1})
-    assert "since all images lie in one folder, 'camera'" in refused(one, tmp_path)
+    assert "because all images are in one folder, 'camera'" in refused(one, tmp_path)
     many = grow(tmp_path / "many", {f"class{number}/x.png": number for number in range(4)})
-    assert "the names of folders are not taken for labels, since 'class0' and the others" in refused(
-        many, tmp_path
+    assert (
+        "linetune does not use the names of folders as labels, because 'class0' and the other names"
+        in refused(many, tmp_path)
     )
     days = grow(tmp_path / "days", {"2024-01-01/AB.png": 0, "2024-01-02/CD.png": 1})
     assert "'2024-01-01' holds a date" in refused(days, tmp_path)
@@ -188,14 +189,14 @@ def test_numbers_of_a_lexicon_are_no_texts(tmp_path: Path) -> None:
     rows = [f"./{name} {name[-8:-4]}" for name in names]
     source = grow(tmp_path / "source", names | {"annotation.txt": rows})
     told = refused(source, tmp_path)
-    assert "7000 is the number of a text in a lexicon, as MJSynth has it; pass the folder" in told
+    assert "7000 is the number of a text in a lexicon, as in MJSynth's lists; import the folder" in told
     assert brought(taken(source, tmp_path, form="path_text")) == [(0, "7000"), (1, "7001"), (2, "7002")]
     assert brought(taken(source, tmp_path, pattern=r"\d+_(?P<text>.+)_\d+"))[0] == (0, "AB")
 
 
 def test_names_are_asked_about_where_images_lie_in_the_folder_and_below(tmp_path: Path) -> None:
     source = grow(tmp_path / "source", {"A/0.png": 0, "B/1.png": 1, "loose.png": 2})
-    told = "images lie in the folder and in its subfolders, so that no names are taken for labels; --format"
+    told = "linetune does not use names as labels, because images are in the folder and in its subfolders"
     assert told in refused(source, tmp_path)
     assert taken(source, tmp_path, form="names").count == 3
     assert taken(source, tmp_path, form="folders").count == 2
@@ -265,7 +266,7 @@ def test_several_sources_in_subfolders_are_listed(tree: Tree, tmp_path: Path) ->
     told = refused(source, tmp_path)
     assert "several sources in its subfolders: " in told
     assert all(file in told for file in files)
-    assert told.endswith("; import each by itself")
+    assert told.endswith("; import them one by one")
     (source / files[1]).unlink()
     # What lies in the folder of a source is part of it.
     grow(source, {f"{Path(files[0]).parent}/part/{Path(files[0]).name}": (source / files[0]).read_text()})
@@ -410,7 +411,7 @@ def test_the_column_of_images_is_the_one_that_leads_to_them(tmp_path: Path) -> N
     assert "the images are those of the column 'image'" in result.notes[0]
     for option in ("text_column", "image_column"):
         message = refused(grow(tmp_path / "c", {"0.gt.txt": "A", "0.png": 1}), tmp_path, **{option: "a"})
-        assert f"--{option.replace('_', '-')}: gt_txt has no columns" in message
+        assert f"--{option.replace('_', '-')}: the format gt_txt has no columns" in message
 
 
 @pytest.mark.parametrize(
@@ -438,7 +439,7 @@ def test_what_stands_before_every_text_is_no_part_of_it(between: str, tmp_path: 
     source = grow(tmp_path / "source", IMAGES | {"a.txt": table("", f"{{}} {between} {{}}")})
     result = taken(source, tmp_path)
     assert brought(result) == whole()
-    assert f"{between} stands before every text, and is no part of it" in result.notes
+    assert f"the {between} before every text is not part of the text" in result.notes
 
 
 def test_a_column_of_splits_is_told(tmp_path: Path) -> None:
@@ -475,7 +476,7 @@ def test_a_photo_beside_its_crops_is_no_crop(tmp_path: Path) -> None:
 def test_images_that_no_label_names_are_told(tmp_path: Path) -> None:
     source = grow(tmp_path / "source", IMAGES | {"a.txt": "0.png\tA\n", ".hidden.png": 3})
     told = taken(source, tmp_path).notes
-    assert told == [f"images beside them that no label names: 3, such as {source / '1.png'}"]
+    assert told == [f"images in the same folder without a label: 3, such as {source / '1.png'}"]
 
 
 def test_label_studios_csv_leads_to_its_json(tmp_path: Path) -> None:
@@ -565,7 +566,10 @@ def test_boxes_beside_texts_are_no_crops_unless_asked_for(
     told = refused(source, tmp_path)
     assert told.startswith(f"{file}")
     assert "boxes" in told
-    assert f"--format {form} takes whole images all the same; boxes are cut out of ppocrlabel, " in told
+    assert (
+        f"pass --format {form} to import whole images anyway; linetune imports boxes from ppocrlabel, "
+        in told
+    )
     texts = [text for _, text in brought(taken(source, tmp_path, form=form))]
     assert [text[-2:] for text in texts] == ["A1", "B1"][: len(texts)]
 
@@ -613,12 +617,12 @@ def test_path_and_text_with_spaces_or_a_comma(
 def test_more_commas_and_numbers_are_no_text_unless_asked_for(tmp_path: Path) -> None:
     source = grow(tmp_path / "a", IMAGES | {"labels.txt": "0.png,A\n1.png,B,C\n2.png,D,E,F\n"})
     assert (
-        "labels.txt:2: several commas, so that the text may be one column of several; --format path_text"
+        "labels.txt:2: several commas, so the text may be one of several columns; pass --format path_text"
         in refused(source, tmp_path)
     )
     assert brought(taken(source, tmp_path, form="path_text")) == [(0, "A"), (10, "B,C"), (20, "D,E,F")]
     source = grow(tmp_path / "b", IMAGES | {"labels.txt": "0.png 89 201 241 178\n1.png 48,9,94,17,0\n"})
-    assert "labels.txt:1: every line has four or more numbers beside its image" in refused(source, tmp_path)
+    assert "labels.txt:1: every line has four or more numbers after its path" in refused(source, tmp_path)
     assert taken(source, tmp_path, form="path_text").count == 2
 
 
@@ -639,7 +643,7 @@ def test_spaces_before_quotes_are_no_part_of_a_text(tmp_path: Path) -> None:
     source = grow(tmp_path / "b", IMAGES | {"a.csv": table("file,text", "{}, {}")})
     result = taken(source, tmp_path)
     assert brought(result) == whole()
-    assert "a space stands before every text, and is no part of it" in result.notes
+    assert "the space before every text is not part of the text" in result.notes
     quoted = "".join(f'"{i}.png", "{text}"\n' for i, text in enumerate(WORDS))
     for file in ("a.csv", "a.txt"):
         source = grow(tmp_path / file, IMAGES | {file: quoted})
@@ -660,7 +664,7 @@ def test_the_quotes_of_spreadsheets_are_left_out_and_told(
     result = taken(grow(tmp_path / "source", IMAGES | {"labels.txt": lines}), tmp_path)
     assert [text for _, text in brought(result)] == expected
     assert "the quotes around " in result.notes[0]
-    assert result.notes[0].endswith("are left out")
+    assert result.notes[0].endswith("are removed")
 
 
 @pytest.mark.parametrize("other", ["CD", '"a,b" c', '"'])
@@ -670,7 +674,7 @@ def test_quotes_that_no_program_wrote_are_kept_and_told(other: str, tmp_path: Pa
     assert brought(result) == [(0, '"AB"'), (10, other)]
     assert result.notes == [
         f'the quotes around 1 cells of {source / "labels.txt"} are kept: "AB"',
-        f"images beside them that no label names: 2, such as {source / '2.png'}",
+        f"images in the same folder without a label: 2, such as {source / '2.png'}",
     ]
 
 
@@ -711,10 +715,10 @@ def test_a_json_list_of_objects_is_read_as_json_lines_are(indent: int | None, tm
 TIDIED: list[tuple[str, str]] = [
     (table("", '"{}"\t"{}"'), "the quotes around every path and every text"),
     (table("", "{} \t {}"), "the spaces around every tab"),
-    (table("filename\ttext", "{}\t{}"), "is a header and no label"),
+    (table("filename\ttext", "{}\t{}"), "is a header and not a label"),
     (
         "\ufeff" + table("", "{}\t{}", WORDS[:2]) + "\ufeff2.png\t15F07\n3.png\tLOT 4711\n",
-        "begin with a byte order mark",
+        "start with a byte order mark",
     ),
 ]
 
@@ -762,7 +766,7 @@ def test_a_txt_beside_each_image(tmp_path: Path) -> None:
     ]
     for box in (YOLO, ICDAR, '38 43 920 215 "Tiredness"\n'):
         grow(source, {name: box for name in tree if name.endswith(".txt")})
-        assert ("looks like boxes, as of YOLO" if box is YOLO else "lies outside the photo") in refused(
+        assert ("looks like boxes of YOLO" if box is YOLO else "lies outside the photo") in refused(
             source, tmp_path
         )
         assert "hold boxes, as those of YOLO or ICDAR" in refused(source, tmp_path, form="txt")
@@ -786,7 +790,7 @@ def test_numbers_beside_each_image_are_texts_where_asked_for(tmp_path: Path) -> 
     source = grow(
         tmp_path / "source", {"0.png": 0, "0.txt": "01 23 45 67 89\n", "1.png": 1, "1.txt": "12 34 56 78\n"}
     )
-    assert "(--format txt takes them as texts)" in refused(source, tmp_path)
+    assert "(--format txt reads them as texts)" in refused(source, tmp_path)
     assert brought(taken(source, tmp_path, form="txt")) == [(0, "01 23 45 67 89"), (1, "12 34 56 78")]
 
 
@@ -894,7 +898,7 @@ def test_an_encoding_that_is_not_certain_is_asked_about(tmp_path: Path) -> None:
     assert brought(taken(source, tmp_path, encoding="cp1252")) == whole(GERMAN[:4])
     assert "labels.csv:2: not utf-8; try another --encoding" in refused(source, tmp_path, encoding="utf-8")
     both = grow(tmp_path / "c", IMAGES | {"labels.txt": "0.png\tü\n"})
-    assert "read as gbk as asked, though it could be UTF-8" in taken(both, tmp_path, encoding="gbk").notes[0]
+    assert "read as gbk as you asked" in taken(both, tmp_path, encoding="gbk").notes[0]
     assert "--encoding: unknown encoding 'cp125'; did you mean" in refused(source, tmp_path, encoding="cp125")
 
 
@@ -978,9 +982,9 @@ def test_parquet_and_arrow_in_parts(suffix: str, tmp_path: Path) -> None:
     assert result.format == "parquet"
     assert (tmp_path / "to" / "images" / "crop_0.png").exists()
     second.unlink()
-    assert "of the 2 files that train-00000-of-00002" in " ".join(taken(tmp_path / "data", tmp_path).notes)
+    assert "is one of 2 files; missing: 1" in " ".join(taken(tmp_path / "data", tmp_path).notes)
     parquet(tmp_path / "data" / f"test-00000-of-00001{suffix}", rows)
-    assert "several sources in one: parquet (test-00000" in refused(tmp_path / "data", tmp_path)
+    assert "several sources: parquet (test-00000" in refused(tmp_path / "data", tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".arrow", ".feather"])

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Cli
+from test_importers import import_crops
 
 from linetune.core import image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.data.importers.folder import RECORD
-from linetune.data.importers.run import import_crops
 from linetune.data.naming import Names, safe
 
 Snapshot = dict[str, bytes]
@@ -113,7 +113,7 @@ def test_an_interruption_of_the_exchange_is_undone(
 def test_an_empty_folder_is_filled_or_stays_empty(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "to"
     target.mkdir()
-    with pytest.raises(LinetuneError, match="nothing here is csv"):
+    with pytest.raises(LinetuneError, match="no source of the format csv"):
         import_crops(source, target, "csv")
     put_labels(source, "none.png")
     with pytest.raises(LinetuneError, match=r"labels\.txt:1: nothing can be imported, 1 left out"):
@@ -137,7 +137,7 @@ def test_a_folder_in_use_is_refused(source: Path, tmp_path: Path) -> None:
         import_crops(source, target / "labels.txt")
     assert (target / "labels.txt").read_text("utf-8") == "mine"
     for place in (source, tmp_path):
-        with pytest.raises(LinetuneError, match="the source lies in the target"):
+        with pytest.raises(LinetuneError, match="the source is inside the target"):
             import_crops(source, place, overwrite=True)
 
 
@@ -247,7 +247,7 @@ def test_the_command_says_what_came_in_and_what_did_not(source: Path, tmp_path: 
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         f"wrote {tmp_path / 'to' / 'labels.txt'} with 2 crops (paddleocr: label file: path<TAB>text)",
-        f"images beside them that no label names: {len(unused)}, such as {unused[0]}",
+        f"images in the same folder without a label: {len(unused)}, such as {unused[0]}",
         "1 left out:",
         f"  {source / 'labels.txt'}:2: image not found: none.png",
     ]
@@ -267,9 +267,9 @@ def test_the_command_says_what_came_in_and_what_did_not(source: Path, tmp_path: 
 def test_mistakes_are_one_line(source: Path, tmp_path: Path, cli: Cli) -> None:
     for arguments, message in (
         ((tmp_path / "none",), "none: no such file or folder"),
-        ((source, "--format", "cvs"), "--format: no format 'cvs'; did you mean 'csv'?"),
+        ((source, "--format", "cvs"), "--format: unknown format 'cvs'; did you mean 'csv'?"),
         ((source, "--images", tmp_path / "none"), "none: no such folder"),
-        ((source, "--format", "names", "--images", source), "names has no image paths"),
+        ((source, "--format", "names", "--images", source), "the format names has no image paths"),
         ((source, "--pattern", "("), "--pattern: not a regular expression"),
         ((source / "sub",), None),
     ):

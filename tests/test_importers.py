@@ -17,7 +17,9 @@ from linetune.core import image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import FORMATS
 from linetune.data.importers.registry import READERS
-from linetune.data.importers.run import Imported, import_crops
+from linetune.data.importers.run import Imported
+from linetune.data.importers.run import import_crops as import_with_options
+from linetune.data.importers.source import Options
 
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "ppocrlabel_sample"
 TEXTS = ["LOT 4711", '5" "x"', "京A·12345", " a,b;c\\d "]
@@ -36,6 +38,18 @@ def grow(folder: Path, tree: Tree) -> Path:
             joined = "".join(f"{row}\n" for row in content) if isinstance(content, list) else content
             path.write_bytes(joined if isinstance(joined, bytes) else joined.encode())
     return folder
+
+
+def import_crops(
+    source: Path,
+    target: Path,
+    form: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **options: Any,
+) -> Imported:
+    """Import with the options as keyword arguments."""
+    return import_with_options(source, target, Options(form=form, **options), overwrite, progress)
 
 
 def brought(result: Imported) -> list[tuple[int, str]]:
@@ -164,7 +178,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             "13: 'q': a corner is not a number",
             "14: 'w': not an image that can be decoded: bad.png",
             "16: empty text",
-            "17: not valid JSON (nested too deep)",
+            "17: not valid JSON (nested too deeply)",
             "18: 'q': the corners run counter-clockwise, so that the crop would be mirrored",
             "19: 'q': the corners do not follow the box's outline",
         ],
@@ -186,7 +200,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             "6: no image path",
             "7: empty text",
             "8: the list of images is not valid JSON (Expecting ',' delimiter at character 9)",
-            "9: the list of images holds something else than paths",
+            "9: the list of images may only hold paths",
             f"10: image not found: {'x' * 200}…",
             "11: a line break inside the text 'i\\rj'",
             "12: image not found: '\\x00.png'",
@@ -212,8 +226,8 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             ]
         },
         [
-            "3: 1 fields where the header has 2",
-            "4: 3 fields where the header has 2",
+            "3: 1 fields, but the header has 2",
+            "4: 3 fields, but the header has 2",
             "6: a line break inside the text 'd\\ne'",
             "8: image not found: 9.png",
             "9: not a row of a table (',' expected after '\"')",
@@ -255,12 +269,12 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             ]
         },
         [
-            "3: entry 2 has no img_path and instances",
-            "4: entry 3 has 0 instances where a crop has one",
+            "3: entry 2 has no img_path or no instances",
+            "4: entry 3 has 0 instances, but a crop has one",
             "5: entry 4 has no text",
-            "6: not Unicode, the text '\\ud800'",
+            "6: the text is not valid Unicode: '\\ud800'",
             "7: entry 6: image not found: 9.png",
-            "7: entry 7 has no img_path and instances",
+            "7: entry 7 has no img_path or no instances",
         ],
     ),
     (
@@ -304,7 +318,7 @@ def test_what_cannot_be_used_is_told_with_its_line(
         ("a.csv", "x.png,text\n", "a.csv:1: nothing can be imported, 1 left out, the first: image not found"),
         ("a.csv", "x,y\n1,2\n", "a.csv:1: no column leads to images: 'x' ('1'), 'y' ('2'); pass"),
         ("a.csv", "image,text\n", "a.csv: holds no labelled crops"),
-        ("a.csv", "0.png\n1.png\n", "a.csv:1: a table of one column; image and text are two columns"),
+        ("a.csv", "0.png\n1.png\n", "a.csv:1: the table has only one column; it needs one column of images"),
         ("a.json", '{"data_list":\n[}', "a.json:2: not valid JSON"),
         ("a.json", '{"data": []}', "a.json: format not recognised"),
         ("a.json", '{"data_list": []}', "a.json: holds no labelled crops"),
@@ -312,8 +326,8 @@ def test_what_cannot_be_used_is_told_with_its_line(
         ("rec_gt.txt", "9.png\ta\n8.png\tb\n", "rec_gt.txt:1: nothing can be imported, 2 left out, "),
         ("a.txt", "0.png\n1.png\n", "a.txt: format not recognised; pass --format with one"),
         ("a.jsonl", b"{}\n\xff\x80", "a.jsonl:2: not UTF-8; save the file as UTF-8, or pass --encoding NAME"),
-        ("a.zip", b"PK", "a.zip: format not recognised, though it looks like a ZIP archive; unpack it"),
-        ("a.xlsx", b"PK", "a.xlsx: format not recognised, though it looks like a spreadsheet; save it as"),
+        ("a.zip", b"PK", "a.zip: format not recognised (it looks like a ZIP archive); unpack it"),
+        ("a.xlsx", b"PK", "a.xlsx: format not recognised (it looks like a spreadsheet); save it as"),
         ("a.parquet", b"PAR1PAR1", "a.parquet: not a Parquet file ("),
         ("data.mdb", b"nothing of the kind", "data.mdb: "),
     ],
@@ -333,20 +347,20 @@ def test_a_source_that_gives_nothing(file: str, content: str | bytes, message: s
 def test_file_names_as_labels(tmp_path: Path) -> None:
     tree = {"京A12345_07.png": 1, "京A12345_08.png": 2, "sub/B_2_30.jpg": 3, "C.png": 4, ".hidden.png": 5}
     source = grow(tmp_path / "plates", tree)
-    with pytest.raises(LinetuneError, match="images lie in the folder and in its subfolders"):
+    with pytest.raises(LinetuneError, match="images are in the folder and in its subfolders"):
         import_crops(source, tmp_path / "to")
     result = import_crops(source, tmp_path / "to", "names")
     assert sorted(text for _, text in brought(result)) == ["B_2", "C", "京A12345", "京A12345"]
-    assert result.notes[0].startswith("names that lose their last _ and digits: 3, such as B_2_30; --pattern")
+    assert result.notes[0].startswith("file names that lose their last _ and digits: 3, such as B_2_30")
     assert "labels are names" in result.notes[1]
     result = import_crops(source, tmp_path / "to", pattern=r".(?P<text>[A-Z])\d+_\d+", overwrite=True)
     assert [text for _, text in brought(result)] == ["A", "A"]
     assert result.format == "names"
-    assert left_out(result, source)[0] == r"C.png: the name does not fit .(?P<text>[A-Z])\d+_\d+"
+    assert left_out(result, source)[0] == r"C.png: the file name does not match .(?P<text>[A-Z])\d+_\d+"
     for pattern, message in (("(", "not a regular expression"), (".*", "no group named text")):
         with pytest.raises(LinetuneError, match=message):
             import_crops(source, tmp_path / "to", pattern=pattern, overwrite=True)
-    with pytest.raises(LinetuneError, match="a pattern is of no use for csv"):
+    with pytest.raises(LinetuneError, match="a pattern does not apply to the format csv"):
         import_crops(source, tmp_path / "other", "csv", pattern=".*")
 
 
@@ -367,7 +381,7 @@ def test_folders_as_labels(tmp_path: Path) -> None:
     assert names == ["A_1-x.png", "A_1-y.png", "u4eac-x.png"]
     assert left_out(result, source) == [
         "京/bad.png: image file is empty",
-        "京/deeper/x.png: not directly in a folder that is named for a label",
+        "京/deeper/x.png: not directly in a folder whose name is the label",
     ]
     splits = grow(tmp_path / "splits", {"train/1.png": 1, "val/2.png": 2})
     with pytest.raises(LinetuneError, match="images, but no labels"):
@@ -457,16 +471,16 @@ def test_two_paths_with_one_end_are_refused(tmp_path: Path) -> None:
 
 def test_several_label_files_and_formats(tmp_path: Path) -> None:
     source = grow(tmp_path / "source", IMAGES | {"train.txt": rows("{}\t{}\n"), "val.txt": rows("{}\t{}\n")})
-    with pytest.raises(LinetuneError, match=r"paddleocr \(train\.txt\) or paddleocr \(val\.txt\); name one"):
+    with pytest.raises(LinetuneError, match=r"paddleocr \(train\.txt\) or paddleocr \(val\.txt\); pass"):
         import_crops(source, tmp_path / "to")
     (source / "val.txt").unlink()
     grow(source, {"a.csv": "image,text\n0.png,A\n"})
-    with pytest.raises(LinetuneError, match="or pass --format NAME"):
+    with pytest.raises(LinetuneError, match="of one of them, or --format NAME"):
         import_crops(source, tmp_path / "to")
     assert brought(import_crops(source, tmp_path / "to", "csv")) == [(0, "A")]
-    with pytest.raises(LinetuneError, match="no format 'paddle'; did you mean 'paddleocr'"):
+    with pytest.raises(LinetuneError, match="unknown format 'paddle'; did you mean 'paddleocr'"):
         import_crops(source, tmp_path / "other", "paddle")
-    with pytest.raises(LinetuneError, match="nothing here is mmocr"):
+    with pytest.raises(LinetuneError, match="no source of the format mmocr"):
         import_crops(source, tmp_path / "other", "mmocr")
 
 

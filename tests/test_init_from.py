@@ -14,11 +14,14 @@ from linetune.config import Config, Synth, load
 from linetune.core import labelfile
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
+from linetune.drafting import decisions
+from linetune.drafting import draft as drafting
+from linetune.drafting.charset import Ask
+from linetune.drafting.decisions import Draft, save
 from linetune.report.terminal import terminal
 from linetune.rules import Rule
 from linetune.rules.series import SERIES, gaps, widened
 from linetune.synth import generate
-from linetune.training import draft as drafting
 
 PACKAGES = [
     Path(str(resources.files(name) / "files")) for name in ("font_roboto", "font_amatic_sc", "font_intuitive")
@@ -85,7 +88,7 @@ def test_labels_alone_make_a_file_that_needs_no_editing(cli: Cli, tmp_path: Path
 
     again = cli("init", run, "--from", amatic_crops)
     assert (again.code, again.out) == (2, "")
-    assert again.errors[0].endswith("there is a configuration already; choose another folder")
+    assert again.errors[0].endswith("the run file already exists; choose another folder")
 
 
 def test_a_folder_of_splits_is_named_as_it_is(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
@@ -101,8 +104,17 @@ def test_a_folder_of_splits_is_named_as_it_is(cli: Cli, tmp_path: Path, make_cro
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["linetune.yaml"]
 
 
+PROSE = """
+Decide what a run file says. Raises an error, if the labels cannot be read (or split), no crop can be read,
+or there is no base model: "None" means the fonts of this machine. It asks whether characters can occur that
+the labels lack; nobody answers? Then the default counts. Args: folder, source - a label file of all crops,
+or a folder with train.txt and val.txt. Font files, and folders of them, to choose from; opens a reporter
+for slow work, e.g. 12 downloads.
+"""
+
+
 def test_free_text_is_learnt_from_real_crops_alone(cli: Cli, tmp_path: Path, make_crops: MakeCrops) -> None:
-    words = (drafting.__doc__ or "").split() + drafting.draft.__doc__.split()  # type: ignore[union-attr]
+    words = PROSE.split()
     draw = random.Random(1)
     texts = [" ".join(draw.sample(words, draw.randint(1, 4))) for _ in range(80)]
     folder = splits(tmp_path / "crops", texts[:60], texts[60:], make_crops)
@@ -192,7 +204,7 @@ def test_a_rule_lists_the_provinces_that_may_come() -> None:
     assert widened(r"[京津][A-HJ]\[[0-9]", "琼I") == r"[京津][A-HJ]\[[0-9]"
 
 
-def drafted(folder: Path, crops: Path, also: str | None, ask: drafting.Ask | None) -> drafting.Draft:
+def drafted(folder: Path, crops: Path, also: str | None, ask: Ask | None) -> Draft:
     return drafting.draft(folder, crops, [AMATIC], also, ask, terminal)
 
 
@@ -203,9 +215,9 @@ def test_missing_characters_are_asked_for_taken_or_given(tmp_path: Path, make_cr
     run = tmp_path / "run"
     there = set("".join(words))
     by_default = drafted(run, crops, None, None)
-    assert by_default.added is not None
-    assert {*by_default.added.characters} - there == {"Z"}
-    assert any("I O Q" in told for told in by_default.told)
+    assert by_default.charset is not None
+    assert {*by_default.charset.characters} - there == {"Z"}
+    assert any("I O Q" in told for told in by_default.reasons)
 
     asked = []
 
@@ -214,19 +226,19 @@ def test_missing_characters_are_asked_for_taken_or_given(tmp_path: Path, make_cr
         return not default
 
     answered = drafted(run, crops, None, ask)
-    assert answered.added is not None
-    assert {*answered.added.characters} - there == {"I", "O", "Q"}
+    assert answered.charset is not None
+    assert {*answered.charset.characters} - there == {"I", "O", "Q"}
     assert [default for _, default in asked] == [True, False]
     assert "Z" in asked[0][0]
 
     given = drafted(run, crops, "Z#", None)
-    assert given.added is not None
-    assert {*given.added.characters} - there == {"Z", "#"}
-    assert drafted(run, crops, "", None).added is None
+    assert given.charset is not None
+    assert {*given.charset.characters} - there == {"Z", "#"}
+    assert drafted(run, crops, "", None).charset is None
     assert not run.exists()
 
-    path = drafting.save(given)
-    assert Charset.read(run / "charset.txt") == given.added
+    path = save(given)
+    assert Charset.read(run / "charset.txt") == given.charset
     assert load(path).charset == (run / "charset.txt").resolve()
 
 
@@ -245,12 +257,12 @@ def test_bad_sources_are_told_in_one_line(cli: Cli, tmp_path: Path, make_crops: 
         return done.errors[0]
 
     assert told("--from", crops / "train.txt").endswith(
-        f"there is a val.txt beside it; give the folder: --from {crops}"
+        f"the folder also has a val.txt; name the folder: --from {crops}"
     )
     assert "--from" in told("--also", "Z")
     assert "label file not found" in told("--from", tmp_path / "none.txt")
     (crops / "val.txt").unlink()
-    assert "the folder holds no val.txt" in told("--from", crops)
+    assert "the folder has no val.txt" in told("--from", crops)
     for image in crops.glob("*.png"):
         image.unlink()
     assert "none of the images can be read" in told("--from", crops / "labels.txt")
@@ -263,7 +275,7 @@ def test_nothing_is_left_of_an_interrupted_init(
         raise KeyboardInterrupt
 
     labels = make_crops(tmp_path / "crops", codes(30))
-    monkeypatch.setattr(drafting, "write", interrupted)
+    monkeypatch.setattr(decisions, "write", interrupted)
     done = cli("init", tmp_path / "run", "--from", labels, "--fonts", AMATIC)
     assert done.code == 130
     assert not (tmp_path / "run").exists()

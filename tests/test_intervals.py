@@ -1,4 +1,4 @@
-"""Intervals and tests against published figures and against what they promise."""
+"""Intervals and tests have the published figures and the coverage that they promise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_wilsons_interval_is_the_published_one(right: int, of: int, low: float, 
     assert wilson(of - right, of) == pytest.approx((1 - high, 1 - low), abs=5e-5)
 
 
-def test_the_interval_holds_the_true_share_as_often_as_it_says() -> None:
+def test_the_interval_contains_the_true_share_in_95_percent_of_cases() -> None:
     for share in (0.8, 0.9):
         held = 0.0
         for right in range(201):
@@ -55,12 +55,12 @@ def test_mcnemars_test_is_the_exact_binomial_one(one: int, other: int, p: float)
     assert mcnemar(one, other) == pytest.approx(min(1, 2 * whole))
 
 
-def test_mcnemars_test_takes_any_number_of_crops() -> None:
+def test_mcnemars_test_works_for_any_number_of_crops() -> None:
     assert mcnemar(5_000, 5_000) == 1
     assert 0 <= mcnemar(100, 9_000) < 1e-300
 
 
-def test_the_paired_interval_holds_the_true_difference_as_often_as_it_says() -> None:
+def test_the_paired_interval_contains_the_true_difference_in_95_percent_of_cases() -> None:
     of, (first, second) = 60, (0.05, 0.2)
     held = 0.0
     for a in range(of + 1):
@@ -74,15 +74,16 @@ def test_the_paired_interval_holds_the_true_difference_as_often_as_it_says() -> 
     assert paired_difference(3, 3, 100)[0] == -paired_difference(3, 3, 100)[1]
 
 
-def test_a_comparison_says_who_is_better_or_that_it_cannot_be_told() -> None:
+def test_a_comparison_says_which_model_is_better_or_that_the_difference_may_be_chance() -> None:
     reference = [f"{i:03}" for i in range(50)]
     a = score(["" if i < 12 else text for i, text in enumerate(reference)], reference)
     b = score(["" if i == 49 else text for i, text in enumerate(reference)], reference)
     assert compare(a, b).sentence() == (
-        "B is better: 12 crops only B reads, 1 only A; chance alone gives this in 0.3% of cases"
+        "B is better: only B reads 12 crops, only A reads 1; chance alone gives this in 0.3% of cases"
     )
-    assert compare(b, a).sentence("the old", "the new").startswith("the old is better: 1 crop only the new")
+    sentence = compare(b, a).sentence("the old", "the new")
+    assert sentence.startswith("the old is better: only the new reads 1 crop, only the old reads 12;")
     assert compare(a, b).difference == pytest.approx(b.exact_match - a.exact_match)
-    assert compare(a, a).sentence() == ("no difference can be told on 50 crops: both read the same ones")
+    assert compare(a, a).sentence() == "no difference beyond chance on 50 crops: both read the same ones"
     with pytest.raises(ValueError, match="argument 2"):
         compare(a, score(["1"], ["1"]))

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from linetune.evaluation.confusions import aligned, confusions
-from linetune.evaluation.metrics import score
+from linetune.evaluation.metrics import aligned, confusions, score
 
 
 def test_a_crop_counts_only_when_its_whole_text_is_right() -> None:
@@ -62,7 +61,7 @@ def test_figures_for_json() -> None:
     assert f"{score(['A'], ['A']).cer:.1%}" == "0.0%"
 
 
-def test_nothing_to_score_and_lost_lines_are_refused() -> None:
+def test_no_lines_and_unequal_numbers_of_lines_are_refused() -> None:
     with pytest.raises(ValueError, match="no lines to score"):
         score([], [])
     with pytest.raises(ValueError, match="argument 2"):
@@ -72,7 +71,7 @@ def test_nothing_to_score_and_lost_lines_are_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "read"), [("LOT 4711", "L0T 471"), ("", "AB"), ("AB", ""), ("kitten", "sitting"), ("A", "A")]
 )
-def test_an_alignment_spells_both_and_has_as_many_faults_as_edits(text: str, read: str) -> None:
+def test_an_alignment_spells_both_texts_and_has_as_many_faults_as_edits(text: str, read: str) -> None:
     pairs = aligned(text, read)
     assert "".join(a for a, _ in pairs) == text
     assert "".join(b for _, b in pairs) == read

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from linetune.core import image
-from linetune.models.depthwise import DepthwiseConv
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.heads.nrtr import BEGIN, END, FIRST_CHARACTER, PAD, NRTRHead, guide_tokens
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import Affine, FoldedRepLayer, MergedRepLayer, RepLayer, fold, merge
+from linetune.models.layers.depthwise import DepthwiseConv
+from linetune.models.layers.reparam import Affine, FoldedRepLayer, MergedRepLayer, RepLayer, fold, merge
+from linetune.models.network import Network
 
 CLASSES = 37
 
@@ -36,7 +37,7 @@ def randomised(network: Network, seed: int = 0) -> Network:
 
 @pytest.fixture(scope="module")
 def unfolded() -> Network:
-    return randomised(Network(Architecture(), CLASSES, guide=True))
+    return randomised(Network(PPOCRMobile(), CLASSES, guide=True))
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from linetune.core import image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.training.gather import Given
-from linetune.training.orientation import any_upside_down, stood_upright
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
+from linetune.training.gather import Inputs
+from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.run import with_both_ways
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 TEXTS = [f"{letter}{number}" for letter in "ACEFGHKLPRTUVY" for number in (127, 345, 472)]
 
@@ -60,12 +60,12 @@ def test_crops_upside_down_are_noticed(
     told = Told()
     assert any_upside_down(model, (), crops(every), told) is many
     share = "33%" if many else "2%"
-    assert told.said == [f"about {share} of the real crops stand upside down"]
+    assert told.said == [f"about {share} of the real crops are upside down"]
 
 
 def test_they_are_turned_upright_and_the_others_left(model: Model, crops: Callable[[int], Dataset]) -> None:
     given, told = crops(3), Told()
-    upright = stood_upright(model, (), given, told)
+    upright = turned_upright(model, (), given, told)
     assert told.said == [f"14 of {len(TEXTS)} real crops are turned upright for training"]
     for number, (before, after) in enumerate(zip(given.crops, upright.crops, strict=True)):
         assert np.array_equal(after, image.half_turned(before) if number % 3 == 0 else before)
@@ -80,10 +80,10 @@ def test_crops_whose_labels_the_model_cannot_write_stay_as_they_are(
     assert not any_upside_down(unknown, (), given, told)
     (said,) = told.said
     assert said == (
-        "the base model cannot tell which way up the real crops stand: 42 of 42 labels hold characters that "
+        "the base model cannot tell which real crops are upside down: 42 of 42 labels have characters that "
         "it has never seen"
     )
-    for before, after in zip(given.crops, stood_upright(unknown, (), given, told).crops, strict=True):
+    for before, after in zip(given.crops, turned_upright(unknown, (), given, told).crops, strict=True):
         assert np.array_equal(before, after)
 
 
@@ -94,8 +94,8 @@ def test_a_crop_that_reads_either_way_stays_as_it_is(model: Model, tmp_path: Pat
     labelfile.write_labels(tmp_path / "labels.txt", [("0.png", "A127")])
     given, told = load_dataset(read_labels(tmp_path / "labels.txt"), None), Told()
     assert not any_upside_down(model, (), given, told)
-    stood_upright(model, (), given, told)
-    assert told.said[-1].endswith("; none is turned")
+    turned_upright(model, (), given, told)
+    assert told.said[-1].endswith("; no crop is turned")
 
 
 def relabelled(crops: Dataset, texts: Sequence[str]) -> Dataset:
@@ -113,8 +113,8 @@ def test_labels_with_characters_that_the_base_model_has_never_seen_say_nothing(
     assert start.unknown == ["\u16a0"]
     told = Told()
     assert not any_upside_down(start.model, start.unknown, given, told)
-    upright = stood_upright(start.model, start.unknown, given, told)
-    assert all("42 of 42 labels hold characters that it has never seen" in said for said in told.said)
+    upright = turned_upright(start.model, start.unknown, given, told)
+    assert all("42 of 42 labels have characters that it has never seen" in said for said in told.said)
     assert all(np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True))
 
 
@@ -124,7 +124,7 @@ def test_the_labels_that_the_base_model_can_write_speak_for_all(
     some = ["\u16a0" if number % 4 == 1 else text for number, text in enumerate(TEXTS)]
     given, told = relabelled(crops(3), some), Told()
     assert any_upside_down(model, ("\u16a0",), given, told)
-    upright = stood_upright(model, ("\u16a0",), given, told)
+    upright = turned_upright(model, ("\u16a0",), given, told)
     turned = [not np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True)]
     assert turned == [number % 3 == 0 and number % 4 != 1 for number in range(len(TEXTS))]
 
@@ -132,7 +132,7 @@ def test_the_labels_that_the_base_model_can_write_speak_for_all(
 def test_wrong_labels_turn_no_crop(model: Model, crops: Callable[[int], Dataset]) -> None:
     given, told = relabelled(crops(1000), [*TEXTS[7:], *TEXTS[:7]]), Told()
     assert not any_upside_down(model, (), given, told)
-    upright = stood_upright(model, (), given, told)
+    upright = turned_upright(model, (), given, told)
     assert "labels plausible on their crops" in told.said[0]
     assert all(np.array_equal(a, b) for a, b in zip(given.crops, upright.crops, strict=True))
 
@@ -143,15 +143,15 @@ def test_a_few_crops_speak_for_none_and_are_told(
     few = load_dataset(read_labels(make_crops(tmp_path / "few", TEXTS[:4])), None)
     told = Told()
     assert not any_upside_down(model, (), few, told)
-    assert told.said[0].startswith("the base model cannot tell which way up the real crops stand")
+    assert told.said[0].startswith("the base model cannot tell which real crops are upside down")
     labels = make_crops(tmp_path / "some", TEXTS[:20])
     for line in read_labels(labels)[:3]:
         image.write(line.image, image.half_turned(image.read(line.image)))
     told = Told()
     assert not any_upside_down(model, (), load_dataset(read_labels(labels), None), told)
     assert told.said == [
-        "about 15% of the real crops stand upside down",
-        "3 are too few to go by; both_ways: true turns them and reads both ways up",
+        "about 15% of the real crops are upside down",
+        "3 are too few to be sure; both_ways: true turns them upright and reads both ways up",
     ]
 
 
@@ -162,8 +162,8 @@ def test_validation_crops_upside_down_count_as_well(
     stage = {"name": "real", "data": "train", "epochs": 1, "learning_rate": 1e-5}
     files = {"train": "train.txt", "val": "val.txt"}
     config = Config.model_validate({"output": "out", "data": files, "stages": [stage]})
-    given, told = Given(model, model, [], {"train": crops(999)}, crops(every), None, crops), Told()
+    given, told = Inputs(model, model, [], {"train": crops(999)}, crops(every), None, crops), Told()
     settled, _ = with_both_ways(config, given, told)
     assert settled.both_ways is wanted
-    said = "of the validation crops more stand upside down than of those to train on"
+    said = "more validation crops than training crops are upside down"
     assert (said in told.said) is wanted

@@ -20,7 +20,6 @@ def test_arrays_come_back_as_they_went_in() -> None:
     packed = Packed.write(iter(arrays()), (4, 3), np.uint8)
     assert len(packed) == 4
     assert packed.lengths.tolist() == [5, 1, 8, 3]
-    assert packed.bytes == 17 * 12
     for index, array in enumerate(arrays()):
         assert np.array_equal(packed[index], array)
     assert np.array_equal(packed[-1], arrays()[3])
@@ -67,4 +66,32 @@ def test_what_was_read_does_not_stay_in_memory() -> None:
     for i in range(count):
         assert packed[i].max() == i
         assert packed.gather([(i,)], 2**10, CPU).max() == i
-    assert process.memory_info().rss - before < packed.bytes / 4
+    assert process.memory_info().rss - before < count * 2**10 * row / 4
+
+
+def test_selections_and_unions_are_the_arrays_they_name_and_copy_none() -> None:
+    given = arrays()
+    one, other = (Packed.write(part, (4, 3), np.uint8) for part in (given[:2], given[2:]))
+    both = (one + other).select([3, 0, 2, 0])
+    assert [array.tolist() for array in map(both.__getitem__, range(4))] == [
+        given[i].tolist() for i in (3, 0, 2, 0)
+    ]
+    del one, other
+    batch = both.gather([(0, 1), (2,), (3,)], 9, CPU).numpy()
+    assert np.array_equal(batch[0, :8], np.concatenate((given[3], given[0])))
+    assert np.array_equal(batch[1, :8], given[2])
+    assert np.array_equal(batch[2, :5], given[0])
+    assert not batch[2, 5:].any()
+
+
+def test_the_hash_of_a_union_is_that_of_its_arrays() -> None:
+    def fed(packed: Packed) -> bytes:
+        pieces: list[bytes] = []
+        packed.feed(lambda piece: pieces.append(bytes(piece)))
+        return b"".join(pieces)
+
+    whole = Packed.write(arrays(), (4, 3), np.uint8)
+    one, other = (Packed.write(part, (4, 3), np.uint8) for part in (arrays()[:2], arrays()[2:]))
+    assert fed(one + other) == fed(whole)
+    assert fed(other + one) != fed(whole)
+    assert fed((other + one).select([2, 3, 0, 1])) == fed(whole)

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from conftest import Cli
 from PIL import Image
+from test_importers import import_crops
 
 from linetune.core import image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
-from linetune.data.importers.run import Imported, import_crops
+from linetune.data.importers.run import Imported
 
 WIDTH, HEIGHT = 300, 120
 LINES = {"LOT 4711": (20, 10, 180, 40), '京A·12345 "x"': (40, 60, 200, 100)}
@@ -176,8 +177,8 @@ def test_page_xml_asks_which_of_several_texts_counts(grow: Callable[..., Path], 
     assert result.count == 1
     assert [line.partition(": ")[2] for line in told(result, source)] == [
         'line l10 has 2 texts, and no index says which one counts; write index="0" at the right one',
-        "line l10 'L0T 4711' has no text of index 0, as corrected lines of its page have; "
-        'correct the line, or write index="0" where it is right',
+        "line l10 'L0T 4711' has no text of index 0, unlike the corrected lines of its page; "
+        'correct the line, or write index="0" if it is right',
     ]
     # Where no line of a page has one, the program that wrote it counts from 1.
     assert import_crops(grow({"b.xml": page(read)}, "a.png") / "b.xml", tmp_path / "b").count == 1
@@ -1089,14 +1090,15 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:6: task 1 has 2 annotations; keep one, or mark one as ground truth",
             "a.json:7: task 1, region 1 is neither a rectangle nor a polygon",
             "a.json:8: task 1, region 1 has no text",
-            "a.json:9: task 1 has 2 texts where a line has one",
-            "a.json:10: task 1, region 1 lies in an image that was turned by 90° for labelling; "
-            "turn the image file itself",
+            "a.json:9: task 1 has 2 texts, but a line has one",
+            "a.json:10: task 1, region 1 was drawn on an image that was rotated by 90° for labelling; "
+            "rotate the image file itself",
             "a.json:11: task 1, region 1 has no original_width and original_height",
             "a.json:12: 'LOT 4711': the box lies outside the photo of 300 x 120 px",
             "a.json:13: task 1 has no image",
-            "a.json:14: task 3 has 3 regions and 2 texts, which JSON-MIN does not match; export as JSON",
-            "a.json:15: task 14 is no object",
+            "a.json:14: task 3 has 3 regions and 2 texts, and JSON-MIN does not say which belong together; "
+            "export as JSON",
+            "a.json:15: task 14 is not a JSON object",
         ],
     ),
 ]
@@ -1135,7 +1137,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
          "the first: photo not found: b.png (boxes: 1); pass --images DIR"),
         ("b.xml", page(page_line("LOT 4711"), name=""), "the first: no photo b.jpg, .png, … (boxes: 1)"),
         ("a.xml", with_doctype(f"[{BOMB}]").replace("LOT", "&i;"),
-         "the first: has a DOCTYPE, which may define entities; remove it"),
+         "the first: has a DOCTYPE, which may define entities; remove"),
         ("a.xml", with_doctype('[<!ENTITY a SYSTEM "file:///etc/passwd">]').replace("LOT", "&a;"),
          "has a DOCTYPE"),
         ("a.xml", with_doctype('SYSTEM "x.dtd"').replace("LOT", "&nbsp;"), "has a DOCTYPE"),
@@ -1193,7 +1195,7 @@ def test_two_uploads_of_one_name_are_not_confused(grow: Callable[..., Path], tmp
     source = grow({"p.json": json.dumps(tasks)}, "a.png")
     result = import_crops(source, tmp_path / "to")
     assert result.count == 1
-    assert "whose image is" in result.refused[0].what
+    assert "may be the image of either" in result.refused[0].what
 
 
 def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from linetune.cli import main
 from linetune.cli.options import seconds_of
 from linetune.config import Config
 from linetune.core.errors import LinetuneError
+from linetune.training import chain as chains
 from linetune.training import plan as plans
-from linetune.training import run as runs
 from linetune.training.estimate import Estimate
-from linetune.training.plan import Plan, Planned
-from linetune.training.run import train
+from linetune.training.plan import Plan, StagePlan
+from linetune.training.run import train as train_and_export
 from linetune.training.trial import Trial
 
+train = partial(train_and_export, export=False)  # faster
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 HEAD = {"name": "head", "data": "synth", "freeze": "backbone", "learning_rate": 1e-4}
 REAL = {"name": "real", "data": "train", "learning_rate": 1e-5, "batch_size": 4}
@@ -75,19 +77,19 @@ def test_a_stage_whose_trial_does_harm_is_skipped_and_its_other_crops_are_not_re
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float, stages: int, crops: int
 ) -> None:
     monkeypatch.setattr(plans, "FEW", 20)
-    monkeypatch.setattr(runs, "tried", lambda *_: Trial(20, 0.5, after))
+    monkeypatch.setattr(chains, "try_rendered", lambda *_: Trial(20, 0.5, after))
     heard = Heard()
     result = train(config(folder, tmp_path, HEAD | {"trial": 20, "steps": 2}), reporter=heard)
     assert len(result.rows) == 2 + stages
     assert rendered(tmp_path) == crops
-    told = f"20 rendered crops take the mean probability of the validation labels from 50.0% to {after:.1%}"
-    assert f"stage head: {'' if stages else 'skipped: '}{told}" in heard.lines
+    trial = f"changed the mean probability of the validation labels from 50.0% to {after:.1%}"
+    assert f"stage head: {'' if stages else 'skipped: '}a trial on 20 rendered crops {trial}" in heard.lines
 
 
 def test_a_trial_trains_and_leaves_the_model_as_it_was(folder: Path, tmp_path: Path) -> None:
     heard = Heard()
     result = train(config(folder, tmp_path, HEAD | {"trial": 20, "steps": 1}), reporter=heard)
-    assert any("20 rendered crops take the mean probability" in line for line in heard.lines)
+    assert any("a trial on 20 rendered crops changed the mean probability" in line for line in heard.lines)
     rows = map(json.loads, (result.folder / "journal.jsonl").read_text("utf-8").splitlines())
     (trial,) = [row for row in rows if row["event"] == "head trial"]
     assert trial["before"] != trial["after"]
@@ -109,16 +111,16 @@ def test_a_run_without_enough_time_renders_no_more_than_a_few_crops_and_ends_in_
     monkeypatch.setattr(plans, "FEW", 20)
     heard = Heard()
     result = train(config(folder, tmp_path, HEAD, REAL), within=plans.ENDING + 4, reporter=heard)
-    assert "stage head: on 20 of 60 rendered crops, for want of time" in heard.lines
+    assert "stage head: uses 20 of 60 rendered crops, because the time is short" in heard.lines
     assert any("not all of that fits into" in line for line in heard.lines)
     assert rendered(tmp_path) == 20
     assert [row.name for row in result.rows[2:]] == ["stage head", "stage real"]
     assert result.seconds < plans.ENDING + 20
 
 
-def planned(seconds: float = 1000, rendering: float = 200, crops: int = 20_000) -> Planned:
+def planned(seconds: float = 1000, rendering: float = 200, crops: int = 20_000) -> StagePlan:
     stage = config(Path(), Path(), HEAD).stages[0]
-    return Planned(stage, 0, crops, crops, Estimate(seconds, 0.6 * seconds, 1, 1, True), rendering)
+    return StagePlan(stage, 0, crops, crops, Estimate(seconds, 0.6 * seconds, 1, 1, True), rendering)
 
 
 def test_rendered_crops_are_as_many_as_the_time_allows() -> None:

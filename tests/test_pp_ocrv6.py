@@ -16,7 +16,6 @@ import pytest
 import torch
 from onnx import numpy_helper
 from test_models import images, randomised
-from test_unfold import SMALL, TINY
 
 from linetune.config.schema import Stage
 from linetune.core.charset import Charset
@@ -24,15 +23,19 @@ from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.export.onnx_file import export_onnx
-from linetune.export.parity import sample_crops
+from linetune.formats.model import Model
+from linetune.formats.official import load_base, load_file
+from linetune.formats.onnx_file import export as export_onnx
+from linetune.formats.parity import sample_crops
+from linetune.formats.sources import find
+from linetune.formats.store import load_model, save_model
+from linetune.models.families import OFFICIAL
+from linetune.models.families.pp_ocrv6 import SMALL, TINY
+from linetune.models.layers.reparam import ConvBN, fold
 from linetune.models.network import Network
-from linetune.models.reparam import ConvBN, fold
+from linetune.training.context import Context
 from linetune.training.journal import Journal
-from linetune.training.stage import Setting, train_stage
-from linetune.weights.official import load_base, load_file
-from linetune.weights.sources import OFFICIAL, find
-from linetune.weights.store import Model, load_model, save_model
+from linetune.training.stage import StageTask, train_stage
 
 NAME = "PP-OCRv6_small_rec"
 TEXTS = ["A1", "B22", "10", "AB"]
@@ -66,7 +69,7 @@ TO_PADDLE = [
     (r"^backbone\.stages\.(\d)\.", lambda m: f"backbone.blocks{int(m[1]) + 2}."),
     (r"\.depthwise\.branch\.", ".token_mixer.rep_dw.conv."),
     (r"\.depthwise\.branch_1x1\.", ".token_mixer.rep_dw.conv1."),
-    (r"\.depthwise\.bn\.", ".token_mixer.rep_dw.bn."),
+    (r"\.depthwise\.rep_bn\.", ".token_mixer.rep_dw.bn."),
     (r"\.depthwise\.", ".token_mixer.dw_conv."),
     (r"\.squeeze\.", ".token_mixer.se."),
     (r"\.(expand|compress)\.", r".channel_mixer.\1."),
@@ -85,13 +88,9 @@ TO_PADDLE = [
 
 def test_training_weights_compute_what_the_unfolded_network_computes(tmp_path: Path) -> None:
     network = randomised(Network(SMALL, 5))
-    # The block whose depthwise layer changes the shape has a plain conv-BN: its norm is not the rep layer's.
-    plain = {n for n, m in network.named_modules() if n.endswith(".depthwise") and hasattr(m, "conv")}
     arrays: dict[str, Any] = {}
     for ours, tensor in network.state_dict().items():
         name = ours
-        for part in plain:
-            name = name.replace(f"{part}.bn.", f"{part.removesuffix('depthwise')}token_mixer.dw_conv.bn.")
         for pattern, theirs in TO_PADDLE:
             name = re.sub(pattern, theirs, name)  # type: ignore[call-overload]
         if not name.endswith("num_batches_tracked"):
@@ -127,12 +126,12 @@ def test_an_official_file_of_the_tiny_size_is_read_with_the_dictionary_beside_it
     graph = onnx.helper.make_graph([node], "tiny", [], [], constants)
     path = tmp_path / "inference.onnx"
     onnx.save(onnx.helper.make_model(graph), str(path))
-    with pytest.raises(LinetuneError, match="put its dictionary beside it"):
+    with pytest.raises(LinetuneError, match="save its dictionary in the same folder"):
         load_file(path)
 
     settings = tmp_path / "inference.yml"
     for damaged, message in (
-        ("[a, b]", "the model has 5 classes, its dictionary gives 4; correct inference.yml"),
+        ("[a, b]", "the model has 5 classes, but its dictionary gives 4; correct inference.yml"),
         ("[a, 7, c]", "inference.yml: PostProcess.character_dict holds 7, no text; quote it"),
         ("[a, b, b]", "inference.yml: the charset holds 'b' twice"),
     ):
@@ -178,17 +177,18 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16])
-def setting(tmp_path: Path, data: Dataset, request: pytest.FixtureRequest) -> Iterator[Setting]:
-    with Journal(tmp_path) as journal:
-        yield Setting(CHARSET, data, 0, torch.device("cpu"), request.param, journal, Silent())
+def context(tmp_path: Path, data: Dataset, request: pytest.FixtureRequest) -> Iterator[Context]:
+    with Journal.in_folder(tmp_path) as journal:
+        yield Context(CHARSET, data, 0, torch.device("cpu"), request.param, journal, Silent())
 
 
-def test_the_stages_of_a_run_train_what_they_should(data: Dataset, setting: Setting) -> None:
+def test_the_stages_of_a_run_train_what_they_should(data: Dataset, context: Context) -> None:
     network = fold(randomised(Network(TINY, CHARSET.classes)))
     values = {"name": "one", "data": "train", "epochs": 1, "learning_rate": 1e-3, "batch_size": 4}
     for number, (frozen, part) in enumerate(((["backbone"], "neck."), ([], "backbone."))):
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        train_stage(network, Stage.model_validate(values | {"freeze": frozen}), number, data, setting)
+        stage = Stage.model_validate(values | {"freeze": frozen})
+        train_stage(network, StageTask(stage, number, data), context)
         after = network.state_dict()
         changed = {name for name in before if not torch.equal(before[name], after[name])}
         assert any(name.startswith(part) for name in changed)

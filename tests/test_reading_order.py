@@ -13,12 +13,12 @@ from safetensors.numpy import load_file, save_file
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.reading_order import is_same, to_logical, to_visual
-from linetune.decode.greedy import greedy
+from linetune.decode import default_decoder
 from linetune.evaluation.metrics import score
-from linetune.export.formats import FORMATS
-from linetune.weights.official import load_base
-from linetune.weights.store import load_model, save_model
-from linetune.weights.transfer import with_charset
+from linetune.formats.official import load_base
+from linetune.formats.registry import FORMATS
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
 
 VISUAL = [
     ("\u0633\u0644\u0627\u0645", "\u0645\u0627\u0644\u0633"),  # Arabic
@@ -65,7 +65,7 @@ def test_labels_are_learnt_from_left_to_right_and_read_in_logical_order() -> Non
     classes = charset.encode(text)
     assert [charset.characters[c - 1] for c in classes] == list("12 \u0644\u0633")
     frames = np.eye(charset.classes, dtype=np.float32)[[x for c in classes for x in (c, 0)]][None]
-    assert greedy(frames, charset)[0].text == text
+    assert default_decoder(charset)(frames)[0].text == text
 
 
 def test_a_bracket_is_learnt_as_it_is_displayed() -> None:

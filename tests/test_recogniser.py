@@ -18,8 +18,8 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
+from linetune.formats.store import save_model
 from linetune.recogniser import Recogniser
-from linetune.weights.store import save_model
 
 TEXTS = ["LOT 4711", "2026-10-31", "X", "SERIAL 0123456789 ABCDEF", "90.5", "BATCH 12"]
 
@@ -77,7 +77,7 @@ def closed_picture() -> Image.Image:
         (np.zeros((48, 100), np.bool_), "bool (48, 100); scale"),
         (np.zeros((0, 100, 3), np.uint8), "uint8 (0, 100, 3)"),
         (np.zeros((48, 0, 3), np.uint8), "uint8 (48, 0, 3)"),
-        (None, "got None; cv2.imread gives None"),
+        (None, "got None; cv2.imread returns None"),
         (7, "got int"),
         (b"no image", "not an image"),
         (b"", "empty"),
@@ -134,7 +134,7 @@ def test_anything_but_a_list_of_images_is_refused(recogniser: Recogniser, wrong:
 
 
 def test_a_batch_has_a_crop_at_least(recogniser: Recogniser) -> None:
-    with pytest.raises(LinetuneError, match="batch_size is 0, and has to be at least 1"):
+    with pytest.raises(LinetuneError, match="batch_size is 0, but must be at least 1"):
         recogniser.read([], batch_size=0)
 
 

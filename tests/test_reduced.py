@@ -14,13 +14,14 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
-from linetune.export import reduced
-from linetune.export.onnx_file import open_onnx
-from linetune.export.reduced import Reduced, export_reduced
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats import reduced
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.onnx_file import open_onnx
+from linetune.formats.reduced import Reduced, export_reduced
+from linetune.formats.transfer import with_charset
 
 TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
 
@@ -52,7 +53,7 @@ def test_a_reduced_file_is_smaller_and_as_good(done: Reduced, data: Dataset) -> 
     assert (done.exact, done.exact_fp32, done.alike, done.crops) == (1, 1, len(TEXTS), len(TEXTS))
     assert done.speedup == done.crops_per_second / done.crops_per_second_fp32 > 0
     run, charset = open_onnx(done.path)
-    assert [reading.text for reading in read_crops(run, data.crops, charset)] == TEXTS
+    assert [reading.text for reading in read_crops(run, data.crops, default_decoder(charset))] == TEXTS
 
 
 def test_readers_feed_it_as_any_other(done: Reduced, model: Model) -> None:
@@ -68,7 +69,7 @@ def test_readers_feed_it_as_any_other(done: Reduced, model: Model) -> None:
 
 def test_rounded_weights_are_not_read_back(done: Reduced) -> None:
     with pytest.raises(
-        LinetuneError, match=rf"model\.onnx: holds weights rounded to {done.precision}, .* fp32$"
+        LinetuneError, match=rf"model\.onnx: its weights are rounded to {done.precision}, .* fp32$"
     ):
         load_base(str(done.path))
 
@@ -115,7 +116,7 @@ def test_numbers_that_are_none_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
     worse(monkeypatch, lambda p: p * np.float32(np.nan))
-    with pytest.raises(LinetuneError, match="gives no finite numbers"):
+    with pytest.raises(LinetuneError, match="its output is not finite"):
         export_reduced(model, tmp_path / "model.onnx", "fp16")
     assert not list(tmp_path.iterdir())
 

@@ -13,13 +13,14 @@ from rich.console import Console
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line
-from linetune.decode.greedy import Reading
+from linetune.decode import Reading
 from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score, score
-from linetune.report.errors import write_errors
+from linetune.evaluation.result import Evaluation
+from linetune.report.misread import write_misread
 from linetune.report.page import Cell, Marked, Part, write_page
-from linetune.report.terminal import run_lines, run_table
-from linetune.training.run import Row, RunResult
+from linetune.report.run import run_lines, run_table
+from linetune.training.result import Row, RunResult
 
 
 def scored(wrong: int, of: int) -> Score:
@@ -47,18 +48,18 @@ def test_the_table_of_a_run_is_whole_at_80_columns(width: int) -> None:
 def test_a_run_says_whether_its_gain_is_beyond_chance() -> None:
     val, test, _ = run_lines(RunResult(Path("run"), ROWS, "stage real"))
     assert val.startswith(
-        "validation (which chose the model): stage real is better: 157 crops only stage real"
+        "validation (which chose the model): stage real is better: only stage real reads 157 crops"
     )
     assert test == (
-        "test: stage real is better: 141 crops only stage real reads, 0 only the limited base model; "
+        "test: stage real is better: only stage real reads 141 crops, only the limited base model reads 0; "
         "chance alone gives this in under 0.1% of cases"
     )
     few = [Row(row.name, scored(wrong, 20), None, 0) for row, wrong in zip(ROWS, (4, 3, 1), strict=True)]
     line, flattering, _ = run_lines(RunResult(Path("run"), few, "stage real"))
-    assert "no difference can be told on 20 crops: 2 crops only stage real reads" in line
+    assert "no difference beyond chance on 20 crops: only stage real reads 2 crops" in line
     assert flattering == (
-        "validation: 20 crops chose the epoch and the stage, so their figure flatters the kept model; "
-        "data.test would give one that does not"
+        "validation: 20 crops chose the epoch and the stage, so their figure makes the kept model look "
+        "better than it is; data.test gives a figure that does not"
     )
     assert len(list(run_lines(RunResult(Path("run"), few, few[1].name)))) == 1, "nothing was gained"
 
@@ -67,7 +68,7 @@ def test_a_run_says_when_its_charset_cost_more_than_training_gave() -> None:
     rows = [Row(row.name, scored(wrong, 200), None, 0) for row, wrong in zip(ROWS, (4, 30, 20), strict=True)]
     _, told, _ = run_lines(RunResult(Path("run"), rows, "stage real"))
     assert told.startswith(
-        "validation: the untouched model reads more, with characters that this run's charset"
+        "validation: the untouched model reads more crops right; it knows characters that the charset"
     )
 
 
@@ -76,15 +77,15 @@ def test_a_run_says_what_was_forgotten_or_why_that_is_not_known() -> None:
         RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(38, 200)))
     )
     assert forgotten == (
-        "general reading 97.0% (94–99) before, 81.0% (75–86) after: it has forgotten some "
-        "(200 drawn everyday words and numbers that the charset spells)"
+        "general reading 97.0% (94–99) before, 81.0% (75–86) after: the model has forgotten some "
+        "(200 rendered everyday words and numbers that the charset can spell)"
     )
     *_, same = run_lines(
         RunResult(Path("run"), ROWS, "stage real", general=General(scored(6, 200), scored(5, 200)))
     )
-    assert "after: the same, as far as can be told" in same
+    assert "after: no difference beyond chance" in same
     *_, none = run_lines(RunResult(Path("run"), ROWS, "stage real", general="it is so"))
-    assert none == "general reading left out: it is so"
+    assert none == "general reading not measured: it is so"
 
 
 def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None:
@@ -107,10 +108,8 @@ def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_pa
     texts, read = ["LOT", "X1", "AB"], [("L0T", 0.7), ("X1", 0.9), ("A", 0.95)]
     lines = [Line(tmp_path / f"{i}.png", text, f"labels.txt:{i}") for i, text in enumerate(texts)]
     crops = [np.full((48, 60, 3), 200, np.uint8)] * 3
-    result = score([text for text, _ in read], texts)
-    write_errors(
-        tmp_path / "page.html", "runs/a", result, lines, crops, [Reading(*reading) for reading in read]
-    )
+    evaluation = Evaluation(lines, [Reading(*reading) for reading in read])
+    write_misread(tmp_path / "page.html", "runs/a", evaluation, crops)
     html = (tmp_path / "page.html").read_text("utf-8")
     assert "2 of 3 crops misread" in html
     assert html.count("<img") == 2
@@ -118,5 +117,5 @@ def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_pa
     assert "labels.txt:1" not in html
     assert '<code>L<mark class="wrong">O</mark>' in html
     assert '<code>L<mark class="wrong">0</mark>' in html
-    assert "<td>&#x27;O&#x27;</td><td>&#x27;0&#x27;</td><td>1</td>" in html
-    assert "<td>&#x27;B&#x27;</td><td>nothing</td><td>1</td>" in html
+    assert "<td>&#39;O&#39;</td><td>&#39;0&#39;</td><td>1</td>" in html
+    assert "<td>&#39;B&#39;</td><td>nothing</td><td>1</td>" in html

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from linetune.config import Stage
 from linetune.evaluation.metrics import Score
-from linetune.training.best import Validation
 from linetune.training.rate import STEPS, find_rate
 from linetune.training.schedule import (
     APART,
@@ -17,35 +17,41 @@ from linetune.training.schedule import (
     LEAST,
     PATIENCE,
     InSteps,
-    Position,
+    Progress,
     Schedule,
     UntilFlat,
     schedule_of,
     steps_apart,
 )
+from linetune.training.state import Validation
 
 
 def stage(**changes: object) -> Stage:
     return Stage.model_validate({"name": "real", "data": "train", "batch_size": 16} | changes)
 
 
+def at(step: int) -> Progress:
+    return Progress(step=step, seen=16 * step)
+
+
 def course(
     schedule: Schedule, quality: Callable[[int], float], limit: int = 20_000
 ) -> tuple[list[float], list[int], list[int]]:
-    """Rates of all steps, steps that were validated, and steps at which it turned back."""
-    rates, validated, turned, best, step = list[float](), list[int](), list[int](), float("-inf"), 0
-    while step < limit:
-        rates.append(schedule.rate(Position(step, 16 * step)))
-        step += 1
-        at = Position(step, 16 * step)
-        if schedule.due(at):
+    """Rates of all steps, steps that were validated, and steps at which it went back to the best."""
+    rates, validated, turned, best, progress = list[float](), list[int](), list[int](), float("-inf"), at(0)
+    while progress.step < limit:
+        rates.append(schedule.rate(progress))
+        step = progress.step + 1
+        progress = replace(progress, step=step, seen=16 * step)
+        if schedule.validates(progress):
             validated.append(step)
-            found = quality(step)
-            schedule.judged(at, found > best)
-            best = max(best, found)
-            if schedule.turns_back():
+            if quality(step) > best:
+                best = quality(step)
+                progress = replace(progress, best_step=step, best_seen=16 * step)
+            if cooling := schedule.cooling(progress):
                 turned.append(step)
-        if schedule.ended(at):
+                progress = replace(progress, cooling=cooling)
+        if schedule.ends(progress):
             return rates, validated, turned
     raise AssertionError("it never ends")
 
@@ -75,25 +81,18 @@ def test_a_late_rise_that_comes_before_the_plateau_is_waited_for() -> None:
 def test_a_stage_ends_with_its_budget_and_its_rate_has_fallen(budget: float, seconds_a_step: float) -> None:
     now = 0.0
 
-    def quality(step: int) -> float:
-        return step
-
     def clock() -> float:
         return now
 
     schedule = UntilFlat(1e-4, 20, budget, clock)
-    rates, step, due = list[float](), 0, False
-    while not schedule.ended(Position(step, step)):
-        rates.append(schedule.rate(Position(step, step)))
-        step, now = step + 1, now + seconds_a_step
-        due = schedule.due(Position(step, step))
-        if due:
-            schedule.judged(Position(step, step), True)
-    assert due
+    rates, progress = list[float](), at(0)
+    while not schedule.ends(progress):
+        rates.append(schedule.rate(progress))
+        progress, now = replace(at(progress.step + 1), best_step=progress.step + 1), now + seconds_a_step
+    assert schedule.validates(progress)
     assert now == pytest.approx(budget, abs=seconds_a_step)
     assert max(rates) == 1e-4
     assert rates[-1] < 0.1 * 1e-4
-    assert quality(step) == step
 
 
 def test_steps_that_are_given_are_taken() -> None:
@@ -125,19 +124,21 @@ def test_epochs_and_steps_exclude_each_other() -> None:
 
 
 class Stepping:
-    """Stands for a trainer whose label probability after a trial depends on the rate alone."""
+    """Stands for a trainer and its state. The label probability after a trial depends on the rate alone."""
 
     def __init__(self) -> None:
-        self.at, self.rate, self.taken = Position(0, 0), 0.0, 0
+        self.progress, self.rate, self.taken = Progress(), 0.0, 0
+        self.state = self.average = self
+        self.network = None
 
-    def state(self) -> tuple[Position, float]:
-        return self.at, self.rate
+    def snapshot(self) -> tuple[Progress, float]:
+        return self.progress, self.rate
 
-    def restore(self, state: tuple[Position, float]) -> None:
-        self.at, self.rate = state
+    def restore(self, snapshot: tuple[Progress, float]) -> None:
+        self.progress, self.rate = snapshot
 
     def step(self, batch: object, epoch: int, rate: float) -> None:
-        self.at, self.rate = Position(self.at.step + 1, self.at.seen + 1), max(self.rate, rate)
+        self.progress, self.rate = at(self.progress.step + 1), max(self.rate, rate)
         self.taken += 1
 
 
@@ -152,12 +153,12 @@ def test_the_rate_that_makes_labels_most_probable_goes_on_from_where_its_trial_l
 ) -> None:
     trainer = Stepping()
 
-    def validated() -> Validation:
+    def validate(_: object) -> Validation:
         return Validation(True, 1 - abs(trainer.rate - best), Score(0.5, -0.1, 10))
 
-    found = find_rate(cast(Any, trainer), Endless(), validated, (1e-5, 3e-5, 9e-5), budget)
+    found = find_rate(cast(Any, trainer), Endless(), validate, (1e-5, 3e-5, 9e-5), budget)
     assert len(found[0]) == tried
     assert found[1] == best
-    assert (trainer.at.step, trainer.rate) == (STEPS, best)
+    assert (trainer.progress.step, trainer.rate) == (STEPS, best)
     assert trainer.taken == tried * STEPS
     assert cast(Any, next(found[2])) == (STEPS // 7 + 1, STEPS % 7)  # no crop comes twice

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 from test_export_paddle import exported_arrays, limited, tiny, write_folder
-from test_unfold import SERVER, SMALL, TINY
+from test_unfold import SERVER
 from test_weights import Server, at, cache, quiet, server
 
 from linetune.core.errors import LinetuneError
-from linetune.export.pdparams import export_pdparams
-from linetune.models.network import Architecture
-from linetune.weights.official import load_base
-from linetune.weights.sources import OFFICIAL, download, find
+from linetune.formats.official import load_base
+from linetune.formats.pdparams import export as export_pdparams
+from linetune.formats.sources import download, find
+from linetune.models.architecture import Architecture
+from linetune.models.families import OFFICIAL
+from linetune.models.families.pp_ocrv6 import SMALL, TINY
 
 __all__ = ["cache", "server"]  # fixtures
 NAME = "en_PP-OCRv5_mobile_rec"
@@ -93,7 +95,7 @@ def test_training_weights_of_a_language_want_their_dictionary_beside_them(tmp_pa
     path = export_pdparams(limited("ABC"), tmp_path / "en.pdparams").path
     path.with_suffix(".txt").unlink()
     with pytest.raises(
-        LinetuneError, match=r"its dictionary gives 18385; put its dictionary beside it as en"
+        LinetuneError, match=r"its dictionary gives 18385; save its dictionary in the same folder as en"
     ):
         load_base(str(path))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import Cli
 
+from linetune.analysis import suspects
+from linetune.analysis.suspects import Reading, judge, way_up
 from linetune.core import image, labelfile
 from linetune.core.labelfile import Line
 from linetune.report.suspects import path_in_file, summary, suspects_table
-from linetune.training import suspects
-from linetune.training.suspects import Reading, judge, way_up
 
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
 WRONG = {5: "7777", 14: "2199"}
@@ -77,7 +77,7 @@ def test_wrong_labels_come_first_and_nothing_is_changed(project: Path, tmp_path:
     assert "--overwrite" in refused.err
     code, out, _ = cli("suspects", config, "--output", output, "--overwrite", "--top", 1)
     assert code == 0
-    assert f"{len(found['disputed'])} of {len(TEXTS)} labels are disputed" in out
+    assert f"{len(found['disputed'])} of {len(TEXTS)} labels are suspects" in out
     assert "7777" in out or "2199" in out
     assert len((output / "suspects.txt").read_text("utf-8").splitlines()) == 1
 
@@ -87,7 +87,7 @@ def test_too_few_crops_for_the_folds_are_one_clear_error(project: Path, tmp_path
     refused = cli("suspects", config, "--folds", 25, "--output", tmp_path / "out")
     assert refused.code == 2
     (line,) = refused.err.strip().splitlines()
-    assert line.startswith("error: the 24 lines are 24 groups, which cannot make 25 ")
+    assert line.startswith("error: the 24 lines form 24 groups, too few for 25 splits")
     assert not (tmp_path / "out").exists()
 
 
@@ -130,8 +130,8 @@ def test_the_summary_says_what_is_not_shown() -> None:
     found = judge(
         [reading("AO1", "A01", 0.01, 0.9), reading("B", "C", 0.001, 0.9), reading("D", "D", 0.9, 0.9)]
     )
-    assert summary(found, 5) == "2 of 3 labels are disputed"
-    assert summary(found, 1) == "2 of 3 labels are disputed, the first 1 shown"
+    assert summary(found, 5) == "2 of 3 labels are suspects"
+    assert summary(found, 1) == "2 of 3 labels are suspects, the first 1 shown"
     assert suspects_table(found, 1).row_count == 1
 
 
@@ -148,7 +148,7 @@ def test_a_label_with_a_character_that_nothing_teaches_is_not_disputed() -> None
     wrong = reading("77", "A07", 1e-9, 0.9)
     found = judge([*known, *look_alike, wrong], ["Ж"])
     assert (found.disputed, found.unjudged, found.doubt) == ([wrong], 4, None)
-    assert summary(found, 5) == "1 of 11 labels are disputed; 4 are not judged"
+    assert summary(found, 5) == "1 of 11 labels are suspects; 4 are not judged"
     # Once the folds read the character, a label with it is judged as any other.
     learnt = [reading(f"Ж{i}", f"Ж{i}", 0.8, 0.8) for i in range(4)]
     assert len(judge([*known, *look_alike, *learnt], ["Ж"]).disputed) == 4
@@ -159,5 +159,5 @@ def test_a_model_that_cannot_read_the_crops_disputes_nothing_and_says_so() -> No
     found = judge([*misread, reading("B", "B", 0.9, 0.9)])
     assert found.disputed == []
     assert summary(found, 5) == (
-        "the base model cannot tell which labels are wrong: it reads 1 of 9 as they stand"
+        "the base model cannot tell which labels are wrong: it reads only 1 of 9 as they are"
     )

@@ -21,7 +21,7 @@ from linetune.core import cache, image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.rules import Rule
-from linetune.synth import fonts, generate, is_current, lettering, looks, preview, scene
+from linetune.synth import fonts, generate, is_current, lettering, looks, preview, scene, variation
 from linetune.synth.compare import told_apart
 from linetune.synth.generate import stream
 from linetune.synth.looks import Look
@@ -120,7 +120,7 @@ def test_fonts_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match=r"no \.otf, \.ttc, \.ttf file in the folder; .*/usr/share/fonts"):
         fonts.find([tmp_path], ["A"])
     (tmp_path / "broken.ttf").write_bytes(b"no font")
-    with pytest.raises(LinetuneError, match=r"broken\.ttf: not a font"):
+    with pytest.raises(LinetuneError, match=r"broken\.ttf: the font cannot be opened"):
         fonts.find([tmp_path], ["A"])
 
 
@@ -166,11 +166,12 @@ def test_ink_stands_out_from_every_surface(tmp_path: Path) -> None:
     materials: tuple[Material, ...] = ("plastic", "paper", "metal", "concrete")
     for seed in range(150):
         rng = np.random.default_rng(seed)
-        look = looks.imagined(rng)
+        look = variation.imagined(rng)
         # Ink and surface may have been measured on a faint crop.
         look = replace(look, ink=look.paper) if seed % 3 == 0 else look
         where = photo if seed % 2 else None
-        surface = scene.surface(rng, 30, 80, look, materials[seed % 4], where, recolour=seed % 4 == 1)
+        background = scene.Background(materials[seed % 4], where, recolour=seed % 4 == 1)
+        surface = scene.surface(rng, 30, 80, look, background)
         colour = scene.ink(look, surface)
         assert np.abs(surface @ looks.LUMINANCE - colour @ looks.LUMINANCE).min() >= scene.CONTRAST - 0.5
         assert 0 <= colour.min() <= colour.max() <= 255
@@ -361,7 +362,7 @@ def test_crops_without_a_folder_are_the_same_at_the_networks_height() -> None:
         assert line.text == renderer.text(i)
         if i % 10 == 0:
             assert np.array_equal(crop, image.resize(renderer(i)[0]))
-    with pytest.raises(LinetuneError, match=r"synth.output: no folder for the crops"):
+    with pytest.raises(LinetuneError, match=r"synth.output: there is no folder for the crops"):
         generate(wanted, quiet)
 
 

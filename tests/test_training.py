@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,23 +28,29 @@ from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.evaluation import general
 from linetune.evaluation.metrics import Score
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
+from linetune.formats.official import load_base
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
+from linetune.recogniser import Recogniser
+from linetune.training import chain as chains
 from linetune.training import estimate as estimates
 from linetune.training import losses
 from linetune.training import run as runs
-from linetune.training import stage as stages
 from linetune.training.batches import ImageBatches
+from linetune.training.context import Context
 from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
 from linetune.training.losses import ctc_loss
-from linetune.training.run import train
+from linetune.training.run import train as train_and_export
 from linetune.training.schedule import rate_at, validated_epochs
-from linetune.training.stage import Setting, StageResult, train_stage, validate
-from linetune.weights.official import load_base
-from linetune.weights.store import load_model, save_model
-from linetune.weights.transfer import with_charset
+from linetune.training.stage import StageResult, StageTask, train_stage
+from linetune.training.state import Validation
+from linetune.training.validation import Validator
 
+train = partial(train_and_export, export=False)  # faster
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 NAME = "PP-OCRv5_mobile_rec"
 CODES = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
@@ -83,14 +89,14 @@ def data(
 
 
 @pytest.fixture
-def setting(tmp_path: Path, charset: Charset, data: Dataset) -> Iterator[Setting]:
-    with Journal(tmp_path) as journal:
-        yield Setting(charset, data, 0, torch.device("cpu"), torch.float32, journal, Heard())
+def context(tmp_path: Path, charset: Charset, data: Dataset) -> Iterator[Context]:
+    with Journal.in_folder(tmp_path) as journal:
+        yield Context(charset, data, 0, torch.device("cpu"), torch.float32, journal, Heard())
 
 
 def network(charset: Charset, folded: bool = True) -> Network:
     torch.manual_seed(0)
-    net = Network(Architecture(scale=0.35), charset.classes)
+    net = Network(PPOCRMobile(scale=0.35), charset.classes)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d) and module.running_var is not None:
             module.running_var.uniform_(0.3, 1)
@@ -113,21 +119,21 @@ def differing(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
 @pytest.mark.parametrize("folded", [True, False])
 @pytest.mark.parametrize("frozen", [["backbone"], ["backbone", "neck"]])
 def test_frozen_parts_stay_bit_identical(
-    data: Dataset, setting: Setting, charset: Charset, folded: bool, frozen: list[str]
+    data: Dataset, context: Context, charset: Charset, folded: bool, frozen: list[str]
 ) -> None:
     net = network(charset, folded)
     before = state(net)
-    train_stage(net, stage(freeze=frozen, augment="standard"), 0, data, setting)
+    train_stage(net, StageTask(stage(freeze=frozen, augment="standard"), 0, data), context)
     changed = differing(before, state(net))
     assert not {name for name in changed if name.startswith(tuple(frozen))}
     assert {"head.fc.weight", "head.fc.bias"} <= changed
     assert any(name.startswith("neck.") for name in changed) == ("neck" not in frozen)
 
 
-def test_what_is_not_frozen_trains(data: Dataset, setting: Setting, charset: Charset) -> None:
+def test_what_is_not_frozen_trains(data: Dataset, context: Context, charset: Charset) -> None:
     net = network(charset, folded=False)
     before = state(net)
-    train_stage(net, stage(epochs=1), 0, data, setting)
+    train_stage(net, StageTask(stage(epochs=1), 0, data), context)
     changed = differing(before, state(net))
     assert {"backbone.stem.conv.weight", "backbone.stem.bn.running_mean", "head.fc.weight"} <= changed
     # Every parameter; the affine that stands last in the folded form too.
@@ -135,38 +141,38 @@ def test_what_is_not_frozen_trains(data: Dataset, setting: Setting, charset: Cha
     assert not still
 
 
-def test_a_frozen_head_thaws_in_the_next_stage(data: Dataset, setting: Setting, charset: Charset) -> None:
+def test_a_frozen_head_thaws_in_the_next_stage(data: Dataset, context: Context, charset: Charset) -> None:
     net = network(charset)
-    train_stage(net, stage(freeze="backbone", epochs=1), 0, data, setting)
+    train_stage(net, StageTask(stage(freeze="backbone", epochs=1), 0, data), context)
     before = state(net)
-    train_stage(net, stage(epochs=1), 1, data, setting)
+    train_stage(net, StageTask(stage(epochs=1), 1, data), context)
     assert "backbone.stem.weight" in differing(before, state(net))
 
 
 def test_the_guide_is_added_where_a_stage_asks_for_it(
-    data: Dataset, setting: Setting, charset: Charset
+    data: Dataset, context: Context, charset: Charset
 ) -> None:
     net = network(charset)
-    train_stage(net, stage(epochs=1, nrtr_weight=1), 0, data, setting)
+    train_stage(net, StageTask(stage(epochs=1, nrtr_weight=1), 0, data), context)
     assert net.nrtr is not None
-    assert isinstance(setting.reporter, Heard)
-    assert any("NRTR" in line for line in setting.reporter.lines)
+    assert isinstance(context.reporter, Heard)
+    assert any("NRTR" in line for line in context.reporter.lines)
 
 
-def test_the_same_seed_gives_the_same_weights(data: Dataset, setting: Setting, charset: Charset) -> None:
+def test_the_same_seed_gives_the_same_weights(data: Dataset, context: Context, charset: Charset) -> None:
     one, other, third = (network(charset) for _ in range(3))
     settings = stage(epochs=1, augment="standard")
-    train_stage(one, settings, 0, data, setting)
+    train_stage(one, StageTask(settings, 0, data), context)
     torch.manual_seed(99)
     np.random.seed(99)
-    train_stage(other, settings, 0, data, setting)
+    train_stage(other, StageTask(settings, 0, data), context)
     assert not differing(state(one), state(other))
-    train_stage(third, settings, 1, data, setting)
+    train_stage(third, StageTask(settings, 1, data), context)
     assert differing(state(one), state(third)), "another stage draws anew"
 
 
-def test_training_learns(data: Dataset, setting: Setting, charset: Charset, tmp_path: Path) -> None:
-    train_stage(network(charset), stage(epochs=8, learning_rate=3e-3), 0, data, setting)
+def test_training_learns(data: Dataset, context: Context, charset: Charset, tmp_path: Path) -> None:
+    train_stage(network(charset), StageTask(stage(epochs=8, learning_rate=3e-3), 0, data), context)
     rows = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text("utf-8").splitlines()]
     losses = [row["loss"] for row in rows if row["event"] == "one validation"]
     assert len(losses) == 8
@@ -174,7 +180,7 @@ def test_training_learns(data: Dataset, setting: Setting, charset: Charset, tmp_
 
 
 def test_an_epoch_below_the_start_is_only_kept_where_none_is_above(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Exact match is 0.9, 0.8, 0.7.
     for start, best, told in ((0.75, 2, [0.9, 0.8]), (0.95, 3, [])):
@@ -182,27 +188,28 @@ def test_an_epoch_below_the_start_is_only_kept_where_none_is_above(
         net = network(charset)
         better = list[float]()
 
-        def heard(_: Network, val: Score, into: list[float] = better) -> None:
-            into.append(val.exact_match)
+        def heard(_: Network, found: Validation, into: list[float] = better) -> None:
+            into.append(found.score.exact_match)
 
         settings, limit = stage(epochs=3, freeze="backbone"), Score(start, 0.0, 8)
-        outcome = train_stage(net, settings, 0, data, setting, start=limit, on_better=heard)
-        assert outcome.best_epoch == best
+        outcome = train_stage(net, StageTask(settings, 0, data, start=limit), context, heard)
+        assert outcome.at.best_epoch == best
         assert not differing(asked[best - 1], state(net))
         assert better == told
 
 
 def test_validation_tells_how_probable_the_labels_are(
-    data: Dataset, setting: Setting, charset: Charset
+    data: Dataset, context: Context, charset: Charset
 ) -> None:
     net = with_charset(load_base(NAME), charset).model.network.eval()
     beyond = replace(data.lines[0], text="Ω")
     val = replace(data, lines=[beyond, *data.lines[1:]])
-    found = validate(net, replace(setting, val=val))
-    by_features = validate(net, replace(setting, val=val), HeldOutFeatures(net, val.crops, False))
-    assert found[0] == by_features[0]
-    assert found[1] == pytest.approx(by_features[1], abs=1e-5)  # one thread rounds otherwise than two
-    label_probability = found[1]
+    context = replace(context, val=val)
+    found = Validator(context)(net)
+    by_features = Validator(context, features=HeldOutFeatures(net, val.crops, False))(net)
+    label_probability = found.label_probability
+    assert found.score == by_features.score
+    assert label_probability == pytest.approx(by_features.label_probability, abs=1e-5)  # threads round
     expected = [0.0]
     for crop, label in zip(data.crops[1:], data.labels[1:], strict=True):
         packed = image.pack([image.resize(crop)], image.input_width(crop.shape[1]))
@@ -212,7 +219,7 @@ def test_validation_tells_how_probable_the_labels_are(
     assert 0.1 < label_probability < 1 - 1 / len(val)
     with torch.no_grad():
         net.head.fc.bias[0] = float("nan")
-    assert validate(net, setting)[1] == 0
+    assert Validator(context)(net).label_probability == 0
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, probabilities: list[float]) -> list[dict[str, Tensor]]:
@@ -222,43 +229,47 @@ def scripted(monkeypatch: pytest.MonkeyPatch, probabilities: list[float]) -> lis
     """
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, setting: Setting, features: object = None) -> tuple[Score, float]:
+    def validate(self: Validator, net: Network) -> Validation:
         asked.append(state(net))
-        exact = 1 - len(asked) / 10
-        return Score(exact, -1.0, len(setting.val)), probabilities[len(asked) - 1]
+        found = Score(1 - len(asked) / 10, -1.0, 8)
+        helps = self._start is None or found > self._start
+        return Validation(helps, probabilities[len(asked) - 1], found)
 
-    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(Validator, "__call__", validate)
     return asked
 
 
 def test_early_stopping_stops_and_the_best_epoch_is_kept(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = scripted(monkeypatch, [0.1, 0.5, 0.4, 0.5, 0.3, 0.9])
     net = network(charset)
-    outcome = train_stage(net, stage(epochs=9, patience=3, freeze="backbone"), 0, data, setting)
-    assert (outcome.epochs, outcome.best_epoch, outcome.score.exact_match) == (5, 2, 0.8)
+    outcome = train_stage(net, StageTask(stage(epochs=9, patience=3, freeze="backbone"), 0, data), context)
+    assert (outcome.at.epoch, outcome.at.best_epoch, outcome.score.exact_match) == (5, 2, 0.8)
     assert not differing(asked[1], state(net))
     assert differing(asked[4], state(net))
-    assert isinstance(setting.reporter, Heard)
-    assert setting.reporter.lines[-1] == "stage one: no better validation for 3 epochs, stopped"
+    assert isinstance(context.reporter, Heard)
+    assert (
+        context.reporter.lines[-1]
+        == "stage one: stopped, because the last 3 epochs brought no better validation"
+    )
 
 
 def test_without_patience_every_epoch_runs(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = scripted(monkeypatch, [0.5, 0.4, 0.3, 0.2])
-    outcome = train_stage(network(charset), stage(epochs=4, freeze="backbone"), 0, data, setting)
-    assert (len(asked), outcome.best_epoch) == (4, 1)
+    outcome = train_stage(network(charset), StageTask(stage(epochs=4, freeze="backbone"), 0, data), context)
+    assert (len(asked), outcome.at.best_epoch) == (4, 1)
 
 
 def test_few_crops_are_not_validated_longer_than_they_are_trained_on(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = scripted(monkeypatch, [0.1, 0.3, 0.2, 0.2])
-    more = replace(setting, val=reduce(Dataset.__add__, [data] * 3))
-    outcome = train_stage(network(charset), stage(epochs=10, freeze="backbone"), 0, data, more)
-    assert (len(asked), outcome.best_epoch) == (4, 6)
+    more = replace(context, val=reduce(Dataset.__add__, [data] * 3))
+    outcome = train_stage(network(charset), StageTask(stage(epochs=10, freeze="backbone"), 0, data), more)
+    assert (len(asked), outcome.at.best_epoch) == (4, 6)
 
 
 @pytest.mark.parametrize(
@@ -275,17 +286,17 @@ def test_every_stage_ends_with_a_validation(epochs: int, crops: int, readings: i
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(
-    data: Dataset, setting: Setting, charset: Charset
+    data: Dataset, context: Context, charset: Charset
 ) -> None:
     net = network(charset)
     with torch.no_grad():
         net.head.fc.bias[0] = float("nan")
     with pytest.raises(LinetuneError, match=r"stage one: the loss became nan .*lower its learning_rate"):
-        train_stage(net, stage(), 0, data, setting)
+        train_stage(net, StageTask(stage(), 0, data), context)
 
 
 def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
-    data: Dataset, setting: Setting, charset: Charset, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
 
@@ -296,11 +307,11 @@ def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
 
     monkeypatch.setattr(losses, "ctc_loss", diverging)
     net = network(charset)
-    outcome = train_stage(net, stage(epochs=5), 0, data, setting)
-    assert outcome.best_epoch == 1
+    outcome = train_stage(net, StageTask(stage(epochs=5), 0, data), context)
+    assert outcome.at.best_epoch == 1
     assert all(tensor.isfinite().all() for tensor in net.state_dict().values())
-    assert isinstance(setting.reporter, Heard)
-    assert "in epoch 2, stopped; lower its learning_rate" in setting.reporter.lines[0]
+    assert isinstance(context.reporter, Heard)
+    assert "stops with its best validation; lower its learning_rate" in context.reporter.lines[0]
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 10), (100, 0), (5, 2.5), (1, 0.5), (3, 3), (2, 8)])
@@ -398,8 +409,8 @@ def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProces
     assert "val exact" in out
     assert "test exact" in out
     assert str(run / "model.onnx") in out
-    assert "charset of 14 characters, 14 of them known" in first_run.stderr
-    assert "1 of 3 test lines hold characters outside the charset ('Z')" in first_run.stderr
+    assert "the charset has 14 characters; the base model knows 14 of them" in first_run.stderr
+    assert "1 of 3 test lines have characters outside the charset ('Z')" in first_run.stderr
     assert "Traceback" not in first_run.stderr
 
 
@@ -487,7 +498,7 @@ def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(
 
 @pytest.mark.parametrize(
     ("epochs", "told"),
-    [(0, "the base model: no stage was better yet"), (1, "the best so far: stage head")],
+    [(0, "the base model, because no stage was better yet"), (1, "stage head")],
 )
 def test_an_interruption_tells_what_is_kept(
     project: Path,
@@ -501,20 +512,20 @@ def test_an_interruption_tells_what_is_kept(
     save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
-    def validate(net: Network, setting: Setting, features: object = None) -> tuple[Score, float]:
+    def validate(_: Validator, net: Network) -> Validation:
         if len(asked) == epochs:
             raise KeyboardInterrupt
         asked.append(state(net))
-        # Beyond the base model, which may be perfect here.
-        return Score(1.0, float(len(asked)), len(setting.val)), len(asked) / 10
+        # Better than the base model, which may be perfect here.
+        return Validation(True, len(asked) / 10, Score(1.0, float(len(asked)), 8))
 
-    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(Validator, "__call__", validate)
     monkeypatch.setattr(sys, "argv", ["linetune", "train", str(tmp_path / "linetune.yaml")])
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 130
     path = tmp_path / "out/model.safetensors"
-    assert f"{path} holds {told}\n" in capsys.readouterr().err
+    assert f"{path} is the best model so far: {told}\n" in capsys.readouterr().err
     if asked:
         assert not differing(asked[-1], load_model(path).network.state_dict())
 
@@ -530,14 +541,14 @@ def test_a_stage_starts_from_the_best_model_so_far(
         ends.append(state(net))
         return outcome
 
-    monkeypatch.setattr(runs, "train_stage", recorded)
+    monkeypatch.setattr(chains, "train_stage", recorded)
     scores = iter([2.0, 1.0, 3.0])  # beyond the base model, which may be perfect here
 
-    def validate(net: Network, setting: Setting, features: object = None) -> tuple[Score, float]:
-        crops = len(setting.val)
-        return Score(1.0, next(scores), crops, (True,) * crops), 0.5
+    def validate(self: Validator, _: Network) -> Validation:
+        crops = len(self._context.val)
+        return Validation(True, 0.5, Score(1.0, next(scores), crops, (True,) * crops))
 
-    monkeypatch.setattr(stages, "validate", validate)
+    monkeypatch.setattr(Validator, "__call__", validate)
     each = {"data": "train", "epochs": 1, "learning_rate": 1e-4}
     heard = Heard()
     config = short(
@@ -546,7 +557,7 @@ def test_a_stage_starts_from_the_best_model_so_far(
     result = train(config, reporter=heard)
     assert not differing(ends[0], starts[1])
     assert not differing(ends[0], starts[2])
-    assert "stage b is no better, so the next one starts from stage a" in heard.lines
+    assert "stage b is no better, so that the next stage starts from stage a" in heard.lines
     assert result.best == "stage c"
 
 
@@ -560,13 +571,13 @@ def test_an_earlier_run_stays_until_a_better_model_takes_its_place(
     (tmp_path / "out/stages").mkdir(parents=True)
     for name, content in earlier.items():
         (tmp_path / "out" / name).write_bytes(content)
-    monkeypatch.setattr(runs, "train_stage", interrupted)
+    monkeypatch.setattr(chains, "train_stage", interrupted)
     heard = Heard()
     with pytest.raises(KeyboardInterrupt):
         train(short(project, str(tmp_path / "out")), overwrite=True, reporter=heard)
     files = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files} == earlier
-    assert heard.lines[-1] == f"{tmp_path / 'out'} holds the earlier run still: no stage was better yet"
+    assert heard.lines[-1] == f"{tmp_path / 'out'} still has the earlier run, because no stage was better yet"
 
 
 def test_an_interruption_of_the_set_up_leaves_an_earlier_run_unmentioned(
@@ -615,7 +626,7 @@ def test_lines_that_cannot_be_used_stop_a_run_or_are_skipped_when_asked(
     assert not (tmp_path / "out").exists(), "nothing is left behind"
     heard = Heard()
     assert train(config, skip_bad=True, reporter=heard).skipped == 1
-    assert any("without 1 line" in line for line in heard.lines)
+    assert any("leaves out 1 line" in line for line in heard.lines)
 
 
 def test_what_is_odd_about_most_labels_is_said_before_training(
@@ -627,9 +638,9 @@ def test_what_is_odd_about_most_labels_is_said_before_training(
     copy.write_bytes(labels.read_bytes())
     config = short(project, str(tmp_path / "out"), data={"train": labels, "val": copy})
     heard = Heard()
-    with pytest.raises(LinetuneError, match="stand in two of train, val and test"):
+    with pytest.raises(LinetuneError, match="are in two of train, val and test"):
         train(config, reporter=heard)
-    assert "labels with a space at an end: 16 of 16; linetune check tells more" in heard.lines
+    assert "labels with a space at an end: 16 of 16; linetune check shows them" in heard.lines
 
 
 def test_a_stage_trains_on_the_label_files_it_names(
@@ -648,6 +659,15 @@ def test_a_stage_trains_on_the_label_files_it_names(
     assert characters.endswith(" ")
 
 
+def test_train_exports_what_the_command_exports(project: Path, tmp_path: Path) -> None:
+    result = train_and_export(short(project, str(tmp_path / "out")))
+    assert result.onnx.is_file()
+    assert result.compared == 6
+    crops = [line.image for line in read_labels(project / "val/labels.txt")]
+    own = Recogniser.load(result.folder).read(crops)
+    assert [reading.text for reading in Recogniser.load(result.onnx).read(crops)] == [r.text for r in own]
+
+
 def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("mine", encoding="utf-8")
     for overwrite in (False, True):
@@ -659,18 +679,19 @@ def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: P
 def test_a_run_goes_on_from_another_ones_model(project: Path, run: Path, tmp_path: Path) -> None:
     result = train(short(project, str(tmp_path / "out"), base_model=str(run)))
     assert result.rows[0].name == f"{NAME}, untouched"
+    assert not result.onnx.exists()
     assert json.loads((tmp_path / "out/results.json").read_text("utf-8")) == result.as_dict()
 
 
 def test_a_batch_in_pieces_has_the_loss_and_the_gradient_of_the_whole(
-    data: Dataset, charset: Charset, setting: Setting, tmp_path: Path
+    data: Dataset, charset: Charset, context: Context, tmp_path: Path
 ) -> None:
     for piece in (3, 8):
         net = network(charset)
         for module in net.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        train_stage(net, stage(epochs=1, batch_size=8), 0, data, setting, piece)
+        train_stage(net, StageTask(stage(epochs=1, batch_size=8), 0, data, piece), context)
     entries = map(json.loads, (tmp_path / "journal.jsonl").read_text("utf-8").splitlines())
     pieces, whole = (entry for entry in entries if "gradient_norm" in entry)
     assert pieces["loss"] == pytest.approx(whole["loss"], rel=1e-4)
@@ -701,10 +722,10 @@ def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch
     heard = Heard()
     train(short(project, str(tmp_path / "out")), reporter=heard)
     said = "\n".join(heard.lines)
-    assert "stage head: free memory is short, so a batch goes through the network in pieces of 1" in said
+    assert "stage head: free memory is short, so that a batch goes through the network in pieces of 1" in said
     assert "stage head: even that may not fit" in said
     assert "stage head: 1 x 8 crops, about " in said
-    assert "stage head: batch_size is 32, more than there are crops (8): an epoch is one step" in said
+    assert "stage head: batch_size is 32, but there are only 8 crops: an epoch is one step" in said
     assert "of training in all" in said
 
 
@@ -714,7 +735,7 @@ def test_views_beyond_the_epochs_are_told_where_they_were_asked_for(project: Pat
         heard = Heard()
         stage = only | {"augment": {"blur": 1}, "batch_size": 4} | given
         train(short(project, str(tmp_path / "out"), stages=[stage]), overwrite=True, reporter=heard)
-        said = "stage head: views is 2, but no more than one an epoch is stored (1)"
+        said = "stage head: views is 2, but one view an epoch is stored at most (1)"
         assert (said in heard.lines) is told
         assert not any("batch_size" in line for line in heard.lines)
 
@@ -731,14 +752,14 @@ def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
         train(config)
     message = str(caught.value)
     assert f"{train_labels}:3: the same image as {val_labels}:1" in message
-    assert "1 crop stands in two of train, val and test" in message
+    assert "1 crop is in two of train, val and test" in message
     assert not (tmp_path / "out").exists()
     heard = Heard()
     train(config, skip_bad=True, reporter=heard)
-    assert "going on without what stands in another split too: 1 crops" in heard.lines
+    assert "leaves out 1 crops that are in another split too" in heard.lines
     assert any("1 x 3 crops" in line for line in heard.lines)
     config = short(project, str(tmp_path / "out"), data={"train": val_labels, "val": train_labels})
-    with pytest.raises(LinetuneError, match=r"data.train: every crop stands in another split too"):
+    with pytest.raises(LinetuneError, match=r"data.train: every crop is in another split too"):
         train(config, overwrite=True, skip_bad=True)
 
 
@@ -764,7 +785,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "scored", interrupted)
+        patch.setattr(chains, "general_reading", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(short(project, str(out)))
     assert {path.name for path in out.iterdir()} <= {
@@ -775,7 +796,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
     }
     heard = Heard()
     assert train(short(project, str(out)), reporter=heard).model.exists()
-    assert not any("holds the earlier run" in line for line in heard.lines)
+    assert not any("has the earlier run" in line for line in heard.lines)
     assert not (out / "earlier-run").exists()
 
 
@@ -783,7 +804,7 @@ def test_a_configuration_of_ones_own_in_the_runs_folder_is_not_cleared(project: 
     out = tmp_path / "out"
     out.mkdir()
     (out / "config.yaml").write_text("mine", encoding="utf-8")
-    with pytest.raises(LinetuneError, match="the folder holds a run already"):
+    with pytest.raises(LinetuneError, match="the folder already has a run"):
         train(short(project, str(out)))
     assert (out / "config.yaml").read_text("utf-8") == "mine"
 
@@ -831,13 +852,13 @@ def test_a_killed_run_leaves_the_better_model_behind_for_the_next(
         (out / path).rename(aside / path)
     if trained:
         save_model(replace(load_model(aside / "model.safetensors"), history={"name": "stage b"}), first.model)
-    with pytest.raises(LinetuneError, match="the folder holds a run already"):
+    with pytest.raises(LinetuneError, match="the folder already has a run"):
         train(short(project, str(out)))
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "train_stage", interrupted)
+    monkeypatch.setattr(chains, "train_stage", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(short(project, str(out)), overwrite=True)
     assert load_model(first.model).history["name"] == ("stage b" if trained else name)

@@ -5,17 +5,16 @@ import torch
 from test_models import CLASSES, images, randomised
 
 from linetune.core import image
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import RepDepthwise, RepLayer, fold
+from linetune.models.architecture import Architecture
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.families.pp_ocr_server import PPOCRServer
+from linetune.models.families.pp_ocrv6 import MEDIUM, SMALL, TINY, PPOCRv6
+from linetune.models.layers.reparam import RepDepthwise, RepLayer, fold
+from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
-SMALL = Architecture("PPLCNetV4", neck="LightSVTR", size="small")
-MEDIUM = Architecture(
-    "PPLCNetV4", neck="LightSVTR", size="medium", neck_channels=192, neck_ratio=4, guide_channels=512
-)
-TINY = Architecture("PPLCNetV4", neck="Conv", size="tiny", neck_channels=80)
-SERVER = Architecture("PPHGNetV2")
-ARCHITECTURES = [Architecture(scale=0.35), TINY, SMALL, SERVER]
+SERVER = PPOCRServer()
+ARCHITECTURES = [PPOCRMobile(scale=0.35), TINY, SMALL, SERVER]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -61,4 +60,4 @@ def test_parameter_counts_are_the_official_ones() -> None:
 
 def test_an_architecture_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="no size 'huge'"):
-        Architecture("PPLCNetV4", size="huge")  # type: ignore[arg-type]
+        PPOCRv6(size="huge")  # type: ignore[arg-type]

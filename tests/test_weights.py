@@ -29,14 +29,19 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
 from linetune.decode.read import read_crops
+from linetune.formats.model import Model
+from linetune.formats.official import load_base, load_file
+from linetune.formats.sources import download, find
+from linetune.formats.store import load_model, save_model
+from linetune.formats.transfer import with_charset
+from linetune.models.architecture import Architecture, Official
+from linetune.models.families import OFFICIAL
+from linetune.models.families.pp_ocr_mobile import PPOCRMobile
+from linetune.models.families.pp_ocr_server import PPOCRServer
+from linetune.models.families.pp_ocrv6 import MEDIUM, SMALL, TINY
 from linetune.models.heads.nrtr import FIRST_CHARACTER
-from linetune.models.network import Architecture, Network
-from linetune.models.reparam import fold
-from linetune.weights import sources
-from linetune.weights.official import load_base, load_file
-from linetune.weights.sources import OFFICIAL, download, find
-from linetune.weights.store import Model, load_model, save_model
-from linetune.weights.transfer import with_charset
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network, empty_folded
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SN:88-A", "7", "Total 19.90", "invoice number 00482 of 1999"]
@@ -54,7 +59,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pa
 
 
 def texts(model: Model, crops: Sequence[Crop]) -> list[str]:
-    return [reading.text for reading in read_crops(model.network.run, crops, model.charset)]
+    return [reading.text for reading in read_crops(model.network.run, crops, model.decoder)]
 
 
 # The official model
@@ -130,7 +135,7 @@ def test_an_unknown_character_is_not_read(base: Model, crops: list[Crop]) -> Non
 
 def test_the_guide_moves_with_the_charset() -> None:
     torch.manual_seed(0)
-    network = fold(Network(Architecture(scale=0.35), 4, guide=True))
+    network = fold(Network(PPOCRMobile(scale=0.35), 4, guide=True))
     moved = with_charset(Model(network, Charset(("a", "b", "c")), NAME, "here"), Charset(("c", "x", "a")))
     old, new = network.nrtr, moved.model.network.nrtr
     assert old is not None
@@ -217,7 +222,7 @@ def to_paddle(network: Network) -> Arrays:
 @pytest.fixture(scope="module")
 def unfolded() -> Network:
     torch.manual_seed(1)
-    network = Network(Architecture(), classes=5, guide=True)
+    network = Network(PPOCRMobile(), classes=5, guide=True)
     for name, tensor in network.state_dict().items():
         if name.endswith(("running_mean", "bn.bias")):
             tensor.normal_(std=0.2)
@@ -284,7 +289,7 @@ def test_a_pickle_that_asks_for_anything_but_arrays_is_refused_and_nothing_runs(
     proof = tmp_path / "ran"
     attack = Attack(function, f"touch {proof}" if function is os.system else f"open({str(proof)!r}, 'w')")
     path = pickled(tmp_path, {"head.ctc_head.fc.weight": attack}, protocol)
-    with pytest.raises(LinetuneError, match=r"weights\.pdparams: not a file of arrays alone \(it asks for "):
+    with pytest.raises(LinetuneError, match=r"weights\.pdparams: not a file with only arrays \(it asks for "):
         load_file(path)
     assert not proof.exists()
 
@@ -294,11 +299,11 @@ def test_damaged_and_odd_files_are_one_clear_error(tmp_path: Path, paddle: Array
     path = tmp_path / "weights.pdparams"
     for content in (b"", whole[:1000], whole[: len(whole) // 2], b"<html>not found</html>", b"\x80\x04."):
         path.write_bytes(content)
-        with pytest.raises(LinetuneError, match=r"weights\.pdparams: not a file of arrays alone"):
+        with pytest.raises(LinetuneError, match=r"weights\.pdparams: not a file with only arrays"):
             load_file(path)
     for odd, message in (
-        ([1, 2], "not a file of named arrays"),
-        ({"a": 1}, "holds no arrays"),
+        ([1, 2], "not a file with named arrays"),
+        ({"a": 1}, "has no arrays"),
         ({"a": np.zeros(3, np.float32)}, "there is no CTC head"),
         ({"head.ctc_head.fc.weight": np.float32(1) * np.ones(())}, "weights"),
     ):
@@ -317,7 +322,7 @@ def test_damaged_and_odd_files_are_one_clear_error(tmp_path: Path, paddle: Array
             {"head.ctc_encoder.encoder.conv3.conv.weight": np.zeros((480, 121, 1, 1), np.float32)},
             r"of another shape: neck\.conv3\.conv\.weight is \(480, 121, 1, 1\), not \(480, 120, 1, 1\)",
         ),
-        ({"backbone.blocks9.x": np.zeros(1, np.float32)}, r"without a place: backbone\.stages\.7\.x"),
+        ({"backbone.blocks9.x": np.zeros(1, np.float32)}, r"without a place: backbone\.blocks9\.x"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(
@@ -331,7 +336,7 @@ def test_weights_that_do_not_fit_are_named(
 def test_a_dictionary_of_another_size_is_refused(tmp_path: Path, paddle: Arrays) -> None:
     path = pickled(tmp_path, paddle)
     path.with_suffix(".txt").write_text("a\nb\n", encoding="utf-8")
-    message = r"the model has 5 classes, its dictionary gives 4; .* beside it as weights\.txt"
+    message = r"the model has 5 classes, but its dictionary gives 4; .* folder as weights\.txt"
     with pytest.raises(LinetuneError, match=message):
         load_file(path)
 
@@ -343,7 +348,7 @@ def test_a_dictionary_of_another_size_is_refused(tmp_path: Path, paddle: Arrays)
 def small() -> Model:
     torch.manual_seed(2)
     charset = Charset(("\u3000", "A", " ", "\U0001d49c", "\U0001f1e8\U0001f1f3", "é"))
-    network = fold(Network(Architecture(scale=0.35), charset.classes, guide=True)).eval()
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes, guide=True)).eval()
     return Model(network, charset, NAME, "here", {"val": {"cer": 0.25}})
 
 
@@ -361,11 +366,62 @@ def test_a_model_file_gives_back_the_same_bits(tmp_path: Path, small: Model) -> 
     assert state.keys() == {name for name in wanted if not name.startswith("nrtr.")}
     assert all(torch.equal(state[name], wanted[name]) for name in state)
     assert loaded.charset.characters == ("\u3000", "A", "\U0001d49c", "\U0001f1e8\U0001f1f3", "é", " ")
-    assert loaded.network.architecture == Architecture(scale=0.35)
+    assert loaded.network.architecture == PPOCRMobile(scale=0.35)
     assert (loaded.base_model, loaded.history, loaded.source) == (NAME, {"val": {"cer": 0.25}}, str(path))
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
     save_model(loaded, tmp_path / "again.safetensors")
     assert load_tensors(tmp_path / "again.safetensors").keys() == state.keys()
+
+
+EARLIER_DEFAULTS = {
+    "backbone": "PPLCNetV3",
+    "scale": 0.95,
+    "neck": "SVTR",
+    "size": "small",
+    "neck_channels": 120,
+    "neck_ratio": 2,
+    "guide_channels": 384,
+}
+"""The header's ``architecture`` when every file held the settings of all families."""
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        (PPOCRMobile(scale=0.35), {"scale": 0.35}),
+        (PPOCRServer(), {"backbone": "PPHGNetV2"}),
+        (SMALL, {"backbone": "PPLCNetV4", "neck": "LightSVTR"}),
+        (
+            MEDIUM,
+            {
+                "backbone": "PPLCNetV4",
+                "neck": "LightSVTR",
+                "size": "medium",
+                "neck_channels": 192,
+                "neck_ratio": 4,
+                "guide_channels": 512,
+            },
+        ),
+        (TINY, {"backbone": "PPLCNetV4", "neck": "Conv", "size": "tiny", "neck_channels": 80}),
+    ],
+)
+def test_an_earlier_model_file_is_the_same_model(
+    tmp_path: Path, architecture: Architecture, settings: dict[str, Any]
+) -> None:
+    model = Model(empty_folded(architecture, 3), Charset(("a", "b")), NAME, "here")
+    save_model(model, tmp_path / "new.safetensors")
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
+        header = dict(file.metadata())
+    # An earlier linetune fills in what a new header leaves out.
+    written = json.loads(header["architecture"])
+    assert EARLIER_DEFAULTS | settings == EARLIER_DEFAULTS | written
+    header["architecture"] = json.dumps(EARLIER_DEFAULTS | settings)
+    save_file(load_tensors(tmp_path / "new.safetensors"), tmp_path / "old.safetensors", header)
+    old = load_model(tmp_path / "old.safetensors")
+    assert old.network.architecture == architecture
+    tensors = model.network.state_dict()
+    assert old.network.state_dict().keys() == tensors.keys()
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in old.network.state_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -430,13 +486,13 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
         with pytest.raises(LinetuneError, match="not a safetensors file"):
             load_file(path)
     (tmp_path / "model.onnx").write_bytes(b"not onnx")
-    with pytest.raises(LinetuneError, match=r"not an ONNX file|holds no weights"):
+    with pytest.raises(LinetuneError, match=r"not an ONNX file|has no weights"):
         load_file(tmp_path / "model.onnx")
     (tmp_path / "model.bin").write_bytes(b"")
     with pytest.raises(LinetuneError, match=r"known: \.onnx, \.pdparams, \.safetensors"):
         load_file(tmp_path / "model.bin")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LinetuneError, match=r"without a model\.safetensors"):
+    with pytest.raises(LinetuneError, match=r"has no model\.safetensors"):
         load_file(tmp_path / "empty")
 
 
@@ -506,7 +562,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def at(server: Server, name: str = NAME) -> sources.Official:
+def at(server: Server, name: str = NAME) -> Official:
     host, port = server.server_address[:2]
     return dataclasses.replace(OFFICIAL[name], address=f"http://{host!s}:{port}")
 
@@ -580,6 +636,6 @@ def test_a_damaged_file_in_the_cache_says_how_to_be_rid_of_it(cache: Path) -> No
     cache.mkdir(parents=True)
     cached = cache / f"{NAME}_pretrained.pdparams"
     cached.write_text("<html>log in to the guest network</html>")
-    with pytest.raises(LinetuneError, match="delete it, and it is downloaded anew") as caught:
+    with pytest.raises(LinetuneError, match="delete it, and linetune downloads it again") as caught:
         load_base(NAME)
     assert str(cached) in str(caught.value)

@@ -1,4 +1,4 @@
-"""The Python door: load a model, read images."""
+"""The Python interface: load a model, read images."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.device import survive_forks
 from linetune.core.errors import LinetuneError
-from linetune.decode.greedy import Reading
+from linetune.core.progress import Reporter, Silent, count
+from linetune.decode import Reading, default_decoder
 from linetune.decode.read import read_crops
-from linetune.weights.official import load_base
-from linetune.weights.sources import Progress
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.sources import Progress
+from linetune.formats.transfer import with_charset
 
 if TYPE_CHECKING:
     import PIL.Image
 
 Image: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.Image.Image"
-"""A file's path or content, an array (grey, BGR or BGRA) or a PIL image: what ``image.to_crop`` takes."""
+"""The path or the content of a file, an array (grey, BGR or BGRA), or a PIL image."""
 
 
 class Recogniser:
     """Reads crops of text lines.
 
-    Several threads may read with one recogniser at once. A process that is forked from one that has loaded a
-    recogniser reads as well, with one thread.
+    Several threads can read with one recogniser at the same time. A forked process can use the recogniser of
+    its parent, with one thread.
 
     Example:
         >>> recogniser = Recogniser.load("runs/mine")
@@ -56,12 +57,12 @@ class Recogniser:
 
         Args:
             model: for example ``runs/mine``, ``model.safetensors`` or ``PP-OCRv6_small_rec``.
-            charset: limit the model to these characters; those it does not know read badly.
-            progress: told of a download.
-            both_ways: read every crop upside down too and keep the surer reading, whatever the model says.
+            charset: limit the model to these characters. It reads unknown ones badly.
+            progress: called with the bytes done and the bytes in total during a download.
+            both_ways: read every crop both ways up, whatever the model says.
 
         Raises:
-            LinetuneError: there is no such model.
+            LinetuneError: the model does not exist or cannot be read.
         """
         loaded = load_base(str(model), progress)
         loaded.both_ways |= both_ways
@@ -78,30 +79,54 @@ class Recogniser:
         batch_size: int = 32,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[Reading]:
-        """Texts and confidences, in the order given; no text depends on what else is read.
+        """Read images. Return one reading for each, in order. A text depends on its image alone.
 
         Args:
-            images: crops of one line each, of any kind that :func:`linetune.core.image.to_crop` takes.
-            batch_size: most crops that go through the network together.
+            images: each shows one text line. A path or the content of a file, an array (grey, BGR or BGRA),
+                or a PIL image.
+            batch_size: largest number of crops that go through the network together.
             progress: called with the number of crops read so far.
 
         Raises:
-            LinetuneError: an image cannot be read, or is no single line.
+            LinetuneError: an image cannot be read, or is not one text line.
         """
         one = isinstance(images, (str, Path, bytes, bytearray)) or getattr(images, "ndim", 4) in (2, 3)
         if one or not isinstance(images, Iterable) or isinstance(images, (dict, set, frozenset)):
             raise LinetuneError(
                 f"expected a list of images, got {'one' if one else type(images).__name__}",
-                hint="read([image]) reads one",
+                hint="read([image]) reads one image",
             )
         crops = [_crop(each, number) for number, each in enumerate(images)]
         if batch_size < 1:
-            raise LinetuneError(f"batch_size is {batch_size}, and has to be at least 1")
-        return read_crops(self.model.reader.run, crops, self.charset, batch_size, progress)
+            raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
+        return read_crops(self.model.reader.run, crops, default_decoder(self.charset), batch_size, progress)
+
+    def read_files(
+        self, paths: Iterable[Path], reporter: Reporter | None = None
+    ) -> dict[Path, Reading | LinetuneError]:
+        """Read image files. A file that cannot be read has its error in place of a reading.
+
+        Args:
+            paths: image files of one line each.
+            reporter: shows the progress; None for none.
+        """
+        reporter = reporter or Silent()
+        paths = list(dict.fromkeys(paths))
+        progress = count(reporter, "opening", len(paths))
+        crops: dict[Path, image.Crop] = {}
+        errors: dict[Path, LinetuneError] = {}
+        for number, path in enumerate(paths, 1):
+            try:
+                crops[path] = _crop(path, number)
+            except LinetuneError as error:
+                errors[path] = error
+            progress(number)
+        readings = self.read(crops.values(), progress=count(reporter, "reading", len(crops)))
+        return errors | dict(zip(crops, readings, strict=True))
 
 
 def _crop(source: Image, number: int) -> NDArray[np.uint8]:
-    """An image at the network's height."""
+    """Return an image at the network's height."""
     where = source if isinstance(source, (str, os.PathLike)) else f"images[{number}]"
     try:
         return image.resize(image.to_crop(source, where))

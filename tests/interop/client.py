@@ -24,8 +24,8 @@ os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")  # it wou
 from linetune import Recogniser
 from linetune.core import image
 from linetune.core.labelfile import read_labels
-from linetune.export.formats import FORMATS
-from linetune.weights.store import Model
+from linetune.formats.model import Model
+from linetune.formats.registry import FORMATS
 
 Reading = tuple[str, float]
 """Text and confidence."""
@@ -125,7 +125,7 @@ def by_transformers(resized: bool, size: int = 1) -> Callable[[Model, Path], Rea
     def opened(model: Model, folder: Path) -> Read:
         import torch
 
-        from linetune.export.hf import load_in_transformers
+        from linetune.formats.hf import load_in_transformers
 
         make_torchvision_importable()
         FORMATS["hf"].export(model, folder / "hf", ())

@@ -1,1 +1,1 @@
-"""Warps and photometric operations on batches, on whichever device the batch lies."""
+"""Augmentation of batches, on the device of the batch."""

@@ -1,4 +1,4 @@
-"""A batch of crops as the network trains on it: converted, augmented, padded."""
+"""Batches for training: crops are converted, augmented and padded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from linetune.config.schema import Augment
 
 
 def make_batch(columns: Tensor, widths: Tensor, draws: Draws | None, augment: Augment, height: int) -> Tensor:
-    """Network input of resized crops, augmented unless ``augment`` is off.
+    """Return network input of resized crops, augmented unless ``augment`` is off.
 
     Args:
         columns: uint8 of shape (batch, width, 48, 3), BGR, column by column.
-        widths: (batch,) the crops' own widths, px; what lies beyond is padding.
-        draws: the batch's random numbers; None when nothing is augmented.
-        augment: the operations' probabilities.
-        height: height of the result, px; its width scales with it.
+        widths: (batch,) the crops' own widths, px. Everything right of them is padding.
+        draws: the random numbers of the batch. None without augmentation.
+        augment: the probabilities of the operations.
+        height: height of the result, px. Its width scales with it.
 
     Returns:
         (batch, 3, height, width * height / 48) in [-1, 1], padding 0, channels last.
@@ -28,6 +28,6 @@ def make_batch(columns: Tensor, widths: Tensor, draws: Draws | None, augment: Au
     if draws is not None and not augment.is_off:
         images, widths = resample(images, widths, draws, augment, height)
         images = recolour(images, draws, augment)
-    # Padding is what deployment pads with, whatever happened to the crop.
+    # Padding is the same as in deployment, whatever the operations did.
     inside = torch.arange(images.shape[3], device=images.device) < widths[:, None]
     return (images * inside[:, None, None, :]).contiguous(memory_format=torch.channels_last)

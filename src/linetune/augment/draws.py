@@ -1,4 +1,4 @@
-"""Random numbers with an address: what a crop gets depends on (seed, stage, epoch, crop) alone."""
+"""Random numbers with an address: those of a crop depend only on (seed, stage, epoch, crop)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from linetune.core.device import to_device
 
 _COLUMNS = {
-    # gate first, then the operation's parameters
+    # the gate, then the parameters of the operation
     "wide": 1,
     "join": 2,
     "half_turn": 1,
@@ -30,29 +30,29 @@ COUNT = sum(_COLUMNS.values())
 
 
 def generator(seed: int, stage: int, epoch: int, index: int) -> np.random.Generator:
-    """A generator for one address; Philox is counter-based, so addresses never overlap."""
+    """Return a generator for one address. Philox is counter-based, so that addresses never overlap."""
     key = np.array([seed % 2**64, stage], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, epoch, index], np.uint64)))
 
 
 def draw(seed: int, stage: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float32]:
-    """Uniform numbers in [0, 1) of shape (len(indices), COUNT), a row a crop."""
-    # A crop's row has its fixed place in the epoch's stream: one generator instead of one a crop.
+    """Return uniform numbers in [0, 1) of shape (len(indices), COUNT), one row for each crop."""
+    # The row of a crop has a fixed place in the stream of the epoch, so that one generator is enough.
     rows = generator(seed, stage, epoch, 0).random((max(indices, default=-1) + 1, COUNT), np.float32)
     return np.asarray(rows[np.asarray(indices, int)])
 
 
 class Draws:
-    """The rows of a batch by operation."""
+    """The random numbers of a batch, by operation."""
 
     def __init__(self, rows: NDArray[np.float32], device: torch.device) -> None:
         self._rows = to_device(torch.from_numpy(rows), device)
 
     def gate(self, operation: str, probability: float) -> Tensor:
-        """Which crops the operation is for: bool of shape (batch,)."""
+        """Return which crops get an operation: bool of shape (batch,)."""
         return self._rows[:, _STARTS[operation]] < probability
 
     def parameters(self, operation: str) -> Tensor:
-        """The operation's own numbers: (batch, n) in [0, 1)."""
+        """Return the parameters of an operation: (batch, n) in [0, 1)."""
         start = _STARTS[operation]
         return self._rows[:, start + 1 : start + _COLUMNS[operation]]

@@ -1,4 +1,4 @@
-"""Half-turn, crop, clip, warp and change of height, composed into one resampling."""
+"""Geometric operations: half-turn, crop, clip, warp and change of height, in one resampling."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from linetune.augment.draws import Draws
 from linetune.config.schema import Augment
 
 MAX_CROP = 8 / 48
-"""Most of the height that a crop takes off the top or the bottom (PaddleOCR: 8 px)."""
+"""Largest share of the height that a crop takes off the top or the bottom (PaddleOCR: 8 px)."""
 MAX_CLIP = 6 / 48
-"""Most that a clip takes off the left or the right, relative to the height: a quarter of a character."""
+"""Largest clip on the left or the right, relative to the height: a quarter of a character."""
 ROTATION = math.radians(4)
 SLANT = 0.25
 ZOOM = 0.12
@@ -31,20 +31,20 @@ def resample(
     """Resample a batch once through all geometric operations.
 
     Args:
-        images: (batch, 3, 48, width) in [-1, 1]; what lies right of a crop's width is padding.
+        images: (batch, 3, 48, width) in [-1, 1]. Everything right of a crop's width is padding.
         widths: (batch,) the crops' own widths, px.
-        draws: the batch's random numbers.
-        augment: the probabilities.
-        height: height of the output, px; widths scale with it.
+        draws: the random numbers of the batch.
+        augment: the probabilities of the operations.
+        height: height of the output, px. Widths scale with it.
 
     Returns:
-        images (batch, 3, height, width * height / 48), not yet padded with 0, and their widths.
+        Images (batch, 3, height, width * height / 48), not yet padded with 0, and their widths.
     """
     batch, _, old_height, old_width = images.shape
     width = round(old_width * height / old_height)
     own = widths.to(images).view(-1, 1, 1)
     new_own = (own * height / old_height).ceil()
-    # Coordinates in [-1, 1] over each crop's own area, pixel centres.
+    # Coordinates of pixel centres, in [-1, 1] over each crop's own area.
     y = ((torch.arange(height, device=images.device) + 0.5) / height * 2 - 1).view(1, -1, 1)
     x = (torch.arange(width, device=images.device) + 0.5) / new_own * 2 - 1
     y, x = y.expand(batch, height, width), x.expand(batch, height, width)
@@ -64,11 +64,11 @@ def resample(
 
     gate = draws.gate("clip", augment.clip).view(-1, 1, 1)
     side, amount = (column.view(-1, 1, 1) for column in draws.parameters("clip").unbind(1))
-    # Never more than a quarter of a crop as narrow as one character.
+    # At most a quarter of a crop that is as narrow as one character.
     cut = (gate * amount * MAX_CLIP * old_height / own).clamp(max=0.25)
     x = x * (1 - cut) + torch.where(side < 0.5, cut, -cut)
 
-    # Back to pixels of the batch; a crop's edge is repeated, its padding never enters.
+    # Back to pixels of the batch. The edge of a crop is repeated, so that padding never enters.
     pixel_x = (((x + 1) * own - 1) / 2).clamp(torch.zeros_like(own), own - 1)
     pixel_y = (((y + 1) * old_height - 1) / 2).clamp(0, old_height - 1)
     grid = torch.stack((pixel_x / (old_width - 1) * 2 - 1, pixel_y / (old_height - 1) * 2 - 1), 3)
@@ -77,10 +77,11 @@ def resample(
 
 
 def _warp(x: Tensor, y: Tensor, aspect: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-    """Displacement of rotation, slant, zoom, shift and a smooth bend; x and y in [-1, 1] a crop."""
+    """Return the displacement by rotation, slant, zoom, shift and a smooth bend. x and y are in [-1, 1] for
+    each crop."""
     parameters = draws.parameters("warp") * 2 - 1
     angle, slant, zoom, shift, strength = (column.view(-1, 1, 1) for column in parameters[:, :5].unbind(1))
-    # Turning a long line moves its ends out of the crop: less for longer ones.
+    # Rotation moves the ends of a long line out of the crop. Longer lines are rotated less.
     angle = angle * ROTATION * (4 / aspect).clamp(max=1)
     dx = (slant * SLANT * y + shift * SHIFT) / aspect + zoom * ZOOM * x
     dy = angle * aspect * x + zoom * ZOOM * y

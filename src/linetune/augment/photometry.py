@@ -1,4 +1,4 @@
-"""Blur, brightness and contrast, colours, noise, and the negative image."""
+"""Photometric operations: blur, brightness and contrast, colours, noise, and the negative image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTRAST = 0.5
 BRIGHTNESS = 0.35
 TINT = 0.08
 ORDERS = tuple(permutations(range(3)))
-"""Of the colour channels: what a text says does not depend on its colours."""
+"""Orders of the colour channels. A text does not depend on its colours."""
 
 
 def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
@@ -52,7 +52,7 @@ def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
 
 
 def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
-    """A 7-tap separable Gaussian, each crop with its own sigma."""
+    """Blur with a 7-tap separable Gaussian. Each crop has its own sigma."""
     low, high = BLUR_SIGMA
     sigma = (low + (high - low) * amount).view(-1, 1)
     taps = torch.exp(-(torch.arange(-3, 4, device=images.device) ** 2) / (2 * sigma**2))
@@ -68,14 +68,14 @@ def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
 
 
 def _noise(like: Tensor, offset: Tensor) -> Tensor:
-    """Standard normal noise from one fixed strip, each crop from its own place in it.
+    """Return standard normal noise from one fixed strip. Each crop has its own place in it.
 
-    Drawing every pixel anew would differ between devices and cost more than the step it serves.
+    New numbers for every pixel would differ between devices, and take longer than the training step.
     """
     size = like[0].numel()
     strip = _strip(str(like.device))
     starts = (offset.double() * (len(strip) - size)).long()
-    # Every stretch of the strip as a row, of which only the chosen ones are copied.
+    # Every part of the strip is a row, and only the chosen rows are copied.
     return strip.unfold(0, size, 1)[starts].view_as(like)
 
 

@@ -1,8 +1,13 @@
-"""The command line: one thin file a command."""
+"""The command line: one file for each command, which parses, calls and prints.
+
+A command's function has a parameter for each option, so it may have more than six.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -30,7 +35,7 @@ from linetune.cli import (
 from linetune.core.errors import LinetuneError
 
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
-"""typer's error of a wrong command line, which has a public name in no release."""
+"""The error that typer raises for a wrong command line. It has no public name in any release."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,7 +45,9 @@ def _print_version(wanted: bool) -> None:
 
 
 app = typer.Typer(
-    help="Fine-tune PP-OCR text-line recognisers on a few hundred crops.",
+    help="Fine-tune PP-OCR text-line recognisers on a few hundred labelled crops.\n\n"
+    "A crop is the image of one text line. A label file has one path<TAB>text line for each crop.\n\n"
+    "Start with: linetune init DIR --from LABELS, then linetune train DIR/linetune.yaml.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -79,51 +86,60 @@ def _options(
     pass
 
 
+def _help(command: Callable[..., None]) -> str:
+    """Return the docstring of a command with one line for each paragraph, since typer keeps line breaks."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(command) or "")
+
+
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
+        epilog = import_.FORMAT_LIST if command is import_.import_ else None
+        app.command(name, help=_help(command), epilog=epilog, rich_help_panel=panel)(command)
 
 
 def _encode(stream: Any) -> None:
-    """Files and pipes are UTF-8; a terminal gets what it can show, and the rest escaped."""
+    """Write UTF-8 to files and pipes. Give a terminal what it can show, and escapes for the rest."""
     if not hasattr(stream, "reconfigure"):
         return
     if stream.isatty():
         stream.reconfigure(errors="backslashreplace")
     else:
-        # A file name that is not UTF-8 comes out as the bytes that it is.
+        # A file name that is not UTF-8 is written as its own bytes.
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on standard error and exit code 2."""
+    """Run the command line and exit.
+
+    A mistake of the user gives one line on standard error and exit code 2.
+    """
     for stream in (sys.stdout, sys.stderr):
         _encode(stream)
-    # What is wrong with an image is told in one line of our own. OpenCV reads this once, when it is imported.
+    # linetune reports images that OpenCV cannot decode. OpenCV reads this variable when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
-        # Standalone, typer tells a wrong option in a box of five lines.
-        sys.exit(app(standalone_mode=False))
+        # In standalone mode typer reports a wrong option in a box of five lines.
+        sys.exit(app(prog_name="linetune", standalone_mode=False))
     except LinetuneError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except USAGE_ERROR as error:
         message = " ".join(error.format_message().rstrip(".").split())
         command = error.ctx.command_path if error.ctx else "linetune"
-        if message:  # empty where no command was given and typer has shown the help
-            told = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
-            print(f"error: {told}", file=sys.stderr)
+        if message:  # without a command typer has shown the help, and the message is empty
+            mistake = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
+            print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does.
+        # The reader of our output stopped reading, as `head` does.
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        # A standard output that cannot be written has no name.
-        what = error.strerror or str(error)
-        at_fault = f"cannot write the output ({what})" if error.filename is None else what
-        print(f"error: {LinetuneError(at_fault, error.filename)}", file=sys.stderr)
+        reason = error.strerror or str(error)
+        # An error of standard output has no file name.
+        what = f"cannot write the output ({reason})" if error.filename is None else reason
+        print(f"error: {LinetuneError(what, error.filename)}", file=sys.stderr)
         sys.exit(2)

@@ -2,73 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linetune.cli.options import JsonOption, print_json
 from linetune.core.errors import LinetuneError
 
+if TYPE_CHECKING:
+    from linetune.config import Config
+    from linetune.rules.rule import Rule
+
 CONFIGS = {".yaml", ".yml"}
+"""Endings of run files."""
+
+DataArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CONFIG|LABELS...",
+        help="A run file, and KEY=VALUE settings that replace its own; or label files. The words "
+        "train, val and test in their names say which split a label file is.",
+    ),
+]
 
 
 def check(
-    given: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="CONFIG|LABELS...",
-            help="A run's file (with KEY=VALUE after it, as linetune train takes them), or label files whose "
-            "names say train, val or test.",
-        ),
-    ],
+    paths: DataArgument,
     charset: Annotated[
-        Path | None, typer.Option(help="Charset file that the labels must keep to; a run's own by default.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Charset file for the labels. The default is that of the run file."
+        ),
     ] = None,
     rule: Annotated[
-        str | None, typer.Option(help="Regular expression that the labels follow; a run's own by default.")
+        str | None,
+        typer.Option(metavar="REGEX", help="Regular expression for the labels. The default is synth.rule."),
     ] = None,
     fix: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a cleaned copy to this new folder.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a cleaned copy of labels and crops to this new folder."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is wrong with the labels and crops; exit code 1 on errors, 0 on warnings."""
+    """Find problems in labels and crops before you train.
+
+    Prints each finding with its file and line, and changes no file. An error makes a line unusable or a
+    result untrue. A warning may be intended. The exit code is 1 if there are errors.
+
+    Example: linetune check mine/linetune.yaml
+    """
     from linetune.config.load import load
     from linetune.core.charset import Charset
-    from linetune.data.check import check as run
+    from linetune.data.check import check as check_data
     from linetune.data.check.clean import write_clean
     from linetune.data.check.findings import Severity
     from linetune.report.findings import print_cleaned, print_findings
     from linetune.report.terminal import console, terminal
     from linetune.rules.rule import Rule
 
-    own: Rule | None = None
-    taught: tuple[str, ...] = ()
-    if Path(given[0]).suffix.lower() in CONFIGS:
-        config = load(Path(given[0]), given[1:])
-        files = {"train": config.data.train, "val": config.data.val, "test": config.data.test or []}
-        charset = charset or (config.charset if isinstance(config.charset, Path) else None)
-        if config.synth:
-            own = Rule(config.synth.rule, config.synth.parts)
-            if any("synth" in stage.data for stage in config.stages):
-                taught = own.alphabet
-    else:
-        files = {}
-        for path in map(Path, given):
-            if path.suffix.lower() in CONFIGS:
-                raise LinetuneError("a run's file among label files", path, "check it by itself")
-            files.setdefault(path.stem, []).append(path)
+    config = load(Path(paths[0]), paths[1:]) if Path(paths[0]).suffix.lower() in CONFIGS else None
+    files = _files_of(config) if config else _by_split(paths)
+    if config and isinstance(config.charset, Path):
+        charset = charset or config.charset
+    own_rule, taught = _rule_of(config) if config else (None, ())
+    followed = Rule(rule) if rule else own_rule
     if fix is not None and fix.exists():
-        raise LinetuneError("there is something already", fix, "name a new folder")
-    followed = Rule(rule) if rule else own
+        raise LinetuneError("already exists", fix, "name a new folder")
     with terminal() as reporter:
-        checked = run(
-            {name: paths for name, paths in files.items() if paths},
+        checked = check_data(
+            files,
             Charset.read(charset) if charset else None,
             followed.objection if followed else None,
             taught,
-            lambda done, total: reporter.progress("checking", done, total),
+            partial(reporter.progress, "checking"),
         )
     cleaned = write_clean(checked, fix) if fix is not None else None
     if as_json:
@@ -79,3 +88,28 @@ def check(
             print_cleaned(console(), cleaned)
     if checked.of(Severity.error):
         raise typer.Exit(1)
+
+
+def _files_of(config: Config) -> Mapping[str, Sequence[Path]]:
+    data = config.data
+    files = {"train": data.train, "val": data.val, "test": data.test}
+    return {split: paths for split, paths in files.items() if paths}
+
+
+def _rule_of(config: Config) -> tuple[Rule | None, tuple[str, ...]]:
+    """Return the rule of a run, and the characters that its rendered crops teach."""
+    from linetune.rules.rule import Rule
+
+    if config.synth is None:
+        return None, ()
+    rule = Rule(config.synth.rule, config.synth.parts)
+    return rule, rule.alphabet if any("synth" in stage.data for stage in config.stages) else ()
+
+
+def _by_split(paths: Sequence[str]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for path in map(Path, paths):
+        if path.suffix.lower() in CONFIGS:
+            raise LinetuneError("a run file among label files", path, "check it alone")
+        files.setdefault(path.stem, []).append(path)
+    return files

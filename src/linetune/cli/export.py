@@ -10,6 +10,7 @@ import typer
 
 from linetune.cli.options import (
     BothWaysOption,
+    CharsetOption,
     JsonOption,
     ModelArgument,
     OverwriteOption,
@@ -17,136 +18,131 @@ from linetune.cli.options import (
     print_json,
     refuse_existing,
 )
-from linetune.core.errors import LinetuneError, did_you_mean
-from linetune.export.formats import FORMATS, PRECISIONS, available, onnx_of_shape
+from linetune.formats.registry import FORMATS, PRECISIONS
+from linetune.formats.targets import ALL, export_targets
 
 if TYPE_CHECKING:
-    from linetune.export.reduced import Reduced
+    from linetune.formats.parity import Exported
+    from linetune.formats.reduced import Reduced
 
-ALL = "all"
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}, or {ALL} of them that can be written here."
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help=f"The file or folder to write; for {ALL}, the folder for all files. The default is beside "
+        "the model.",
+    ),
+]
+CompareOnOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="LABELS", help="Compare on the crops of this label file. The default is drawn crops."
+    ),
+]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        metavar="PRECISION",
+        help=f"{', '.join(PRECISIONS)}. fp16 and int8 are for onnx, and are measured against fp32.",
+    ),
+]
+MaxLossOption = Annotated[
+    float,
+    typer.Option(min=0, max=100, help="Points of exact match that fp16 or int8 may lose at most."),
+]
+StaticOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BATCHxWIDTH",
+        help="Write onnx with one fixed input shape, such as 1x320, for programs without dynamic axes: "
+        "OpenCV's DNN, RKNN. Wider lines have to be squashed to it.",
+    ),
+]
 
 
 def export(
     model: ModelArgument,
-    form: Annotated[
-        str,
-        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}, or {ALL} there are."),
-    ] = "onnx",
-    output: Annotated[
-        Path | None,
-        typer.Option(help="The file or folder to write (all: the folder); beside the model by default."),
-    ] = None,
-    compare_on: Annotated[
-        Path | None, typer.Option(help="Label file of real crops to compare on; drawn crops by default.")
-    ] = None,
-    charset: Annotated[
-        str | None, typer.Option(help="Limit the model to the characters in this file.")
-    ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            metavar="PRECISION", help=f"{', '.join(PRECISIONS)}; the last two for onnx, measured beside fp32."
-        ),
-    ] = "fp32",
-    max_loss: Annotated[
-        float, typer.Option(min=0, max=100, help="Most points of exact match that fp16 or int8 may lose.")
-    ] = 0.5,
-    static: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BATCHxWIDTH",
-            help="One fixed input shape for onnx, such as 1x320, for OpenCV's DNN, RKNN and other programs "
-            "without dynamic axes. Wider lines have to be squashed to it.",
-        ),
-    ] = None,
+    form: FormatOption = "onnx",
+    output: OutputOption = None,
+    compare_on: CompareOnOption = None,
+    charset: CharsetOption = None,
+    precision: PrecisionOption = "fp32",
+    max_loss: MaxLossOption = 0.5,
+    static: StaticOption = None,
     overwrite: OverwriteOption = False,
     both_ways: BothWaysOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model for other programs; fails unless the file reads what the model reads."""
+    """Write a model for other programs, and check that it reads the same texts.
+
+    onnx is for onnxruntime and RapidOCR, hf for transformers, paddle for PaddleOCR, and pdparams for training
+    in PaddleOCR. If the texts differ, the export fails and leaves no file.
+
+    Example: linetune export mine/runs/first --format onnx --output codes.onnx
+    """
     from linetune.core.labelfile import read_labels
     from linetune.data.dataset import load_dataset
     from linetune.report.terminal import terminal
 
-    if form not in (*FORMATS, ALL):
-        raise LinetuneError(f"no format {form!r}", "--format", did_you_mean(form, (*FORMATS, ALL)))
-    if precision not in PRECISIONS:
-        raise LinetuneError(f"no precision {precision!r}", "--precision", did_you_mean(precision, PRECISIONS))
-    if precision != "fp32" and form != "onnx":
-        raise LinetuneError(f"only for --format onnx, not {form}", f"--precision {precision}")
-    if static is not None and (form != "onnx" or precision != "fp32"):
-        raise LinetuneError("only for --format onnx in fp32", f"--static {static}")
-    names = [name for name, each in FORMATS.items() if each.available] if form == ALL else [form]
-    left_out = [name for name in FORMATS if name not in names] if form == ALL else []
-    writers = {name: FORMATS[name].export for name in names}
-    if static is not None:
-        writers["onnx"] = onnx_of_shape(static)
-    folder, stem = _beside(model)
-    if output is not None and form == ALL:
-        if output.exists() and not output.is_dir():
-            raise LinetuneError("not a folder", output, "--format all writes several files into one")
-        folder, output = output, None
-    suffix = "".join(f"-{part}" for part in (precision, static) if part not in ("fp32", None))
-    paths = {name: output or folder / f"{stem}{suffix}{available(name).ending}" for name in names}
-    for name, path in paths.items():
-        for file in FORMATS[name].writes(path):
-            refuse_existing(file, overwrite)
+    targets = export_targets(model, form, output, precision, static)
+    for path in (path for target in targets for path in target.files):
+        refuse_existing(path, overwrite)
     with terminal() as reporter:
         recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
-        crops = data.crops if data else []
+        crops, texts = (data.crops, data.texts) if data else ([], [])
         if precision != "fp32":
-            from linetune.export.reduced import export_reduced
+            from linetune.formats.reduced import export_reduced
 
-            texts = data.texts if data else []
-            reduced = export_reduced(recogniser.model, paths[form], precision, crops, texts, max_loss)
+            reduced = export_reduced(recogniser.model, targets[0].path, precision, crops, texts, max_loss)
             _print_reduced(reduced, as_json)
             return
-        done = {name: writers[name](recogniser.model, path, crops) for name, path in paths.items()}
+        exported = {target.format: target.export(recogniser.model, crops) for target in targets}
+    left_out = [name for name in FORMATS if name not in exported] if form == ALL else []
     if as_json:
-        figures = {
-            name: {
-                "path": str(each.path),
-                "crops": each.crops,
-                "largest_difference": each.difference,
-                "notes": each.notes,
-            }
-            for name, each in done.items()
-        }
-        print_json({"formats": figures, "left_out": left_out} if form == ALL else figures[form])
+        results = {name: _as_dict(result) for name, result in exported.items()}
+        print_json({"formats": results, "left_out": left_out} if form == ALL else results[form])
         return
-    for each in done.values():
+    for result in exported.values():
         print(
-            f"wrote {each.path}: same texts on {each.crops} crops, probabilities within {each.difference:.1e}"
+            f"wrote {result.path}: same texts on {result.crops} crops, probabilities within "
+            f"{result.difference:.1e}"
         )
-        for note in each.notes:
+        for note in result.notes:
             print(f"  {note}")
     for name in left_out:
         print(f"left out {name}: pip install linetune[{FORMATS[name].package}]")
 
 
-def _print_reduced(done: Reduced, as_json: bool) -> None:
+def _as_dict(result: Exported) -> dict[str, object]:
+    return {
+        "path": str(result.path),
+        "crops": result.crops,
+        "largest_difference": result.difference,
+        "notes": result.notes,
+    }
+
+
+def _print_reduced(reduced: Reduced, as_json: bool) -> None:
     if as_json:
-        print_json({**dataclasses.asdict(done), "path": str(done.path), "speedup": done.speedup})
+        print_json({**dataclasses.asdict(reduced), "path": str(reduced.path), "speedup": reduced.speedup})
         return
     measured = (
-        f"{done.alike} of {done.crops} drawn crops read as in fp32"
-        if done.exact is None or done.exact_fp32 is None
-        else f"{done.exact:.1%} exact, {done.exact_fp32:.1%} in fp32 on {done.crops} crops"
+        f"{reduced.alike} of {reduced.crops} drawn crops read as in fp32"
+        if reduced.exact is None or reduced.exact_fp32 is None
+        else f"{reduced.exact:.1%} exact, {reduced.exact_fp32:.1%} in fp32 on {reduced.crops} crops"
     )
-    print(f"wrote {done.path}")
+    print(f"wrote {reduced.path}")
     print(
-        f"{done.precision}: {measured}, {done.speedup:.1f} times as fast ({done.crops_per_second:.0f} and "
-        f"{done.crops_per_second_fp32:.0f} crops a second, one thread), "
-        f"{done.bytes / 1e6:.1f} of {done.bytes_fp32 / 1e6:.1f} MB"
+        f"{reduced.precision}: {measured}, {reduced.speedup:.1f} times as fast "
+        f"({reduced.crops_per_second:.0f} and {reduced.crops_per_second_fp32:.0f} crops a second, one thread)"
+        f", {reduced.bytes / 1e6:.1f} of {reduced.bytes_fp32 / 1e6:.1f} MB"
     )
-    if done.exact is None:
-        print("  accuracy was not measured; --compare-on LABELS does, and gives int8 real crops to fit")
-
-
-def _beside(model: str) -> tuple[Path, str]:
-    """Folder and name of an export without ``--output``."""
-    path = Path(model)
-    if path.is_dir():
-        return path, "model"
-    return (path.parent, path.stem) if path.is_file() else (Path(), path.name)
+    if reduced.exact is None:
+        print("  accuracy not measured: --compare-on LABELS measures it, and int8 adapts to these crops")

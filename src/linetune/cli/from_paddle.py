@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import OverwriteOption, command, refuse_existing
+from linetune.cli.options import OverwriteOption, refuse_existing, shell_command
 from linetune.core.errors import LinetuneError, os_errors
 
 
@@ -15,27 +15,36 @@ def from_paddle(
     configs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="CONFIGS...", help="PaddleOCR recognition configurations, one a stage, in order."
+            metavar="CONFIGS...", help="PaddleOCR recognition configurations: one for each stage, in order."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
-        "linetune.yaml"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The run file to write.")
+    ] = Path("linetune.yaml"),
     root: Annotated[
-        Path, typer.Option(help="Folder that PaddleOCR ran in, which its paths are relative to.")
+        Path,
+        typer.Option(metavar="DIR", help="The folder PaddleOCR ran in. Paths in CONFIGS are relative to it."),
     ] = Path(),
     repair: Annotated[
-        bool, typer.Option("--repair", help="Take non-breaking and other odd spaces for plain ones.")
+        bool,
+        typer.Option(
+            "--repair", help="Treat non-breaking and other unusual spaces in CONFIGS as plain ones."
+        ),
     ] = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Turn PaddleOCR configurations into one linetune.yaml, and tell what changes meaning."""
-    from linetune.config.paddle import convert
+    """Convert PaddleOCR configurations into one run file.
+
+    Prints a note for every setting that means something else in linetune.
+
+    Example: linetune from-paddle stage1.yml stage2.yml -o linetune.yaml
+    """
     from linetune.core import atomic
+    from linetune.paddle_config import convert
 
     refuse_existing(output, overwrite)
     if any(output.resolve() == path.resolve() for path in configs):
-        raise LinetuneError("this is a file to read, it is not replaced", output, "choose another -o")
+        raise LinetuneError("is also a file to read", output, "name another file with -o")
     conversion = convert(configs, output, root, repair)
     with os_errors("cannot write", output):
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +52,6 @@ def from_paddle(
     for note in conversion.notes:
         print(f"note: {note}")
     for path in conversion.missing:
-        print(f"not there yet: {path}")
+        print(f"not found yet: {path}")
     print(f"wrote {output}, {len(configs)} {'stage' if len(configs) == 1 else 'stages'}")
-    print(f"next: {command('train', output)}")
+    print(f"next: {shell_command('train', output)}")

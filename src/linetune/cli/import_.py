@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,80 +12,120 @@ from linetune.cli.options import JsonOption, print_json
 from linetune.core import files
 from linetune.data.importers import FORMATS
 
+if TYPE_CHECKING:
+    from linetune.data.importers.run import Imported
+
 SHOWN = 20
+"""Lines that were left out and are printed."""
+FORMAT_LIST = "\n".join(["Formats:", *(f"{name:<13} {text}" for name, text in FORMATS.items())])
+"""The end of the help."""
+
+SourceArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help=f"A label file, a database, or a folder that holds one. All images of a folder count, "
+        f"{files.RULE}.",
+    ),
+]
+ToOption = Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for labels.txt and images/.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="Format of the source, one of those below. The default is to recognise it.",
+    ),
+]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder that image paths are relative to. The default is that of the label file."
+    ),
+]
+PatternOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX", help="For --format names: a regular expression whose group (?P<text>…) is the label."
+    ),
+]
+UprightOption = Annotated[
+    bool,
+    typer.Option(
+        "--upright",
+        help="Take all texts in the photos as upright, even if the corners or the baseline of a box say "
+        "otherwise.",
+    ),
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of the label files, such as cp949. UTF-8, UTF-16 and GBK are recognised.",
+    ),
+]
+TextColumnOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column or key of the label: its name, or its number from 1."),
+]
+ImageColumnOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column or key of the image path: its name, or its number from 1."),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier import wrote, and nothing else.")
+]
 
 
 def import_(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE",
-            help=f"A label file, a store, or a folder of one. Of a folder's images all count, {files.RULE}.",
-        ),
-    ],
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for labels.txt and images/.")],
-    form: Annotated[
-        str | None,
-        typer.Option("--format", metavar="NAME", help=f"Recognised by itself; {', '.join(FORMATS)}."),
-    ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where image paths start; at the label file by default."),
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(metavar="REGEX", help="What of a file's name is its label: a group (?P<text>…)."),
-    ] = None,
-    upright: Annotated[
-        bool,
-        typer.Option("--upright", help="Boxes start at their own top left, whatever their first corner is."),
-    ] = False,
-    encoding: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of label files, such as cp949; UTF-8, UTF-16 and GBK by itself."),
-    ] = None,
-    text_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column or key of the text, or its number from 1."),
-    ] = None,
-    image_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column or key of the image path, or its number from 1."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what an earlier import wrote in DIR.")
-    ] = False,
+    source: SourceArgument,
+    to: ToOption,
+    form: FormatOption = None,
+    images: ImagesOption = None,
+    pattern: PatternOption = None,
+    upright: UprightOption = False,
+    encoding: EncodingOption = None,
+    text_column: TextColumnOption = None,
+    image_column: ImageColumnOption = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in labelled crops of other tools' formats; says what was left out and why."""
+    """Import labelled crops from the formats of other tools.
+
+    Writes labels.txt and images/ to DIR, cuts boxes out of their photos, and prints what it leaves out and
+    why. SOURCE is not changed.
+
+    Example: linetune import Label.txt --to mine/crops
+    """
     from linetune.data.importers.run import import_crops
+    from linetune.data.importers.source import Options
     from linetune.report.terminal import terminal
 
+    options = Options(
+        form=form,
+        images=images,
+        pattern=pattern,
+        upright=upright,
+        encoding=encoding,
+        text_column=text_column,
+        image_column=image_column,
+    )
     with terminal() as reporter:
-        result = import_crops(
-            source,
-            to,
-            form,
-            images,
-            pattern,
-            overwrite,
-            lambda done, total: reporter.progress("importing", done, total),
-            upright=upright,
-            encoding=encoding,
-            text_column=text_column,
-            image_column=image_column,
-        )
+        result = import_crops(source, to, options, overwrite, partial(reporter.progress, "importing"))
     if as_json:
         print_json(result.as_dict())
-        return
+    else:
+        _print(result, to)
+
+
+def _print(result: Imported, to: Path) -> None:
     crops = "1 crop" if result.count == 1 else f"{result.count} crops"
     print(f"wrote {result.labels} with {crops} ({result.format}: {FORMATS[result.format]})")
     for note in result.notes:
         print(note)
-    if result.refused:
-        more = (
-            f", the first {SHOWN} here and all in {to / 'import.json'}" if len(result.refused) > SHOWN else ""
-        )
-        print(f"{len(result.refused)} left out{more}:")
-    for error in result.refused[:SHOWN]:
+    refused = result.refused
+    if refused:
+        more = f", the first {SHOWN} here and all in {to / 'import.json'}" if len(refused) > SHOWN else ""
+        print(f"{len(refused)} left out{more}:")
+    for error in refused[:SHOWN]:
         print(f"  {error}")

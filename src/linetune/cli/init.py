@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import command
+from linetune.cli.options import shell_command
 from linetune.config.new import preset
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
@@ -17,42 +17,51 @@ FOLDERS = ("crops", "fonts", "backgrounds")
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to set up; made if it is not there.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder to set up. It is created if it does not exist.")
+    ],
     source: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="LABELS",
-            help="Fill the file from labels: a label file of all crops, which is split, or a folder with "
-            "train.txt, val.txt and test.txt.",
+            help="Fill in the run file from your labels: a label file of all crops, which init splits, or a "
+            "folder with train.txt, val.txt and, if you have one, test.txt.",
         ),
     ] = None,
     fonts: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="With --from: fonts to choose from, files or folders; those of this machine by default.",
+            help="With --from: fonts to choose from, as files or folders. The default is the fonts of this "
+            "machine.",
         ),
     ] = None,
     also: Annotated[
         str | None,
         typer.Option(
             metavar="CHARACTERS",
-            help="With --from: characters that can come although the labels lack them; '' for none. "
-            "Without it, init asks, or takes what is missing of digits, letters and Chinese provinces.",
+            help="With --from: characters that may occur although the labels lack them; '' for none. By "
+            "default, init asks you, or adds the missing digits, letters and Chinese provinces.",
         ),
     ] = None,
 ) -> None:
-    """Write a commented linetune.yaml: an example and the folders it names, or one that needs no editing."""
+    """Set up a folder with a run file, linetune.yaml.
+
+    Without --from, the run file is a commented example for you to edit. With --from, init fills it in:
+    splits, rule, charset and fonts. It prints each decision.
+
+    Example: linetune init mine --from labels.txt
+    """
     path = folder / "linetune.yaml"
     if path.exists():
-        raise LinetuneError("there is a configuration already", path, "choose another folder")
-    if source is None:
-        if fonts or also is not None:
-            raise LinetuneError("--fonts and --also go with --from", "linetune init")
+        raise LinetuneError("the run file already exists", path, "choose another folder")
+    if source is not None:
+        _write_draft(folder, source, fonts, also)
+    elif fonts or also is not None:
+        raise LinetuneError("--fonts and --also need --from", "linetune init")
+    else:
         _write_example(folder, path)
-        return
-    _write_draft(folder, source, fonts, also)
 
 
 def _write_example(folder: Path, path: Path) -> None:
@@ -61,21 +70,22 @@ def _write_example(folder: Path, path: Path) -> None:
             (folder / name).mkdir(parents=True, exist_ok=True)
         atomic.write_text(path, preset())
     print(f"wrote {path}")
-    print("next: put your crops and label files in crops/, fonts in fonts/, set the rule, then")
-    print(f"  {command('train', path)}")
+    print("next: put your crops and label files into crops/ and fonts into fonts/, set synth.rule, and run")
+    print(f"  {shell_command('train', path)}")
 
 
 def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str | None) -> None:
+    from linetune.drafting.decisions import save
+    from linetune.drafting.draft import draft
     from linetune.report.terminal import terminal
-    from linetune.training.draft import draft, save
 
     ask = _ask if sys.stdin.isatty() and sys.stdout.isatty() else None
     new = draft(folder, source, fonts, also, ask, terminal)
     path = save(new)
-    print("\n".join(new.told))
+    print("\n".join(new.reasons))
     print(f"wrote {path}")
     print("next:")
-    print(f"  {command('train', path)}")
+    print(f"  {shell_command('train', path)}")
 
 
 def _ask(question: str, default: bool) -> bool:

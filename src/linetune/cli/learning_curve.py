@@ -7,48 +7,57 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json
+from linetune.cli.options import (
+    ConfigArgument,
+    GroupByOption,
+    JsonOption,
+    OverridesArgument,
+    OverwriteOption,
+    SkipBadOption,
+    print_json,
+)
 from linetune.core.errors import LinetuneError
 
 
 def learning_curve(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help=f"Such as stages.real.epochs=5; {OVERRIDES}"),
-    ] = None,
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
     sizes: Annotated[
         str | None,
-        typer.Option(help="Numbers of train crops, such as 50,200,1000; all of them come by themselves."),
+        typer.Option(
+            metavar="NUMBERS",
+            help="Numbers of training crops, such as 50,200,1000. All crops are added. The default is an "
+            "eighth, a quarter and half of them.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The curve's folder; the run's with -curve after it by default."),
-    ] = None,
-    group_by: Annotated[
-        str | None,
         typer.Option(
-            metavar="PATTERN",
-            help="Regular expression; what its first group finds in a file's name names the photo, and "
-            "photos are drawn instead of crops.",
+            metavar="DIR", help="Folder for the results. The default is the run folder plus -curve."
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace another curve in the same folder.")
-    ] = False,
+    group_by: GroupByOption = None,
+    overwrite: OverwriteOption = False,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what more crops would give: the run on few of them, on more, on all; goes on if interrupted."""
+    """Estimate how much more labelled crops would help.
+
+    Trains the run on few of its training crops, on more, and on all, and prints and draws the exact match of
+    each. If you interrupt it, the same command continues.
+
+    Example: linetune learning-curve mine/linetune.yaml --sizes 50,200
+    """
+    from linetune.analysis.learning_curve import learning_curve as train_curve
     from linetune.config.load import load
     from linetune.report.curve import curve_table, write_picture
     from linetune.report.terminal import console, terminal
-    from linetune.training.curve import learning_curve as run
 
-    settings = load(config, overrides or ())
-    folder = output or settings.output.with_name(f"{settings.output.name}-curve")
+    run = load(config, overrides or ())
+    folder = output or run.output.with_name(f"{run.output.name}-curve")
     with terminal() as reporter:
-        curve = run(settings, folder, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
+        run = run.model_copy(update={"output": folder})
+        curve = train_curve(run, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
     picture = write_picture(curve)
     if as_json:
         print_json({**curve.as_dict(), "picture": str(picture)})
@@ -64,4 +73,6 @@ def _numbers(sizes: str | None) -> list[int]:
     try:
         return [int(size) for size in sizes.split(",")] if sizes else []
     except ValueError:
-        raise LinetuneError(f"{sizes!r} is no list of numbers", "--sizes", "write 50,200,1000") from None
+        raise LinetuneError(
+            f"{sizes!r} is not a list of numbers", "--sizes", "write numbers such as 50,200,1000"
+        ) from None

@@ -1,4 +1,4 @@
-"""Options and steps that several commands share."""
+"""Arguments, options and steps that several commands share."""
 
 from __future__ import annotations
 
@@ -7,59 +7,91 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linetune.core.charset import Charset
+from linetune.core.charset import Charset, show
 from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
     from linetune.core.progress import Reporter
     from linetune.recogniser import Recogniser
 
-ModelArgument = Annotated[
-    str,
+_MODEL = "A run folder, a model file, or an official name such as PP-OCRv6_small_rec."
+
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The run file. linetune init writes one.")
+]
+OverridesArgument = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="MODEL", help="A run's folder, a model file, or an official name such as PP-OCRv6_small_rec."
+        metavar="KEY=VALUE",
+        help="Settings that replace those of the run file, such as seed=1 or stages.real.epochs=5. Relative "
+        "paths start at the current folder; those in the run file start at its folder.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
-OVERRIDES = "paths in it start at the current folder, those in the file at the file's."
-"""What an override's help says of its value."""
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file to write.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)]
+ModelAArgument = Annotated[str, typer.Argument(metavar="MODEL_A", help=_MODEL)]
+ModelBArgument = Annotated[str, typer.Argument(metavar="MODEL_B", help=_MODEL)]
+LabelsArgument = Annotated[
+    list[Path], typer.Argument(metavar="LABELS...", help="Label files: one path<TAB>text a line.")
+]
+LabelsCharsetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|auto",
+        help="Limit the model to the characters of this charset file, or to those of the labels (auto).",
+    ),
+]
+CharsetOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Limit the model to the characters of this charset file."),
+]
 BothWaysOption = Annotated[
     bool,
     typer.Option(
         "--both-ways",
-        help="Read every crop upside down as well and keep the surer reading, for twice the time; a run "
-        "whose crops need it has turned it on by itself.",
+        help="Read every crop upright and upside down and keep the reading with the higher confidence. "
+        "This takes twice the time. Models of runs whose crops need it do it without this option.",
     ),
 ]
-SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without lines that cannot be used.")]
-
-
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Refuse to write a file that is there already, unless it may be replaced.
-
-    Raises:
-        LinetuneError: it is there.
-    """
-    if path.exists() and not overwrite:
-        kind = "folder" if path.is_dir() else "file"
-        raise LinetuneError(f"there is a {kind} already", path, "--overwrite replaces it")
-
+GroupByOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Regular expression whose first (...) is the group of a crop, for example its photo. It is "
+        "searched in the file names, then in the paths. Crops of one group stay together.",
+    ),
+]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out lines that cannot be used instead of stopping.")
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 
 _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
 _TIME = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+")
 
 
-def seconds_of(text: str, option: str) -> float:
-    """A time such as 20min, 1h30min or 90s in seconds.
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Check that an output may be written.
 
     Raises:
-        LinetuneError: it is none, or no time at all.
+        LinetuneError: the path exists and ``overwrite`` is false.
+    """
+    if path.exists() and not overwrite:
+        kind = "folder" if path.is_dir() else "file"
+        raise LinetuneError(f"the {kind} already exists", path, "--overwrite replaces it")
+
+
+def seconds_of(text: str, option: str) -> float:
+    """Return the seconds of a duration such as 20min, 1h30min or 90s.
+
+    Raises:
+        LinetuneError: the text is not a duration, or its duration is 0. The error names the option.
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)", text.strip().lower())
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
@@ -68,13 +100,13 @@ def seconds_of(text: str, option: str) -> float:
     return total
 
 
-def command(*words: object) -> str:
-    """A command to type, whatever its paths hold."""
+def shell_command(*words: object) -> str:
+    """Return a linetune command that a shell understands, with quotes around paths that need them."""
     return shlex.join(["linetune", *map(str, words)])
 
 
 def print_json(content: Any) -> None:
-    """JSON on standard output, readable on every console."""
+    """Print JSON in ASCII, which every console can show."""
     json.dump(content, sys.stdout, indent=2, ensure_ascii=True)
     print()
 
@@ -86,36 +118,38 @@ def load_recogniser(
     texts: Sequence[str] | None = None,
     both_ways: bool = False,
 ) -> Recogniser:
-    """The recogniser of a MODEL argument, limited to ``--charset``.
+    """Load the recogniser of a MODEL argument and limit it to ``--charset``.
 
     Args:
-        texts: what ``auto`` collects the characters from; None where a command has no labels.
-        both_ways: read every crop both ways up, whatever the model says.
+        model: a run folder, a model file or an official name.
+        charset: a charset file, ``auto`` for the characters of ``texts``, or None for those of the model.
+        reporter: shows the download and what the user should know of the model.
+        texts: the labels; None where a command has none.
+        both_ways: read every crop both ways up, even if the model does not ask for it.
+
+    Raises:
+        LinetuneError: the model or the charset cannot be loaded, or ``auto`` has no labels.
     """
+    from linetune.formats.transfer import with_charset
     from linetune.recogniser import Recogniser
-    from linetune.weights.transfer import with_charset
 
     recogniser = Recogniser.load(
-        model,
-        progress=lambda done, total: reporter.progress("downloading weights", done, total),
-        both_ways=both_ways,
+        model, progress=partial(reporter.progress, "downloading weights"), both_ways=both_ways
     )
     if model.lower().endswith(".onnx"):
-        from linetune.weights.onnx_file import fixed_shape
+        from linetune.formats.onnx_file import fixed_shape
 
         if shape := fixed_shape(Path(model)):
-            told = f"{model} takes {shape} alone; here its weights read every crop at its own width"
-            reporter.say(f"{told}, so that a longer line may read otherwise in use")
+            reporter.say(
+                f"{model} accepts only the shape {shape}; linetune reads every crop at its own width, "
+                "so longer lines may read differently in other programs"
+            )
     if charset is None:
         return recogniser
     if charset == "auto" and texts is None:
-        raise LinetuneError(
-            "there are no labels to collect characters from", "--charset auto", "give a charset file"
-        )
+        raise LinetuneError("no labels to collect characters from", "--charset auto", "name a charset file")
     wanted = Charset.collect(texts or ()) if charset == "auto" else Charset.read(Path(charset))
     limited = with_charset(recogniser.model, wanted)
     if limited.unknown:
-        from linetune.core.charset import show
-
         reporter.say(f"the model has never seen {show(*limited.unknown)}")
     return Recogniser(limited.model)

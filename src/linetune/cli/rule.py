@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, print_json
+from linetune.cli.options import JsonOption, LabelsArgument, print_json
 
 SHOWN = 10
-"""Labels without a pattern that are named."""
+"""Labels without a pattern that are shown."""
 
 
 def rule(
-    labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Label files: path<TAB>text.")],
+    labels: LabelsArgument,
     least: Annotated[
         int | None,
-        typer.Option(min=1, help="Fewest labels that a pattern is made for; one label in 200 by default."),
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Labels that a pattern must cover at least. The default is one label in 200.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Propose the tightest simple rule that the labels follow, as YAML for the synth section."""
+    """Propose a rule: the regular expressions that your labels follow.
+
+    Prints YAML for the synth section of the run file, so that rendered crops show texts like yours.
+
+    Example: linetune rule mine/crops/train.txt
+    """
     from linetune.config.new import rule_lines
     from linetune.core.labelfile import read_labels
     from linetune.rules import Rule
@@ -38,20 +46,19 @@ def rule(
         reasons = ({"source": line.source, "text": line.text, "reason": reason} for line, reason in missed)
         print_json({"labels": len(lines), "rule": list(fields), "not_covered": list(reasons)})
         return
-    print("\n".join(map(_shown, rule_lines(patterns))))
+    print("\n".join(map(_escaped, rule_lines(patterns))))
     for pattern in patterns:
         if pattern.check:
-            passing = f"all {pattern.weight:.0f} labels of {_shown(pattern.pattern)}"
+            passing = f"all {pattern.weight:.0f} labels of {_escaped(pattern.pattern)}"
             print(f"# {passing} pass the {pattern.check} check")
     print(f"# covers {len(lines) - len(missed)} of {len(lines)} labels")
     for line, reason in missed[:SHOWN]:
-        print(f"#   {line.source}: {_shown(repr(line.text))} {_shown(reason or '')}")
+        print(f"#   {line.source}: {_escaped(repr(line.text))} {_escaped(reason or '')}")
     if len(missed) > SHOWN:
         print(f"#   and {len(missed) - SHOWN} more")
 
 
-def _shown(text: str) -> str:
-    """A text with escapes, which regular expressions know too, for what the console cannot show."""
-    return text.encode(sys.stdout.encoding or "ascii", "backslashreplace").decode(
-        sys.stdout.encoding or "ascii"
-    )
+def _escaped(text: str) -> str:
+    """Return a text with escapes for what the console cannot show. Regular expressions know them too."""
+    encoding = sys.stdout.encoding or "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

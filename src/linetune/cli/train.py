@@ -2,59 +2,60 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linetune.cli.options import OVERRIDES, JsonOption, SkipBadOption, print_json, seconds_of
+from linetune.cli.options import (
+    ConfigArgument,
+    JsonOption,
+    OverridesArgument,
+    OverwriteOption,
+    SkipBadOption,
+    print_json,
+    seconds_of,
+)
 
 
 def train(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="The run's file; linetune init writes one.")
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help=f"Such as seed=1 or stages.real.epochs=5; {OVERRIDES}"),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier run in the same folder.")
-    ] = False,
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
+    overwrite: OverwriteOption = False,
     skip_bad: SkipBadOption = False,
     within: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Time in which to end, such as 20min or 1h30min: where it is short, fewer crops are "
-            "rendered and training ends sooner.",
+            help="Finish in this time, such as 20min or 1h30min. If it is short, linetune renders fewer "
+            "crops and trains for less time.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the stages, test every one, keep the best, and export it."""
+    """Train all stages of a run file, keep the best model, and export it to ONNX.
+
+    Prints every stage beside the untouched base model, with 95% intervals. The run folder (output in the run
+    file) holds the model, the ONNX file and all figures.
+
+    Example: linetune train mine/linetune.yaml seed=1 --within 20min
+    """
     from linetune.config.load import load
-    from linetune.core.labelfile import read_labels
-    from linetune.data.dataset import load_dataset
-    from linetune.export.onnx_file import export_onnx
-    from linetune.report.terminal import console, run_lines, run_table, terminal
-    from linetune.training.run import train as run
-    from linetune.weights.store import load_model
+    from linetune.report.run import run_lines, run_table
+    from linetune.report.terminal import console, terminal
+    from linetune.training.run import train as train_run
 
     seconds = None if within is None else seconds_of(within, "--within")
-    settings = load(config, overrides or ())
+    run = load(config, overrides or ())
     with terminal() as reporter:
-        result = run(settings, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
-        compare_on = load_dataset(read_labels(settings.data.val[0])[:64], None, skip_bad)
-        exported = export_onnx(load_model(result.model), result.folder / "model.onnx", compare_on.crops)
+        result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
     if as_json:
-        print_json({**result.as_dict(), "model": str(result.model), "onnx": str(exported.path)})
+        print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
         return
     out = console()
     out.print(run_table(result))
     for line in run_lines(result):
         out.print(line)
     if not result.helped:
-        out.print("Training did not help: the base model, limited to the charset, is kept.")
+        out.print("Training did not help. The run keeps the base model, limited to the charset.")
     out.print(f"model  {result.model}")
-    out.print(f"onnx   {exported.path} (same texts on {exported.crops} crops)")
+    out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")

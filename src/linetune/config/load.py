@@ -1,9 +1,9 @@
-"""Read a run's file, apply overrides, and report every mistake at once, with its line."""
+"""Read a run file, apply overrides, and report all mistakes at once, each with its line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from linetune.config.schema import STAGE_NAME, Augment, Config, Data, FromShell, Pattern, Stage, Synth
+from linetune.config.fields import FromShell
+from linetune.config.schema import Augment, Config, Data, Pattern, Stage, Synth
+from linetune.config.stage import STAGE_NAME
 from linetune.config.yaml_file import parse
 from linetune.core import atomic, textfile
 from linetune.core.errors import LinetuneError, ManyErrors, did_you_mean
@@ -25,34 +27,39 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "augment": Augment,
 }
 
+Location = tuple[str | int, ...]
+"""The keys and list indices that lead to a value."""
+
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The configuration in a YAML file.
+    """Read and check a run file.
 
     Args:
-        path: the file; paths in it are relative to its folder.
-        overrides: ``key.path=value``; a stage is addressed by name or number, paths are relative
-            to the current folder.
+        path: the file. Paths in it are relative to its folder.
+        overrides: settings that replace those of the file, each as ``key.path=value``. A stage is addressed
+            by its name or its number from 0. Paths are relative to the current folder.
 
     Raises:
-        LinetuneError: the file is missing or no YAML; an ``ManyErrors`` of every key that is
-            unknown, missing or wrong, each with its line.
+        LinetuneError: the file is missing or is not YAML, or an override cannot be applied.
+        ManyErrors: keys are unknown, missing or wrong; one error with file and line for each.
     """
     path = Path(path)
-    tree = _parse(path)
-    set_by = {_override(tree, override): override for override in overrides}
+    text = textfile.read(path, "configuration", "linetune init DIR writes one")
+    run_file = _RunFile(path, parse(text, path, "linetune init DIR writes an example"))
+    for override in overrides:
+        run_file.apply(override)
     try:
-        config = Config.model_validate(tree, context={"folder": path.resolve().parent})
+        config = Config.model_validate(run_file.tree, context={"folder": path.resolve().parent})
     except ValidationError as error:
-        raise ManyErrors([_explain(path, tree, problem, set_by) for problem in error.errors()]) from None
+        raise ManyErrors([run_file.explain(problem) for problem in error.errors()]) from None
     for number, pattern in enumerate(config.synth.rule if config.synth else ()):
-        # Whether texts can be drawn from it shows later.
-        pattern.stands(_where(path, tree, ["synth", "rule", number, "pattern"], set_by))
+        # The pattern is only parsed when texts are drawn.
+        pattern.set_place(run_file.place(("synth", "rule", number, "pattern")))
     return config
 
 
 def save(config: Config, path: Path) -> None:
-    """Write the resolved configuration, every default spelled out; it loads to the same one."""
+    """Write a configuration with all its defaults. :func:`load` gives an equal one."""
     text = StringIO()
     yaml = YAML(typ="safe")
     yaml.default_flow_style = False
@@ -62,117 +69,123 @@ def save(config: Config, path: Path) -> None:
     atomic.write_text(path, text.getvalue())
 
 
-def _parse(path: Path) -> Any:
-    text = textfile.read(path, "configuration", "linetune init DIR writes one")
-    return parse(text, path, "linetune init DIR writes an example")
+class _RunFile:
+    """The content of a run file, with the overrides that were applied to it.
+
+    Args:
+        path: the file, for messages.
+        tree: its content, which knows its lines.
+    """
+
+    def __init__(self, path: Path, tree: Any) -> None:
+        self.path, self.tree = path, tree
+        self._overrides: dict[Location, str] = {}
+
+    def apply(self, override: str) -> None:
+        """Set the value of one ``key.path=value``.
+
+        Raises:
+            LinetuneError: it has another form, its value is not YAML, or the key cannot be set.
+        """
+        keys, equals, text = override.partition("=")
+        names = keys.split(".")
+        where = f"override {override!r}"
+        if not equals or not all(names):
+            raise LinetuneError("expected key.path=value", where)
+        try:
+            value = YAML(typ="safe").load(text)
+        except YAMLError:
+            hint = "quote it, as in 'key=\"value\"'"
+            raise LinetuneError("the value is not valid YAML", where, hint) from None
+        node, location = self.tree, list[str | int]()
+        key: Any
+        for name in names[:-1]:
+            if not isinstance(node, (dict, list)):
+                raise LinetuneError(f"{name!r} cannot be set below a single value", where)
+            key = _index(node, name, where) if isinstance(node, list) else name
+            if isinstance(node, dict) and not isinstance(node.get(name), (dict, list)):
+                node[name] = {}
+            node = node[key]
+            location.append(key)
+        if not isinstance(node, (dict, list)):
+            raise LinetuneError(f"{'.'.join(names[:-1])} has no keys to set", where)
+        key = _index(node, names[-1], where) if isinstance(node, list) else names[-1]
+        node[key] = _from_shell(value)
+        location.append(key)
+        self._overrides[tuple(location)] = override
+
+    def explain(self, problem: Any) -> LinetuneError:
+        """Return pydantic's problem as one line: the place, the key, and what is wrong."""
+        location = tuple(part for part in problem["loc"] if isinstance(part, int) or not _is_tag(part))
+        key, where = self._key(location), self.place(location)
+        if problem["type"] == "extra_forbidden":
+            parents = [part for part in location[:-1] if isinstance(part, str)]
+            section = _SECTIONS.get(parents[-1], Config) if parents else Config
+            hint = did_you_mean(str(location[-1]), section.model_fields)
+            return LinetuneError(f"unknown key {key!r}", where, hint)
+        if problem["type"] == "missing":
+            return LinetuneError(f"missing key {key!r}", where)
+        message = problem["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
+        return LinetuneError(f"{key}: {message}" if key else message, where)
+
+    def place(self, location: Location) -> str:
+        """Return the override that set a value, or the file and line of its key or of the nearest key
+        above."""
+        for length in range(len(location), 0, -1):
+            if override := self._overrides.get(location[:length]):
+                return f"override {override!r}"
+        line, node = None, self.tree
+        for part in location:
+            lc = getattr(node, "lc", None)
+            try:
+                position = (lc.item(part) if isinstance(node, list) else lc.key(part)) if lc else None
+                node = node[part]
+            except (KeyError, IndexError, TypeError, AttributeError):
+                break
+            if position:
+                line = position[0] + 1
+        return f"{self.path}:{line}" if line else str(self.path)
+
+    def _key(self, location: Location) -> str:
+        """Return a location in the form of an override. A stage is called by its name if it has a valid
+        one."""
+        parts = [str(part) for part in location]
+        if len(location) > 1 and location[0] == "stages":
+            try:
+                name = str(self.tree["stages"][location[1]]["name"])
+            except (KeyError, IndexError, TypeError):
+                name = ""
+            if re.fullmatch(STAGE_NAME, name):
+                parts[1] = name
+        return ".".join(parts)
 
 
-def _override(tree: Any, override: str) -> tuple[str | int, ...]:
-    """Set one key; returns where it stands."""
-    keys, equals, text = override.partition("=")
-    where = f"override {override!r}"
-    if not equals or not all(keys.split(".")):
-        raise LinetuneError("expected key.path=value", where)
-    try:
-        value = YAML(typ="safe").load(text)
-    except YAMLError:
-        raise LinetuneError("the value is not valid YAML", where, "quote it, as in 'key=\"value\"'") from None
-    *parents, last = keys.split(".")
-    location: list[str | int] = []
-    node = tree
-    for key in parents:
-        location.append(_position(node, key, where) if isinstance(node, list) else key)
-        node = _child(node, key, where)
-    if isinstance(node, list):
-        location.append(_position(node, last, where))
-    elif isinstance(node, dict):
-        location.append(last)
-    else:
-        raise LinetuneError(f"{'.'.join(parents)} has no keys to set", where)
-    node[location[-1]] = _mark(value)
-    return tuple(location)
+def _index(items: list[Any], name: str, where: str) -> int:
+    """Return the index of the item with that name or number.
+
+    Raises:
+        LinetuneError: no item has it.
+    """
+    names = [str(item.get("name")) if isinstance(item, dict) else "" for item in items]
+    if name in names:
+        return names.index(name)
+    if name.isdecimal() and int(name) < len(items):
+        return int(name)
+    kind = "stage" if any(names) else "item"
+    known = [n for n in names if n] or map(str, range(len(items)))
+    raise LinetuneError(f"no {kind} {name!r}", where, did_you_mean(name, known))
 
 
-def _child(node: Any, key: str, where: str) -> Any:
-    if isinstance(node, list):
-        return node[_position(node, key, where)]
-    if not isinstance(node, dict):
-        raise LinetuneError(f"there is nothing below {key!r}", where)
-    if not isinstance(node.get(key), (dict, list)):
-        node[key] = {}
-    return node[key]
-
-
-def _position(stages: list[Any], key: str, where: str) -> int:
-    names = [str(s.get("name")) if isinstance(s, dict) else "" for s in stages]
-    if key in names:
-        return names.index(key)
-    if key.isdecimal() and int(key) < len(stages):
-        return int(key)
-    raise LinetuneError(f"no stage {key!r}", where, did_you_mean(key, [n for n in names if n]))
-
-
-def _mark(value: Any) -> Any:
+def _from_shell(value: Any) -> Any:
+    """Mark texts as coming from the command line."""
     if isinstance(value, str):
         return FromShell(value)
     if isinstance(value, list):
-        return [_mark(item) for item in value]
+        return [_from_shell(item) for item in value]
     return value
 
 
-def _explain(
-    path: Path, tree: Any, problem: Any, set_by: Mapping[tuple[str | int, ...], str]
-) -> LinetuneError:
-    """A pydantic problem as one line: the file and line, or the override, and the key."""
-    location = [part for part in problem["loc"] if isinstance(part, int) or not _is_tag(part)]
-    key, where = _named(tree, location), _where(path, tree, location, set_by)
-    if problem["type"] == "extra_forbidden":
-        parents = [part for part in location[:-1] if isinstance(part, str)]
-        model = _SECTIONS.get(parents[-1], Config) if parents else Config
-        return LinetuneError(
-            f"unknown key {key!r}", where, did_you_mean(str(location[-1]), model.model_fields)
-        )
-    if problem["type"] == "missing":
-        return LinetuneError(f"missing key {key!r}", where)
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    return LinetuneError(f"{key}: {message}" if key else message, where)
-
-
-def _where(
-    path: Path, tree: Any, location: Sequence[str | int], set_by: Mapping[tuple[str | int, ...], str]
-) -> str:
-    """The file and line of a key, or of what it stands in; the override that set it."""
-    for length in range(len(location), 0, -1):
-        if tuple(location[:length]) in set_by:
-            return f"override {set_by[tuple(location[:length])]!r}"
-    line = None
-    node = tree
-    for part in location:
-        lc = getattr(node, "lc", None)
-        try:
-            position = (lc.item(part) if isinstance(node, list) else lc.key(part)) if lc else None
-            node = node[part]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-        if position:
-            line = position[0] + 1
-    return f"{path}:{line}" if line else str(path)
-
-
-def _named(tree: Any, location: Sequence[str | int]) -> str:
-    """A place as an override addresses it: a stage by its name, where it has one."""
-    parts = [str(part) for part in location]
-    if len(location) > 1 and location[0] == "stages":
-        try:
-            name = str(tree["stages"][location[1]]["name"])
-        except (KeyError, IndexError, TypeError):
-            name = ""
-        if re.fullmatch(STAGE_NAME, name):
-            parts[1] = name
-    return ".".join(parts)
-
-
 def _is_tag(part: str) -> bool:
-    """Whether a location part names a union's branch rather than a key."""
+    """Return whether a part of pydantic's location is a branch of a union and not a key."""
     return part.startswith(("function-", "literal[", "list[", "constrained-"))

@@ -1,4 +1,4 @@
-"""YAML files as trees that know their lines; what is no YAML is one line with its place."""
+"""Parse YAML files into trees that know their lines, with errors that name file, line and column."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from linetune.core.errors import LinetuneError
 
 
 def parse(text: str, path: Path, hint: str | None = None) -> Any:
-    """The tree of a YAML text; its mappings and lists know their lines and columns.
+    """Parse a YAML text. The mappings and lists of the result know their lines and columns.
 
     Args:
-        text: what stands in the file.
+        text: the content of the file.
         path: the file, for messages.
-        hint: the way out where the text holds no keys.
+        hint: how to fix a text without keys.
 
     Raises:
-        LinetuneError: the text is no YAML, or no mapping.
+        LinetuneError: the text is not YAML, or is not a mapping.
     """
     try:
         tree = YAML(typ="rt").load(text)
@@ -36,18 +36,18 @@ def parse(text: str, path: Path, hint: str | None = None) -> Any:
         raise LinetuneError("not valid YAML: a control character", where) from None
     except YAMLError as error:
         raise LinetuneError(f"not valid YAML: {str(error).splitlines()[0]}", path) from None
-    except ValueError:  # ruamel's own, of a tag such as !!int, without its place
+    except ValueError:  # ruamel raises it without a place, for example for `!!int x`
         raise LinetuneError("not valid YAML: a value that does not fit its tag", path) from None
     if not isinstance(tree, dict):
         raise LinetuneError("no keys in this configuration", path, hint)
     return tree
 
 
-def _invisible(text: str, at: int) -> str | None:
-    """The hint for what looks like a space but is none, in line ``at`` (from 0) or the one before."""
-    for number, line in list(enumerate(text.split("\n"), 1))[max(0, at - 1) : at + 1]:
+def _invisible(text: str, index: int) -> str | None:
+    """Return a hint if line ``index`` (from 0) or the line before has a tab or a non-breaking space."""
+    for number, line in list(enumerate(text.split("\n"), 1))[max(0, index - 1) : index + 1]:
         if "\u00a0" in line:
-            return f"line {number} holds a non-breaking space, write a plain one"
+            return f"line {number} contains a non-breaking space, write a plain space"
         if line.lstrip(" ").startswith("\t"):
             return f"line {number} is indented with a tab, write spaces"
     return None

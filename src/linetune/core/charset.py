@@ -1,10 +1,10 @@
-"""The characters a model can output, and the CTC classes they map to.
+"""The charset: the characters that a model can output, and their CTC classes.
 
-Class 0 is the CTC blank; class ``i + 1`` is ``characters[i]``. A character is one dictionary
-entry: nearly always one code point, but the official PP-OCRv5 dictionary also holds flags made
-of two, so encoding takes the longest entry that fits.
+Class 0 is the CTC blank. Class ``i + 1`` is ``characters[i]``. A character is one entry of the dictionary.
+Nearly all entries are one code point, but the official PP-OCRv5 dictionary also has flags of two code points.
+Encoding therefore takes the longest entry that fits.
 
-Texts are in logical order and classes in visual order, left to right (:mod:`linetune.core.reading_order`).
+Texts are in logical order. Classes are in visual order: left to right (:mod:`linetune.core.reading_order`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from linetune.core.reading_order import is_right_to_left, to_logical, to_visual
 BLANK = 0
 SPACE = " "
 _LONGEST = 3
-"""Most letters of an entry in a charset file: those that are hardly several on one line."""
+"""Most letters in a line of a charset file. A longer line is likely a whole charset on one line."""
+_ONE_A_LINE = "a charset file has one character a line"
 
 
 @dataclass(frozen=True)
 class Charset:
-    """An ordered set of characters; a space, where there is one, stands last.
+    """An ordered set of characters. A space is always the last one.
 
-    The space stands last because every reader of PP-OCR models (PaddleOCR, PaddleX, RapidOCR)
-    appends it to the dictionary by itself.
+    The reason is that all programs that read PP-OCR models (PaddleOCR, PaddleX, RapidOCR) append the space to
+    the dictionary.
 
     Raises:
-        LinetuneError: no characters, an empty one, or one that stands twice.
+        LinetuneError: there are no characters, one is empty, or one is there twice.
     """
 
     characters: tuple[str, ...]
@@ -61,83 +62,77 @@ class Charset:
 
     @property
     def classes(self) -> int:
-        """Number of CTC classes: the characters and the blank."""
+        """Number of CTC classes: all characters and the blank."""
         return len(self.characters) + 1
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the ordered characters, to tell two charsets apart."""
+        """SHA-256 of the ordered characters, in hexadecimal. Different charsets have different digests."""
         return hashlib.sha256("\n".join(self.characters).encode()).hexdigest()
 
     @property
     def right_to_left(self) -> bool:
-        """Whether a character of a right-to-left script is among them."""
+        """Whether the charset has a character of a right-to-left script."""
         return is_right_to_left("".join(self.characters))
 
     def encode(self, text: str) -> list[int]:
-        """CTC classes of ``text``, in visual order.
+        """Return the CTC classes of a text, in visual order.
 
         Raises:
-            LinetuneError: naming every character that the charset lacks.
+            LinetuneError: the charset lacks characters of the text. The message names each of them.
         """
-        classes: list[int] = []
-        missing: list[str] = []
-        for unit in self._split(to_visual(text)):
-            if unit in self._index:
-                classes.append(self._index[unit])
-            else:
-                missing.append(unit)
-        if missing:
+        entries = self._split(to_visual(text))
+        if missing := [entry for entry in entries if entry not in self._index]:
             raise LinetuneError(f"{show(*dict.fromkeys(missing))} not in the charset")
-        return classes
+        return [self._index[entry] for entry in entries]
 
     def missing(self, text: str) -> list[str]:
-        """Characters of ``text`` that the charset lacks, each once, in order."""
-        return list(dict.fromkeys(u for u in self._split(to_visual(text)) if u not in self._index))
+        """Return the characters of a text that the charset lacks, each once, in visual order."""
+        return list(dict.fromkeys(e for e in self._split(to_visual(text)) if e not in self._index))
 
     def decode(self, classes: Iterable[int]) -> str:
-        """Text, in logical order, of CTC classes that are already collapsed; blanks are left out."""
+        """Return the text, in logical order, of collapsed CTC classes. Blanks are skipped."""
         return to_logical("".join(self.characters[c - 1] for c in classes if c != BLANK))
 
     def _split(self, text: str) -> list[str]:
-        units = []
-        at = 0
-        while at < len(text):
-            for length in range(min(self._longest, len(text) - at), 0, -1):
-                if length == 1 or text[at : at + length] in self._index:
-                    units.append(text[at : at + length])
-                    at += length
-                    break
-        return units
+        """Split a text into the longest entries of the charset, and single characters that it lacks."""
+        entries = []
+        start = 0
+        while start < len(text):
+            lengths = range(min(self._longest, len(text) - start), 1, -1)
+            length = next((n for n in lengths if text[start : start + n] in self._index), 1)
+            entries.append(text[start : start + length])
+            start += length
+        return entries
 
     @classmethod
     def collect(cls, texts: Iterable[str]) -> Charset:
-        """The characters that occur in ``texts`` as they are displayed, in code-point order."""
+        """Return the charset of all characters that texts show, in code-point order.
+
+        Raises:
+            LinetuneError: the texts have no characters.
+        """
         return cls(tuple(sorted(set[str]().union(*map(to_visual, texts)))))
 
     @classmethod
     def read(cls, path: Path) -> Charset:
-        """A charset file: UTF-8, one character a line.
+        """Read a charset file: UTF-8, one character a line.
 
-        Only the line ends are stripped, so a line that holds U+3000 or a space is that character.
+        Only line ends are stripped: a line with nothing but a space or U+3000 is that character.
 
         Raises:
-            LinetuneError: the file is missing, not UTF-8, or a line is empty or stands twice.
+            LinetuneError: the file is missing, empty or not UTF-8; a line is empty or there twice, or has
+                several characters.
         """
-        lines = _lines(path)
         seen: dict[str, int] = {}
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(_lines(path), 1):
+            where = f"{path}:{number}"
             if not line:
-                raise LinetuneError(
-                    "empty line", f"{path}:{number}", "a charset file has one character a line"
-                )
+                raise LinetuneError("empty line", where, _ONE_A_LINE)
             if (letters := len(scripts.clusters(line))) > _LONGEST:
-                what = f"one line holds {letters} characters"
-                raise LinetuneError(what, f"{path}:{number}", "a charset file has one character a line")
+                raise LinetuneError(f"one line has {letters} characters", where, _ONE_A_LINE)
             if line in seen:
-                raise LinetuneError(
-                    f"{show(line)} stands twice, first in line {seen[line]}", f"{path}:{number}"
-                )
+                raise LinetuneError(f"{show(line)} is there twice, first in line {seen[line]}", where)
             seen[line] = number
         if not seen:
             raise LinetuneError("the charset file is empty", path, "write one character a line")
@@ -145,16 +140,20 @@ class Charset:
 
     @classmethod
     def from_dictionary(cls, lines: Sequence[str]) -> Charset:
-        """A PaddleOCR dictionary, to which every PP-OCR model appends the space."""
+        """Return the charset of a PaddleOCR dictionary: its lines, and the space that models append."""
         return cls((*(c for c in lines if c != SPACE), SPACE))
 
     def write(self, path: Path) -> None:
-        """Write the charset file that :meth:`read` reads."""
+        """Write a charset file that :meth:`read` reads.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         atomic.write_text(path, "".join(f"{c}\n" for c in self.characters))
 
 
 def show(*characters: str) -> str:
-    """Characters for a message: quoted, with the code point where the eye cannot tell."""
+    """Return characters for a message: quoted, with the code point of all but printable ASCII."""
     named = []
     for character in characters:
         plain = len(character) == 1 and character.isascii() and character.isprintable() and character != SPACE
@@ -165,5 +164,6 @@ def show(*characters: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
+    """Return the lines of a charset file without their line ends."""
     text = textfile.read(path, "charset file")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

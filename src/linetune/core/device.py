@@ -1,4 +1,4 @@
-"""The processor that computes: which one, in what precision, with how much memory, and the way there."""
+"""The device that computes: choose it and its precision, copy tensors to it, and ask for its free memory."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ import torch
 from torch import Tensor
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux tells a container its limits (cgroup v2)."""
+"""Folder in which Linux gives the limits of a container (cgroup v2)."""
 CPU_PIECE = 16
-"""Crops that go through a network together on a CPU. The tensors of more are too large for the heap, so that
-memory is mapped and cleared anew for each of them; fewer gain nothing."""
+"""Most crops in one forward pass on a CPU. With more, tensors are too large for the heap: the system maps and
+clears new memory for each of them. Fewer crops are not faster."""
 
 
 def best_device() -> torch.device:
-    """A GPU where there is one."""
+    """Return the GPU, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @cache
 def survive_forks() -> None:
-    """From now on, forked processes compute with one thread.
+    """Let processes that are forked from now on compute with one thread.
 
-    A fork copies no threads, and OpenMP would wait for ever for those that the parent had.
+    A fork does not copy threads, and OpenMP would wait forever for the threads of the parent process.
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def best_precision(device: torch.device) -> torch.dtype:
-    """bf16 where the processor has instructions for it, else fp32."""
+    """Return bf16 if the device has instructions for it, else fp32."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        # Without the instructions, oneDNN emulates bf16 at a loss; benchmarks/depthwise.py tells.
+        # Without these instructions, oneDNN emulates bf16 and is slower than fp32 (benchmarks/depthwise.py).
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return torch.bfloat16 if native else torch.float32
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Mixed precision, or none for fp32."""
+    """Return the context of mixed precision in ``dtype``. For fp32, it does nothing."""
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 
 def piece_size(device: torch.device, batch_size: int) -> int:
-    """Crops of a batch that go through a network together."""
+    """Return how many crops of a batch go through a network in one forward pass."""
     return min(batch_size, CPU_PIECE) if device.type == "cpu" else batch_size
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on a device, without waiting for what the device still does."""
+    """Return a copy of a CPU tensor on a device, without waiting for earlier work of the device."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that may still be allocated on a device."""
+    """Return the bytes that can still be allocated on a device."""
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + cached
@@ -67,12 +67,12 @@ def free_memory(device: torch.device) -> int:
     try:
         limit, used = ((CGROUP / name).read_text() for name in ("memory.max", "memory.current"))
         return min(free, int(limit) - int(used))
-    except (OSError, ValueError):  # no container, or one without a limit
+    except (OSError, ValueError):  # not in a container, or the container has no limit
         return free
 
 
 def now(device: torch.device) -> float:
-    """Seconds of a clock, once the device has done all it was given."""
+    """Wait until the device has finished its work, then return the seconds of a clock."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a long run tells whoever watches it. The terminal's version lives in ``report``."""
+"""Messages and progress of long operations. ``report.terminal`` shows them in the terminal."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from typing import Protocol
 
 
 class Reporter(Protocol):
-    """Receives messages and progress."""
+    """An object that receives messages and progress."""
 
     def say(self, text: str) -> None:
-        """One line for a person."""
+        """Show a message of one line."""
 
     def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
-        """``done`` of ``total`` units of a named task; the task is over when they are equal."""
+        """Show that ``done`` of ``total`` units of a task are done. The task ends when both are equal.
+
+        Args:
+            task: the name of the task.
+            done: units done so far.
+            total: all units; 0 if their number is unknown.
+            detail: a short text to show beside the progress; an empty one leaves the last detail.
+        """
 
 
 class Silent:
-    """Tells nobody."""
+    """A reporter that shows nothing."""
 
     def say(self, text: str) -> None:
         pass
@@ -27,5 +34,5 @@ class Silent:
 
 
 def count(reporter: Reporter, task: str, total: int) -> Callable[[int], None]:
-    """A worker's count of what is done, told as the progress of a task."""
+    """Return a function that takes the number of units done and reports it as the progress of a task."""
     return lambda done: reporter.progress(task, done, total)

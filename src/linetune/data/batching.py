@@ -1,4 +1,4 @@
-"""Batches of like widths and of bounded area, so that short lines do not pay for long ones."""
+"""Batches of similar widths and of bounded area, so that short lines do not cost as much as long ones."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from linetune.core.image import MAX_WIDTH, MIN_WIDTH, fitting
 WIDTHS = np.array(
     (64, 96, 128, 160, 192, 256, MIN_WIDTH, 384, 480, 576, 704, 864, 1056, 1312, 1600, 1952, 2400, MAX_WIDTH)
 )
-"""Padded widths of training batches, px. They are few, since every further one costs memory; above
-:data:`MIN_WIDTH` they lie a fifth to a third apart, so that a long line is padded by a tenth on average."""
+"""Padded widths of training batches, px. They are few, because each one costs memory. Above
+:data:`MIN_WIDTH`, they are a fifth to a third apart, so that a long line is padded by a tenth on average."""
 WIDE_SHARE = 0.1
-"""Share of samples padded to the deployment width, so that the network knows the padding it will meet."""
+"""Share of samples padded to the deployment width, so that the network knows this padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples of one step and their padded width, in the unit of the widths that were planned."""
+    """The samples of one step and their padded width, in the unit of the planned widths."""
 
     indices: NDArray[np.int64]
     width: int
@@ -34,18 +34,19 @@ def plan_epoch(
     mixed: bool = True,
     unit: int = 1,
 ) -> list[Batch]:
-    """Every sample once, in batches of like widths and random order.
+    """Return batches of similar widths in random order. Each sample is in one batch.
 
     A batch of samples wider than :data:`linetune.core.image.MIN_WIDTH` has fewer of them, for the same area.
     A step then costs the same memory and sees about as many characters, however long the lines are.
 
     Args:
-        widths: padded width of each sample: px, or frames of features.
-        batch_size: samples a batch.
+        widths: padded width of each sample, in px or in frames.
+        batch_size: samples in a batch.
         rng: draws the order.
-        mixed: fill a width's last batch with wider samples, so that only one of an epoch is smaller;
-            otherwise every batch has samples of one width alone, and the last of each width may be smaller.
-        unit: px that a width of 1 stands for.
+        mixed: fill the last batch of a width with wider samples, so that only one batch of an epoch is
+            smaller. Without it, every batch has samples of one width, and the last batch of each width may be
+            smaller.
+        unit: px of one unit of width.
     """
     needed = np.asarray(widths)
     order = rng.permutation(len(needed))
@@ -62,5 +63,5 @@ def plan_epoch(
 
 
 def bucket(width: int | NDArray[np.int64]) -> NDArray[np.int64]:
-    """The padded width for samples that need ``width`` px."""
+    """Return the padded width for samples that need ``width`` px."""
     return np.asarray(WIDTHS[np.searchsorted(WIDTHS, width)])

@@ -1,4 +1,4 @@
-"""Labelled crops, decoded once and kept in a file at the network's height."""
+"""Labelled crops: decoded once, and kept in a file at the network's height."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, repeat
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,14 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
-from linetune.data.check.images import missing_image_hint
+from linetune.data.check.images import CropSummary, missing_image_hint, quiet_pillow, summarise
 from linetune.data.packed import Packed
 
 WINDOW = 256
 """Crops that are decoded at a time."""
 ROW = (image.HEIGHT, 3)
 """A pixel column of a crop: crops are packed along the line, so that they join and gather by columns."""
+NOTHING = np.zeros((0, *ROW), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Dataset:
     columns: Packed
     """Each crop as (width, 48, 3) uint8, BGR."""
     labels: list[list[int]]
-    """CTC classes; empty lists when the dataset was loaded without a charset."""
+    """CTC classes. Empty lists if the crops were loaded without a charset."""
     skipped: int = 0
-    """Lines left out because they could not be used."""
+    """Lines that were left out because they cannot be used."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -49,31 +50,39 @@ class Dataset:
     @property
     def crops(self) -> Sequence[Crop]:
         """The crops as images."""
-        return _Crops(self.columns)
+        return PackedCrops(self.columns)
 
     def half_turned(self, which: NDArray[np.bool_]) -> Dataset:
-        """The same with those crops turned by half, the labels as they are."""
-        columns = (
-            self.columns[i][::-1, ::-1] if turn else self.columns[i] for i, turn in enumerate(which.tolist())
-        )
-        return replace(self, columns=Packed.write(columns, ROW, np.uint8))
+        """Return the same crops and labels, with some crops rotated by 180 degrees. Only these are copied.
+
+        Args:
+            which: the crops to rotate, shape (crops,).
+        """
+        turned = np.flatnonzero(which)
+        rotated = Packed.write((self.columns[i][::-1, ::-1] for i in turned.tolist()), ROW, np.uint8)
+        order = np.arange(len(self))
+        order[turned] = len(self) + np.arange(len(turned))
+        return replace(self, columns=(self.columns + rotated).select(order))
 
     def __add__(self, other: Dataset) -> Dataset:
-        parts = (self, other)
-        columns = (part.columns[i] for part in parts for i in range(len(part)))
         return Dataset(
             self.lines + other.lines,
-            Packed.write(columns, ROW, np.uint8),
+            self.columns + other.columns,
             self.labels + other.labels,
             self.skipped + other.skipped,
         )
 
 
-class _Crops(Sequence[Crop]):
+class PackedCrops(Sequence[Crop]):
     """Packed columns as images (48, width, 3)."""
 
     def __init__(self, columns: Packed) -> None:
         self._columns = columns
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of each crop, in px. No crop is read for it."""
+        return [(image.HEIGHT, width) for width in self._columns.lengths.tolist()]
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -88,6 +97,86 @@ class _Crops(Sequence[Crop]):
         return np.ascontiguousarray(self._columns[index].transpose(1, 0, 2), np.uint8)
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """Labelled lines whose crops were decoded once."""
+
+    lines: Sequence[Line]
+    columns: Packed
+    """Each crop as (width, 48, 3) uint8, BGR. Width 0 for a crop that cannot be used."""
+    problems: list[LinetuneError | None]
+    """What is wrong with each crop."""
+    looks: list[CropSummary | LinetuneError]
+    """The summary of each crop for the check. Empty unless it was asked for."""
+
+    def dataset(self, lines: Sequence[Line], charset: Charset | None, skip_bad: bool = False) -> Dataset:
+        """Encode the labels of some of the lines. Their crops are not copied.
+
+        Args:
+            lines: some of the decoded lines.
+            charset: the characters to train on. None for crops that are only read and scored. A character
+                that a model lacks is then a wrong reading, and not an unusable line.
+            skip_bad: leave out lines that cannot be used instead of refusing them.
+
+        Raises:
+            LinetuneError: it lists the first ten lines that cannot be used, and their number.
+        """
+        row = {line: number for number, line in enumerate(self.lines)}
+        good: list[tuple[Line, int, list[int]]] = []
+        bad: list[LinetuneError] = []
+        for line in lines:
+            number = row[line]
+            try:
+                if problem := self.problems[number]:
+                    raise problem
+                label = _encoded(line, charset, int(self.columns.lengths[number]))
+                good.append((line, number, label))
+            except LinetuneError as error:
+                bad.append(error)
+        if bad and not (skip_bad and good):
+            raise many_errors(
+                bad,
+                f"of {len(lines)} lines cannot be used",
+                hint="nothing is left" if skip_bad else "correct them, or leave them out with --skip-bad",
+            )
+        columns = self.columns.select([number for _, number, _ in good])
+        return Dataset([line for line, _, _ in good], columns, [label for _, _, label in good], len(bad))
+
+
+def decode_lines(
+    lines: Sequence[Line],
+    progress: Callable[[int], None] = lambda done: None,
+    crops: Iterable[Crop] | None = None,
+    inspected: bool = False,
+) -> Decoded:
+    """Decode the crop of each line once.
+
+    Args:
+        lines: lines of label files.
+        progress: called with the number of lines done so far.
+        crops: the images of the lines, in their order, if they are not files.
+        inspected: keep what the check needs of each crop.
+    """
+    images: Iterator[Crop | None] = repeat(None) if crops is None else iter(crops)
+    problems: list[LinetuneError | None] = []
+    looks: list[CropSummary | LinetuneError] = []
+
+    def columns() -> Iterator[NDArray[np.uint8]]:
+        with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            # A window at a time: decoded crops must not pile up before they are packed.
+            for start in range(0, len(lines), WINDOW):
+                window = lines[start : start + WINDOW]
+                for found in pool.map(_decode, window, islice(images, len(window)), repeat(inspected)):
+                    problems.append(found.problem)
+                    if found.look is not None:
+                        looks.append(found.look)
+                    progress(len(problems))
+                    yield NOTHING if found.crop is None else found.crop.transpose(1, 0, 2)
+
+    packed = Packed.write(columns(), ROW, np.uint8)
+    return Decoded(lines, packed, problems, looks)
+
+
 def load_dataset(
     lines: Sequence[Line],
     charset: Charset | None,
@@ -95,72 +184,40 @@ def load_dataset(
     progress: Callable[[int], None] = lambda done: None,
     crops: Iterable[Crop] | None = None,
 ) -> Dataset:
-    """Decode the crops and encode the labels.
-
-    Args:
-        lines: what to load.
-        charset: the characters to train on; None for a set that is only read and scored, where a
-            character the model lacks is a wrong reading rather than an unusable line.
-        skip_bad: leave out lines that cannot be used instead of refusing them.
-        progress: called with the number of lines done so far.
-        crops: the lines' images, in their order, where they are not files.
-
-    Raises:
-        LinetuneError: listing the first ten lines that cannot be used, and their number.
-    """
-
-    def prepare(line: Line, crop: Crop | None) -> tuple[Crop, list[int]] | LinetuneError:
-        try:
-            return _prepare(line, charset, crop)
-        except LinetuneError as error:
-            return error
-
-    images: Iterator[Crop | None] = repeat(None) if crops is None else iter(crops)
-
-    good: list[tuple[Line, list[int]]] = []
-    bad: list[LinetuneError] = []
-
-    def columns() -> Iterator[NDArray[np.uint8]]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            # A window at a time: decoded crops must not pile up before they are packed.
-            windows = (lines[start : start + WINDOW] for start in range(0, len(lines), WINDOW))
-            results = (
-                result
-                for window in windows
-                for result in pool.map(prepare, window, islice(images, len(window)))
-            )
-            for line, result in zip(lines, results, strict=True):
-                if isinstance(result, LinetuneError):
-                    bad.append(result)
-                else:
-                    good.append((line, result[1]))
-                    yield result[0].transpose(1, 0, 2)
-                progress(len(good) + len(bad))
-
-    packed = Packed.write(columns(), ROW, np.uint8)
-    if bad and not (skip_bad and good):
-        raise many_errors(
-            bad,
-            f"of {len(lines)} lines cannot be used",
-            hint="nothing is left" if skip_bad else "mend them, or pass --skip-bad to go on without them",
-        )
-    return Dataset([line for line, _ in good], packed, [label for _, label in good], len(bad))
+    """Decode the crops of some lines and encode their labels: :func:`decode_lines`, then its ``dataset``."""
+    return decode_lines(lines, progress, crops).dataset(lines, charset, skip_bad)
 
 
-def _prepare(line: Line, charset: Charset | None, crop: Crop | None) -> tuple[Crop, list[int]]:
+class _Found(NamedTuple):
+    """The result of decoding one crop."""
+
+    crop: Crop | None = None
+    problem: LinetuneError | None = None
+    look: CropSummary | LinetuneError | None = None
+
+
+def _decode(line: Line, crop: Crop | None, inspected: bool) -> _Found:
+    seen: CropSummary | LinetuneError | None = None
     try:
-        crop = image.resize(image.read(line.image) if crop is None else crop)
+        if crop is None:
+            data = image.content(line.image)
+            crop = image.decode(data, line.image)
+            seen = summarise(crop, data, compared=False) if inspected else None
+        return _Found(image.resize(crop), None, seen)
     except LinetuneError as error:
-        raise LinetuneError(
-            f"{error.what}: {line.image}", line.source, missing_image_hint(line, error)
-        ) from None
+        problem = LinetuneError(f"{error.what}: {line.image}", line.source, missing_image_hint(line, error))
+        return _Found(None, problem, (seen or error) if inspected else None)
+
+
+def _encoded(line: Line, charset: Charset | None, width: int) -> list[int]:
+    """Return the CTC classes of a label whose crop is ``width`` px wide at height 48."""
     if charset is None:
-        return crop, []
+        return []
     try:
         label = charset.encode(line.text)
     except LinetuneError as error:
         raise LinetuneError(f"{error.what}: {line.text!r}", line.source) from None
-    have, need = image.frames(image.input_width(crop.shape[1])), image.frames_needed(label)
+    have, need = image.frames(image.input_width(width)), image.frames_needed(label)
     if need > have:
         raise LinetuneError(f"{line.text!r} needs {need} frames, the crop has {have}", line.source)
-    return crop, label
+    return label

@@ -1,9 +1,10 @@
-"""Arrays of different lengths in one file, of which only what is asked for comes into memory."""
+"""Arrays of different lengths in files. Only what is asked for comes into memory."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import IO
 
 import numpy as np
@@ -19,37 +20,79 @@ PIECE = 2**16
 """Rows that are read at a time where all are needed."""
 
 
-class Packed:
-    """Arrays of shape (length, *row) one after the other in a file.
+class _Rows:
+    """Rows of one shape in a file.
 
-    The file is mapped anew for every access and let go after it: what was read stays in the system's
-    cache as long as there is room, but never in this process, however large the data.
+    The file is mapped anew for every access. What was read stays in the system's cache as long as there is
+    room, but never in this process, however large the data are.
 
     Args:
-        file: an open binary file; it is closed when this object goes.
-        lengths: each array's number of rows.
+        file: an open binary file. It is closed when this object is deleted.
+        count: number of rows.
         row: shape of a row.
-        dtype: of the numbers.
+        dtype: type of the numbers.
+        offset: bytes before the first row.
+    """
+
+    def __init__(
+        self, file: IO[bytes], count: int, row: tuple[int, ...], dtype: np.dtype[np.generic], offset: int
+    ) -> None:
+        self._file, self._offset, self._dtype = file, offset, dtype
+        self.shape = (count, *row)
+        self._resident: Tensor | None = None
+        weakref.finalize(self, file.close)
+
+    def mapped(self) -> NDArray[np.generic]:
+        """Return all rows, mapped."""
+        return np.asarray(np.memmap(self._file, self._dtype, "r", self._offset, self.shape))
+
+    def take(self, places: NDArray[np.int64], device: torch.device) -> Tensor:
+        """Return some rows on a device."""
+        if self._resident is not None:
+            return self._resident.index_select(0, to_device(torch.from_numpy(places), device))
+        return to_device(torch.from_numpy(self.mapped().take(places, axis=0)), device)
+
+    def settle(self, device: torch.device) -> None:
+        """Keep all rows on a GPU if they take at most a quarter of its free memory."""
+        size = int(np.prod(self.shape)) * self._dtype.itemsize
+        if self._resident is None and device.type == "cuda" and size < free_memory(device) / 4:
+            starts = range(0, self.shape[0], PIECE)
+            pieces = [torch.from_numpy(np.array(self.mapped()[start : start + PIECE])) for start in starts]
+            self._resident = torch.cat([piece.to(device) for piece in pieces])
+
+
+class Packed:
+    """Arrays of shape (length, \\*row). They are views into the rows of some files.
+
+    A selection and a union of packed arrays share these files. They copy no array.
+
+    Args:
+        file: an open binary file with the arrays one after the other. It is closed with its last view.
+        lengths: number of rows of each array.
+        row: shape of a row.
+        dtype: type of the numbers.
         offset: bytes before the first array.
+
+    Attributes:
+        lengths: number of rows of each array, shape (arrays,).
     """
 
     def __init__(
         self, file: IO[bytes], lengths: Sequence[int], row: tuple[int, ...], dtype: DTypeLike, offset: int = 0
     ) -> None:
         self.lengths = np.asarray(lengths, np.int64)
-        self.starts = np.concatenate(([0], self.lengths.cumsum()))
-        self.row, self.dtype = row, np.dtype(dtype)
-        self._file, self._offset = file, offset
-        self._ones = (1,) * len(row)
-        self._resident: Tensor | None = None
-        weakref.finalize(self, file.close)
+        ends = self.lengths.cumsum()
+        self._starts = ends - self.lengths
+        self._row = row
+        self._files = [_Rows(file, int(self.lengths.sum()), row, np.dtype(dtype), offset)]
+        self._file = np.zeros(len(self.lengths), np.int64)
 
     @classmethod
     def write(cls, arrays: Iterable[NDArray[np.generic]], row: tuple[int, ...], dtype: DTypeLike) -> Packed:
-        """Pack arrays of one kind into a file that is gone with the last use of it.
+        """Pack arrays into a new file, which is deleted with its last view.
 
         Raises:
-            LinetuneError: the disk is full.
+            LinetuneError: the file cannot be written, for example because the disk is full.
         """
         file, lengths = cache.scratch(), []
         try:
@@ -60,56 +103,95 @@ class Packed:
             file.flush()
         except OSError as error:
             file.close()
-            raise LinetuneError(
-                f"cannot store crops ({error.strerror})", cache.folder(), cache.HINT
-            ) from None
+            what = f"cannot store crops ({error.strerror})"
+            raise LinetuneError(what, cache.folder(), cache.HINT) from None
         return cls(file, lengths, row, dtype)
+
+    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Packed:
+        """Return some of the arrays, in the order of the indices."""
+        chosen = np.asarray(indices, np.int64)
+        return self._view(self._files, self._file[chosen], self._starts[chosen], self.lengths[chosen])
+
+    def __add__(self, other: Packed) -> Packed:
+        """Return these arrays and then those of another object."""
+        files = self._files + [rows for rows in other._files if rows not in self._files]
+        place = np.array([files.index(rows) for rows in other._files], np.int64)
+        return self._view(
+            files,
+            np.concatenate((self._file, place[other._file])),
+            np.concatenate((self._starts, other._starts)),
+            np.concatenate((self.lengths, other.lengths)),
+        )
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getitem__(self, index: int) -> NDArray[np.generic]:
-        """A copy of one array."""
-        # Negative numbers too, and an IndexError past the end, as every sequence.
-        length, start = self.lengths[index], self.starts[:-1][index]
-        return np.array(self._map()[start : start + length])
-
-    @property
-    def bytes(self) -> int:
-        """Size of all arrays."""
-        return int(self.starts[-1]) * int(np.prod(self.row)) * self.dtype.itemsize
+        """Return a copy of one array."""
+        start, length = self._starts[index], self.lengths[index]
+        return np.array(self._files[self._file[index]].mapped()[start : start + length])
 
     def feed(self, digest: Callable[[memoryview], object]) -> None:
-        """Give all there is, lengths and numbers, to a hash, a piece at a time."""
+        """Give all lengths and numbers to a hash, a piece at a time."""
         digest(self.lengths.data)
-        for start in range(0, int(self.starts[-1]), PIECE):
-            digest(np.array(self._map()[start : start + PIECE]).data)
+        for file, start, end in self._runs():
+            for piece in range(start, end, PIECE):
+                digest(np.array(self._files[file].mapped()[piece : min(end, piece + PIECE)]).data)
 
     def gather(self, items: Sequence[Sequence[int]], length: int, device: torch.device) -> Tensor:
-        """A batch: each item's arrays joined and padded with zeros to ``length``, (batch, length, *row)."""
-        index = np.full((len(items), length), -1)
-        for line, parts in zip(index, items, strict=True):
-            rows = np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in parts])
-            line[: len(rows)] = rows
-        places = index.clip(min=0).ravel()
-        if self._resident is None:
-            batch = to_device(torch.from_numpy(self._map().take(places, axis=0)), device)
-        else:
-            batch = self._resident.index_select(0, to_device(torch.from_numpy(places), device))
-        padding = to_device(torch.from_numpy(index < 0), device)
-        return batch.view(*index.shape, *self.row).masked_fill_(padding.view(*index.shape, *self._ones), 0)
+        """Return a batch. The arrays of each item are joined and padded with zeros.
+
+        Args:
+            items: numbers of arrays, for each element of the batch.
+            length: rows of each element.
+            device: where the batch goes.
+
+        Returns:
+            Shape (items, length, \\*row).
+        """
+        place = np.full((len(items), length), -1)
+        file = np.zeros_like(place)
+        for element, numbers in enumerate(items):
+            rows = [np.arange(self._starts[i], self._starts[i] + self.lengths[i]) for i in numbers]
+            count = sum(map(len, rows))
+            place[element, :count] = np.concatenate(rows)
+            file[element, :count] = np.repeat(self._file[list(numbers)], self.lengths[list(numbers)])
+        batch = self._take(file.ravel(), place.clip(min=0).ravel(), device)
+        padding = to_device(torch.from_numpy(place < 0), device).view(*place.shape, *[1] * len(self._row))
+        padded: Tensor = batch.view(*place.shape, *self._row).masked_fill_(padding, 0)
+        return padded
 
     def settle(self, device: torch.device) -> None:
-        """Keep everything on a GPU if it takes no more than a quarter of the memory that is free there."""
-        if self._resident is not None or device.type != "cuda":
-            return
-        if self.bytes < free_memory(device) / 4:
-            resident = [
-                torch.from_numpy(np.array(self._map()[start : start + PIECE])).to(device)
-                for start in range(0, int(self.starts[-1]), PIECE)
-            ]
-            self._resident = torch.cat(resident)
+        """Keep every file on a GPU that takes at most a quarter of the GPU's free memory."""
+        for number in np.unique(self._file):
+            self._files[number].settle(device)
 
-    def _map(self) -> NDArray[np.generic]:
-        shape = (int(self.starts[-1]), *self.row)
-        return np.asarray(np.memmap(self._file, self.dtype, "r", self._offset, shape))
+    def _take(self, file: NDArray[np.int64], place: NDArray[np.int64], device: torch.device) -> Tensor:
+        """Return rows by their file and their place in it."""
+        numbers = np.unique(file)
+        if len(numbers) == 1:
+            return self._files[int(numbers[0])].take(place, device)
+        parts = [np.flatnonzero(file == number) for number in numbers]
+        taken = [self._files[n].take(place[part], device) for n, part in zip(numbers, parts, strict=True)]
+        order = np.argsort(np.concatenate(parts))
+        return torch.cat(taken).index_select(0, to_device(torch.from_numpy(order), device))
+
+    def _runs(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (file, first row, row behind the last) of arrays that lie one behind the other."""
+        ends = self._starts + self.lengths
+        joined = (self._file[1:] == self._file[:-1]) & (self._starts[1:] == ends[:-1])
+        begins = [0, *(1 + np.flatnonzero(~joined)), len(self)] if len(self) else []
+        for begin, behind in pairwise(begins):
+            yield int(self._file[begin]), int(self._starts[begin]), int(ends[behind - 1])
+
+    def _view(
+        self,
+        files: list[_Rows],
+        file: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+    ) -> Packed:
+        view = object.__new__(Packed)
+        view._row, view._files = self._row, files
+        view._file, view._starts, view.lengths = file, starts, lengths
+        return view

@@ -1,4 +1,4 @@
-"""Greedy CTC decoding, as every PP-OCR client does it."""
+"""Greedy CTC decoding, as in PaddleOCR, PaddleX and RapidOCR."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linetune.core.charset import BLANK, Charset
+from linetune.decode.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read on one crop."""
+class Greedy:
+    """Takes the most probable class of each frame, and removes repetitions and blanks.
 
-    text: str
-    confidence: float
-    """Mean of the kept frames' largest probabilities, 0 for an empty text (PaddleOCR's score)."""
+    The confidence is PaddleOCR's score: the mean of the largest probabilities of the kept frames, 0 for an
+    empty text.
+    """
 
+    charset: Charset
 
-def greedy(probabilities: NDArray[np.float32], charset: Charset) -> list[Reading]:
-    """Decode class probabilities of shape (batch, frames, classes)."""
-    best = probabilities.argmax(2)
-    peaks = np.take_along_axis(probabilities, best[:, :, None], 2)[:, :, 0]
-    kept = best != BLANK
-    kept[:, 1:] &= best[:, 1:] != best[:, :-1]
-    return [
-        Reading(charset.decode(classes[keep].tolist()), float(peak[keep].mean()) if keep.any() else 0.0)
-        for classes, peak, keep in zip(best, peaks, kept, strict=True)
-    ]
+    def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
+        """Decode class probabilities of shape (batch, frames, classes)."""
+        best = probabilities.argmax(2)
+        peaks = np.take_along_axis(probabilities, best[:, :, None], 2)[:, :, 0]
+        kept = best != BLANK
+        kept[:, 1:] &= best[:, 1:] != best[:, :-1]
+        texts = [self.charset.decode(row[keep].tolist()) for row, keep in zip(best, kept, strict=True)]
+        scores = [
+            float(row[keep].mean()) if keep.any() else 0.0 for row, keep in zip(peaks, kept, strict=True)
+        ]
+        return list(map(Reading, texts, scores))

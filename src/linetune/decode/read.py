@@ -1,16 +1,26 @@
-"""Reading crops with any network: the torch one, or an exported file in its own runtime."""
+"""Reading crops with any runtime: the torch network, or an exported file in the program that it is for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linetune.core import image
-from linetune.core.charset import Charset
 from linetune.core.image import Crop
-from linetune.decode.greedy import Reading, greedy
+from linetune.decode.reading import Decoder, Reading
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """Crops in a file whose sizes are known without reading them."""
+
+    @property
+    def sizes(self) -> Sequence[tuple[int, int]]:
+        """(height, width) of each crop, in px."""
+
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Network input (batch, 3, 48, width) to class probabilities (batch, frames, classes)."""
@@ -19,27 +29,27 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 def read_crops(
     run: Run,
     crops: Sequence[Crop],
-    charset: Charset,
+    decoder: Decoder,
     batch_size: int = 32,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Reading]:
-    """Read crops with the deployment preprocessing, each at the width at which it would run alone.
+    """Read crops with the deployment preprocessing.
 
-    Only crops of one padded width share a batch, so that no crop's text depends on its neighbours.
+    Only crops of one padded width share a batch. The text of a crop does not depend on the other crops.
 
     Args:
         run: the network.
         crops: BGR uint8 images of any size.
-        charset: the network's characters.
-        batch_size: most crops a call; fewer of those wider than 320 px, for the same memory.
+        decoder: turns class probabilities into readings.
+        batch_size: largest number of crops in a batch. Batches of crops wider than 320 px have fewer.
         progress: called with the number of crops read so far.
 
     Returns:
-        one reading a crop, in the order given.
+        One reading for each crop, in the order of the crops.
     """
     return read_batches(
         ((members, run(batch)) for members, batch in deployed_batches(crops, batch_size)),
-        charset,
+        decoder,
         len(crops),
         progress,
     )
@@ -47,15 +57,16 @@ def read_crops(
 
 def read_batches(
     batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]],
-    charset: Charset,
+    decoder: Decoder,
     count: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Reading]:
-    """Decode (crop numbers, class probabilities) of all ``count`` crops, in the order of the numbers."""
+    """Decode batches of (crop numbers, class probabilities). Return the readings of all ``count`` crops in
+    order."""
     readings: list[Reading | None] = [None] * count
     done = 0
     for members, probabilities in batches:
-        for i, reading in zip(members, greedy(probabilities, charset), strict=True):
+        for i, reading in zip(members, decoder(probabilities), strict=True):
             readings[i] = reading
         done += len(members)
         progress(done)
@@ -65,11 +76,9 @@ def read_batches(
 def deployed_batches(
     crops: Sequence[Crop], batch_size: int = 32
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """(crop numbers, network input) of crops of any size, each padded as if it were alone."""
-    shapes = (crop.shape for crop in crops)
-    widths = np.array(
-        [image.input_width(image.line_width(height, width)) for height, width, _ in shapes], int
-    )
+    """Yield (crop numbers, network input) of crops of any size. Each is padded as if it were alone."""
+    sizes = crops.sizes if isinstance(crops, Sized) else [crop.shape[:2] for crop in crops]
+    widths = np.array([image.input_width(image.line_width(*size)) for size in sizes], int)
     for width in np.unique(widths):
         members = np.flatnonzero(widths == width)
         size = image.fitting(batch_size, int(width))

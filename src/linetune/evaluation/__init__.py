@@ -1,1 +1,1 @@
-"""How well a model reads."""
+"""Score readings: exact match, CER, intervals, comparisons and what accepting readings gives."""

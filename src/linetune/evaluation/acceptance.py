@@ -1,4 +1,4 @@
-"""What accepting only sure readings gives: how many crops, and how many of them right."""
+"""Coverage and accuracy of the readings that a confidence threshold accepts."""
 
 from __future__ import annotations
 
@@ -9,51 +9,54 @@ from typing import Any
 
 from linetune.evaluation.intervals import as_text, wilson
 
-SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Of all crops, the surest first, for which it is told."""
+COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Shares of the readings, those with the highest confidence first, for which thresholds are proposed."""
 DIGITS = 4
-"""Of a threshold: what runtimes agree on, so that it means the same in each (see ``export.parity``)."""
+"""Decimal places of a threshold. Runtimes agree on so many, so a threshold means the same in each (see
+``export.parity``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The readings that are at least so sure."""
+    """The readings with a confidence at or above a threshold."""
 
     confidence: float
     """The threshold, 0 to 1."""
     lines: int
-    of: int
-    """All readings, sure or not."""
-    right: int
+    """Number of accepted readings."""
+    total: int
+    """Number of all readings."""
+    correct: int
+    """Number of accepted readings that equal their label."""
 
     @property
-    def share(self) -> float:
-        """Of all crops, 0 to 1 (coverage)."""
-        return self.lines / self.of
+    def coverage(self) -> float:
+        """Share of all readings that are accepted, 0 to 1."""
+        return self.lines / self.total
 
     @property
     def exact_match(self) -> float | None:
-        """Share of them whose whole text is right, 0 to 1; None where no reading is so sure."""
-        return self.right / self.lines if self.lines else None
+        """Share of the accepted readings that equal their label, 0 to 1. None if no reading is accepted."""
+        return self.correct / self.lines if self.lines else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the exact match, 0 to 1."""
-        return wilson(self.right, self.lines) if self.lines else None
+        """95 % interval of the exact match, 0 to 1. None if no reading is accepted."""
+        return wilson(self.correct, self.lines) if self.lines else None
 
     def as_text(self) -> str:
-        """For people: ``0.9921 or more: 80% of the crops, 346 of 352 right, 98.3% (96–99)``."""
-        which = "all readings" if self.lines == self.of else f"{self.confidence:.{DIGITS}f} or more"
+        """Return a line such as ``0.9921 or more: 80% of the crops, 346 of 352 right, 98.3% (96–99)``."""
+        which = "all readings" if self.lines == self.total else f"{self.confidence:.{DIGITS}f} or more"
         if self.exact_match is None or self.interval is None:
             return f"{which}: none of the crops"
-        right = f"{self.right} of {self.lines} right, {as_text(self.exact_match, self.interval)}"
-        return f"{which}: {self.share:.0%} of the crops, {right}"
+        correct = f"{self.correct} of {self.lines} right, {as_text(self.exact_match, self.interval)}"
+        return f"{which}: {self.coverage:.0%} of the crops, {correct}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
+        """Return the figures for JSON."""
         return {
             "confidence": self.confidence,
-            "share": self.share,
+            "share": self.coverage,
             "lines": self.lines,
             "exact_match": self.exact_match,
             "interval": list(self.interval) if self.interval else None,
@@ -61,30 +64,31 @@ class Accepted:
 
 
 def accepted(
-    confidences: Sequence[float], right: Sequence[bool], thresholds: Sequence[float] = ()
+    confidences: Sequence[float], correct: Sequence[bool], thresholds: Sequence[float] = ()
 ) -> list[Accepted]:
-    """What thresholds on the confidence accept of some crops, and how much of it is right.
+    """Return what each threshold accepts: coverage and selective accuracy.
 
-    Coverage and selective accuracy, as of a classifier that may abstain (El-Yaniv and Wiener 2010, J. Mach.
-    Learn. Res. 11:1605). Whatever reaches a threshold is accepted, so that a step may take more than its
-    share, and no threshold is told twice.
+    Both are defined as for a classifier that may abstain (El-Yaniv and Wiener 2010, J. Mach. Learn. Res.
+    11:1605). Readings with equal confidence are accepted together, so a proposed threshold may accept more
+    than its share. Equal thresholds are returned once.
 
     Args:
-        confidences: of every reading, 0 to 1; one at least.
-        right: whether its whole text is right, in the same order.
-        thresholds: by default those that accept about :data:`SHARES`, the strictest first.
+        confidences: the confidence of each reading, 0 to 1. At least one.
+        correct: whether each reading equals its label, in the same order.
+        thresholds: confidences, 0 to 1. By default, those that accept about :data:`COVERAGES`, the highest
+            first.
     """
     if not thresholds:
         ranked = sorted(confidences, reverse=True)
-        last = (ranked[math.ceil(share * len(ranked)) - 1] for share in SHARES)
-        thresholds = list(dict.fromkeys(map(rounded, last)))
-    found = []
+        lowest = (ranked[math.ceil(coverage * len(ranked)) - 1] for coverage in COVERAGES)
+        thresholds = list(dict.fromkeys(map(round_down, lowest)))
+    steps = []
     for threshold in thresholds:
-        kept = [r for c, r in zip(confidences, right, strict=True) if c >= threshold]
-        found.append(Accepted(threshold, len(kept), len(confidences), sum(kept)))
-    return found
+        kept = [right for c, right in zip(confidences, correct, strict=True) if c >= threshold]
+        steps.append(Accepted(threshold, len(kept), len(confidences), sum(kept)))
+    return steps
 
 
-def rounded(confidence: float) -> float:
-    """Rounded down to :data:`DIGITS`, so that what is shown reaches no threshold that it does not."""
+def round_down(confidence: float) -> float:
+    """Return a confidence rounded down to :data:`DIGITS`, so that it reaches no higher threshold."""
     return float(math.floor(confidence * 10**DIGITS) / 10**DIGITS)

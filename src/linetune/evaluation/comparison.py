@@ -1,4 +1,4 @@
-"""Whether one model reads better than another, or was lucky with these crops."""
+"""Compare two models on the same crops: is the difference larger than chance explains?"""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ class Comparison:
     """Two models, A and B, on the same crops."""
 
     only_a: int
-    """Crops that only A reads right."""
+    """Number of crops that only A reads exactly."""
     only_b: int
+    """Number of crops that only B reads exactly."""
     lines: int
-    """All crops."""
+    """Number of all crops."""
 
     @property
     def difference(self) -> float:
-        """Exact match of B minus that of A."""
+        """Exact match of B minus exact match of A, -1 to 1."""
         return (self.only_b - self.only_a) / self.lines
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the difference."""
+        """95 % interval of the difference, -1 to 1."""
         return paired_difference(self.only_a, self.only_b, self.lines)
 
     @property
     def p_value(self) -> float:
-        """How often two equally good models differ at least as much by chance, 0 to 1."""
+        """Probability that two equally good models differ at least as much by chance, 0 to 1."""
         return mcnemar(self.only_a, self.only_b)
 
     @property
-    def told(self) -> bool:
-        """Whether the difference is beyond chance."""
+    def beyond_chance(self) -> bool:
+        """Whether the difference is significant at 5 %."""
         return self.p_value < 1 - CONFIDENCE
 
     def sentence(self, a: str = "A", b: str = "B") -> str:
-        """What the comparison comes to."""
+        """Return the result in words. ``a`` and ``b`` are the names of the models."""
+        none = f"no difference beyond chance on {self.lines} crops"
         if not self.only_a and not self.only_b:
-            return f"no difference can be told on {self.lines} crops: both read the same ones"
+            return f"{none}: both read the same ones"
         crops = "crop" if self.only_b == 1 else "crops"
-        counts = f"{self.only_b} {crops} only {b} reads, {self.only_a} only {a}"
+        counts = f"only {b} reads {self.only_b} {crops}, only {a} reads {self.only_a}"
         share = "under 0.1%" if self.p_value < 0.001 else f"{self.p_value:.1%}"
-        chance = f"chance alone gives this in {share} of cases"
-        if self.told:
-            return f"{b if self.difference > 0 else a} is better: {counts}; {chance}"
-        return f"no difference can be told on {self.lines} crops: {counts}; {chance}"
+        better = f"{b if self.difference > 0 else a} is better"
+        verdict = better if self.beyond_chance else none
+        return f"{verdict}: {counts}; chance alone gives this in {share} of cases"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
+        """Return the figures for JSON."""
         return {
             "lines": self.lines,
             "only_a": self.only_a,
@@ -60,31 +61,36 @@ class Comparison:
             "difference": self.difference,
             "interval": list(self.interval),
             "p_value": self.p_value,
-            "beyond_chance": self.told,
+            "beyond_chance": self.beyond_chance,
         }
 
 
 def compare(a: Score, b: Score) -> Comparison:
-    """Compare two models by their scores on the same crops, in the same order."""
-    pairs = list(zip(a.right, b.right, strict=True))
+    """Compare the scores of two models on the same crops, in the same order.
+
+    Raises:
+        ValueError: the numbers of crops differ.
+    """
+    pairs = list(zip(a.correct, b.correct, strict=True))
     return Comparison(pairs.count((True, False)), pairs.count((False, True)), len(pairs))
 
 
-def mcnemar(one: int, other: int) -> float:
-    """McNemar's test of paired shares (1947, Psychometrika 12:153) with the exact binomial distribution.
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Return the p-value of McNemar's exact test (1947, Psychometrika 12:153).
 
-    Among the crops that only one of two equally good models reads right, each is as likely either's.
+    The test looks at crops that only one model reads exactly. If the models are equally good, either model is
+    as likely to be that one: the counts have a binomial distribution with probability 1/2.
 
     Args:
-        one: crops that only one model reads right.
-        other: crops that only the other reads right.
+        only_a: number of crops that only the first model reads exactly.
+        only_b: number of crops that only the second model reads exactly.
 
     Returns:
         the two-sided p-value, 0 to 1.
     """
-    both = one + other
+    total = only_a + only_b
     ways = term = 1
-    for k in range(min(one, other)):
-        term = term * (both - k) // (k + 1)
+    for k in range(min(only_a, only_b)):
+        term = term * (total - k) // (k + 1)
         ways += term
-    return min(1.0, 2 * ways / (1 << both))
+    return min(1.0, 2 * ways / (1 << total))

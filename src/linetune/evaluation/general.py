@@ -1,7 +1,7 @@
-"""How well a model still reads anything else: everyday words and numbers, drawn in a plain font.
+"""General reading: how well a model reads everyday words and numbers before and after training.
 
-A model that learns the lines of one job forgets others. The same lines, drawn here from what its charset
-can spell, tell before and after training. Pillow carries the font.
+A model that learns the crops of one task forgets others. We draw everyday texts that the charset can spell,
+in the font that Pillow contains. The texts are in ``everyday.txt``.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from linetune.core import labelfile
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import HEIGHT, Crop
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
 from linetune.evaluation.comparison import compare
 from linetune.evaluation.metrics import Score, score
 
 MOST = 200
-"""Lines that are read: some two seconds on a CPU."""
+"""Most texts that are read. This takes about two seconds on a CPU."""
 FEWEST = 50
-"""With fewer, a score would say little."""
-_SIZE = 34
-"""Of the font in a line of height 48, px."""
+"""Fewest texts for a score. With fewer, its interval would be too wide."""
+_FONT_SIZE = 34
+"""Size of the font in a crop of height 48, px."""
 _MARGIN = 8
-"""Beside the text, px."""
+"""Margin on the left and on the right of the text, px."""
 _INK, _PAPER = 40, 225
+"""Grey levels of the text and the background."""
 _NOISE = 4
-"""Standard deviation, grey levels."""
+"""Standard deviation of the noise, grey levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +40,43 @@ class General:
     """General reading before and after a run."""
 
     before: Score
-    """Of the base model, limited to the charset."""
+    """Score of the base model with the charset of the run."""
     after: Score
-    """Of the model that was kept."""
+    """Score of the model that the run keeps."""
 
     def as_dict(self) -> dict[str, object]:
-        """Plain figures, for JSON."""
+        """Return the figures for JSON."""
         return {"before": self.before.as_dict(), "after": self.after.as_dict()}
 
     def sentence(self) -> str:
-        """What the two scores come to."""
+        """Return the result in words."""
         change = compare(self.before, self.after)
-        forgotten = "the same, as far as can be told"
-        if change.told:
-            forgotten = "it has forgotten some" if change.difference < 0 else "it has learnt some"
+        verdict = "no difference beyond chance"
+        if change.beyond_chance:
+            verdict = "the model has forgotten some" if change.difference < 0 else "the model has learnt some"
         return (
-            f"general reading {self.before.as_text()} before, {self.after.as_text()} after: {forgotten} "
-            f"({self.before.lines} drawn everyday words and numbers that the charset spells)"
+            f"general reading {self.before.as_text()} before, {self.after.as_text()} after: {verdict} "
+            f"({self.before.lines} rendered everyday words and numbers that the charset can spell)"
         )
 
 
 def general_reading(run: Run, charset: Charset) -> Score:
-    """A network's score on the everyday texts that its charset spells.
+    """Return the score of a network on the everyday texts that its charset can spell.
 
     Raises:
-        LinetuneError: there are too few, or no font to draw them in.
+        LinetuneError: the charset spells too few texts, or Pillow has no font.
     """
     texts = texts_for(charset)
-    return score([reading.text for reading in read_crops(run, draw(texts), charset)], texts)
+    return score([reading.text for reading in read_crops(run, draw(texts), default_decoder(charset))], texts)
 
 
 def texts_for(charset: Charset) -> list[str]:
-    """Everyday texts that a charset spells, in capitals or small letters where it has no others.
+    """Return at most :data:`MOST` everyday texts that a charset can spell.
+
+    Texts are in capitals or in small letters if the charset lacks the others.
 
     Raises:
-        LinetuneError: they are too few to score a model on.
+        LinetuneError: there are fewer than :data:`FEWEST`.
     """
     lines = resources.files("linetune.evaluation").joinpath("everyday.txt").read_text("utf-8").splitlines()
     spelt = (
@@ -81,18 +85,18 @@ def texts_for(charset: Charset) -> list[str]:
     )
     texts = list(dict.fromkeys(text for text in spelt if text is not None))
     if len(texts) < FEWEST:
-        raise LinetuneError(f"its characters spell only {len(texts)} of {len(lines)} everyday texts")
+        raise LinetuneError(f"the charset can spell only {len(texts)} of {len(lines)} everyday texts")
     return list(labelfile.spread(texts, MOST))
 
 
 def draw(texts: list[str]) -> list[Crop]:
-    """Each text as a clean line, dark on light; the same texts always give the same crops.
+    """Return a crop for each text, dark on light. The same texts always give the same crops.
 
     Raises:
-        LinetuneError: this Pillow was built without FreeType.
+        LinetuneError: Pillow was built without FreeType.
     """
     try:
-        font = ImageFont.load_default(_SIZE)
+        font = ImageFont.load_default(_FONT_SIZE)
     except ImportError:
         raise LinetuneError("Pillow was built without FreeType and has no font") from None
     rng = np.random.default_rng(0)

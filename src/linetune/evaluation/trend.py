@@ -1,4 +1,4 @@
-"""How an error falls with the number of crops, where it falls by a rule at all."""
+"""Fit a power law to a learning curve: how the error falls with the number of crops."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from dataclasses import dataclass
 from linetune.evaluation.metrics import Score
 
 POINTS = 3
-"""Fewest points that a power law is fitted to; two are always met."""
-SLOWER = 0.5
-"""Share of the law's fall that the last step must show."""
+"""Fewest points for a fit. A power law always passes through two points."""
+LEAST_FALL = 0.5
+"""Least fall of the error in the last step, as a share of the fall that the law predicts."""
 
 
 @dataclass(frozen=True, slots=True)
 class PowerLaw:
-    """error = scale * crops ** -exponent."""
+    """The law: error = scale * crops ** -exponent."""
 
     scale: float
     exponent: float
 
     def error(self, crops: float) -> float:
-        """Share of crops that are read wrong, 0 to 1."""
+        """Return the predicted share of crops that are misread."""
         return self.scale * math.pow(crops, -self.exponent)
 
 
 def power_law(scores: Mapping[int, Score]) -> PowerLaw | None:
-    """The power law that the error follows (Hestness et al. 2017, arXiv 1712.00409).
+    """Return the power law that the error follows (Hestness et al. 2017, arXiv 1712.00409).
 
-    Least squares of its logarithm. It holds no longer where only wrong labels and illegible crops are left,
-    so what it says of many more crops is too good.
+    The fit is least squares on logarithms. The law fails when only wrong labels and illegible crops remain,
+    so its prediction for many more crops is too good.
 
     Args:
-        scores: by number of crops trained on, all on the same held-out crops.
+        scores: the score for each number of training crops, all on the same held-out crops.
 
     Returns:
-        None where there are too few points, one without errors, the error does not fall, falls by less than
-        half of what the law says in the last step, or leaves a point's 95 % interval.
+        None in each of these cases: there are fewer than 3 points; a point has no errors; the error does not
+        fall; in the last step it falls by less than half of what the law predicts; the law does not pass
+        through the 95 % interval of every point.
     """
     if len(scores) < POINTS or any(score.exact_match == 1 for score in scores.values()):
         return None
@@ -46,10 +47,10 @@ def power_law(scores: Mapping[int, Score]) -> PowerLaw | None:
     spread = sum((x - mean_x) ** 2 for x, _ in points)
     exponent = -sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
     law = PowerLaw(math.exp(mean_y + exponent * mean_x), exponent)
-    met = all(
+    within_intervals = all(
         score.interval[0] <= 1 - law.error(crops) <= score.interval[1] for crops, score in scores.items()
     )
-    # Wide intervals meet nearly any law; a curve that is flattening shows in its last step.
+    # Nearly every law passes through wide intervals. A curve that becomes flat shows it in its last step.
     (x_before, y_before), (x_last, y_last) = sorted(points)[-2:]
-    flattening = y_before - y_last < SLOWER * exponent * (x_last - x_before)
-    return law if exponent > 0 and met and not flattening else None
+    flattening = y_before - y_last < LEAST_FALL * exponent * (x_last - x_before)
+    return law if exponent > 0 and within_intervals and not flattening else None

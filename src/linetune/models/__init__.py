@@ -1,1 +1,1 @@
-"""The networks, in the unfolded form they were trained in and the folded form they run in."""
+"""The networks: unfolded, as their authors trained them, and folded, as linetune trains and runs them."""

@@ -1,4 +1,4 @@
-"""Reading every crop as it stands and upside down, and keeping the reading that is surer."""
+"""Reading every crop both ways up: upright and upside down. The reading with the higher confidence counts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from linetune.core.device import piece_size
 from linetune.models.network import Network
 
 MARGIN = 0.01
-"""By so much must the turned crop be surer: one that reads alike either way stays as it is, and no runtime's
-rounding decides."""
+"""Least difference of confidence for the reading upside down to count. A crop that reads the same both ways
+up stays upright, and the rounding of a runtime does not decide."""
 
 
 class BothWays(nn.Module):
-    """Images (batch, 3, 48, width) to class probabilities (batch, frames, classes) of the surer way up.
+    """Images (batch, 3, 48, width) to class probabilities (batch, frames, classes) of the better way up.
 
-    Made of what ONNX has as well, so that an exported file does the same in every reader. OpenCV 4 knows
-    neither logical operators nor a negative step, hence the arithmetic below.
+    It uses only operations that ONNX has, so that an exported file does the same in every reader. OpenCV 4
+    has neither logical operators nor negative steps. Therefore there is arithmetic instead.
 
     Args:
-        network: reads both ways, in one batch.
+        network: reads both ways up, in one batch.
     """
 
     def __init__(self, network: Network) -> None:
@@ -35,20 +35,20 @@ class BothWays(nn.Module):
         return surer(self.network(both_ways(images)).softmax(2))
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities of packed images, as :meth:`Network.run` gives them."""
+        """Return class probabilities of packed images, like :meth:`Network.run`."""
         images = torch.from_numpy(batch).to(self.network.device, memory_format=torch.channels_last)
-        # Each crop is two images: batches stay of the size that the device is quick with.
+        # Each crop is two images. Smaller batches keep the size with which the device is quick.
         pieces = torch.split(images, max(1, piece_size(images.device, 2 * len(images)) // 2))
         return np.concatenate([self.network.evaluated(self, piece) for piece in pieces])
 
 
 def both_ways(images: Tensor) -> Tensor:
-    """Packed images (batch, 3, height, width) as they stand, and after them each turned: (2 batch, ...)."""
+    """Return packed images (batch, 3, height, width) and then the same upside down: (2 batch, ...)."""
     return torch.cat((images, turned(images)))
 
 
 def surer(probabilities: Tensor) -> Tensor:
-    """Class probabilities of the surer way up, of those (2 batch, frames, classes) of :func:`both_ways`."""
+    """Return the class probabilities of the better way up, from those of both (2 batch, frames, classes)."""
     upright, upside_down = probabilities.chunk(2)
     surer_turned = confidence(upside_down) > confidence(upright) + MARGIN
     turn = surer_turned.to(probabilities.dtype).view(-1, 1, 1)
@@ -56,9 +56,10 @@ def surer(probabilities: Tensor) -> Tensor:
 
 
 def turned(images: Tensor) -> Tensor:
-    """Packed images (batch, 3, height, width), each turned by half within its own width; padding stays right.
+    """Turn packed images (batch, 3, height, width) upside down, each within its own width. Padding stays on
+    the right.
 
-    Padding is exactly 0, which no grey level becomes: 127 and 128 lie beside it.
+    Padding is exactly 0. No grey level gives 0: 127 and 128 are the nearest.
     """
     inside = (images.abs().amax((1, 2)) > 0).to(images.dtype)
     widths = inside.sum(1, keepdim=True).long()
@@ -69,9 +70,9 @@ def turned(images: Tensor) -> Tensor:
 
 
 def confidence(probabilities: Tensor) -> Tensor:
-    """PaddleOCR's score (batch,) of class probabilities (batch, frames, classes), as in ``decode.greedy``."""
+    """Return PaddleOCR's score (batch,) of probabilities (batch, frames, classes); see ``decode.greedy``."""
     peaks, best = probabilities.max(2)
-    best = best.float()  # more classes than half precision counts
+    best = best.float()  # half precision cannot count this many classes
     before = F.pad(best[:, :-1], (1, 0), value=-1)
     kept = ((best - BLANK).abs().clamp(max=1) * (best - before).abs().clamp(max=1)).to(peaks.dtype)
     return (peaks * kept).sum(1) / kept.sum(1).clamp(min=1)

@@ -1,12 +1,10 @@
-"""A recogniser's network: backbone, neck and head put together from its architecture."""
+"""A recogniser's network: the backbone and neck of its family, and the heads."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,68 +12,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from linetune.core.image import HEIGHT
-from linetune.models.backbones.pphgnetv2 import PPHGNetV2
-from linetune.models.backbones.pplcnetv3 import PPLCNetV3
-from linetune.models.backbones.pplcnetv4 import PPLCNetV4, Size
+from linetune.models.architecture import Architecture
 from linetune.models.heads.ctc import CTCHead
 from linetune.models.heads.nrtr import NRTRHead
-from linetune.models.necks.light_svtr import ConvNeck, LightSVTRNeck
-from linetune.models.necks.svtr import SVTRNeck
-from linetune.models.reparam import fold
-
-Part = Literal["backbone", "neck", "head"]
-BackboneName = Literal["PPLCNetV3", "PPLCNetV4", "PPHGNetV2"]
-NeckName = Literal["SVTR", "LightSVTR", "Conv"]
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """What distinguishes one official recogniser's network from another.
-
-    Raises:
-        ValueError: a backbone or size that there is not.
-    """
-
-    backbone: BackboneName = "PPLCNetV3"
-    scale: float = 0.95
-    """Factor on PP-LCNetV3's channels."""
-    neck: NeckName = "SVTR"
-    size: Size = "small"
-    """Which PP-LCNetV4."""
-    neck_channels: int = 120
-    """Channels of the sequence that goes into the head."""
-    neck_ratio: int = 2
-    """Times as many inside the light SVTR's MLPs."""
-    guide_channels: int = 384
-    """Channels of the NRTR head that guides training."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            if field.name in _CHOICES and getattr(self, field.name) not in _CHOICES[field.name]:
-                raise ValueError(f"no {field.name} {getattr(self, field.name)!r}")
-
-
-_CHOICES = {
-    "backbone": get_args(BackboneName),
-    "neck": get_args(NeckName),
-    "size": get_args(Size),
-}
+from linetune.models.layers.reparam import fold
 
 
 class Network(nn.Module):
     """Images (batch, 3, 48, width) in [-1, 1] to CTC logits (batch, width // 8, classes).
 
     Args:
-        architecture: which backbone and neck.
+        architecture: builds the backbone and the neck.
         classes: CTC classes, the blank included.
-        guide: whether to carry the NRTR head that guides training; it takes no part in ``forward``.
+        guide: whether to have the NRTR head, which guides training. ``forward`` does not use it.
     """
 
     def __init__(self, architecture: Architecture, classes: int, guide: bool = False) -> None:
         super().__init__()
         self.architecture = architecture
-        self.backbone = _backbone(architecture)
-        self.neck = _neck(architecture, self.backbone.channels)
+        self.backbone = architecture.make_backbone()
+        self.neck = architecture.make_neck(self.backbone.channels)
         self.head = CTCHead(self.neck.channels, classes)
         self.nrtr = new_guide(self, classes - 1) if guide else None
 
@@ -83,7 +39,7 @@ class Network(nn.Module):
         return self.classify(self.backbone(images))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits of the backbone's features (batch, channels, 1, frames)."""
+        """Return logits of the backbone's features (batch, channels, 1, frames)."""
         out: Tensor = self.head(self.neck(features))
         return out
 
@@ -94,16 +50,16 @@ class Network(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters lie."""
+        """The device of the parameters."""
         return self.head.fc.weight.device
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities (batch, frames, classes) of packed images, in evaluation mode."""
+        """Return class probabilities (batch, frames, classes) of packed images, in evaluation mode."""
         images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
         return self.evaluated(lambda inputs: self(inputs).softmax(2), images)
 
     def evaluated(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> NDArray[np.float32]:
-        """What a function of this network gives, in evaluation mode."""
+        """Return the result of a function of this network in evaluation mode, on the CPU."""
         training = self.training
         self.eval()
         with torch.inference_mode():
@@ -113,29 +69,13 @@ class Network(nn.Module):
 
 
 def new_guide(network: Network, characters: int) -> NRTRHead:
-    """An untrained NRTR head for a network; ``characters`` without the blank."""
+    """Return an untrained NRTR head for a network. ``characters`` is their number without the blank."""
     return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
 
 
-def _backbone(architecture: Architecture) -> PPLCNetV3 | PPLCNetV4 | PPHGNetV2:
-    if architecture.backbone == "PPHGNetV2":
-        return PPHGNetV2()
-    if architecture.backbone == "PPLCNetV4":
-        return PPLCNetV4(architecture.size)
-    return PPLCNetV3(architecture.scale)
-
-
-def _neck(architecture: Architecture, inputs: int) -> SVTRNeck | LightSVTRNeck | ConvNeck:
-    if architecture.neck == "LightSVTR":
-        return LightSVTRNeck(inputs, architecture.neck_channels, architecture.neck_ratio)
-    if architecture.neck == "Conv":
-        return ConvNeck(inputs, architecture.neck_channels)
-    return SVTRNeck(inputs, architecture.neck_channels)
-
-
 def empty_folded(architecture: Architecture, classes: int) -> Network:
-    """A folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
-    # Not on the meta device: arithmetic there imports torch's compiler, two seconds of every command.
+    """Return a folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
+    # Not on the meta device: arithmetic there imports torch's compiler, which takes two seconds.
     return fold(Network(architecture, classes)).eval()
 
 
@@ -148,4 +88,4 @@ def seconds_a_crop(architecture: Architecture, classes: int, width: int, repeats
         start = time.perf_counter()
         network.run(batch)
         times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])  # the first one also sets up
+    return statistics.median(times[1:])  # the first run also sets up the network

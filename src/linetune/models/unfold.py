@@ -1,8 +1,8 @@
-"""The way back from a folded network: the training form that computes the same.
+"""Unfolding: from a folded network to one with branches that computes the same.
 
-Programs that train or load PP-OCR recognisers want every branch of a layer. One of them carries the folded
-kernel, the others are zero. What folding could not move past zero padding or a gate is the affine behind
-the activation, as it was before, so that nothing changes at the borders either.
+Programs that train or load PP-OCR recognisers need every branch of a layer. One branch gets the folded
+kernel, and the others are zero. An affine that folding could not move past zero padding or a gate is again
+behind the activation, so that nothing changes at the borders.
 """
 
 from __future__ import annotations
@@ -14,30 +14,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from linetune.models.layers.reparam import (
+    BN_EPS,
+    ConvBN,
+    FoldedRepLayer,
+    HasAffines,
+    RepDepthwise,
+    RepLayer,
+)
 from linetune.models.network import Network
-from linetune.models.reparam import BN_EPS, Affine, ConvBN, FoldedRepLayer, RepDepthwise, RepLayer
 
 Moments = tuple[Tensor, Tensor]
-"""Mean and variance (outputs,) of what a convolution gives, its bias included."""
+"""Mean and variance (outputs,) of the output of a convolution, with its bias."""
 
 
 def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: bool = True) -> Network:
-    """The unfolded network that computes what ``folded`` computes, on the CPU, in evaluation mode.
+    """Return the unfolded network that computes what ``folded`` computes, on the CPU, in evaluation mode.
 
-    Batch norms carry the statistics of ``batches``: in training they use each batch's own, and only where
-    these agree does the first step start from the function that was learned. Without batches, they change
-    nothing.
+    Batch norms get the statistics of ``batches``. In training, they use those of each batch. Only if both
+    agree does the first step start from the learned function. Without batches, batch norms change nothing.
 
     Args:
-        folded: left as it is.
-        batches: network input (batch, 3, 48, width) each.
-        guide: take the NRTR guide along, if there is one.
+        folded: the folded network. It stays unchanged.
+        batches: network inputs (batch, 3, 48, width).
+        guide: copy the NRTR guide too, if there is one.
     """
     moments = _moments(folded, batches)
     network = Network(folded.architecture, folded.classes, guide=guide and folded.nrtr is not None).eval()
     state = {name: tensor.detach().float().cpu() for name, tensor in folded.state_dict().items()}
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    # A plain convolution's kernel has another name there.
+    # The kernel of a plain convolution has another name in an unfolded network.
     alike = {name: tensor for name, tensor in state.items() if shapes.get(name) == tensor.shape}
     network.load_state_dict(alike, strict=False)
     parts = dict(folded.named_modules())
@@ -50,18 +56,16 @@ def unfold(folded: Network, batches: Sequence[NDArray[np.float32]] = (), guide: 
             elif isinstance(part, RepDepthwise):
                 _carry(part.branch, parts[name], moments.get(name))
                 part.branch_1x1.weight.fill_(-1)  # against the input itself
-                _add(part.bn, torch.zeros_like(part.bn.bias), moments.get(name))
+                _add(part.rep_bn, torch.zeros_like(part.rep_bn.bias), moments.get(name))
             elif isinstance(part, ConvBN) and isinstance(parts.get(name), nn.Conv2d):
                 _carry(part, parts[name], moments.get(name))
-        last = parts.get("backbone.affine")
-        if isinstance(last, Affine):
-            # It was moved behind the pooling, which is linear.
-            _last_rep_layer(network).post_affine.load_state_dict(last.state_dict())
+            if isinstance(part, HasAffines):
+                part.restore_affines(parts[name])
     return network
 
 
 def _spread(part: RepLayer, layer: FoldedRepLayer, moments: Moments | None) -> None:
-    """Give the first branch the folded kernel, and the others no say."""
+    """Give the folded kernel to the first branch, and zero to the others."""
     first, *others = part.branches
     assert isinstance(first, ConvBN)
     _carry(first, layer.conv, moments)
@@ -78,7 +82,7 @@ def _spread(part: RepLayer, layer: FoldedRepLayer, moments: Moments | None) -> N
 
 
 def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
-    """A convolution with bias as one without and a batch norm of scale 1."""
+    """Write a convolution with bias as a convolution without bias and a batch norm of scale 1."""
     assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     part.conv.weight.copy_(conv.weight)
@@ -86,10 +90,10 @@ def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
 
 
 def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
-    """A batch norm that in evaluation mode adds ``bias`` and changes nothing else; ``moments`` behind it.
+    """Make a batch norm add only ``bias`` in evaluation mode. ``moments`` are those of its output.
 
-    Its weight has 11 significant bits, so that its square has no rounding: then the scale differs from 1 by
-    less than half a step of float32, and the kernel before it folds back to the same bits.
+    Its weight has 11 significant bits, so that its square is exact. The scale then differs from 1 by less
+    than half a step of float32, and the kernel before it folds back to the same bits.
     """
     if moments is None:
         _neutral(bn)
@@ -104,14 +108,14 @@ def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
 
 
 def _neutral(bn: nn.BatchNorm2d) -> None:
-    """A batch norm that changes nothing in evaluation mode: its divisor is 1, eps included."""
+    """Make a batch norm change nothing in evaluation mode. Its divisor with eps is 1."""
     bn.reset_parameters()
     assert bn.running_var is not None
     bn.running_var.fill_(1 - bn.eps)
 
 
 def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[str, Moments]:
-    """Moments in float64, by name, of every convolution that a batch norm will follow."""
+    """Return the moments in float64, by name, of every convolution before a batch norm."""
     sums: dict[str, list[Tensor]] = {}
 
     def watch(name: str) -> None:
@@ -139,7 +143,3 @@ def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[s
         mean = total / count
         moments[name] = mean, (squares / count - mean**2).clamp(min=0)
     return moments
-
-
-def _last_rep_layer(network: Network) -> RepLayer:
-    return [part for part in network.backbone.modules() if isinstance(part, RepLayer)][-1]

@@ -1,1 +1,1 @@
-"""What people see: progress and tables in the terminal."""
+"""What people see: progress, tables, pages and pictures."""

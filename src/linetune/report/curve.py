@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+import io
 from pathlib import Path
 
 from rich.table import Table
 
+from linetune.analysis.learning_curve import Curve
 from linetune.core import atomic
 from linetune.core.errors import os_errors
-from linetune.evaluation.metrics import Score
-from linetune.training.curve import Curve
 
 PICTURE = "curve.svg"
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 24, 56
-"""Space around the plot, px."""
 COLOURS = {"validation": "#2f6fde", "test": "#d9622b"}
-SHIFT = {"validation": -4, "test": 4}
-"""px, so that the intervals of one size stand side by side."""
-TICKS = (1, 2, 5, 10, 20)
-"""Steps of the vertical axis in percent, of which the first is taken that gives no more than ten lines."""
 
 
 def curve_table(curve: Curve) -> Table:
-    """A line for every size."""
-    shared = f"; {curve.shared_seconds:.0f} s before, the same for all" if curve.shared_seconds else ""
+    """Return a table with a row for each number of training crops."""
+    shared = f"; {curve.shared_seconds:.0f} s before, shared by all rows" if curve.shared_seconds else ""
     table = Table(caption=f"exact match with its 95% interval{shared}")
     tested = any(point.test for point in curve.points)
     columns = ("crops", "val exact", "CER", *(("test exact", "CER") if tested else ()), "seconds")
@@ -40,10 +31,10 @@ def curve_table(curve: Curve) -> Table:
 
 
 def write_picture(curve: Curve) -> Path:
-    """Write the picture into the curve's folder.
+    """Write the picture into the folder of the curve and return its path.
 
     Raises:
-        LinetuneError: it cannot be written.
+        LinetuneError: the picture cannot be written.
     """
     path = curve.folder / PICTURE
     with os_errors("cannot write the picture", path):
@@ -52,56 +43,51 @@ def write_picture(curve: Curve) -> Path:
 
 
 def picture(curve: Curve) -> str:
-    """An SVG of exact match over crops, which stand on a logarithmic axis; bars are 95 % intervals."""
+    """Return an SVG of exact match over training crops, on a logarithmic axis, with 95% intervals.
+
+    The same curve gives the same text. Its words are text elements.
+    """
+    # matplotlib takes a second to import.
+    from matplotlib import style
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.transforms import ScaledTranslation
+
     series = {"validation": [(point.crops, point.val) for point in curve.points]}
     if tested := [(point.crops, point.test) for point in curve.points if point.test]:
         series["test"] = tested
-    sizes = [point.crops for point in curve.points]
-    lowest = min(score.interval[0] for points in series.values() for _, score in points) * 100
-    step = next((step for step in TICKS if (100 - lowest) / step <= 10), TICKS[-1])
-    floor = math.floor(lowest / step) * step
-    parts = list(_axes(sizes, floor, step))
-    for number, (name, points) in enumerate(series.items()):
-        places = [(_x(crops, sizes) + SHIFT[name], score) for crops, score in points]
-        parts += _series(places, floor, COLOURS[name])
-        y = HEIGHT - BOTTOM - 16 * (len(series) - number)
-        parts.append(_text(WIDTH - RIGHT - 8, y, name, "end", COLOURS[name]))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'height="{HEIGHT}" font-family="sans-serif" font-size="13">\n'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
-    )
-
-
-def _axes(sizes: Sequence[int], floor: int, step: int) -> Iterable[str]:
-    for percent in range(floor, 101, step):
-        y = _y(percent / 100, floor)
-        yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
-        yield _text(LEFT - 8, y + 4, f"{percent}%", "end")
-    for crops in sizes:
-        yield _text(_x(crops, sizes), HEIGHT - BOTTOM + 20, f"{crops:,}", "middle")
-    yield _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "train crops", "middle")
-    yield _text(LEFT, TOP - 8, "exact match", "start")
-
-
-def _series(places: Sequence[tuple[float, Score]], floor: int, colour: str) -> Iterable[str]:
-    line = " ".join(f"{x:.1f},{_y(score.exact_match, floor):.1f}" for x, score in places)
-    yield f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
-    for x, score in places:
-        low, high = (_y(bound, floor) for bound in score.interval)
-        yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" stroke="{colour}"/>'
-        yield f'<circle cx="{x:.1f}" cy="{_y(score.exact_match, floor):.1f}" r="4" fill="{colour}"/>'
-
-
-def _x(crops: int, sizes: Sequence[int]) -> float:
-    low, high = math.log(min(sizes)), math.log(max(sizes))
-    inner = WIDTH - LEFT - RIGHT - 80
-    return LEFT + 40 + inner * ((math.log(crops) - low) / (high - low) if high > low else 0.5)
-
-
-def _y(share: float, floor: int) -> float:
-    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (share * 100 - floor) / (100 - floor)
-
-
-def _text(x: float, y: float, text: str, anchor: str, colour: str = "#333") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{text}</text>'
+    out = io.StringIO()
+    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": "linetune"}]):
+        figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+        axes = figure.subplots()
+        for place, (name, points) in enumerate(series.items()):
+            crops = [crops for crops, _ in points]
+            percent = [100 * score.exact_match for _, score in points]
+            low, high = ([100 * score.interval[end] for _, score in points] for end in (0, 1))
+            # A few points (1/72 inch) to the side, so that the intervals of one size do not overlap.
+            beside = axes.transData + ScaledTranslation(place / 12, 0, figure.dpi_scale_trans)
+            axes.plot(
+                crops,
+                percent,
+                "o-",
+                color=COLOURS[name],
+                label=name,
+                gid=name,
+                transform=beside,
+                clip_on=False,
+            )
+            axes.vlines(crops, low, high, COLOURS[name], gid=f"{name} intervals", transform=beside)
+        sizes = [point.crops for point in curve.points]
+        axes.set(xscale="log", xlim=(sizes[0] / 1.5, sizes[-1] * 1.5), xlabel="training crops")
+        axes.set_xticks(sizes, [f"{crops:,}" for crops in sizes])
+        axes.set_xticks([], minor=True)
+        lowest = min(score.interval[0] for points in series.values() for _, score in points)
+        axes.set(ylim=(max(0, 100 * lowest - 1), 100), ylabel="exact match")
+        axes.yaxis.set_major_locator(MaxNLocator(10, integer=True, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+        axes.grid(axis="y", color="#ddd")
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(loc="outside upper right", ncols=2, frameon=False)
+        # Without metadata, which holds the date.
+        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return out.getvalue()

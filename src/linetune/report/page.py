@@ -1,49 +1,50 @@
-"""One HTML file that shows crops: everything inside it, no script, nothing fetched from anywhere."""
+"""One HTML file that shows crops. It holds its pictures, has no script, and fetches nothing."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
+from jinja2 import Environment, PackageLoader
 
 from linetune.core import atomic
 from linetune.core.errors import os_errors
 from linetune.core.image import Crop
+from linetune.evaluation.metrics import aligned
 
 JPEG_QUALITY = 90
-"""Of the pictures: at height 48 some 3 kB each."""
+"""Quality of the pictures, which take about 3 kB each at height 48."""
 
 Mark = Literal["", "wrong", "missing"]
-"""Why a piece of a text stands out."""
+"""How a piece of a text is highlighted; empty for not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A text in pieces, some of which stand out; spaces show."""
+    """A text in pieces, some of which are highlighted. All its spaces are shown."""
 
     pieces: tuple[tuple[str, Mark], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ToCopy:
-    """A text that one click selects as a whole, tabs and all."""
+    """A text that one click selects, with its tabs."""
 
-    text: str
+    to_copy: str
 
 
 Cell: TypeAlias = "str | Marked | ToCopy | Crop"
-"""Plain text, a marked text, a text to copy, or a picture (BGR uint8 of shape (height, width, 3))."""
+"""The content of a table cell: a text, or a picture (BGR uint8 of shape (height, width, 3))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A heading, a sentence, and a table where there are rows."""
+    """A heading, a sentence, and a table. A table without rows is not shown."""
 
     heading: str
     text: str = ""
@@ -52,65 +53,42 @@ class Part:
 
 
 def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> None:
-    """Write the page; it appears whole or not at all, and replaces a file of its name.
+    """Write a page. The file appears whole or not at all, and replaces an existing one.
 
     Raises:
-        LinetuneError: it cannot be written.
+        LinetuneError: the file cannot be written.
     """
     with os_errors("cannot write the page", path):
         atomic.write_text(path, page(title, intro, parts))
 
 
 def page(title: str, intro: str, parts: Iterable[Part]) -> str:
-    """The page's HTML; every text is escaped."""
-    body = "\n".join(map(_part, parts))
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_POLICY}\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<p>{escape(intro)}</p>\n{body}\n</body>\n</html>\n"
+    """Return the HTML of a page. Texts are escaped."""
+    environment = Environment(
+        loader=PackageLoader("linetune", "report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters["jpeg_url"] = _jpeg_url
+    return environment.get_template("page.html").render(title=title, intro=intro, parts=parts)
 
 
-def _part(part: Part) -> str:
-    text = f"<p>{escape(part.text)}</p>\n" if part.text else ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in part.columns)
-    rows = "\n".join(
-        "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in part.rows
-    )
-    table = f"<table>\n<tr>{head}</tr>\n{rows}\n</table>\n" if rows else ""
-    return f"<h2>{escape(part.heading)}</h2>\n{text}{table}"
+def marked_difference(label: str, read: str) -> tuple[Marked, Marked]:
+    """Return a label and its reading, padded to the same length, with their differences highlighted."""
+    pairs = aligned(label, read)
+    return Marked(tuple(map(_piece, pairs))), Marked(tuple(_piece((b, a)) for a, b in pairs))
 
 
-def _cell(cell: Cell) -> str:
-    if isinstance(cell, str):
-        return escape(cell)
-    if isinstance(cell, ToCopy):
-        return f'<code class="copy">{escape(cell.text)}</code>'
-    if isinstance(cell, Marked):
-        pieces = (
-            f'<mark class="{mark}">{escape(text)}</mark>' if mark else escape(text)
-            for text, mark in cell.pieces
-        )
-        return f"<code>{''.join(pieces)}</code>"
-    _, data = cv2.imencode(".jpg", cell, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    encoded = base64.b64encode(np.asarray(data, np.uint8).tobytes()).decode("ascii")
-    return f'<img alt="" src="data:image/jpeg;base64,{encoded}">'
+def _piece(pair: tuple[str, str]) -> tuple[str, Mark]:
+    character, other = pair
+    if character == other:
+        return character, ""
+    # A space in place of a missing character keeps the two texts aligned.
+    return (character, "wrong") if character else (" ", "missing")
 
 
-_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" '
-    "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-)
-_STYLE = """
-:root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
-body { margin: 2em auto; max-width: 1200px; padding: 0 1em; }
-table { border-collapse: collapse; }
-th, td { border-bottom: 1px solid #8886; padding: .35em .8em; text-align: left; vertical-align: middle; }
-td { overflow-wrap: anywhere; }
-code { font-size: 1.1em; unicode-bidi: isolate; white-space: pre-wrap; }
-code.copy { font-size: .9em; user-select: all; white-space: pre; }
-img { display: block; max-width: 640px; }
-mark { border-radius: 2px; color: inherit; padding: 0 1px; }
-mark.wrong { background: #e5484d66; }
-mark.missing { background: #f5a52466; }
-"""
+def _jpeg_url(crop: Crop) -> str:
+    _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(np.asarray(data, np.uint8).tobytes()).decode("ascii")

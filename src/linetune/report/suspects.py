@@ -1,64 +1,89 @@
-"""Disputed labels for a person to settle: a page with pictures, a text file, a table."""
+"""Suspects for a person to decide on: a page with pictures, a text file and a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
+from linetune.analysis.suspects import Reading, Suspects
 from linetune.core import atomic, image
 from linetune.core.errors import os_errors
 from linetune.core.labelfile import Line
-from linetune.report.errors import side_by_side
-from linetune.report.page import Cell, Part, ToCopy, page
-from linetune.training.suspects import Reading, Suspects
+from linetune.report.page import Cell, Part, ToCopy, marked_difference, page
 
 PAGE, LIST = "suspects.html", "suspects.txt"
-COLUMNS = ("crop", "label", "read", "score", "where", "the line, if the reading is right")
+COLUMNS = ("crop", "label", "read", "score", "where", "corrected line")
 HOW = (
-    "Where the label is wrong, put the right line in its place in the label file: one click on the last "
-    "column selects the line with the reading. Nothing has been changed yet."
+    "Where a label is wrong, replace its line in the label file. If the reading is right, click on the "
+    "corrected line to select it, and copy it there. linetune has changed no file."
 )
 
 
 def write_suspects(folder: Path, found: Suspects, top: int) -> list[Path]:
-    """Write the page and the list of the ``top`` most strongly disputed labels; both or none.
+    """Write the page and the list of the ``top`` suspects with the highest scores, both or none.
+
+    Returns:
+        the paths of the page and of the list.
 
     Raises:
-        LinetuneError: the folder cannot be written.
+        LinetuneError: the files cannot be written.
     """
     shown = found.disputed[:top]
-    part = Part("The most strongly disputed first", HOW, COLUMNS, list(_rows(shown)))
+    part = Part("Highest score first", HOW, COLUMNS, _rows(shown))
     with os_errors("cannot write", folder), atomic.files_written(folder) as partial:
-        atomic.write_text(partial / PAGE, page("Suspect labels", summary(found, top), [part]))
+        atomic.write_text(partial / PAGE, page("Suspects", summary(found, top), [part]))
         atomic.write_text(partial / LIST, "".join(map(_listed, shown)))
     return [folder / PAGE, folder / LIST]
 
 
 def suspects_table(found: Suspects, shown: int) -> Table:
-    """The most strongly disputed labels."""
+    """Return a table of the suspects with the highest scores."""
     table = Table()
-    table.add_column("where", overflow="fold")
-    for name in ("label", "read"):
+    for name in ("where", "label", "read"):
         table.add_column(name, overflow="fold")
     table.add_column("score", justify="right", no_wrap=True)
-    for each in found.disputed[:shown]:
-        table.add_row(each.line.source, repr(each.line.text), repr(each.read), f"{each.score:.1f}")
+    for suspect in found.disputed[:shown]:
+        table.add_row(
+            suspect.line.source, repr(suspect.line.text), repr(suspect.read), f"{suspect.score:.1f}"
+        )
     return table
 
 
+def suspects_dict(found: Suspects) -> dict[str, Any]:
+    """Return plain values for JSON."""
+    return {
+        "lines": found.lines,
+        "agreed": found.agreed,
+        "unjudged": found.unjudged,
+        "cannot_tell": found.doubt,
+        "skipped": found.skipped,
+        "disputed": [
+            {
+                "source": suspect.line.source,
+                "image": str(suspect.line.image),
+                "text": suspect.line.text,
+                "read": suspect.read,
+                "score": suspect.score,
+            }
+            for suspect in found.disputed
+        ],
+    }
+
+
 def summary(found: Suspects, shown: int) -> str:
-    """One sentence."""
+    """Return a sentence with the number of suspects, or the reason why the model finds none."""
     if found.doubt:
         return found.doubt
     more = f", the first {shown} shown" if len(found.disputed) > shown else ""
     unjudged = f"; {found.unjudged} are not judged" if found.unjudged else ""
-    return f"{len(found.disputed)} of {found.lines} labels are disputed{more}{unjudged}"
+    return f"{len(found.disputed)} of {found.lines} labels are suspects{more}{unjudged}"
 
 
 def path_in_file(line: Line) -> str:
-    """A crop's path as it stands in the line's label file."""
+    """Return the path of a crop as its label file has it: relative to the file, or absolute elsewhere."""
     labels = Path(line.source.rpartition(":")[0])
     try:
         return line.image.relative_to(labels.parent).as_posix()
@@ -67,13 +92,16 @@ def path_in_file(line: Line) -> str:
 
 
 def _rows(suspects: Sequence[Reading]) -> Iterator[list[Cell]]:
-    for each in suspects:
-        line = each.line
-        label, read = side_by_side(line.text, each.read)
-        ready = ToCopy(f"{path_in_file(line)}\t{each.read}")
-        yield [image.resize(image.read(line.image)), label, read, f"{each.score:.1f}", line.source, ready]
+    for suspect in suspects:
+        line = suspect.line
+        label, read = marked_difference(line.text, suspect.read)
+        corrected = ToCopy(f"{path_in_file(line)}\t{suspect.read}")
+        crop = image.resize(image.read(line.image))
+        yield [crop, label, read, f"{suspect.score:.1f}", line.source, corrected]
 
 
-def _listed(each: Reading) -> str:
-    fields = (path_in_file(each.line), each.line.text, each.read, f"{each.score:.2f}", each.line.source)
-    return "\t".join(fields) + "\n"
+def _listed(suspect: Reading) -> str:
+    line = suspect.line
+    return (
+        "\t".join((path_in_file(line), line.text, suspect.read, f"{suspect.score:.2f}", line.source)) + "\n"
+    )

@@ -1,4 +1,4 @@
-"""Crops rendered from a rule, fonts and scenes, for the stages that train on synthetic lines."""
+"""Rendering: crops from a rule, fonts and scenes, for stages that train on rendered crops."""
 
 from linetune.synth.generate import generate, is_current
 from linetune.synth.sheet import preview

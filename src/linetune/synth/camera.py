@@ -1,4 +1,4 @@
-"""What photographing does to a printed line: light, focus, shake, sharpening, noise and compression."""
+"""The effects of a camera on a printed line: light, focus, shake, sharpening, noise and compression."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from linetune.synth.looks import Look
 from linetune.synth.scene import Picture
 
 _RENDERED_BLUR = 0.4
-"""Sigma in px that drawing and warping bring with them."""
+"""Blur of drawing and warping, sigma in px."""
 
 
 def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
-    """A scene as a camera sees it, as blurred and noisy as a look.
+    """Photograph a scene with the blur and the noise of a look.
 
     Args:
-        rng: where the random draws come from.
+        rng: gives the random draws.
         scene: BGR in grey levels 0 to 255.
-        look: blur, noise and shading.
+        look: gives blur, noise and shading.
     """
     height, width = scene.shape[:2]
     picture = scene * _light(rng, height, width, look)
@@ -33,7 +33,7 @@ def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
         amount = rng.uniform(0.3, 1.0)
         picture = picture + amount * (picture - _blur(picture, 1.0 + sigma))
     if look.noise > 0.1:
-        # Mostly of brightness: cameras smooth colour more.
+        # The noise is mostly one of brightness, because cameras smooth colour more.
         grain = rng.standard_normal((height, width, 1), np.float32) * np.float32(look.noise)
         picture = picture + grain * (1 + np.float32(0.3) * rng.standard_normal(3, np.float32))
     crop = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
@@ -41,10 +41,10 @@ def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
 
 
 def _light(rng: np.random.Generator, height: int, width: int, look: Look) -> Picture:
-    """Brightness and colour of the light: a slope, sometimes the edge of a shadow."""
+    """Draw brightness and colour of the light: a slope, sometimes with the edge of a shadow."""
     x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :]
     y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
-    # A slope s spreads a surface of brightness b by s b / sqrt(12).
+    # On a surface of brightness b, a slope s gives a standard deviation of s b / sqrt(12).
     steepest = min(0.8, look.shading * math.sqrt(12) / max(look.brightness, 40))
     slope_x, slope_y = rng.normal(0, steepest / 2, 2)
     light = np.clip(1 + np.float32(slope_x) * x + np.float32(slope_y) * y, 0.5, 1.5)
@@ -55,7 +55,7 @@ def _light(rng: np.random.Generator, height: int, width: int, look: Look) -> Pic
 
 
 def _glossy(rng: np.random.Generator, picture: Picture) -> Picture:
-    """A bright band where the surface mirrors a lamp, never so bright that the text is gone."""
+    """Add a bright band where the surface mirrors a lamp. The text stays visible."""
     height, width = picture.shape[:2]
     x = np.linspace(0, width / height, width, dtype=np.float32)[None, :] - rng.uniform(0, width / height)
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None] - rng.uniform(0, 1)
@@ -66,15 +66,16 @@ def _glossy(rng: np.random.Generator, picture: Picture) -> Picture:
 
 
 def _unsharp(rng: np.random.Generator, picture: Picture, sigma: float) -> Picture:
-    """Blurred by ``sigma`` px: out of focus, shaken, or taken from so far that pixels were few."""
+    """Blur by ``sigma`` px: out of focus, by shake, or by a low resolution."""
     if sigma < 0.2:
         return picture
     kind = rng.random()
     if kind < 0.25:
-        # Pixels s wide, drawn large again, blur about as much as a Gaussian of 0.45 s.
+        # Pixels of width s that are enlarged again blur about as much as a Gaussian of 0.45 s.
         return _coarse(picture, min(1.0, 0.45 / sigma))
     if kind < 0.4:
-        # A line of length l has a standard deviation of l / sqrt(12), but across only what focus leaves.
+        # Shake along a line of length l has a standard deviation of l / sqrt(12). Across it, only focus
+        # blurs.
         shaken = _shake(picture, 1.3 * sigma * math.sqrt(12), rng.uniform(0, math.pi))
         return _blur(shaken, 0.5 * sigma)
     return _blur(picture, sigma)

@@ -1,8 +1,8 @@
-"""The fonts that look most like some crops, to a network's eye.
+"""Choosing fonts: those that look most like some crops to a network.
 
-Each font draws the texts of real crops plainly, as high, wide and blurred as they are there and in the same
-colours. The network's backbone sees both pictures. They show the same text, so that its features, averaged
-over the frames, differ by what the text looks like.
+Each font draws the texts of real crops plainly, with the height, width, blur and colours of the crops. The
+backbone gets both pictures. They show the same text, so that its features, averaged over the frames, differ
+only in the look of the text.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from linetune.core import image, scripts
 from linetune.core.charset import SPACE, Charset
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
+from linetune.decode import default_decoder
 from linetune.decode.read import read_crops
 from linetune.models.network import Network
 from linetune.synth import fonts as typefaces
@@ -30,41 +31,41 @@ from linetune.synth.fonts import Font
 from linetune.synth.looks import Look
 
 WANTED = 12
-"""Fonts that are chosen."""
+"""Largest number of fonts to choose."""
 OF_A_FAMILY = 3
-"""Most of one family: weights and italics, which rendering changes anyway."""
+"""Largest number of fonts of one family. They differ in weight and slant, which rendering changes anyway."""
 CROPS = 60
-"""Real crops that are looked at."""
+"""Number of real crops to look at."""
 _FIRST, _ALL = 2, 12
-"""Crops that every font is compared on, and those of :data:`_FINALISTS`."""
+"""Number of crops for all fonts, and for the :data:`_FINALISTS`."""
 _FINALISTS = 40
 _SAME = 0.985
-"""Correlation of two fonts' pictures from which they are one font under two names."""
+"""Least correlation of the pictures of two fonts that are one font under two names."""
 _SHORTEST = 3
-"""Characters of a text that tells one font from another."""
+"""Least number of characters of a text that can distinguish fonts."""
 _PAGE = 8
-"""Characters in a row that a font shows to be read."""
+"""Characters in a row when a font is tested."""
 _READ = 0.5
-"""Least share of a crop's characters that are read where it stands upright and is labelled right."""
+"""Least share of right characters for a crop that is upright and has the right label."""
 _LEGIBLE = 0.3
-"""Least share of a font's characters that are read as what they are.
+"""Least share of a font's characters that the base model reads right.
 
-Weather symbols in the place of digits reach 0, digits in seven segments 0.56 or more. Letters in seven
-segments, which nobody can tell apart, bring a font down to 0.42 (docs/log.md).
+Weather symbols instead of digits reach 0, and seven-segment digits at least 0.56. Seven-segment letters,
+which nobody can tell apart, lower a font to 0.42 (docs/log.md).
 """
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Fonts chosen, the likest first."""
+    """The chosen fonts, the most similar first."""
 
     fonts: list[Font]
     refused: list[Font]
-    """Some that look alike, but draw something else than their characters: icons for digits."""
+    """Similar fonts that draw something else than their characters, such as icons instead of digits."""
 
 
 class Sample(NamedTuple):
-    """A real crop, its label and its look."""
+    """A real crop with its label and its look."""
 
     crop: Crop
     text: str
@@ -79,15 +80,15 @@ def choose(
     unknown: Sequence[str],
     progress: Callable[[int, int], None],
 ) -> Choice:
-    """Choose at most :data:`WANTED` fonts that look most like some crops; none where no crop can be measured.
+    """Choose at most :data:`WANTED` fonts that look most like some crops. None if no crop can be measured.
 
     Args:
-        fonts: all of them draw every label.
-        crops: real ones with their labels, and as many as there are.
-        network: of the base model, with ``charset``.
+        fonts: fonts that draw every label.
+        crops: real crops with their labels.
+        network: the network of the base model, with ``charset``.
         charset: the characters that the fonts draw.
-        unknown: those that the base model cannot read.
-        progress: told of the pictures compared, and how many there are.
+        unknown: characters that the base model cannot read.
+        progress: called with the number of compared pictures, and of all.
     """
     samples = _samples(crops, network, charset)
     if not samples or not fonts:
@@ -98,7 +99,7 @@ def choose(
     done = 0
 
     def seen(some: Sequence[Font], on: Sequence[Sample]) -> Iterator[NDArray[np.float64]]:
-        """For each sample the features of the crop, then those of each font's picture."""
+        """Return for each sample the features of the crop, and then those of the picture of each font."""
         nonlocal done
         for sample in on:
             yield _seen(network, [sample.crop, *(_picture(font, sample) for font in some)])
@@ -106,7 +107,7 @@ def choose(
             progress(done, total)
 
     of_all = list(seen(fonts, first))
-    # A feature counts by how much fonts differ in it where the text is the same.
+    # A feature is scaled by how much it differs between fonts for the same text.
     scale = np.sqrt(np.mean([features[1:].var(0) for features in of_all], 0)) + 1e-6
     distances = np.sum([_distances(features, scale) for features in of_all], 0)
     nearest = np.argsort(distances, kind="stable")[:_FINALISTS]
@@ -117,26 +118,28 @@ def choose(
 
 
 def _samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Charset) -> list[Sample]:
-    """Crops that can be measured: those that the network reads, since they stand upright, labelled right."""
+    """Return crops that can be measured and that the network reads: they are upright and have the right
+    label."""
     found = []
     for crop, text in spread(crops, CROPS):
         look = looks.measure(crop)
         fits = image.line_width(*crop.shape[:2]) <= image.MAX_WIDTH
         if look is not None and fits and len(text) >= _SHORTEST:
             found.append(Sample(crop, text, look))
-    readings = read_crops(network.run, [sample.crop for sample in found], charset)
+    readings = read_crops(network.run, [sample.crop for sample in found], default_decoder(charset))
     read = [_alike(reading.text, s.text) >= _READ for reading, s in zip(readings, found, strict=True)]
     likely = [sample for sample, is_read in zip(found, read, strict=True) if is_read]
-    # One of each text, the one that stands out most.
+    # One crop for each text, the one with the highest contrast.
     by_contrast = sorted(likely if len(likely) >= _ALL else found, key=lambda s: abs(s.look.contrast))
     different = list({sample.text: sample for sample in by_contrast}.values())
-    # What hardly stands out shows no font, and wide crops take long.
+    # Crops with low contrast show no font, and wide crops take long.
     clear = sorted(different, key=lambda s: -abs(s.look.contrast))[: max(_ALL, len(different) // 2)]
     return sorted(clear, key=lambda s: image.line_width(*s.crop.shape[:2]))[:_ALL]
 
 
 def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
-    """The fonts without those that draw the texts as an earlier one does, as many of Noto draw digits."""
+    """Return the fonts without those that draw the texts like an earlier one, as many Noto fonts draw
+    digits."""
     kept, pictures = list[Font](), list[NDArray[np.float32]]()
     for font in fonts:
         drawn = np.concatenate([_drawn(font, sample).ravel() for sample in samples])
@@ -149,18 +152,18 @@ def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
 
 
 def _distances(features: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far all others are from the first, relative to their mean distance."""
+    """Return the distance of all others from the first, relative to their mean distance."""
     distances = np.linalg.norm((features[1:] - features[0]) / scale, axis=1)
     return np.asarray(distances / max(float(distances.mean()), 1e-6), np.float64)
 
 
 def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """The backbone's features of crops of one size, averaged over their frames."""
+    """Return the backbone's features of crops of one size, averaged over their frames."""
     resized = [image.resize(crop) for crop in crops]
     width = resized[0].shape[1]
     parts = []
     for start in range(0, len(crops), 32):
-        # Without the padding of deployed readers, which would take longer than short crops themselves.
+        # Without the deployment padding, which would take longer than short crops themselves.
         batch = image.pack(resized[start : start + 32], max(64, -(-width // 8) * 8))
         images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
         parts.append(network.evaluated(network.backbone, images).squeeze(2))
@@ -169,14 +172,14 @@ def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
 
 
 def _picture(font: Font, sample: Sample) -> Crop:
-    """The crop's text in a font, in the colours of the crop and as sharp as it is."""
+    """Draw the text of a crop in a font, with the colours and the blur of the crop."""
     paper, ink = np.array(sample.look.paper, np.float32), np.array(sample.look.ink, np.float32)
     cover = _drawn(font, sample)[:, :, None]
     return np.asarray((paper + (ink - paper) * cover).clip(0, 255), np.uint8)
 
 
 def _drawn(font: Font, sample: Sample) -> NDArray[np.float32]:
-    """Where the ink of a font would be on the crop, from 0 to 1."""
+    """Return the ink of a font on the crop, 0 to 1."""
     look = sample.look
     height, width = sample.crop.shape[:2]
     top, bottom, side = (round(share * height) for share in (look.top, look.bottom, look.side))
@@ -190,7 +193,7 @@ def _drawn(font: Font, sample: Sample) -> NDArray[np.float32]:
 
 
 def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: Sequence[str]) -> Choice:
-    """The first fonts that can be read, not too many of one family."""
+    """Return the first fonts that can be read, with not too many of one family."""
     chosen, refused, families = list[Font](), list[Font](), Counter[str]()
     pages = _pages(charset, unknown)
     for font in ranked:
@@ -206,21 +209,21 @@ def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: S
 
 
 def _pages(charset: Charset, unknown: Sequence[str]) -> list[str]:
-    """The characters that stand by themselves and that the network can read, a few on each page."""
+    """Return the characters that can stand alone and that the network can read, a few on each page."""
     beyond = {*unknown, SPACE}
     shown = [c for c in charset.characters if c not in beyond and not scripts.continues(c)]
     return ["".join(shown[start : start + _PAGE]) for start in range(0, len(shown), _PAGE)]
 
 
 def _legibility(font: Font, pages: Sequence[str], network: Network, charset: Charset) -> float:
-    """Share of the characters that the network reads right in large clear print."""
+    """Return the share of characters that the network reads right in large clear print."""
     masks = [np.pad(lettering.plain(page, font, 32), 8) for page in pages]
     crops = [np.repeat(255 - mask[:, :, None], 3, 2) for mask in masks]
-    readings = read_crops(network.run, crops, charset)
+    readings = read_crops(network.run, crops, default_decoder(charset))
     return float(np.mean([_alike(r.text, page) for r, page in zip(readings, pages, strict=True)]))
 
 
 def _alike(read: str, text: str) -> float:
-    """Share of a text's characters that were read."""
+    """Return the share of a text's characters that were read."""
     matching = SequenceMatcher(None, read.lower(), text.lower(), autojunk=False).get_matching_blocks()
     return sum(block.size for block in matching) / max(1, len(text))

@@ -1,4 +1,4 @@
-"""How far rendered crops are from real ones: in what can be measured, and to the network's eye."""
+"""Comparing rendered crops with real ones: by their looks, and by the network's features."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from linetune.synth import looks
 QUANTILES = (0.1, 0.5, 0.9)
 _FOLDS = 5
 _RIDGE = 0.3
-"""Share of the identity in the features' covariance, so that a few hundred crops determine a plane."""
+"""Share of the identity in the covariance of the features, so that a few hundred crops are enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Rendered crops beside real ones."""
+    """A comparison of rendered with real crops."""
 
     figures: dict[str, tuple[list[float], list[float]]]
-    """For each figure of a look its :data:`QUANTILES` on real and on rendered crops."""
+    """The :data:`QUANTILES` of each figure of a look, on real and on rendered crops."""
     told_apart: float
-    """Share of crops that a linear classifier puts on the right side; 0.5 where it can only guess."""
+    """Share of crops that a linear classifier sorts right. 0.5 means that it can only guess."""
     real: int
-    """Real crops compared."""
+    """Number of real crops."""
     rendered: int
-    """Rendered crops compared."""
+    """Number of rendered crops."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
+        """Return the figures for JSON."""
         return {
             "quantiles": list(QUANTILES),
             "figures": {name: {"real": a, "rendered": b} for name, (a, b) in self.figures.items()},
@@ -47,12 +47,12 @@ class Comparison:
 
 
 def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) -> Comparison:
-    """Measure both, and try to tell them apart by what the network's backbone sees.
+    """Measure both, and try to tell them apart by the backbone's features.
 
     Args:
         real: BGR uint8 images of any size.
-        rendered: likewise; best as many.
-        network: of the base model.
+        rendered: the same, if possible as many.
+        network: the network of the base model.
     """
     tables = [looks.as_table(looks.measure_all(crops)) for crops in (real, rendered)]
     figures = {
@@ -68,15 +68,16 @@ def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) ->
 
 
 def told_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Balanced accuracy of a linear discriminant in cross-validation: 0.5 where two sets are alike.
+    """Return the balanced accuracy of a linear discriminant in cross-validation. 0.5 means that the sets are
+    alike.
 
     Args:
         one: features of shape (crops, features).
-        other: likewise.
+        other: the same of the other set.
     """
     x = np.concatenate([one, other])
     side = np.repeat([1.0, -1.0], [len(one), len(other)])
-    # The same folds for the same sizes; neighbours, often of one photo, stay in one.
+    # The same folds for the same sizes. Neighbours stay in one fold, because they are often from one photo.
     fold = np.concatenate([np.arange(len(s)) * _FOLDS // max(1, len(s)) for s in (one, other)])
     right = np.zeros(len(x), bool)
     for held_out in range(_FOLDS):
@@ -96,7 +97,7 @@ def told_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 @torch.no_grad()
 def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """The backbone's features of each crop, averaged over the frames of its own width."""
+    """Return the backbone's features of each crop, averaged over the frames of its own width."""
     seen = np.empty((len(crops), network.backbone.channels))
     network.eval()
     for members, batch in deployed_batches(crops):

@@ -1,4 +1,4 @@
-"""The fonts that texts are drawn in, and which characters each of them draws."""
+"""Font files, and the characters that each of them draws."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from linetune.synth.looks import depths, stroke_width
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})
 _OUTLINES = ("glyf", "CFF ", "CFF2")
 _MEASURED_AT = 64
-"""Size in px at which a font is measured."""
+"""Font size for measurements, px."""
 
 
 @dataclass(frozen=True, slots=True)
 class Font:
-    """A font file; of a collection, its first face."""
+    """A font file. Of a collection, its first face."""
 
     path: Path
     characters: frozenset[str]
-    """Those of the rule that it draws, by themselves or as part of a letter."""
+    """Characters of the rule that it draws, alone or as part of a letter."""
     height: float
-    """Of its capitals or figures, relative to the font's size, as are the following."""
+    """Height of its capitals or digits, relative to the font size, like the next values."""
     width: float
-    """Median width of a character's ink."""
+    """Median width of the ink of a character."""
     advance: float
-    """Median distance from one character to the next."""
+    """Median distance between two characters."""
     stroke: float
-    """Width of the strokes relative to the characters' height."""
+    """Width of the strokes, relative to the height of the characters."""
     slant: float
-    """Shear to the right, px a px: 0 unless it is italic."""
+    """Shear to the right, px per px. 0 for an upright font."""
 
     def draws(self, text: str) -> bool:
-        """Whether every letter of a text, with its marks, has a glyph."""
+        """Return whether every letter of a text, with its marks, has a glyph."""
         return all(self._draws(cluster) for cluster in scripts.clusters(text))
 
     def _draws(self, cluster: str) -> bool:
         if len(cluster) == 1 and not scripts.continues(cluster):
             return cluster in self.characters
-        # Shaping takes a letter and its marks as one glyph or as several, whichever the font has.
+        # Shaping uses one glyph or several for a letter with marks, as the font has them.
         forms = (cluster, *(unicodedata.normalize(form, cluster) for form in ("NFC", "NFD")))
         mapped = _mapped(self.path)
         return any(all(scripts.is_invisible(c) or ord(c) in mapped for c in form) for form in forms)
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The font files that the configuration names.
+    """Return the font files of a configuration.
 
     Raises:
-        LinetuneError: a path does not exist, or a folder holds no font.
+        LinetuneError: a path does not exist, or a folder has no font.
     """
     return files.find(
         paths,
@@ -70,11 +70,11 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
-    """The fonts that draw some character of ``alphabet``.
+    """Return the fonts that draw some characters of ``alphabet``.
 
     Raises:
-        LinetuneError: a font cannot be opened, a character is in none of them, or this machine cannot shape
-            what has to be shaped.
+        LinetuneError: a font cannot be opened, no font has a character, or this machine cannot shape
+            characters that need it.
     """
     _refuse_unshaped(alphabet)
     characters = {path: _drawn(path, alphabet) for path in find_files(paths)}
@@ -84,26 +84,26 @@ def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
         raise LinetuneError(
             f"no font draws {show(*missing[:10])}{more}",
             ", ".join(map(str, paths)),
-            "add a font that does, or take the characters out of the rule",
+            "add a font that draws them, or remove them from the rule",
         )
     return [_measured(path, some) for path, some in characters.items() if _with_ink(some)]
 
 
 def installed() -> list[Path]:
-    """The font files of this machine, in the folders where Linux, macOS and Windows keep them."""
+    """Return the font files of this machine, from the font folders of Linux, macOS and Windows."""
     found: dict[Path, None] = {}
     for folder in filter(Path.is_dir, _standard_folders()):
-        # What cannot be read holds no font that could be used.
+        # A folder that cannot be read has no usable font.
         inside = files.below(folder, unreadable=[])
         found.update(dict.fromkeys(file for file in inside if file.suffix.lower() in _SUFFIXES))
     return list(found)
 
 
 def that_draw(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
-    """The fonts that draw every character of ``alphabet``; those that cannot be opened are passed over.
+    """Return the fonts that draw every character of ``alphabet``. Fonts that cannot be opened are left out.
 
     Raises:
-        LinetuneError: this machine cannot shape what has to be shaped.
+        LinetuneError: this machine cannot shape characters that need it.
     """
     _refuse_unshaped(alphabet)
     found = []
@@ -112,13 +112,13 @@ def that_draw(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
             if len(drawn := _drawn(path, alphabet)) == len(alphabet):
                 found.append(_measured(path, drawn))
         except (LinetuneError, OSError, ValueError, ZeroDivisionError):
-            # A machine has hundreds of fonts, and some are always broken.
+            # A machine has hundreds of fonts, and some of them are broken.
             continue
     return found
 
 
 def family(path: Path) -> str:
-    """The name that a font shares with its weights and italics."""
+    """Return the name that all weights and italics of a font share."""
     with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
         names = tables.get("name")
         return str((names and (names.getDebugName(16) or names.getDebugName(1))) or path.stem)
@@ -142,31 +142,32 @@ def _standard_folders() -> list[Path]:
 
 @lru_cache(maxsize=256)
 def face(path: Path, size: int, shaped: bool = False) -> ImageFont.FreeTypeFont:
-    """An opened font at ``size`` px to the em, which shapes what it draws or sets glyph after glyph."""
-    # The basic layout is in every build of Pillow, so that all machines draw the same where it suffices.
+    """Open a font at ``size`` px per em. It shapes texts, or puts one glyph beside the other."""
+    # Every build of Pillow has the basic layout. Where it is enough, all machines draw the same.
     engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
     return ImageFont.truetype(path, size, layout_engine=engine)
 
 
 def _refuse_unshaped(alphabet: Sequence[str]) -> None:
-    """Raise where Pillow cannot shape: it would draw letters apart, from left to right, marks beside them."""
+    """Refuse a Pillow that cannot shape. It would draw separate letters from left to right, with marks
+    beside."""
     needing = [c for c in alphabet if scripts.is_joining(c) or scripts.continues(c)]
     if needing and not features.check("raqm"):
         more = ", ..." if len(needing) > 5 else ""
         what = " and ".join(scripts.names(needing)) or "letters with combining marks"
         raise LinetuneError(
-            f"Pillow cannot shape {what} here ({show(*needing[:5])}{more})",
+            f"this Pillow cannot shape {what} ({show(*needing[:5])}{more})",
             "synth.rule",
             "install libfribidi (Debian: apt install libfribidi0, macOS: brew install fribidi), or a Pillow "
-            "that was built with raqm",
+            "with raqm",
         )
 
 
 def _measured(path: Path, characters: frozenset[str]) -> Font:
-    """A font with the size of what it draws, from a few of its characters."""
+    """Measure a font on a few of its characters."""
     opened = face(path, _MEASURED_AT)
     some = _with_ink(characters)
-    # Digits and capitals where there are any: a dash has no height to speak of.
+    # Digits and capitals if possible, because a dash has almost no height.
     full = [c for c in some if c.isdigit() or c.isupper()] or [c for c in some if c.isalpha()] or some
     heights, widths, strokes = [], [], []
     for character in full[:: max(1, len(full) // 12)]:
@@ -195,7 +196,7 @@ def _italic(path: Path) -> float:
 
 
 def _with_ink(characters: frozenset[str]) -> list[str]:
-    """Those that stand by themselves, in order."""
+    """Return the characters that can stand alone, in order."""
     return sorted(c for c in characters if c != SPACE and not scripts.continues(c))
 
 
@@ -210,21 +211,21 @@ def _drawn(path: Path, alphabet: Sequence[str]) -> frozenset[str]:
             if scripts.is_invisible(c):
                 return True
             if scripts.continues(c):
-                # Some fonts have only letters that carry their mark.
+                # Some fonts have only letters with their mark.
                 letters = (unicodedata.normalize("NFC", letter + c) for letter in alphabet)
                 return ord(c) in mapped or any(len(one) == 1 and ord(one) in mapped for one in letters)
             # Some fonts map characters to glyphs without an outline.
             return ord(c) in mapped and (c == SPACE or opened.getmask(c).getbbox() is not None)
 
         return frozenset(filter(is_drawn, alphabet))
-    except Exception as error:  # fontTools meets a broken file with whatever its parser stumbles on
-        raise LinetuneError(f"not a font that can be opened ({error})", path) from None
+    except Exception as error:  # fontTools can raise any error on a broken file
+        raise LinetuneError(f"the font cannot be opened ({error})", path) from None
 
 
 @lru_cache(maxsize=256)
 def _mapped(path: Path) -> frozenset[int]:
-    """The code points that a font has glyphs for; none for a font without outlines."""
+    """Return the code points for which a font has glyphs. None for a font without outlines."""
     with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
-        # Bitmap fonts, such as those of coloured emoji, have digits of one size only.
+        # Bitmap fonts, such as coloured emoji, have digits of one size only.
         outlined = any(table in tables for table in _OUTLINES)
         return frozenset(tables.getBestCmap() or ()) if outlined else frozenset()

@@ -1,4 +1,4 @@
-"""Rendered crops: a folder of them, made once and used again, or as they come."""
+"""Rendering many crops: into a folder that is used again, or one after the other without files."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _UNFINISHED = MANIFEST + ".part"
 
 
 def generate(settings: Synth, progress: Callable[[int], None], workers: int | None = None) -> Path:
-    """Render the crops of a configuration, as far as they are not there already.
+    """Render the crops of a configuration into its folder, unless they exist.
 
-    A folder with fewer crops of these settings, or whose rendering was interrupted, is completed; one
-    with more is left as it is; one with other settings is made anew.
+    A folder with fewer crops of these settings, or with an interrupted rendering, is completed. A folder with
+    more crops stays as it is. The crops of other settings are replaced.
 
     Args:
-        settings: what to render, and the folder for it.
-        progress: called with the number of crops that are there.
-        workers: processes, all cores when ``None``; the crops do not depend on it.
+        settings: what to render, and the folder.
+        progress: called with the number of crops that exist.
+        workers: number of processes. None means one for each core. The crops do not depend on it.
 
     Returns:
         The label file.
 
     Raises:
-        LinetuneError: the folder holds something else, or the settings name none or cannot be rendered.
+        LinetuneError: the folder has other files, or the settings name no folder or cannot be rendered.
     """
     with cache.locked(_folder(settings)):
         return _generated(settings, progress, workers)
@@ -55,19 +55,19 @@ def _generated(settings: Synth, progress: Callable[[int], None], workers: int | 
     _claim(settings)
     texts: list[str] = []
     work = partial(_write, renderer, folder)
-    # Closed at once when progress raises, so that the pool ends.
+    # Closed at once if progress raises, so that the pool ends.
     with closing(in_chunks(work, settings.count, CROPS_PER_PHOTO, workers)) as chunks:
         for chunk in chunks:
             texts += chunk
             progress(len(texts))
     labelfile.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
-    # Last of all: with a manifest, the folder is complete.
+    # Last: a folder with a manifest is complete.
     (folder / _UNFINISHED).replace(folder / MANIFEST)
     return labels
 
 
 def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Iterator[Crop]]:
-    """The same without a folder: the lines, and their crops as they are rendered.
+    """Render without a folder. Return the lines, and their crops while they are rendered.
 
     Raises:
         LinetuneError: the settings cannot be rendered.
@@ -86,14 +86,14 @@ def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Ite
 
 
 def is_current(settings: Synth) -> bool:
-    """Whether the folder holds all that these settings would render, or more.
+    """Return whether the folder has all crops of these settings, or more.
 
     Raises:
-        LinetuneError: the settings name no folder, or fonts or photos that are not there.
+        LinetuneError: the settings name no folder, or fonts or photos that do not exist.
     """
     folder = _folder(settings)
     stated, count = _stated(folder / MANIFEST)
-    # Looked up one by one, since somebody may have cleared a few away.
+    # Looked up one by one, because somebody may have deleted a few.
     return (
         count >= settings.count
         and stated == _manifest(settings)
@@ -105,7 +105,7 @@ def is_current(settings: Synth) -> bool:
 def _folder(settings: Synth) -> Path:
     if settings.output is None:
         raise LinetuneError(
-            "no folder for the crops", "synth.output", "set it, such as synth.output=rendered"
+            "there is no folder for the crops", "synth.output", "set it, for example synth.output=rendered"
         )
     return settings.output
 
@@ -115,7 +115,7 @@ def _name(index: int) -> str:
 
 
 def _manifest(settings: Synth) -> dict[str, Any]:
-    """What the crops depend on; files by name and size, so that the folder may move with them."""
+    """Return what the crops depend on. Files count by name and size, so that folders can be moved."""
 
     def listed(paths: list[Path]) -> list[list[Any]]:
         try:
@@ -138,7 +138,7 @@ def _manifest(settings: Synth) -> dict[str, Any]:
 
 
 def _stated(path: Path) -> tuple[dict[str, Any], int]:
-    """What a manifest file says, and of how many crops; nothing where there is none."""
+    """Return the content of a manifest file and its number of crops. Empty without a file."""
     try:
         stated = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -154,10 +154,10 @@ def _is_there(path: Path) -> bool:
 
 
 def _claim(settings: Synth) -> None:
-    """Make the folder ours and incomplete; crops of other settings go, what a user put there stays."""
+    """Mark the folder as ours and incomplete. Delete crops of other settings. Other files stay."""
     folder = _folder(settings)
     unfinished, manifest = folder / _UNFINISHED, _manifest(settings)
-    with os_errors("cannot be written to", folder):
+    with os_errors("cannot write", folder):
         folder.mkdir(parents=True, exist_ok=True)
         ours = unfinished.exists() or (folder / MANIFEST).exists()
         if not ours and any(not path.name.startswith(".") for path in folder.iterdir()):
@@ -175,11 +175,11 @@ def _claim(settings: Synth) -> None:
 
 
 def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
-    """Texts of some crops, once all of them are written."""
+    """Write some crops and return their texts."""
     texts = []
     for index in indices:
         path = folder / _name(index)
-        if _is_there(path):  # written whole, before an interruption
+        if _is_there(path):  # it was written before an interruption
             texts.append(renderer.text(index))
             continue
         crop, text = renderer(index)
@@ -189,5 +189,5 @@ def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
 
 
 def _crops(renderer: Renderer, indices: range) -> list[Crop]:
-    # At the network's height, since they pass from process to process.
+    # At the network's height, which is smaller to pass between processes.
     return [image.resize(renderer(index)[0]) for index in indices]

@@ -1,4 +1,4 @@
-"""A text in a font as a mask of ink: spacing, width and weight of its characters, printed or made of dots."""
+"""A text in a font as a mask of ink: spacing, width and weight of its characters, in print or in dots."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ Mask = NDArray[np.uint8]
 """Ink in grey levels, shape (height, width)."""
 
 _STRETCH = (0.6, 1.7)
-"""Least and most that characters are narrowed or widened."""
+"""Limits of the factor on the width of characters."""
 _WEIGHT = 0.09
-"""Most that strokes get thinner or thicker, relative to the text's height."""
+"""Largest change of the width of strokes, relative to the height of the text."""
 _ROWS = {"dots": (10, 14), "peened": (13, 18)}
-"""Least and most rows of dots to the text's height."""
+"""Limits of the rows of dots in the height of the text."""
 _DOTTED = 1.2
-"""Least width of a stroke that dots are laid on, relative to their distance."""
+"""Least width of a stroke under dots, relative to the distance of dots."""
 _LOST = 0.35
-"""Share of a character that can be cut off so that it is still known."""
+"""Share of a character that can be cut off so that people still read it."""
 
 
 def draw(
     rng: np.random.Generator, text: str, font: fonts.Font, look: Look, style: Style, height: float
 ) -> Mask:
-    """Draw a text a little larger than it will be seen, cut to its box.
+    """Draw a text a little larger than its final size, cut to its box.
 
     Args:
-        rng: where the random draws come from.
-        text: in logical order; the font draws all of it.
-        font: what it is drawn in.
-        look: whose widths, distances and strokes are aimed at.
-        style: how the text is made.
-        height: of the text as it will be seen, px.
+        rng: gives the random draws.
+        text: in logical order. The font draws all of it.
+        font: the font.
+        look: gives the widths, distances and strokes.
+        style: how the text is made, such as print or dots.
+        height: final height of the text, px.
     """
     size = _size(font, height)
     tall = font.height * size
     stretch = float(np.clip(1.06 * look.glyph / (font.width / font.height), *_STRETCH))
-    # What the font leaves between two characters is part of the distance aimed at.
+    # The space that the font leaves between two characters is part of the distance.
     gap = (look.pitch - look.glyph) / stretch - (font.advance - font.width) / font.height
     mask = _set(text, font, size, spread=tall * float(np.clip(gap, -0.03, 0.9)))
     if abs(stretch - 1) > 0.04:
@@ -56,7 +56,7 @@ def draw(
         return _outlined(mask, max(2, round(tall * rng.uniform(0.06, 0.1))))
     if style in {"dots", "peened"}:
         pitch = tall / rng.uniform(*_ROWS[style])
-        # Strokes less than a pitch wide would fall between the dots.
+        # Strokes that are narrower than the distance of dots would fall between them.
         own = font.stroke * min(1.0, stretch) * tall
         mask = _widened(mask, pitch) if is_shaped(text) else _weigh(mask, _missing(own, pitch))
         return _dotted(rng, mask, pitch, jitter=0.0 if style == "dots" else 0.12)
@@ -67,19 +67,19 @@ def draw(
 
 
 def plain(text: str, font: fonts.Font, height: float) -> Mask:
-    """A text as the font has it, drawn a little larger than it will be seen, cut to its box."""
+    """Draw a text as the font has it, a little larger than its final size, cut to its box."""
     return _set(text, font, _size(font, height), spread=0.0)
 
 
 def expendable(mask: Mask) -> tuple[float, float, float, float]:
-    """How much of a mask may be cut off left, above, right and below, px, so that no character is lost.
+    """Return how much can be cut off left, above, right and below, px, so that no character is lost.
 
-    That is :data:`_LOST` of the first and the last character, and of each one's height.
+    This is :data:`_LOST` of the width of the first and the last character, and of the height of each.
     """
     seen = mask > 127
     height = len(seen)
     columns = np.flatnonzero(seen.any(0))
-    # A character, or some that touch, is a run of columns with ink.
+    # A run of columns with ink is one character, or some that touch.
     starts = np.flatnonzero(np.diff(columns, prepend=-2) > 1)
     first = seen[:, columns].argmax(0)
     last = height - seen[::-1, columns].argmax(0)
@@ -95,20 +95,21 @@ def expendable(mask: Mask) -> tuple[float, float, float, float]:
 
 
 def is_shaped(text: str) -> bool:
-    """Whether a text has letters that are shaped: joined, stacked, with marks, or from right to left."""
+    """Return whether a text has letters that need shaping: joined, stacked, with marks, or from right to
+    left."""
     return is_right_to_left(text) or any(scripts.is_joining(c) or scripts.continues(c) for c in text)
 
 
 def _size(font: fonts.Font, height: float) -> int:
-    """The font's size, px to the em, for a text that will be seen ``height`` px high."""
-    # In few sizes, so that opened fonts serve again.
+    """Return the font size, px per em, for a text with a final height of ``height`` px."""
+    # In few sizes, so that opened fonts are used again.
     return 8 * max(2, math.ceil(height * 1.4 / font.height / 8))
 
 
 def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
-    """Letters side by side on a line, ``spread`` px further apart than the font has them.
+    """Draw letters side by side, ``spread`` px further apart than in the font.
 
-    A text of a joining script is one piece: space between its letters would part them.
+    A text of a joining script is one piece, because space would separate its letters.
     """
     whole = is_right_to_left(text) or any(map(scripts.is_joining, text))
     pieces = (text,) if whole else scripts.clusters(text)
@@ -130,13 +131,13 @@ def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
     ink = np.asarray(canvas)
     rows = np.flatnonzero(ink.any(1))
     columns = np.flatnonzero(ink.any(0))
-    # A lone dash keeps the height of a line.
+    # A single dash keeps the height of a line.
     top, bottom = min(rows[0], above - round(font.height * size * 0.9)), max(rows[-1] + 1, above)
     return ink[top:bottom, columns[0] : columns[-1] + 1]
 
 
 def _weigh(mask: Mask, change: int) -> Mask:
-    """Strokes ``change`` px wider or narrower, never so that they vanish."""
+    """Make strokes ``change`` px wider or narrower, so that none vanishes."""
     if change == 0:
         return mask
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(change) + 1, abs(change) + 1))
@@ -148,12 +149,13 @@ def _weigh(mask: Mask, change: int) -> Mask:
 
 
 def _missing(stroke: float, pitch: float) -> int:
-    """How much wider, px, a stroke has to be for dots ``pitch`` px apart."""
+    """Return how much wider a stroke must be for dots ``pitch`` px apart, px."""
     return max(0, math.ceil(_DOTTED * pitch - stroke))
 
 
 def _widened(mask: Mask, pitch: float) -> Mask:
-    """A shaped text with strokes so wide that dots ``pitch`` px apart show every mark and break no joint."""
+    """Draw a shaped text with strokes that are wide enough for dots ``pitch`` px apart: no mark and no joint
+    is lost."""
     parts, where = _parts(mask > 127)
     depth = depths(mask > 127)
     thinnest = min(2 * float(depth[where == part].max()) for part in range(1, parts + 1))
@@ -166,32 +168,32 @@ def _widened(mask: Mask, pitch: float) -> Mask:
 
 
 def _loses(mask: Mask, lighter: Mask) -> bool:
-    """Whether a part of a mask, such as a dot or an accent, has gone."""
+    """Return whether a part of a mask, such as a dot or an accent, is lost."""
     parts, where = _parts(mask > 127)
     return len(np.unique(where[(lighter > 127) & (where > 0)])) < parts
 
 
 def _parts(ink: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
-    """How many parts that do not touch a mask has, and which one every pixel is of, from 1; 0 outside."""
+    """Return the number of separate parts of a mask, and the part of each pixel, from 1. 0 means outside."""
     count, where = cv2.connectedComponents(ink.astype(np.uint8))
     return count - 1, np.asarray(where, np.int32)
 
 
 def _outlined(mask: Mask, line: int) -> Mask:
-    """The characters' outlines, ``line`` px wide, around what was ink."""
+    """Draw the outlines of characters, ``line`` px wide, around the ink."""
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (line + 1, line + 1))
     padded = np.pad(mask, line)
     return np.asarray(cv2.dilate(padded, brush) - cv2.erode(padded, brush), np.uint8)
 
 
 def _on_grid(mask: Mask, pitch: float) -> NDArray[np.bool_]:
-    """The places of a grid, ``pitch`` px apart, of which more than half is ink."""
+    """Return the places of a grid, ``pitch`` px apart, that are more than half ink."""
     size = max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))
     return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127)
 
 
 def _dotted(rng: np.random.Generator, mask: Mask, pitch: float, jitter: float) -> Mask:
-    """Dots on a grid, ``pitch`` px apart, wherever more than half of their place was ink."""
+    """Draw dots on a grid, ``pitch`` px apart, at places that are more than half ink."""
     grid = _on_grid(mask, pitch)
     y, x = np.nonzero(grid)
     out = np.zeros((math.ceil(grid.shape[0] * pitch), math.ceil(grid.shape[1] * pitch)), np.uint8)

@@ -1,11 +1,12 @@
-"""How the target's crops look, measured, so that rendered ones can look alike."""
+"""Looks: what is measured on real crops, so that rendered crops can copy it."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -15,18 +16,18 @@ from numpy.typing import NDArray
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
-from linetune.core.labelfile import read_labels, spread
+from linetune.core.labelfile import Line, read_labels, spread
 
 LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
 """Weights of blue, green and red (Rec. 601)."""
 
 MOST = 1000
-"""Crops measured; more would tell nothing new."""
+"""Largest number of measured crops. More crops would add nothing."""
 
 _SIDE = 64
-"""Height in px at which shapes are measured."""
+"""Height at which shapes are measured, px."""
 _LEAST_CONTRAST = 12.0
-"""Of ink against surface, grey levels; below it, the two cannot be told apart."""
+"""Least contrast between ink and surface, grey levels. Below it, they cannot be told apart."""
 _SHEARS = np.linspace(-0.5, 0.5, 21)
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
@@ -35,38 +36,38 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What can be measured on one crop, and set when one is rendered."""
+    """The look of one crop. Rendering copies it."""
 
     height: float
-    """Of the crop, px."""
+    """Height of the crop, px."""
     top: float
-    """Surface above the text, relative to the crop's height; 0 where the text is cut."""
+    """Space above the text, relative to the height of the crop. 0 if the text is cut."""
     bottom: float
-    """The same below."""
+    """The same below the text."""
     side: float
-    """Surface left and right of the text, the mean of both, relative to the crop's height."""
+    """Mean space left and right of the text, relative to the height of the crop."""
     paper: Colour
-    """BGR of the surface, grey levels."""
+    """Colour of the surface, BGR in grey levels."""
     ink: Colour
-    """BGR of the text, grey levels."""
+    """Colour of the text, BGR in grey levels."""
     shading: float
-    """Standard deviation of the surface's luminance, grey levels: what light and texture make of it."""
+    """Standard deviation of the luminance of the surface, grey levels. Light and texture cause it."""
     blur: float
-    """Sigma of the Gaussian that would blur a sharp edge as much, relative to the crop's height."""
+    """Blur: sigma of a Gaussian, relative to the height of the crop."""
     noise: float
-    """Standard deviation from pixel to pixel on the surface, grey levels."""
+    """Noise on the surface: standard deviation from pixel to pixel, grey levels."""
     slant: float
-    """Shear of the characters to the right, px a px."""
+    """Shear of the characters to the right, px per px."""
     stroke: float
-    """Width of the strokes relative to the text's height."""
+    """Width of the strokes, relative to the height of the text."""
     glyph: float
-    """Median width of the characters relative to the text's height; nan where they touch."""
+    """Median width of the characters, relative to the height of the text. nan if they touch."""
     pitch: float
-    """Median distance from one character's middle to the next's, likewise; nan where there is one."""
+    """Median distance between the middles of characters, relative to the same. nan for a single character."""
 
     @property
     def contrast(self) -> float:
-        """Difference of luminance between ink and surface, grey levels; negative for dark ink."""
+        """Luminance of the ink minus that of the surface, grey levels. Negative for dark ink."""
         return float(np.dot(np.subtract(self.ink, self.paper), LUMINANCE))
 
     @property
@@ -86,11 +87,11 @@ MEASURED = (
     "saturation",
     "contrast",
 )
-"""Names of a look's scalar figures."""
+"""Names of the scalar figures of a look."""
 
 
 def measure(crop: Crop) -> Look | None:
-    """The look of a crop of one line; ``None`` where text and surface cannot be told apart.
+    """Measure the look of a crop. None if text and surface cannot be told apart.
 
     Args:
         crop: BGR uint8 of shape (height, width, 3).
@@ -139,117 +140,58 @@ def measure(crop: Crop) -> Look | None:
 
 
 def measure_all(crops: Sequence[Crop]) -> list[Look]:
-    """The looks of those crops that have one."""
+    """Return the looks of the crops that can be measured."""
     return [look for look in map(measure, crops) if look is not None]
 
 
 def of_files(paths: Sequence[Path]) -> list[Look]:
-    """The looks of the crops in some label files, of at most :data:`MOST` of them.
+    """Return the looks of the crops in some label files, of at most :data:`MOST` crops.
+
+    A process measures the same files once.
 
     Raises:
-        LinetuneError: a file cannot be read, or none of its crops shows a line that can be measured.
+        LinetuneError: a label file cannot be read, or no crop can be measured.
     """
-    lines = spread(read_labels(*paths), MOST)
+    lines = read_labels(*paths)
+    return list(_of_lines(tuple(spread(lines, MOST)), ", ".join(map(str, paths))))
+
+
+@lru_cache(maxsize=4)
+def _of_lines(lines: Sequence[Line], where: str) -> tuple[Look, ...]:
     crops = []
     for line in lines:
-        # What cannot be read lends nothing; it is told of where the crops are trained on.
+        # Training reports the crops that cannot be read.
         with contextlib.suppress(LinetuneError):
             crops.append(image.read(line.image))
     looks = measure_all(crops)
     if not looks:
-        where = ", ".join(map(str, paths))
         if not crops:
-            raise LinetuneError("none of its images can be read", where, f"linetune check {where} names them")
+            raise LinetuneError("none of its images can be read", where, f"linetune check {where} lists them")
         raise LinetuneError("no crop on which text and surface can be told apart", where)
-    return looks
+    return tuple(looks)
 
 
 def as_table(looks: Sequence[Look]) -> dict[str, NDArray[np.float64]]:
-    """Every scalar figure of some looks, nan left out."""
+    """Return the scalar figures of some looks by name, without nan."""
     table = {name: np.array([getattr(look, name) for look in looks], float) for name in MEASURED}
     return {name: values[np.isfinite(values)] for name, values in table.items()}
 
 
-def copied(rng: np.random.Generator, looks: Sequence[Look]) -> Look:
-    """The look of one of some crops, shaken a little: a smoothed bootstrap of their distribution."""
-    look = looks[int(rng.integers(len(looks)))]
-    height, blur, stroke, glyph, pitch = np.exp(rng.normal(0, (0.08, 0.1, 0.08, 0.06, 0.06)))
-    light, tint = rng.normal(0, 6), rng.normal(0, 2, (2, 3))
-    other = looks[int(rng.integers(len(looks)))]
-    return replace(
-        look,
-        height=look.height * height,
-        paper=_shaken(look.paper, light + tint[0]),
-        ink=_shaken(look.ink, light + tint[1]),
-        blur=look.blur * blur,
-        slant=look.slant + rng.normal(0, 0.04),
-        stroke=look.stroke * stroke,
-        # A crop of one character, or of touching ones, does not tell them.
-        glyph=glyph * next((v for v in (look.glyph, other.glyph) if math.isfinite(v)), 0.6),
-        pitch=pitch * next((v for v in (look.pitch, other.pitch) if math.isfinite(v)), 0.85),
-    )
-
-
-def imagined(rng: np.random.Generator) -> Look:
-    """A look from anywhere, for targets of which there is no crop yet."""
-    paper, ink = _imagined_colours(rng)
-    glyph = rng.uniform(0.42, 0.95)
-    # An eighth is cut by what found the line, above or below.
-    top, bottom = np.where(rng.random(2) < 0.125, 0.0, rng.uniform(0.03, 0.2, 2))
-    return Look(
-        height=math.exp(rng.uniform(math.log(20), math.log(72))),
-        top=float(top),
-        bottom=float(bottom),
-        side=rng.uniform(0.0, 0.2),
-        paper=paper,
-        ink=ink,
-        shading=rng.uniform(1, 16),
-        blur=rng.uniform(0.012, 0.042),
-        noise=5 * rng.random() ** 2,
-        slant=float(np.clip(rng.normal(0, 0.12), -0.35, 0.35)) if rng.random() < 0.6 else 0.0,
-        stroke=rng.uniform(0.13, 0.28),
-        glyph=glyph,
-        pitch=glyph * (rng.uniform(1.1, 1.35) if rng.random() < 0.8 else rng.uniform(1.35, 2)),
-    )
-
-
-def _shaken(colour: Colour, by: NDArray[np.float64]) -> Colour:
-    blue, green, red = np.clip(np.add(colour, by), 0, 255).tolist()
-    return blue, green, red
-
-
-def _imagined_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
-    """Mostly dark print on something light and grey; sometimes in colour, sometimes the other way round."""
-    paper = rng.uniform(110, 250) + rng.normal(0, 5, 3)
-    if rng.random() < 0.35:
-        hue = cv2.cvtColor(
-            np.array([[[rng.integers(180), rng.integers(60, 230), rng.integers(120, 256)]]], np.uint8),
-            cv2.COLOR_HSV2BGR,
-        )
-        paper = hue[0, 0].astype(float)
-    ink = rng.uniform(0, 70) + rng.normal(0, 8, 3)
-    if rng.random() < 0.12:
-        ink = ink * rng.uniform(0.3, 3, 3)
-    if rng.random() < 0.1:
-        paper, ink = ink, paper
-    return _shaken((0, 0, 0), paper), _shaken((0, 0, 0), ink)
-
-
 def depths(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance in px of a mask's every pixel from what is outside, 0 there."""
+    """Return the distance of every pixel of a mask from the outside, px. 0 outside."""
     inside = np.pad(ink, 1).astype(np.uint8)
     return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
 
 
 def stroke_width(depths: NDArray[np.float32]) -> float:
-    """Width of a mask's strokes, px: across one, the depths average a quarter of it."""
+    """Return the width of the strokes of a mask, px. Across a stroke, the mean depth is a quarter of it."""
     inside = depths[depths > 0]
-    # Of a pixel's middle; from its edge, half a pixel less.
+    # Depths count from the middle of a pixel. From its edge, they are half a pixel less.
     return 4 * (float(inside.mean()) - 0.5) if len(inside) else 0.0
 
 
 def _ink(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the text is: of Otsu's two classes the one with less of the crop's border and area."""
+    """Return the text: of Otsu's two classes, the one with less of the border and of the area."""
     threshold, _ = cv2.threshold(grey.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     dark = grey <= threshold
     border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]]).mean()
@@ -257,7 +199,8 @@ def _ink(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _blur(grey: NDArray[np.float32], ink: NDArray[np.bool_], contrast: float) -> float:
-    """From the steepest slopes: a step of height c blurred with sigma rises by c / (sigma sqrt(2 pi))."""
+    """Measure blur by the steepest slopes. A step of height c, blurred with sigma, rises by c / (sigma sqrt(2
+    pi))."""
     slope = np.hypot(
         cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
     )
@@ -267,19 +210,20 @@ def _blur(grey: NDArray[np.float32], ink: NDArray[np.bool_], contrast: float) ->
 
 
 def _noise(crop: Crop, clear: NDArray[np.bool_]) -> float:
-    """Sigma of the noise on the surface (J. Immerkaer, Fast noise variance estimation, 1996)."""
+    """Measure sigma of the noise on the surface (J. Immerkaer, Fast noise variance estimation, 1996)."""
     height, width = crop.shape[:2]
     grey = crop.astype(np.float32) @ LUMINANCE
     surface = cv2.resize(clear.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     response = np.abs(cv2.filter2D(grey, -1, _NOISE_KERNEL))
     inside = cv2.erode(surface, np.ones((3, 3), np.uint8)) > 0
     inside = inside if inside.sum() >= 16 else surface > 0
-    # The median, since the mean would take every scratch for noise: 0.6745 sigma, and the mask's gain is 6.
+    # The median, because the mean would count scratches as noise. It is 0.6745 sigma, and the mask's gain is
+    # 6.
     return float(np.median(response[inside])) / 0.6745 / 6 if inside.any() else 0.0
 
 
 def _slant(ink: NDArray[np.bool_]) -> float:
-    """The shear that leaves the columns most uneven once it is taken back."""
+    """Return the shear after whose removal the columns are most uneven."""
     y, x = np.nonzero(ink)
     width = ink.shape[1]
     best, chosen = -1.0, 0.0
@@ -287,19 +231,19 @@ def _slant(ink: NDArray[np.bool_]) -> float:
         column = (x + shear * (y - _SIDE / 2) + width / 2).astype(np.int64)
         counts = np.bincount(np.clip(column, 0, 2 * width - 1))
         evenness = float(np.square(counts, dtype=np.float64).sum())
-        # An upright shape wins a tie.
+        # In a tie, the more upright shape wins.
         if evenness > best * 1.01 or (evenness > best and abs(shear) < abs(chosen)):
             best, chosen = evenness, float(shear)
     return chosen
 
 
 def _rhythm(ink: NDArray[np.bool_], text_height: float) -> tuple[float, float]:
-    """(width of a character, distance of two) relative to the text's height, nan where unknown."""
+    """Return (width, distance) of characters, relative to the height of the text. nan if unknown."""
     _, _, found, middle = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
     full = (found[:, cv2.CC_STAT_HEIGHT] > 0.6 * text_height) & (np.arange(len(found)) > 0)
     wide = found[:, cv2.CC_STAT_WIDTH] / text_height
     one = full & (wide < 1.3)
-    # A 1 and an I have a distance but no width that tells of the font's.
+    # 1 and I have a distance, but their width is not typical of the font.
     widths = wide[one & (wide > 0.3)]
     distances = np.diff(np.sort(middle[one, 0])) / text_height
     distances = distances[(distances > 0.25) & (distances < 2)]

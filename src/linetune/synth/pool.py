@@ -1,4 +1,4 @@
-"""Work on chunks of crops, by as many processes as there are cores."""
+"""A pool of processes that work on chunks of crops."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from linetune.core.errors import LinetuneError
 T = TypeVar("T")
 
 _MAX_WORKERS = 61
-"""Windows cannot wait for more."""
+"""Windows cannot wait for more processes."""
 
 
 def in_chunks(
     work: Callable[[range], list[T]], count: int, size: int, workers: int | None
 ) -> Generator[list[T], None, None]:
-    """What some work gives for one range of numbers after the other, in order.
+    """Yield the results of some work for ranges of numbers, in order.
 
     Args:
-        work: it can be pickled.
-        count: the numbers run from 0 to it.
-        size: of a range.
-        workers: processes; as many as there are cores when ``None``.
+        work: a function of a range that can be pickled.
+        count: the end of the numbers, which start at 0.
+        size: length of a range.
+        workers: number of processes. None means one for each core.
 
     Raises:
         LinetuneError: a process ended before its work was done.
@@ -46,12 +46,12 @@ def in_chunks(
     if workers == 1:
         yield from map(work, chunks)
         return
-    # By file, since it may hold a thousand looks: where a process ends at once, as in a script that calls
-    # unguarded, it would be waited for forever to take what does not fit into its pipe.
+    # In a file, because it may have a thousand looks. If a process ends at once, as in an unguarded script, a
+    # pipe would wait forever for it to read them.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "work")
         path.write_bytes(pickle.dumps(work))
-        # Spawned on every system: a fork would copy the locks of torch's and OpenCV's threads.
+        # Spawned on every system, because a fork would copy the locks of the threads of torch and OpenCV.
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (path,))
         yield from _in_order(pool, chunks, workers)
 
@@ -60,7 +60,7 @@ def _in_order(
     pool: ProcessPoolExecutor, chunks: Sequence[range], workers: int
 ) -> Generator[list[Any], None, None]:
     try:
-        # Only so far ahead that no worker waits: what is done early stays in memory until its turn.
+        # Only far enough ahead that no worker waits, because early results stay in memory until their turn.
         ahead = deque[Future[list[Any]]]()
         for chunk in chunks:
             with _interrupted_later():
@@ -72,16 +72,16 @@ def _in_order(
     except BrokenProcessPool:
         raise LinetuneError(
             "a rendering process ended unexpectedly",
-            hint="a script of your own must be a file, and call linetune below `if __name__ == '__main__':`",
+            hint="your own script must be a file, and call linetune below `if __name__ == '__main__':`",
         ) from None
     finally:
-        # After Ctrl-C or an error, no further chunk is begun.
+        # After Ctrl-C or an error, no other chunk is started.
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _interrupted_later() -> Iterator[None]:
-    """Ctrl-C waits, and a process that starts meanwhile never sees it: it would print where it was."""
+    """Delay Ctrl-C. A process that starts in the meantime never gets it, and prints no traceback."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -93,20 +93,20 @@ def _interrupted_later() -> Iterator[None]:
 
 
 _work: Callable[[range], list[Any]]
-"""What a rendering process does; given to it once."""
+"""The work of a rendering process, which it loads once."""
 
 
 def _start_worker(path: Path) -> None:
     global _work
     _work = pickle.loads(path.read_bytes())
-    # Ctrl-C reaches every process of a terminal; the first one ends the pool.
+    # Ctrl-C reaches every process of a terminal. The main process ends the pool.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed can end nobody."""
+    """End this process when its parent is gone. A killed parent cannot do it."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,9 +1,10 @@
-"""What the text stands on: materials, parts of the user's photos, and the colour of the ink on them."""
+"""The background of a text: materials, parts of the user's photos, and the colour of the ink on them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,21 +20,33 @@ Picture = NDArray[np.float32]
 """BGR in grey levels 0 to 255, shape (height, width, 3)."""
 
 CONTRAST = 50.0
-"""Least difference of luminance between ink and surface before the camera, grey levels."""
+"""Least difference of luminance between ink and surface, grey levels."""
 _SPREAD = 90.0
-"""Largest difference of luminance on a surface; CONTRAST then fits above or below it."""
+"""Largest difference of luminance on a surface. CONTRAST then fits above or below it."""
 _PHOTO_SIDE = 2000
 _TRIED = 4
-"""Places in a photo of which the emptiest is taken."""
+"""Number of places in a photo. The emptiest one is used."""
 
 
 def find_photos(paths: Sequence[Path]) -> list[Path]:
-    """The photos that the configuration names.
+    """Return the photos of a configuration.
 
     Raises:
-        LinetuneError: a path does not exist, or a folder holds no photo.
+        LinetuneError: a path does not exist, or a folder has no photo.
     """
     return files.find(paths, image.SUFFIXES, "name photos or a folder of them, or leave backgrounds out")
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What the surface of a crop is made of."""
+
+    material: Material
+    """Gives the texture if there is no photo."""
+    photo: Path | None
+    """A photo to cut the surface from."""
+    recolour: bool
+    """Whether the surface of a photo gets the colour of the look."""
 
 
 def surface(
@@ -41,36 +54,33 @@ def surface(
     height: int,
     width: int,
     look: Look,
-    material: Material,
-    photo: Path | None,
-    recolour: bool,
+    background: Background,
 ) -> Picture:
-    """A surface to print on, with as much shading as a look has.
+    """Make a surface with the shading of a look.
 
     Args:
-        rng: where the random draws come from.
+        rng: gives the random draws.
         height: px.
         width: px.
-        look: colour and shading.
-        material: what gives the texture, where no photo does.
-        photo: what to cut a surface from.
-        recolour: give a photo's surface the look's colour.
+        look: gives colour and shading.
+        background: gives the texture.
     """
     colour = np.asarray(look.paper, np.float32)
-    if photo is not None:
-        part = _cut(rng, photo, height, width)
+    if background.photo is not None:
+        part = _cut(rng, background.photo, height, width)
         mean = part.mean((0, 1))
-        texture, colour = part - mean, colour if recolour else mean
+        texture, colour = part - mean, colour if background.recolour else mean
     else:
-        texture = _MATERIALS[material](rng, height, width)[:, :, None]
+        texture = _MATERIALS[background.material](rng, height, width)[:, :, None]
     deviation = float((texture @ LUMINANCE if texture.shape[2] == 3 else texture).std())
-    # The light's slope is part of what was measured as shading, so the texture gets a share of it.
+    # Measured shading includes the slope of the light, so that the texture gets only a share of it.
     texture *= np.float32(look.shading * rng.uniform(0.3, 0.9) / max(deviation, 1.0))
     return _flatten(np.clip(colour + texture, 0, 255))
 
 
 def ink(look: Look, on: Picture) -> NDArray[np.float32]:
-    """The look's ink, moved where needed so that it differs by ``CONTRAST`` from every pixel of a surface."""
+    """Return the ink of a look, changed if necessary so that it differs by ``CONTRAST`` from every pixel of a
+    surface."""
     bright = on @ LUMINANCE
     darkest, brightest = float(bright.min()), float(bright.max())
     colour = np.asarray(look.ink, np.float32)
@@ -87,12 +97,12 @@ def ink(look: Look, on: Picture) -> NDArray[np.float32]:
 
 
 def relief(rng: np.random.Generator, on: Picture, cover: NDArray[np.float32]) -> Picture:
-    """Text pressed into a surface or raised from it: lit on one side, in shadow on the other.
+    """Emboss a text: one side is lit, the other in shadow.
 
     Args:
-        rng: where the random draws come from.
+        rng: gives the random draws.
         on: the surface.
-        cover: where the text is, 0 to 255, shape (height, width).
+        cover: the text, 0 to 255, shape (height, width).
     """
     angle = rng.uniform(0, 2 * math.pi)
     soft = cv2.GaussianBlur(cover, (0, 0), 0.8)
@@ -101,15 +111,15 @@ def relief(rng: np.random.Generator, on: Picture, cover: NDArray[np.float32]) ->
     )
     steepest = max(1.0, float(np.abs(slope).max()))
     strength = CONTRAST * rng.uniform(1.5, 3)
-    # Room for light on dark surfaces, and for shadow on bright ones.
+    # Keep room for light on dark surfaces, and for shadow on bright ones.
     on = CONTRAST + on * np.float32(1 - 2 * CONTRAST / 255)
-    # The ground of the letters lies in shadow, so that strokes along the light are seen too.
+    # The letters themselves are in shadow, so that strokes along the light are visible too.
     ground = soft * np.float32(-CONTRAST * rng.uniform(0.6, 1.2) / 255)
     return on + (np.float32(strength / steepest) * slope + ground)[:, :, None]
 
 
 def lay_edge(rng: np.random.Generator, on: Picture, corners: NDArray[np.float32], height: float) -> None:
-    """The label's edge above or below the text, and what lies behind it."""
+    """Draw the edge of a label above or below the text, and the background behind it."""
     far = 3 * height
     left, right, way = (corners[0], corners[1], -1) if rng.random() < 0.5 else (corners[3], corners[2], 1)
     gap = way * height * rng.uniform(0.04, 0.15, 2)
@@ -125,29 +135,29 @@ def _noise(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 
 def _waves(rng: np.random.Generator, height: int, width: int, cell: float) -> Picture:
-    """Smooth variation of about ``cell`` px."""
+    """Draw smooth variation with a scale of about ``cell`` px."""
     points = _noise(rng, max(2, round(height / cell)), max(2, round(width / cell)))
     return np.asarray(cv2.resize(points, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _plastic(rng: np.random.Generator, height: int, width: int) -> Picture:
-    """Smooth, lit unevenly, with a slight grain."""
+    """Draw a smooth surface with uneven light and a slight grain."""
     return _waves(rng, height, width, height / 2) + 0.25 * _waves(rng, height, width, 3)
 
 
 def _paper(rng: np.random.Generator, height: int, width: int) -> Picture:
-    """Fibres: a fine grain, and clouds of it."""
+    """Draw fibres: a fine grain in clouds."""
     return 0.5 * _waves(rng, height, width, 2) + 0.5 * _waves(rng, height, width, height / 4)
 
 
 def _metal(rng: np.random.Generator, height: int, width: int) -> Picture:
-    """Brushed: streaks along the line, brighter here and there."""
+    """Draw brushed metal: streaks along the line, with brighter places."""
     streaks = cv2.blur(_noise(rng, height, width), (max(3, width // 3), 1)) * np.float32((width / 3) ** 0.5)
     return np.asarray(streaks, np.float32) + _waves(rng, height, width, height)
 
 
 def _concrete(rng: np.random.Generator, height: int, width: int) -> Picture:
-    """Grains of every size, and pits."""
+    """Draw grains of every size, and pits."""
     sizes = (height / 3, height / 8, 2)
     grains = sum((_waves(rng, height, width, size) for size in sizes), np.zeros((height, width), np.float32))
     return np.where(grains < -2.2, grains - 2, grains)
@@ -157,7 +167,7 @@ _MATERIALS = {"plastic": _plastic, "paper": _paper, "metal": _metal, "concrete":
 
 
 def _cut(rng: np.random.Generator, path: Path, height: int, width: int) -> Picture:
-    """The emptiest of a few places in a photo, since other writing would be a second text."""
+    """Return the emptiest of a few places in a photo, because other writing would be a second text."""
     photo, edges = _photo(path)
     scale = min(rng.uniform(0.3, 1.2), photo.shape[0] / height, photo.shape[1] / width)
     rows, columns = max(1, int(height * scale)), max(1, int(width * scale))
@@ -170,7 +180,7 @@ def _cut(rng: np.random.Generator, path: Path, height: int, width: int) -> Pictu
 
 
 def _flatten(on: Picture) -> Picture:
-    """Draw a surface towards its mean until its luminance spreads over at most ``_SPREAD``."""
+    """Move a surface towards its mean until its luminance differs by at most ``_SPREAD``."""
     bright = on @ LUMINANCE
     spread = float(bright.max() - bright.min())
     if spread <= _SPREAD:
@@ -181,7 +191,7 @@ def _flatten(on: Picture) -> Picture:
 
 @lru_cache(maxsize=4)
 def _photo(path: Path) -> tuple[image.Crop, NDArray[np.float64]]:
-    """A photo, and the sums of its gradients above and left of every pixel."""
+    """Return a photo, and the sums of its gradients above and left of every pixel."""
     photo = image.read(path)
     scale = _PHOTO_SIDE / max(photo.shape[:2])
     if scale < 1:

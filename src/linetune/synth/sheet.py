@@ -1,4 +1,4 @@
-"""A contact sheet: what people look at before they trust the crops."""
+"""A contact sheet of rendered crops, for people to look at."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from linetune.synth.render import Renderer
 _CELL = 64, 240
 """Height and width of a cell, px."""
 _EDGE = 4
-"""Least space that a cell leaves around its crop, px."""
+"""Least space around a crop in its cell, px."""
 _TITLE = 28
 """Height of a title, px."""
 
 
 def preview(settings: Synth, rows: int, columns: int) -> Crop:
-    """The first crops in cells of 240 by 64 px; beside real ones, if the settings name some."""
+    """Draw the first rendered crops in cells of 240 by 64 px, beside real ones if the settings name some."""
     renderer = Renderer.of(settings)
     rendered = _sheet([renderer(index)[0] for index in range(rows * columns)], rows, columns)
     if not settings.looks:
         return rendered
     real = []
     for line in labelfile.spread(labelfile.read_labels(*settings.looks), rows * columns):
-        # What cannot be read is told of where it is trained on.
+        # Training reports the crops that cannot be read.
         with contextlib.suppress(LinetuneError):
             real.append(image.read(line.image))
     between = np.full((len(rendered) + _TITLE, 12, 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""A moving average of the weights: what is validated, kept and exported."""
+"""The averaged weights: what is validated, kept and exported."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from torch import Tensor
 from linetune.models.network import Network
 
 DECAY = 0.995
-"""Most of the old average that a step keeps: a memory of some 200 steps."""
+"""Largest share of the old average that a step keeps. It makes the average remember about 200 steps."""
 YOUNG = 3
-"""The memory of a shorter training, as a part of its steps: a third (polynomial decay, arXiv 1212.1824)."""
+"""A shorter training remembers one part in so many of its steps: a third (polynomial decay, arXiv
+1212.1824)."""
 
 
 class WeightAverage:
     """Exponential moving average of a network's weights (Polyak averaging, arXiv 1407.0202).
 
-    Single epochs of a small run differ by points from noise alone, and the best of them is partly
-    luck; their average has less of it. The memory grows with the steps, so that a short run does not lag
-    behind its start.
+    The epochs of a small run differ by points because of noise alone, so that the best one is partly luck.
+    Their average has less noise. The memory grows with the steps: a short training does not stay near its
+    start.
     """
 
     def __init__(self, network: Network) -> None:
@@ -30,7 +31,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, network: Network) -> None:
-        """Take in the weights after one more step; frozen ones stay bit-identical."""
+        """Add the weights after one more step. Frozen weights stay bit-identical."""
         self._steps += 1
         decay = min(DECAY, (1 + self._steps) / (1 + YOUNG + self._steps))
         averaged: list[Tensor] = []
@@ -44,10 +45,10 @@ class WeightAverage:
             kept.copy_(now)
 
     def state_dict(self) -> dict[str, Any]:
-        """What :meth:`load_state_dict` goes on from; its tensors are the average's own."""
+        """Return what :meth:`load_state_dict` continues from. The tensors are not copied."""
         return {"network": self.network.state_dict(), "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from another average."""
+        """Continue from another average."""
         self.network.load_state_dict(state["network"])
         self._steps = state["steps"]

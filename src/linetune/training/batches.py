@@ -1,4 +1,4 @@
-"""An epoch's batches of images: crops joined, gathered and augmented by addressed draws."""
+"""The batches of images of an epoch: crops are joined, gathered and augmented by addressed random draws."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
 
 EPOCH = 2**32
-"""Address of an epoch's own draws, beyond every crop's."""
+"""Address of the draws of an epoch, beyond the addresses of all crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Step:
     """One batch, ready for the network."""
 
     inputs: Tensor
-    """Images (batch, 3, height, width), or the backbone's features of them (batch, channels, 1, frames)."""
+    """Images (batch, 3, height, width), or their features (batch, channels, 1, frames)."""
     labels: list[list[int]]
     stored: bool = False
-    """Whether the inputs are features."""
+    """Whether the inputs are stored features."""
 
     def pieces(self, size: int) -> Iterator[Step]:
-        """The same batch in parts of at most ``size`` crops, of fewer where they are wide."""
+        """Yield the batch in pieces of at most ``size`` crops. Pieces of wide crops have fewer."""
         size = size if self.stored else image.fitting(size, self.inputs.shape[3])
         for start in range(0, len(self.labels), size):
             part = slice(start, start + size)
@@ -44,20 +44,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a crop becomes in one epoch."""
+    """A crop as one epoch shows it."""
 
     parts: tuple[int, ...]
-    """The crop, and what is joined to it."""
+    """The number of the crop, and of the crop that is joined to it if there is one."""
     label: list[int]
     own: int
     """Width at height 48, px."""
     padded: int
-    """The bucket it is padded to, px."""
+    """Width of the bucket, px. The crop is padded to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A batch before it is made."""
+class BatchPlan:
+    """A batch whose images are not made yet."""
 
     members: list[int]
     samples: list[Sample]
@@ -67,44 +67,45 @@ class Planned:
 
     @property
     def pixels(self) -> int:
-        """Size of the whole batch, px."""
+        """Pixels of the whole batch."""
         return len(self.samples) * self.width * self.height
 
-    def first(self, count: int) -> Planned:
-        """The same batch with only its first crops."""
+    def truncated(self, count: int) -> BatchPlan:
+        """Return the batch with only its first crops."""
         return replace(
             self, members=self.members[:count], samples=self.samples[:count], draws=self.draws[:count]
         )
 
     @property
     def frames(self) -> int:
-        """CTC frames that the network gives for it."""
+        """CTC frames of each image."""
         return image.frames(round(self.width * self.height / image.HEIGHT))
 
 
 class Batches(Protocol):
-    """Batches of images, or of features."""
+    """Batches of images or of features."""
 
     def epoch(self, epoch: int) -> Iterator[Step]:
-        """All batches of an epoch, from 1."""
+        """Yield all batches of an epoch. The first epoch is 1."""
 
 
 def endless(batches: Batches) -> Iterator[tuple[int, Step]]:
-    """(epoch, batch), epoch after epoch."""
+    """Yield (epoch, batch) without end."""
     for epoch in itertools.count(1):
         for batch in batches.epoch(epoch):
             yield epoch, batch
 
 
 class ImageBatches:
-    """A stage's batches, the same whatever happened before.
+    """The batches of a stage. They depend on its address alone, not on what happened before.
 
     Args:
         data: crops and labels.
         stage: the batch size and the augmentation.
-        seed: the run's seed; with ``number`` and the epoch the address of every draw.
+        seed: the seed of the run. With ``number`` and the epoch, it addresses every draw.
         number: the stage's place in the run.
-        device: where the batches are made; the crops move there too if there is room.
+        device: where the batches are made. The crops move there too if a quarter of its free memory is
+            enough.
     """
 
     def __init__(self, data: Dataset, stage: Stage, seed: int, number: int, device: torch.device) -> None:
@@ -112,12 +113,12 @@ class ImageBatches:
         data.columns.settle(device)
 
     def epoch(self, epoch: int) -> Iterator[Step]:
-        """All batches of an epoch, from 1."""
-        for planned in self.plan(epoch):
-            yield self.make(planned)
+        """Yield all batches of an epoch. The first epoch is 1."""
+        for plan in self.plan(epoch):
+            yield self.make(plan)
 
-    def plan(self, epoch: int) -> list[Planned]:
-        """The epoch's batches, not yet made."""
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        """Return the batches of an epoch, without their images."""
         rng = generator(self.seed, self.number, epoch, EPOCH)
         draws = draw(self.seed, self.number, epoch, range(len(self.data)))
         samples = self.samples(draws)
@@ -125,20 +126,21 @@ class ImageBatches:
         for batch in plan_epoch([sample.padded for sample in samples], self.stage.batch_size, rng):
             chosen = [samples[i] for i in batch.indices]
             height = self._height(rng, batch.width, chosen)
-            plan.append(Planned(batch.indices.tolist(), chosen, draws[batch.indices], batch.width, height))
+            plan.append(BatchPlan(batch.indices.tolist(), chosen, draws[batch.indices], batch.width, height))
         return plan
 
-    def make(self, planned: Planned) -> Step:
-        """The images of a planned batch."""
-        parts = [sample.parts for sample in planned.samples]
-        columns = self.data.columns.gather(parts, planned.width, self.device)
-        widths = to_device(torch.tensor([sample.own for sample in planned.samples]), self.device)
-        draws = Draws(planned.draws, self.device)
-        images = make_batch(columns, widths, draws, self.stage.augment, planned.height)
-        return Step(images, [sample.label for sample in planned.samples])
+    def make(self, plan: BatchPlan) -> Step:
+        """Make the images of a planned batch."""
+        parts = [sample.parts for sample in plan.samples]
+        columns = self.data.columns.gather(parts, plan.width, self.device)
+        widths = to_device(torch.tensor([sample.own for sample in plan.samples]), self.device)
+        draws = Draws(plan.draws, self.device)
+        images = make_batch(columns, widths, draws, self.stage.augment, plan.height)
+        return Step(images, [sample.label for sample in plan.samples])
 
     def samples(self, draws: NDArray[np.float32]) -> list[Sample]:
-        """Every crop as its draws make it: joined to another where the width allows, padded wide or not."""
+        """Return every crop as its draws make it: joined to another one if the width allows it, and
+        padded."""
         own, labels = self.data.columns.lengths, self.data.labels
         rows = Draws(draws, torch.device("cpu"))
         join = rows.gate("join", self.stage.augment.join).numpy()
@@ -155,7 +157,8 @@ class ImageBatches:
         ]
 
     def _height(self, rng: np.random.Generator, width: int, samples: list[Sample]) -> int:
-        """One of the stage's heights, if the frames at that height suffice for every label."""
+        """Draw one of the stage's heights. If a label needs more frames than it has, take the usual
+        height."""
         height = int(rng.choice(self.stage.augment.heights))
         need = max(image.frames_needed(sample.label) for sample in samples)
         return height if image.frames(round(width * height / image.HEIGHT)) >= need else image.HEIGHT

@@ -1,4 +1,4 @@
-"""What a stage will take, before it starts: time from one measured step, memory from what that step keeps."""
+"""The time and the memory that a stage will take, from one measured step."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from linetune.config.schema import Stage
 from linetune.core import image
 from linetune.core.device import autocast, free_memory, now, piece_size
 from linetune.models.network import Network
-from linetune.training.batches import ImageBatches, Planned
+from linetune.training.batches import BatchPlan, ImageBatches
 from linetune.training.freeze import set_trainable
 from linetune.training.losses import stage_loss
 from linetune.training.rate import trial_steps
 from linetune.training.schedule import EXPECTED, expected_epochs
 
 COPIES = 5
-"""A trained parameter, its gradient, Adam's two moments and the average."""
+"""Copies of the weights in memory: the parameters, their gradients, two moments of Adam, and the average."""
 TRANSIENT = 1.5
-"""Most that a step was seen to hold at once, relative to what it keeps for its backward pass."""
+"""Largest measured memory of a step, relative to what it keeps for its backward pass."""
 SHARE = 0.8
-"""Share of the free memory that a step may take."""
+"""Largest share of the free memory for a step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A stage's cost on this machine."""
+    """What a stage takes on this machine."""
 
     seconds: float
-    """Of as many steps as are expected, validation excluded."""
+    """Seconds for the expected number of steps, without validation."""
     first_pass: float
-    """Seconds of those in which a frozen backbone computes every crop's features, else 0."""
+    """Seconds of them in which a frozen backbone computes the features of all crops. 0 without a frozen
+    one."""
     bytes: int
-    """Memory for its largest step, on the device."""
+    """Memory on the device for the largest step."""
     piece: int
-    """Crops of a batch that fit through the network together."""
+    """Crops of a batch that go through the network together."""
     fits: bool
-    """Whether there is memory for a step at all."""
+    """Whether the memory is enough for a step with such pieces."""
 
 
 def estimate(
@@ -48,23 +49,23 @@ def estimate(
 ) -> Estimate:
     """Measure one step of a stage on a copy of the network.
 
-    The pieces of a batch are halved until the largest takes no more than :data:`SHARE` of what is free.
+    The pieces of a batch are halved until the largest takes at most :data:`SHARE` of the free memory.
 
     Args:
-        network: what the stage starts from.
+        network: the network that the stage starts from.
         stage: its settings.
-        images: the batches of its crops, or of some of them.
-        dtype: what is computed in.
-        crops: how many there will be, where the batches are of some.
+        images: the batches of its crops, or of the first crops.
+        dtype: the precision.
+        crops: the number of all crops. By default, those of the batches.
     """
     plan = images.plan(1)
-    # The commonest kind of batch stands for the others.
+    # The batch of median width represents the others.
     typical = sorted(plan, key=lambda batch: batch.width)[len(plan) // 2]
     piece = piece_size(images.device, stage.batch_size)
-    tried = typical.first(image.fitting(piece, typical.width))
-    forward, step, kept = _measure(network, stage, images, tried, dtype)
+    measured = typical.truncated(image.fitting(piece, typical.width))
+    forward, step, kept = _measure(network, stage, images, measured, dtype)
     scale = (crops or len(images.data)) / len(images.data)
-    total = scale * sum(batch.pixels for batch in plan) / tried.pixels
+    total = scale * sum(batch.pixels for batch in plan) / measured.pixels
     per_epoch = math.ceil(scale * len(plan))
     passes = expected_steps(stage, per_epoch) / per_epoch
     if "backbone" in stage.freeze:
@@ -77,8 +78,8 @@ def estimate(
     free = SHARE * free_memory(images.device)
 
     def needed(piece: int) -> int:
-        largest = max(batch.first(image.fitting(piece, batch.width)).pixels for batch in plan)
-        return int(TRANSIENT * kept * largest / tried.pixels + COPIES * parameters)
+        largest = max(batch.truncated(image.fitting(piece, batch.width)).pixels for batch in plan)
+        return int(TRANSIENT * kept * largest / measured.pixels + COPIES * parameters)
 
     while piece > 1 and needed(piece) > free:
         piece //= 2
@@ -86,20 +87,20 @@ def estimate(
 
 
 def expected_steps(stage: Stage, per_epoch: int) -> int:
-    """Steps that a stage is expected to take, those of trying rates included.
+    """Return the expected steps of a stage, including the trials of learning rates.
 
     Args:
-        stage: its length and its rate.
+        stage: its length and its learning rate.
         per_epoch: batches of an epoch.
     """
-    told = stage.steps or (expected_epochs(stage) or 0) * per_epoch
-    return (told or EXPECTED) + trial_steps(stage)
+    steps = stage.steps or (expected_epochs(stage) or 0) * per_epoch
+    return (steps or EXPECTED) + trial_steps(stage)
 
 
 def _measure(
-    network: Network, stage: Stage, images: ImageBatches, planned: Planned, dtype: torch.dtype
+    network: Network, stage: Stage, images: ImageBatches, plan: BatchPlan, dtype: torch.dtype
 ) -> tuple[float, float, int]:
-    """(seconds up to the backbone's features, seconds of the rest of a step, bytes kept for its gradient)."""
+    """Measure a step: (seconds of the backbone, seconds of the rest, bytes kept for the backward pass)."""
     network = copy.deepcopy(network)
     set_trainable(network, stage.freeze)
     weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
@@ -111,10 +112,10 @@ def _measure(
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    for _ in range(2):  # the first one allocates and chooses kernels
+    for _ in range(2):  # the first step also allocates memory and chooses kernels
         kept.clear()
         started = now(images.device)
-        batch = images.make(planned)
+        batch = images.make(plan)
         with (
             autocast(images.device, dtype),
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),

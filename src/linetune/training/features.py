@@ -1,4 +1,4 @@
-"""A frozen backbone runs once: its features are stored, and every epoch trains from there."""
+"""Stored features: a frozen backbone runs once, and every epoch trains on what it gave."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
@@ -26,46 +27,46 @@ from linetune.data.packed import Packed
 from linetune.decode.read import deployed_batches
 from linetune.models import both_ways as ways
 from linetune.models.network import Network
-from linetune.training.batches import ImageBatches, Planned, Step
+from linetune.training.batches import Batches, BatchPlan, ImageBatches, Step
 
 SUFFIX = ".features"
 KEEP = 8 * 2**30
-"""Most bytes of stored features that stay in the cache."""
+"""Largest size of all stored features in the cache, bytes."""
 VIEW = 2**34
-"""Address of an epoch's choice of views, beyond every other draw's."""
+"""Address of the choice of views of an epoch, beyond all other addresses."""
 STORED: dict[torch.dtype, DTypeLike] = {
     torch.float32: np.float32,
     torch.float16: np.float16,
-    torch.bfloat16: np.int16,  # numpy has no bfloat16; its bits are kept
+    torch.bfloat16: np.int16,  # numpy has no bfloat16, so that its bits are stored
 }
 FRAME = image.MIN_WIDTH // image.frames(image.MIN_WIDTH)
-"""px that a frame of features stands for."""
+"""Width of a frame, px."""
 HASH = 64
 """Hexadecimal digits of a hash."""
 FORMAT = 3
-"""To be raised whenever augmentation or batching changes what the same settings give."""
+"""Raise it when a change of augmentation or batching changes what the same settings give."""
 
 
 class FeatureBatches:
-    """A stage's batches of stored features, which :class:`ImageBatches` once gave to the backbone.
+    """The batches of a stage with a frozen backbone: stored features of the batches of :class:`ImageBatches`.
 
-    Each of ``views`` epochs of image batches is stored, in the precision the stage computes in, in a file
-    of the cache whose name and first bytes are a hash of all that the features depend on, followed by one
-    of its content; a file with another hash is never read.
-    An epoch takes one view of every crop, drawn at random. Features of different lengths share no batch.
+    The features of ``views`` epochs of image batches are stored in one file of the cache, in the precision of
+    the stage. The name and the first bytes of the file are a hash of everything that the features depend on.
+    A hash of the content follows. A file with other hashes is never read. An epoch takes one view of every
+    crop, drawn at random. Only features of one length share a batch.
 
     Args:
-        network: whose backbone is frozen.
+        network: has the frozen backbone.
         images: the batches to store.
-        views: how many augmented views of each crop.
-        dtype: what the backbone computes in.
-        progress: told of the crops that are through.
+        views: number of augmented views of each crop.
+        dtype: precision of the backbone.
+        progress: called with the number of stored views so far.
 
     Raises:
         LinetuneError: the cache cannot be written.
 
     Attributes:
-        reused: whether an earlier run had stored them.
+        reused: whether an earlier run has stored these features.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class FeatureBatches:
         self._features = Packed(file, lengths, (channels,), STORED[dtype], offset=header)
         self._dtype = dtype
         self._features.settle(images.device)
-        # Where each view of each crop lies in the file, and its label, which a view may have joined.
+        # The place of each view of each crop in the file, and its label: a view may show two joined crops.
         self._record = np.empty((views, len(images.data)), np.int64)
         self._labels: list[list[list[int]]] = [[[]] * len(images.data) for _ in plans]
         record = 0
@@ -105,10 +106,16 @@ class FeatureBatches:
                     self._labels[view][member] = sample.label
                     record += 1
 
-    def epoch(self, epoch: int, members: Sequence[int] | None = None) -> Iterator[Step]:
-        """All batches of an epoch, from 1; of some crops alone, where their numbers are given."""
-        images, (views, count) = self._images, self._record.shape
-        chosen = np.arange(count) if members is None else np.asarray(members, np.int64)
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        """Yield all batches of an epoch. The first epoch is 1."""
+        return self._epoch_of(np.arange(self._record.shape[1]), epoch)
+
+    def of(self, members: Sequence[int]) -> Batches:
+        """Return the batches of some crops alone, by their numbers."""
+        return _Some(self, np.asarray(members, np.int64))
+
+    def _epoch_of(self, chosen: NDArray[np.int64], epoch: int) -> Iterator[Step]:
+        images, views = self._images, len(self._record)
         rng = generator(images.seed, images.number, epoch, VIEW)
         view = rng.integers(views, size=len(chosen))
         frames = self._features.lengths[self._record[view, chosen]]
@@ -116,7 +123,7 @@ class FeatureBatches:
             yield self._step(view[batch.indices], chosen[batch.indices])
 
     def once(self, members: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], Step]]:
-        """(crop numbers, batch) of some crops in their first view."""
+        """Yield (crop numbers, batch) of some crops in their first view."""
         chosen, size = np.asarray(members, np.int64), self._images.stage.batch_size
         frames = self._features.lengths[self._record[0, chosen]]
         for length in np.unique(frames):
@@ -126,7 +133,7 @@ class FeatureBatches:
                 yield part, self._step(np.zeros_like(part), part)
 
     def _step(self, view: NDArray[np.int64], crops: NDArray[np.int64]) -> Step:
-        """A batch of crops of one length, each in its view."""
+        """Return a batch of crops of one length, each in its view."""
         record = self._record[view, crops]
         frames = int(self._features.lengths[record[0]])
         features = self._features.gather([(each,) for each in record], frames, self._images.device)
@@ -134,13 +141,24 @@ class FeatureBatches:
         return Step(_restored(features, self._dtype), labels, stored=True)
 
 
+@dataclass(frozen=True)
+class _Some:
+    """The batches of some crops alone."""
+
+    features: FeatureBatches
+    members: NDArray[np.int64]
+
+    def epoch(self, epoch: int) -> Iterator[Step]:
+        return self.features._epoch_of(self.members, epoch)
+
+
 class HeldOutFeatures:
-    """The features of crops that a stage with a frozen backbone is validated on, epoch after epoch.
+    """The features of the validation crops of a stage with a frozen backbone.
 
     Args:
-        network: whose backbone computes them.
+        network: has the frozen backbone.
         crops: BGR uint8 images.
-        both_ways: keep those of each crop turned by half as well, and read the surer way up.
+        both_ways: store the features of each crop upside down as well, and read the crops both ways up.
     """
 
     def __init__(self, network: Network, crops: Sequence[Crop], both_ways: bool) -> None:
@@ -159,7 +177,7 @@ class HeldOutFeatures:
         self._features.settle(self._device)
 
     def read(self, network: Network) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """(crop numbers, class probabilities) of all crops by the network's neck and head."""
+        """Yield (crop numbers, class probabilities) of all crops, with the network's neck and head."""
 
         def classify(features: Tensor) -> Tensor:
             probabilities = network.classify(features).softmax(2)
@@ -175,7 +193,8 @@ class HeldOutFeatures:
 
 
 def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:
-    """(batch, channels, 1, frames) of the backbone in evaluation mode, without gradients."""
+    """Return the features (batch, channels, 1, frames) of a backbone in evaluation mode, without
+    gradients."""
     images = images.contiguous(memory_format=torch.channels_last)
     backbone = network.backbone.eval()
     pieces = torch.split(images, piece_size(images.device, len(images)))
@@ -185,23 +204,23 @@ def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _packed(features: Tensor) -> NDArray[np.generic]:
-    """Features (batch, channels, 1, frames) as they are stored: (batch, frames, channels)."""
+    """Return features (batch, channels, 1, frames) in the shape of the file: (batch, frames, channels)."""
     frames = features.squeeze(2).transpose(1, 2).contiguous().cpu()
     return np.asarray((frames.view(torch.int16) if frames.dtype == torch.bfloat16 else frames).numpy())
 
 
 def _restored(frames: Tensor, dtype: torch.dtype) -> Tensor:
-    """The inverse of :func:`_packed`, in float32."""
+    """Return the inverse of :func:`_packed`, in float32."""
     return frames.view(dtype).float().transpose(1, 2).unsqueeze(2)
 
 
 def _key(
-    backbone: nn.Module, images: ImageBatches, plans: Sequence[Sequence[Planned]], dtype: torch.dtype
+    backbone: nn.Module, images: ImageBatches, plans: Sequence[Sequence[BatchPlan]], dtype: torch.dtype
 ) -> str:
-    """A hash of the weights, the crops, and everything that makes batches of them.
+    """Return a hash of the weights, the crops, and everything that batches depend on.
 
-    The labels are no part of it, only the frames that a batch has for them: a label that was mended
-    needs no new features.
+    The labels are no part of it, only the number of frames of each batch. A corrected label needs no new
+    features.
     """
     digest = hashlib.blake2b(digest_size=HASH // 2)
     settings = {
@@ -225,7 +244,7 @@ def _key(
 
 
 def _opened(path: Path, key: str, size: int) -> IO[bytes] | None:
-    """The file, if it is whole and was written for that key."""
+    """Open the file if it is complete and has this key."""
     try:
         file = path.open("rb")
     except OSError:
@@ -234,13 +253,13 @@ def _opened(path: Path, key: str, size: int) -> IO[bytes] | None:
     if not whole or file.read(HASH) != _content(file).encode():
         file.close()
         return None
-    with contextlib.suppress(OSError):  # it may be another user's
+    with contextlib.suppress(OSError):  # the file may belong to another user
         path.touch()
     return file
 
 
 def _content(file: IO[bytes]) -> str:
-    """The hash of what is left of a file."""
+    """Return the hash of the rest of a file."""
     digest = hashlib.blake2b(digest_size=HASH // 2)
     while piece := file.read(2**22):
         digest.update(piece)

@@ -1,4 +1,4 @@
-"""The folder a run fills: never another one's, and truthful about the model in it."""
+"""The run folder: it never mixes two runs, and an earlier run is not lost before a better one exists."""
 
 from __future__ import annotations
 
@@ -7,60 +7,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from linetune.core import owned
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
-from linetune.weights.store import load_model
+from linetune.formats.store import load_model
 
-# The model first: where one is still there, nothing was moved yet.
+# The model comes first: as long as it is there, nothing was moved.
 OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "journal.jsonl", "results.json")
 OWN_FOLDERS = ("tensorboard", "stages")
 EARLIER = "earlier-run"
-"""Where a run waits that may be replaced."""
+"""Folder in the run folder for an earlier run that will be replaced."""
 WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", EARLIER}
-"""What a run may be kept for."""
+"""Files and folders that make an earlier run worth keeping."""
 UNTRAINED = "limited to the charset"
-"""How the name of the model ends that a run starts from."""
+"""How the name of the limited base model ends."""
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds a run, unless it may be replaced, or anything else.
+    """Refuse a folder with a run that must not be replaced, or with other files.
 
     Raises:
-        LinetuneError: with the way out.
+        LinetuneError: the folder cannot be used.
     """
-    if not folder.exists():
+    if not owned.holds(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
         return
-    if not folder.is_dir():
-        raise LinetuneError("the run's folder is a file", folder, "choose another output=")
-    there = {path.name for path in folder.iterdir()}
-    if there and not there & {"config.yaml", EARLIER}:
-        raise LinetuneError("the folder holds files but no run", folder, "choose another output=")
-    if there and not _came_to_nothing(there) and not overwrite:
-        raise LinetuneError(
-            "the folder holds a run already",
-            folder,
-            "choose another output= or pass --overwrite",
-        )
+    if not overwrite and not _came_to_nothing({path.name for path in folder.iterdir()}):
+        hint = "choose another output=, or pass --overwrite"
+        raise LinetuneError("the folder already has a run", folder, hint)
 
 
 @contextmanager
 def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -> Iterator[Path]:
-    """The run's folder while it is filled, without an earlier run's files; what else lies there stays.
+    """Give the run folder to the block, without the files of an earlier run. Other files stay.
 
-    The earlier run is set aside inside the folder. When the block fails or is interrupted before a model
-    was trained that is worth keeping, it comes back; otherwise it goes. An interruption is told what the
-    folder holds by then.
+    The earlier run is set aside inside the folder. It comes back if the block fails or is interrupted before
+    a stage was better than the base model. Otherwise it is deleted. After an interruption, the reporter says
+    what the folder contains.
 
     Args:
-        folder: the folder.
+        folder: the run folder.
         overwrite: whether an earlier run may be replaced.
-        untrained: what the history calls the model that the run starts from.
-        reporter: told.
+        untrained: the name of the limited base model in the history of a model file.
+        reporter: gets messages.
 
     Raises:
-        LinetuneError: the folder cannot be made or cleared, or was taken meanwhile.
+        LinetuneError: the folder cannot be created or cleared, or another run took it in the meantime.
     """
-    refuse_taken(folder, overwrite)  # once more, now that no other run can take it
+    refuse_taken(folder, overwrite)  # again, because from now on no other run can take it
     aside, model = folder / EARLIER, folder / "model.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,29 +72,27 @@ def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -
         name = load_model(model).history["name"] if model.exists() else untrained
         if aside.exists() and name == untrained:
             _restore(folder)
-            reporter.say(f"{folder} holds the earlier run still: no stage was better yet")
+            reporter.say(f"{folder} still has the earlier run, because no stage was better yet")
             raise
         if isinstance(error, KeyboardInterrupt) and model.exists():
-            what = (
-                "the base model: no stage was better yet" if name == untrained else f"the best so far: {name}"
-            )
-            reporter.say(f"{model} holds {what}")
+            best = "the base model, because no stage was better yet" if name == untrained else name
+            reporter.say(f"{model} is the best model so far: {best}")
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    # No `finally`: where the earlier run cannot come back, it is still there.
+    # No `finally`: if the earlier run cannot be put back, it stays aside.
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def _came_to_nothing(there: set[str]) -> bool:
-    """Whether a folder holds what a run leaves that was interrupted before it had a model.
+    """Return whether a folder has only the files of a run that was interrupted before it had a model.
 
-    Its journal tells: a config.yaml without one is the user's own.
+    Such a run has a journal. A config.yaml without a journal belongs to the user.
     """
     return "journal.jsonl" in there and not there & WORTH
 
 
 def _recover(folder: Path, reporter: Reporter) -> None:
-    """Settle what a killed run left: its own model where one was trained, the run before it otherwise."""
+    """Clean up after a killed run: keep its model if it trained one, else put the earlier run back."""
     if not (folder / EARLIER).is_dir():
         return
     model = folder / "model.safetensors"
@@ -109,22 +100,22 @@ def _recover(folder: Path, reporter: Reporter) -> None:
         shutil.rmtree(folder / EARLIER)
         return
     _restore(folder)
-    reporter.say(f"{folder} holds the run again that one that was killed had set aside")
+    reporter.say(f"{folder} has the earlier run again, which a killed run had set aside")
 
 
 def _restore(folder: Path) -> None:
-    """Put the run that was set aside back in its place."""
+    """Put the earlier run back in its place."""
     _clear(folder)
     _move(folder / EARLIER, folder)
     (folder / EARLIER).rmdir()
 
 
 def _unusable(folder: Path, error: OSError) -> LinetuneError:
-    return LinetuneError(f"cannot use the run's folder ({error.strerror})", folder)
+    return LinetuneError(f"cannot use the run folder ({error.strerror})", folder)
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move a run's files, those that there are, into a folder made for them."""
+    """Move the existing files of a run into another folder, which is created if necessary."""
     there = [source / name for name in (*OWN_FILES, *OWN_FOLDERS) if (source / name).exists()]
     if there:
         target.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A frozen part is frozen: no gradient, evaluation mode, bit-identical afterwards."""
+"""Freezing parts of a network. A frozen part is bit-identical after training."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from linetune.models.network import Network
 
 
 def set_trainable(network: Network, frozen: Collection[str]) -> None:
-    """Training mode for what trains; no gradient and evaluation mode for the frozen parts.
+    """Put frozen parts into evaluation mode without gradients, and all other parts into training mode.
 
-    Evaluation mode keeps batch-norm statistics where they are and dropout out of frozen parts.
+    Evaluation mode keeps the batch-norm statistics of frozen parts unchanged, and turns their dropout off.
     """
     network.train()
     network.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""What a run starts from: the base model with the run's charset, and all crops."""
+"""The inputs of a run: the base model with the run's charset, and all crops."""
 
 from __future__ import annotations
 
@@ -14,128 +14,134 @@ from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
-from linetune.data.check import CheckResult, check
+from linetune.data.check.checker import CheckResult, inspect
 from linetune.data.check.findings import KINDS
-from linetune.data.dataset import Dataset, load_dataset
+from linetune.data.check.labels import read_splits
+from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.formats.transfer import with_charset
 from linetune.synth.generate import LABELS, generate, is_current, stream
-from linetune.weights.official import load_base
-from linetune.weights.store import Model
-from linetune.weights.transfer import with_charset
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a run starts from."""
+class Inputs:
+    """The inputs of a run."""
 
     base: Model
     start: Model
     """The base model limited to the run's charset."""
     unknown: list[str]
+    """The unknown characters of the charset."""
     data: dict[str, Dataset]
-    """The real crops to train on, by the names that stages give them."""
+    """The real crops to train on, by the name that stages use: ``train`` or the path of a label file."""
     val: Dataset
     test: Dataset | None
     render: Callable[[int], Dataset]
-    """The first so many of the rendered crops, rendered where they are not there yet."""
+    """Returns the first rendered crops, as many as the argument says. It renders those that are missing."""
 
     @property
     def skipped(self) -> int:
         return sum(d.skipped for d in (*self.data.values(), self.val, self.test) if d is not None)
 
 
-def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Given:
-    """Load the base model and all real crops, and settle the charset; nothing is rendered yet."""
-    lines = {"train": read_labels(*config.data.train)}
-    lines |= {str(path): read_labels(path) for path in label_files(config.stages)}
-    held_out = {"val": read_labels(*config.data.val), "test": read_labels(*config.data.test or ())}
-    leaks = _leaks(config, skip_bad, reporter)
-    for lines_of in (lines, held_out):
-        for name, some in lines_of.items():
-            lines_of[name] = [line for line in some if line.source not in leaks]
-            if some and not lines_of[name]:
-                raise LinetuneError(
-                    "every crop stands in another split too",
-                    f"data.{name}",
-                    "linetune split divides one file",
-                )
+def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
+    """Load the base model and all real crops, and determine the charset. Nothing is rendered yet.
+
+    Every real crop is decoded once: for the check, and for training.
+    """
+    sources = {"train": config.data.train} | {str(path): [path] for path in label_files(config.stages)}
+    held_out = {"val": config.data.val, "test": config.data.test or []}
+    lines = {name: read_labels(*paths) for name, paths in (sources | held_out).items()}
+    decoded, leaks = _decode(config, skip_bad, reporter)
+    for name, some in lines.items():
+        lines[name] = [line for line in some if line.source not in leaks]
+        if some and not lines[name]:
+            what, hint = "every crop is in another split too", "linetune split divides one label file"
+            raise LinetuneError(what, f"data.{name}", hint)
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    real = (line.text for some in lines.values() for line in some)
+    real = (line.text for name in sources for line in lines[name])
     charset = charset_of(config, itertools.chain(real, rendered_texts(config)))
     transfer = with_charset(base, charset)
-    known = len(charset) - len(transfer.unknown)
-    reporter.say(f"charset of {len(charset)} characters, {known} of them known to the base model")
-    if transfer.unknown:
-        reporter.say(f"the base model has never seen {show(*transfer.unknown)}; training must teach them")
-
-    def load(
-        what: str, lines: list[Line], encode_with: Charset | None, crops: Iterator[Crop] | None = None
-    ) -> Dataset:
-        told = count(reporter, f"{Path(what).name} crops", len(lines))
-        return load_dataset(lines, encode_with, skip_bad, told, crops)
+    _say_charset(charset, transfer.unknown, reporter)
 
     def render(number: int) -> Dataset:
         assert config.synth is not None
         lines, crops = synthetic(config.synth.model_copy(update={"count": number}), reporter)
-        return load("synth", lines, charset, crops)
+        return load_dataset(lines, charset, skip_bad, count(reporter, "synth crops", len(lines)), crops)
 
     used = sorted({str(source) for stage in config.stages for source in stage.data} - {"synth"})
-    data = {name: load(name, lines[name], charset) for name in used}
-    held = {name: load(name, lines, None) for name, lines in held_out.items() if lines}
+    data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used}
+    held = {name: decoded.dataset(lines[name], None, skip_bad) for name in held_out if lines[name]}
     for name, dataset in held.items():
-        _tell_unreadable(name, dataset, charset, reporter)
-    given = Given(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
-    if given.skipped:
-        reporter.say(f"going on without {given.skipped} lines that cannot be used")
-    return given
+        _say_unreadable(name, dataset, charset, reporter)
+    inputs = Inputs(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
+    if inputs.skipped:
+        reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
+    return inputs
 
 
 def charset_of(config: Config, texts: Iterable[str]) -> Charset:
-    """The run's characters: those of all its texts, or what its charset file holds."""
+    """Return the charset of a run: the characters of all its texts, or those of its charset file."""
     charset = Charset.collect(texts) if config.charset == "auto" else Charset.read(config.charset)
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
-def _leaks(config: Config, skip_bad: bool, reporter: Reporter) -> set[str]:
-    """``file:line`` of crops that stand in another split too; refused unless they may be left out."""
-    train = [*config.data.train, *label_files(config.stages)]
-    splits = {"train": train, "val": config.data.val, "test": config.data.test or []}
-    checked = check(
-        {name: paths for name, paths in splits.items() if paths},
-        progress=lambda done, total: reporter.progress("checking", done, total),
-    )
-    _tell_common(checked, reporter)
+def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, set[str]]:
+    """Decode and check all real crops. Return them, and ``file:line`` of crops that are in another split too.
+
+    Raises:
+        LinetuneError: there are such crops, and they must not be left out.
+    """
+    files = {
+        "train": [*config.data.train, *label_files(config.stages)],
+        "val": config.data.val,
+        "test": config.data.test or [],
+    }
+    splits, unreadable = read_splits({name: paths for name, paths in files.items() if paths})
+    lines = [line for split in splits for line in split.lines]
+    decoded = decode_lines(lines, count(reporter, "crops", len(lines)), inspected=True)
+    checked = inspect(splits, unreadable, decoded.looks, near=False)
+    _say_common(checked, reporter)
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]
     if leaks and not skip_bad:
         raise many_errors(
             [finding.as_error() for finding in leaks],
-            f"crop{'s stand' if len(leaks) > 1 else ' stands'} in two of train, val and test",
-            hint="linetune check --fix DIR writes clean label files; or leave them out with --skip-bad",
+            f"crop{'s are' if len(leaks) > 1 else ' is'} in two of train, val and test",
+            hint="linetune check --fix DIR writes clean label files, and --skip-bad leaves the crops out",
         )
     if leaks:
-        reporter.say(f"going on without what stands in another split too: {len(leaks)} crops")
-    return {finding.source for finding in leaks}
+        reporter.say(f"leaves out {len(leaks)} crops that are in another split too")
+    return decoded, {finding.source for finding in leaks}
 
 
-def _tell_common(checked: CheckResult, reporter: Reporter) -> None:
-    """Say what is found about most lines."""
+def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -> None:
+    known = len(charset) - len(unknown)
+    reporter.say(f"the charset has {len(charset)} characters; the base model knows {known} of them")
+    if unknown:
+        reporter.say(f"the base model has never seen {show(*unknown)}; training must teach them")
+
+
+def _say_common(checked: CheckResult, reporter: Reporter) -> None:
+    """Report findings that concern most lines."""
     for kind, number in Counter(finding.kind for finding in checked.findings).items():
         if 2 * number > len(checked.lines):
-            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.lines)}; linetune check tells more")
+            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.lines)}; linetune check shows them")
 
 
 def label_files(stages: Sequence[Stage]) -> list[Path]:
-    """The label files that stages name by path, each once."""
+    """Return the label files that stages name by path, without repetition."""
     return sorted({source for stage in stages for source in stage.data if isinstance(source, Path)})
 
 
 def uses_rendered(config: Config) -> bool:
-    """Whether a stage trains on rendered crops."""
+    """Return whether a stage trains on rendered crops."""
     return config.synth is not None and any("synth" in stage.data for stage in config.stages)
 
 
 def rendered_texts(config: Config) -> list[str]:
-    """The texts of the crops that a run renders, before they are rendered."""
+    """Return the texts of all rendered crops of a run. The crops need not exist."""
     if config.synth is None or not uses_rendered(config):
         return []
     if config.synth.output is not None and is_current(config.synth):
@@ -146,9 +152,9 @@ def rendered_texts(config: Config) -> list[str]:
 
 
 def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator[Crop] | None]:
-    """The rendered lines; their crops too where they lie in no folder.
+    """Return the rendered lines, and their crops if the settings name no folder for them.
 
-    A folder is filled now unless an earlier run left the same in it.
+    If they name one, the crops are rendered into it now, unless it already has them.
     """
     if settings.output is None:
         return stream(settings)
@@ -159,12 +165,12 @@ def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator
     return read_labels(settings.output / LABELS)[: settings.count], None
 
 
-def _tell_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
-    """Say which held-out lines can never be read right; they still count."""
+def _say_unreadable(what: str, data: Dataset, charset: Charset, reporter: Reporter) -> None:
+    """Report the held-out lines that can never be read right. They still count."""
     beyond = [line for line in data.lines if charset.missing(line.text)]
     if beyond:
         missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
         reporter.say(
-            f"{len(beyond)} of {len(data)} {what} lines hold characters outside the charset "
-            f"({show(*missing)}), which count as wrong; the first is {beyond[0].source}"
+            f"{len(beyond)} of {len(data)} {what} lines have characters outside the charset "
+            f"({show(*missing)}) and count as wrong; the first is {beyond[0].source}"
         )

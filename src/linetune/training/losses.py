@@ -1,4 +1,4 @@
-"""The CTC loss, and the NRTR loss that may guide it."""
+"""The CTC loss, and the NRTR loss of the guide."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from linetune.models.heads.nrtr import PAD, NRTRHead, guide_tokens
 from linetune.models.network import Network
 
 LABEL_SMOOTHING = 0.1
-"""PaddleOCR's, over the other classes."""
+"""Label smoothing over the other classes, as in PaddleOCR."""
 
 
 def stage_loss(
     network: Network, features: Tensor, labels: Sequence[Sequence[int]], nrtr_weight: float
 ) -> Tensor:
-    """What a stage minimises: CTC, and NRTR with its weight where the network carries the guide."""
+    """Return the loss of a stage: CTC, and NRTR times its weight if the network has the guide."""
     loss = ctc_loss(network.classify(features), labels)
     if nrtr_weight and network.nrtr is not None:
         loss = loss + nrtr_weight * nrtr_loss(network.nrtr, features, labels)
@@ -30,20 +30,22 @@ def stage_loss(
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-    """Mean over the batch of the negative log-likelihood, not divided by label length (as PaddleOCR).
+    """Return the mean negative log-likelihood of a batch. It is not divided by label lengths, as in
+    PaddleOCR.
 
     Args:
-        logits: (batch, frames, classes); all frames count, padding included.
+        logits: (batch, frames, classes). All frames count, also those of padding.
         labels: CTC classes of each text, without blanks.
     """
     return ctc_losses(logits.float().log_softmax(2), labels).mean()
 
 
 def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-    """Negative log-likelihood of each label, (batch,); infinite where the frames do not suffice for it.
+    """Return the negative log-likelihood of each label, (batch,). It is infinite if a label needs more
+    frames.
 
     Args:
-        log_probabilities: (batch, frames, classes); all frames count, padding included.
+        log_probabilities: (batch, frames, classes). All frames count, also those of padding.
         labels: CTC classes of each text, without blanks.
     """
     batch, frames, _ = log_probabilities.shape
@@ -60,23 +62,28 @@ def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Te
 def label_losses(
     probabilities: NDArray[np.float32], texts: Sequence[str], charset: Charset
 ) -> NDArray[np.float32]:
-    """Negative log-likelihood of each text, (batch,), of class probabilities (batch, frames, classes).
+    """Return the negative log-likelihood of each text, (batch,).
 
-    Infinite for a text that the charset cannot spell, or that has too few frames.
+    It is infinite for a text with a character outside the charset, and for a text that needs more frames.
+
+    Args:
+        probabilities: class probabilities (batch, frames, classes).
+        texts: one text for each element of the batch.
+        charset: the characters of the classes.
     """
     known = np.array([not charset.missing(text) for text in texts])
-    labels = [charset.encode(text) if spelt else [] for text, spelt in zip(texts, known, strict=True)]
-    # Probabilities of exactly 0 would make every label with such a frame impossible.
+    labels = [charset.encode(text) if spelled else [] for text, spelled in zip(texts, known, strict=True)]
+    # A probability of exactly 0 would make every label with such a frame impossible.
     losses = ctc_losses(torch.from_numpy(probabilities).clamp_min(1e-12).log(), labels).numpy()
     return np.where(known, losses, np.float32(np.inf))
 
 
 def nrtr_loss(head: NRTRHead, features: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-    """Cross-entropy of the next token, mean over tokens that are not padding."""
+    """Return the mean cross-entropy of the next token, without padding."""
     tokens = to_device(guide_tokens(labels), features.device)
     logits = head(features, tokens[:, :-1]).float()
     classes = logits.shape[2]
-    # torch spreads the smoothing over all classes, PaddleOCR over all but the right one.
+    # torch spreads the smoothing over all classes, PaddleOCR over all except the right one.
     smoothing = LABEL_SMOOTHING * classes / (classes - 1)
     return F.cross_entropy(
         logits.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=PAD, label_smoothing=smoothing

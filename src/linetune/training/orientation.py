@@ -15,105 +15,123 @@ from linetune.core.labelfile import spread
 from linetune.core.progress import Reporter, count
 from linetune.data.dataset import Dataset
 from linetune.decode.read import deployed_batches
+from linetune.formats.model import Model
 from linetune.models.both_ways import both_ways
 from linetune.training.losses import label_losses
-from linetune.weights.store import Model
 
 SAMPLE = 200
-"""Crops that are looked at to find how many stand upside down: the share within 5 points."""
+"""Crops in the sample that shows the share of crops upside down. It is exact to 5 points."""
+FIRST, ENOUGH = (0, 2, 4), 100
+"""Of five crops of the sample, those that are read first; and the number of clear ones among all of them at
+which none upside down ends the search. Fewer than 3 % of the crops are then upside down, with a probability
+of 95 %."""
 DECIDED = 1.0
-"""Least difference of log-likelihoods; with less, a crop reads either way (0, 8, I) or not at all."""
+"""Least difference of log-likelihoods. Below it, a crop reads the same both ways up (0, 8, I), or not at
+all."""
 PLAUSIBLE = math.log(4)
-"""Most negative log-likelihood per character, in nats, of a label on the better way up of its crop.
+"""Largest negative log-likelihood per character, in nats, of a plausible label, on the better way up of its
+crop.
 
-A label that is less plausible either way up compares two readings that are both wrong. Of crops of cable
-markers, receipts and seven segments, the base model finds 85 to 99 % of the labels plausible; of Russian and
-Arabic crops none, and of 40 plates with two lines three (docs/log.md).
+If a label is less plausible than this both ways up, the comparison is between two wrong readings. On cable
+markers, receipts and seven-segment displays, the base model finds 85 to 99 % of the labels plausible. On
+Russian and Arabic crops it finds none, and on 40 plates with two lines three (docs/log.md).
 """
 CLEAR = 0.5
-"""Least share of clear crops among those whose labels the base model can write. With fewer, it reads the
-crops either way up, having been trained to, or not at all."""
+"""Least share of clear crops among those whose labels the base model can write. If there are fewer, the model
+reads the crops equally well both ways up, because it was trained to, or not at all."""
 FEWEST = 10
-"""Labels that count at least in that share, so that a few do not speak for all."""
+"""Least number of labels in that share, so that a few labels do not decide."""
 LEAST = 0.03
-"""Share of the clear crops from which it pays to deal with crops that are upside down."""
+"""Least share of crops upside down among the clear ones for which reading both ways up pays."""
 FEW = 3
-"""No more crops than these are a share of anything: they may be bad labels."""
+"""Up to this number, crops that seem upside down may as well have wrong labels."""
 
 
 @dataclass(frozen=True)
 class WaysUp:
-    """What a model says about which way up crops stand."""
+    """Which crops are upside down, according to a model."""
 
     clear: NDArray[np.bool_]
-    """The crops it is clear about, shape (crops,)."""
+    """The crops for which the model is clear, shape (crops,)."""
     upside_down: NDArray[np.bool_]
-    """Those whose label is likelier upside down, shape (crops,), clear or not."""
+    """The crops whose label is more probable upside down, clear or not, shape (crops,)."""
     unwritable: int
-    """Labels with a character that the model has no row for. They say nothing."""
+    """Number of labels with a character that the model does not know. They show nothing."""
     plausible: int
-    """Of the other labels, those that the model finds plausible on the better way up of their crop."""
+    """Number of the other labels that the model finds plausible on the better way up of their crop."""
 
     @property
     def doubt(self) -> str | None:
-        """Why the model cannot tell which way up the crops stand, one sentence; None where it can."""
+        """Why the model cannot tell which crops are upside down, one sentence. None if it can."""
         total = len(self.clear)
         writable = total - self.unwritable
         if self.clear.sum() >= CLEAR * max(writable, FEWEST):
             return None
         if self.unwritable > writable:
-            why = f"{self.unwritable} of {total} labels hold characters that it has never seen"
+            why = f"{self.unwritable} of {total} labels have characters that it has never seen"
         elif self.plausible < CLEAR * writable:
             why = f"it finds {self.plausible} of {writable} labels plausible on their crops"
         else:
-            why = "it reads most of them alike both ways up"
-        return f"the base model cannot tell which way up the real crops stand: {why}"
+            why = "it reads most of them equally well both ways up"
+        return f"the base model cannot tell which real crops are upside down: {why}"
 
 
 def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, reporter: Reporter) -> bool:
-    """Whether so many crops are upside down that it pays to deal with them; says how many.
+    """Return whether so many crops are upside down that reading both ways up pays. Report how many are.
 
-    Where the model cannot tell, what it does itself is the answer.
+    If the model cannot tell, return what the model itself was trained for.
 
     Args:
         model: the base model with the run's charset.
-        unknown: characters of the charset that the base model has no row for.
-        crops: real ones.
-        reporter: told what was found.
+        unknown: the unknown characters of the charset.
+        crops: real crops.
+        reporter: gets the share of crops that are upside down.
     """
-    sample = spread(range(len(crops)), SAMPLE)
-    progress = count(reporter, "which way up", len(sample))
-    ways = ways_up(
-        model, unknown, [crops.crops[i] for i in sample], [crops.lines[i].text for i in sample], progress
-    )
+    sample: Sequence[int] = spread(range(len(crops)), SAMPLE)
+    part: Sequence[int] = [number for place, number in enumerate(sample) if place % 5 in FIRST]
+    ways = _sampled(model, unknown, crops, part, reporter)
+    if ways.upside_down[ways.clear].any() or ways.clear.sum() < ENOUGH:
+        part = sample
+        ways = _sampled(model, unknown, crops, part, reporter)
     if ways.doubt:
         reporter.say(ways.doubt)
         return model.both_ways
     clear, upside_down = int(ways.clear.sum()), int((ways.clear & ways.upside_down).sum())
-    of_how_many = f" ({clear} of {len(sample)} can be judged)" if 2 * clear < len(sample) else ""
-    reporter.say(f"about {upside_down / clear:.0%} of the real crops stand upside down{of_how_many}")
+    among = f" ({clear} of {len(part)} crops are clear)" if 2 * clear < len(part) else ""
+    reporter.say(f"about {upside_down / clear:.0%} of the real crops are upside down{among}")
     pays = upside_down > FEW and upside_down >= LEAST * clear
     if upside_down >= LEAST * clear and not pays:
-        reporter.say(f"{upside_down} are too few to go by; both_ways: true turns them and reads both ways up")
+        reporter.say(
+            f"{upside_down} are too few to be sure; both_ways: true turns them upright and reads both ways up"
+        )
     return pays
 
 
-def stood_upright(model: Model, unknown: Collection[str], crops: Dataset, reporter: Reporter) -> Dataset:
-    """The crops, with those rotated by 180 degrees that clearly are upside down; says how many.
+def _sampled(
+    model: Model, unknown: Collection[str], crops: Dataset, sample: Sequence[int], reporter: Reporter
+) -> WaysUp:
+    """Compare some of the crops, by their numbers."""
+    progress = count(reporter, "which way up", len(sample))
+    images, texts = [crops.crops[i] for i in sample], [crops.lines[i].text for i in sample]
+    return ways_up(model, unknown, images, texts, progress)
 
-    A network that has learnt one way up alone is less sure of a line that is upside down, so that
-    reading both ways up finds the right one more often; docs/log.md has the comparison.
+
+def turned_upright(model: Model, unknown: Collection[str], crops: Dataset, reporter: Reporter) -> Dataset:
+    """Return the crops, with those that are clearly upside down turned upright. Report how many were turned.
+
+    A network that has learned only upright crops is less sure of a line upside down. Reading both ways up
+    then finds the right one more often (docs/log.md has the comparison).
 
     Args:
-        model: the base model with the run's charset; where it cannot tell, no crop is turned.
-        unknown: characters of the charset that the base model has no row for.
-        crops: real ones.
-        reporter: told what was done.
+        model: the base model with the run's charset. If it cannot tell, no crop is turned.
+        unknown: the unknown characters of the charset.
+        crops: real crops.
+        reporter: gets the number of turned crops.
     """
     progress = count(reporter, "turning upright", len(crops))
     ways = ways_up(model, unknown, crops.crops, crops.texts, progress)
     if ways.doubt:
-        reporter.say(f"{ways.doubt}; none is turned")
+        reporter.say(f"{ways.doubt}; no crop is turned")
         return crops
     reporter.say(f"{ways.upside_down.sum()} of {len(crops)} real crops are turned upright for training")
     return crops.half_turned(ways.upside_down)
@@ -126,13 +144,13 @@ def ways_up(
     texts: Sequence[str],
     progress: Callable[[int], None],
 ) -> WaysUp:
-    """Compare the likelihood of each crop's label as the crop stands and upside down.
+    """Compare the likelihood of the label of each crop, upright and upside down.
 
     Args:
-        model: reads the crops, with the charset of the labels.
-        unknown: characters that the model has no knowledge of, although its charset holds them.
-        crops: at height 48.
-        texts: the labels.
+        model: reads the crops. Its charset has the characters of the labels.
+        unknown: characters of its charset that the model does not know.
+        crops: images at height 48.
+        texts: their labels.
         progress: called with the number of crops compared so far.
     """
     beyond = {*unknown}
@@ -146,7 +164,7 @@ def ways_up(
         done += len(members)
         progress(done)
     lengths = np.array([max(1, len(text)) for text in texts])
-    # Infinite where the crop has too few frames for its label.
+    # A loss is infinite if the crop has too few frames for its label.
     said = writable & np.isfinite(losses).all(0)
     plausible = said & (losses.min(0) / lengths <= PLAUSIBLE)
     gains = np.where(said, losses[0], 0) - np.where(said, losses[1], 0)

@@ -1,7 +1,7 @@
-"""How long a stage trains, at what learning rate, and where it is validated.
+"""How long a stage trains, at what learning rate, and when it is validated.
 
-A schedule is asked before every step and told after every validation, so that it can end where training
-no longer helps. The loop in ``stage`` knows nothing else of it.
+The training loop asks a schedule before every step and after every validation. A schedule has no memory of
+its own: everything it depends on is in :class:`Progress`, so that a resumed stage goes on as before.
 """
 
 from __future__ import annotations
@@ -15,115 +15,123 @@ from typing import Protocol
 from linetune.config.schema import Stage
 
 VALIDATIONS = 4
-"""Parts of a stage, in whole epochs rounded up, after each of which it is validated at the latest."""
+"""Least number of validations of a stage with a number of epochs, in whole epochs."""
 APART = 20
-"""Fewest steps between two validations."""
+"""Least number of steps between two validations."""
 WARMUP = 20
-"""Steps over which the rate rises, where no epochs are given."""
+"""Steps in which the rate rises, for a stage without a number of epochs."""
 LEAST = 600
-"""Steps before which no plateau is looked for: with few validation crops the best of them is luck."""
+"""Least number of steps before validation counts as flat. With few validation crops, the best is partly
+luck."""
 STORED_EPOCHS = 4
-"""Times that crops are seen whose features are stored, where nobody says how long. So much costs little, and
-the long fall of the rate gives more than a plateau (docs/log.md: 84.2 for 82.5 % on cable markers)."""
+"""Epochs of a stage on stored features that has no length. This costs little, and the long fall of the rate
+gives more than waiting for validation to become flat (docs/log.md: 84.2 instead of 82.5 % on cable
+markers)."""
 EXPECTED = 900
-"""Steps told beforehand where nobody says how many: what few hundred crops took until validation was flat."""
+"""Steps in the estimate of a stage that finds its own end: what a few hundred crops needed."""
 PATIENCE = 1 / 2
-"""Share of all steps so far without a better validation that makes a plateau. A share, not a number, waits
-longer where training is longer, so that few crops and many need no settings of their own."""
+"""Share of all steps without a better validation after which validation is flat. A share is right for few
+crops and for many: it waits longer where training takes longer."""
 COOLING = 0.25
-"""Steps of the falling rate, relative to those before it: a fifth of all, as in arXiv 2405.18392."""
+"""Steps in which the rate falls, relative to the steps before: a fifth of all, as in arXiv 2405.18392."""
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """How far a stage has come."""
+class Progress:
+    """How far a stage is: the counts that its schedule depends on."""
 
-    step: int
+    epoch: int = 0
+    """The epoch of the last step, from 1."""
+    step: int = 0
     """Steps taken."""
-    seen: int
-    """Crops seen, each as often as it came."""
+    seen: int = 0
+    """Crops seen. A crop counts once for each time it was seen."""
+    best_epoch: int = 0
+    best_step: int = 0
+    best_seen: int = 0
+    """The same counts at the best validation."""
+    cooling: tuple[int, int] | None = None
+    """The step at which the learning rate began to fall, and the number of steps it takes to fall to 0."""
 
 
 class Clock:
-    """How much of a time is spent.
+    """The share of a time budget that has passed.
 
     Args:
-        budget: seconds; None where there is no end of them.
-        clock: seconds since whenever.
+        budget: seconds. None means no limit.
+        clock: returns the seconds since any fixed moment.
     """
 
     def __init__(self, budget: float | None, clock: Callable[[], float]) -> None:
         self._budget, self._clock, self._started = budget, clock, clock()
 
-    def spent(self) -> float:
-        """Share of the budget, over 1 when it is exceeded; 0 where there is none."""
+    def passed(self) -> float:
+        """Return the share of the budget that has passed: more than 1 after its end, always 0 without a
+        limit."""
         return (self._clock() - self._started) / self._budget if self._budget else 0.0
 
 
 class Schedule(Protocol):
-    """A stage's course."""
+    """The course of a stage."""
 
-    def rate(self, at: Position) -> float:
-        """The learning rate of the next step."""
+    def rate(self, at: Progress) -> float:
+        """Return the learning rate of the next step."""
 
-    def due(self, at: Position) -> bool:
-        """Whether to validate now; always true at the end."""
+    def validates(self, at: Progress) -> bool:
+        """Return whether to validate now. Always true at the end."""
 
-    def judged(self, at: Position, better: bool) -> None:
-        """Take note of a validation: whether it is the best so far."""
+    def cooling(self, at: Progress) -> tuple[int, int] | None:
+        """Return whether training goes back to the best validation now, and lets the rate fall from there.
 
-    def turns_back(self) -> bool:
-        """Whether to go back, now and once, to what the best validation read with."""
+        Returns:
+            The present step and the number of steps that the rate takes to fall to 0. None: go on as before.
+        """
 
-    def ended(self, at: Position) -> bool:
-        """Whether no step is left."""
+    def ends(self, at: Progress) -> bool:
+        """Return whether no step is left."""
 
-    def length(self, at: Position) -> int:
-        """Steps from the start to the end, as far as can be told now."""
+    def length(self, at: Progress) -> int:
+        """Return the number of all steps, as far as it is known now."""
 
 
 class InEpochs:
-    """A given number of epochs: warm-up, then a cosine to 0; with ``patience``, an early end.
+    """A number of epochs: warm-up, then a cosine to 0. With ``patience``, an earlier end.
 
     Args:
-        stage: says how many epochs.
+        stage: has the number of epochs.
         peak: the highest learning rate.
-        crops: of an epoch.
-        readings: of a validation.
+        crops: crops in an epoch.
+        readings: crops that a validation reads. A crop that is read both ways up counts twice.
     """
 
     def __init__(self, stage: Stage, peak: float, crops: int, readings: int) -> None:
         assert stage.epochs
         self._peak, self._crops, self._batch = peak, crops, stage.batch_size
         self._epochs, self._patience = stage.epochs, stage.patience
-        self._due = validated_epochs(stage.epochs, crops, readings)
+        self._validated = validated_epochs(stage.epochs, crops, readings)
         per_epoch = math.ceil(crops / stage.batch_size)
         self._steps, self._warmup = stage.epochs * per_epoch, stage.warmup_epochs * per_epoch
-        self._best = 0
-        self.gave_up = False
-        """Whether patience ended it."""
 
-    def rate(self, at: Position) -> float:
-        # By crops, not by steps: an epoch's last batches are smaller, and those of long lines as well.
+    def rate(self, at: Progress) -> float:
+        # By crops, not by steps: the last batches of an epoch, and batches of long lines, have fewer crops.
         return rate_at(at.seen / self._batch, self._steps, self._warmup, self._peak)
 
-    def due(self, at: Position) -> bool:
+    def validates(self, at: Progress) -> bool:
         epoch, within = divmod(at.seen, self._crops)
-        return not within and epoch in self._due
+        return not within and epoch in self._validated
 
-    def judged(self, at: Position, better: bool) -> None:
-        epoch = at.seen // self._crops
-        if better:
-            self._best = epoch
-        self.gave_up = bool(self._patience) and epoch - self._best >= (self._patience or 0)
+    def cooling(self, at: Progress) -> None:
+        return None
 
-    def turns_back(self) -> bool:
-        return False
+    def ends(self, at: Progress) -> bool:
+        return at.seen >= self._epochs * self._crops or (self.validates(at) and self.gave_up(at))
 
-    def ended(self, at: Position) -> bool:
-        return self.gave_up or at.seen >= self._epochs * self._crops
+    def gave_up(self, at: Progress) -> bool:
+        """Return whether the last ``patience`` epochs brought no better validation."""
+        since_best = at.seen // self._crops - at.best_seen // self._crops
+        return self._patience is not None and since_best >= self._patience
 
-    def length(self, at: Position) -> int:
+    def length(self, at: Progress) -> int:
         return max(at.step, round(at.step / max(1, at.seen) * self._epochs * self._crops))
 
 
@@ -131,12 +139,11 @@ class InSteps:
     """A number of steps: warm-up, then a cosine to 0.
 
     Args:
-        steps: how many.
+        steps: the number of steps.
         peak: the highest learning rate.
         apart: steps between two validations.
-        budget: seconds after which the stage has to be over, with the cosine at its end; None for as
-            many as it takes.
-        clock: seconds since whenever.
+        budget: seconds after which the stage ends, with the cosine at 0. None means no limit.
+        clock: returns the seconds since any fixed moment.
     """
 
     def __init__(
@@ -150,36 +157,32 @@ class InSteps:
         self._steps, self._peak, self._apart = steps, peak, apart
         self._clock = Clock(budget, clock)
 
-    def rate(self, at: Position) -> float:
-        step = max(at.step, min(1.0, self._clock.spent()) * self._steps)
+    def rate(self, at: Progress) -> float:
+        step = max(at.step, min(1.0, self._clock.passed()) * self._steps)
         return rate_at(step, self._steps, min(WARMUP, self._steps / 2), self._peak)
 
-    def due(self, at: Position) -> bool:
-        return at.step % self._apart == 0 or self.ended(at)
+    def validates(self, at: Progress) -> bool:
+        return at.step % self._apart == 0 or self.ends(at)
 
-    def judged(self, at: Position, better: bool) -> None:
-        pass
+    def cooling(self, at: Progress) -> None:
+        return None
 
-    def turns_back(self) -> bool:
-        return False
+    def ends(self, at: Progress) -> bool:
+        return at.step >= self._steps or self._clock.passed() >= 1
 
-    def ended(self, at: Position) -> bool:
-        return at.step >= self._steps or self._clock.spent() >= 1
-
-    def length(self, at: Position) -> int:
+    def length(self, at: Progress) -> int:
         return self._steps
 
 
 class UntilFlat:
-    """As long as validation gets better: warm-up, a constant rate, and once it is flat back to the best, from
-    where the rate falls to 0.
+    """As many steps as make validation better: warm-up, then a constant rate. When validation is flat,
+    training goes back to the best validation, and the rate falls to 0.
 
     Args:
         peak: the constant rate.
         apart: steps between two validations.
-        budget: seconds after which the stage has to be over, with the rate falling in the last fifth of them;
-            None for as many as it takes.
-        clock: seconds since whenever.
+        budget: seconds after which the stage ends. The rate falls in their last fifth. None means no limit.
+        clock: returns the seconds since any fixed moment.
     """
 
     def __init__(
@@ -191,61 +194,51 @@ class UntilFlat:
     ) -> None:
         self._peak, self._apart = peak, apart
         self._clock = Clock(budget, clock)
-        self._best = 0
-        self._flat: int | None = None
-        self._turn = False
 
-    def rate(self, at: Position) -> float:
+    def rate(self, at: Progress) -> float:
         rate = warmed(self._peak, at.step)
-        if self._flat is not None:
-            rate *= max(0.0, 1 - (at.step - self._flat) / self._cooling)
-        return rate * min(1.0, max(0.0, 1 - self._clock.spent()) * (1 + COOLING) / COOLING)
+        if at.cooling is not None:
+            start, steps = at.cooling
+            rate *= max(0.0, 1 - (at.step - start) / steps)
+        return rate * min(1.0, max(0.0, 1 - self._clock.passed()) * (1 + COOLING) / COOLING)
 
-    def due(self, at: Position) -> bool:
-        return at.step % self._apart == 0 or self.ended(at)
+    def validates(self, at: Progress) -> bool:
+        return at.step % self._apart == 0 or self.ends(at)
 
-    def judged(self, at: Position, better: bool) -> None:
-        if self._flat is not None:
-            return
-        if better:
-            self._best = at.step
-        self._turn = at.step >= self._flat_at
-        if self._turn:
-            self._flat = at.step
+    def cooling(self, at: Progress) -> tuple[int, int] | None:
+        if at.cooling is None and at.step >= _flat_at(at):
+            return at.step, self._cooling_steps(at)
+        return None
 
-    def turns_back(self) -> bool:
-        turn, self._turn = self._turn, False
-        return turn
+    def ends(self, at: Progress) -> bool:
+        return at.step >= self.length(at) or self._clock.passed() >= 1
 
-    def ended(self, at: Position) -> bool:
-        return at.step >= self.length(at) or self._clock.spent() >= 1
+    def length(self, at: Progress) -> int:
+        if at.cooling is not None:
+            return sum(at.cooling)
+        return max(at.step, _flat_at(at)) + self._cooling_steps(at)
 
-    def length(self, at: Position) -> int:
-        flat = max(at.step, self._flat_at) if self._flat is None else self._flat
-        return flat + self._cooling
+    def _cooling_steps(self, at: Progress) -> int:
+        """Return the steps in which the rate falls, a multiple of the steps between validations."""
+        return self._apart * math.ceil(COOLING * max(at.best_step, LEAST) / self._apart)
 
-    @property
-    def _flat_at(self) -> int:
-        """The step from which validation is flat, unless it gets better before."""
-        return max(LEAST, math.ceil(self._best / (1 - PATIENCE)))
 
-    @property
-    def _cooling(self) -> int:
-        """Steps of the falling rate, in whole validations."""
-        return self._apart * math.ceil(COOLING * max(self._best, LEAST) / self._apart)
+def _flat_at(at: Progress) -> int:
+    """Return the step at which validation is flat if none before it is better."""
+    return max(LEAST, math.ceil(at.best_step / (1 - PATIENCE)))
 
 
 def schedule_of(
     stage: Stage, peak: float, crops: int, readings: int, budget: float | None = None
 ) -> Schedule:
-    """The schedule that a stage asks for.
+    """Return the schedule of a stage.
 
     Args:
-        stage: its length in epochs or in steps, or neither.
+        stage: its length in epochs or in steps, or without a length.
         peak: the highest learning rate.
-        crops: of an epoch.
-        readings: of a validation; two a crop where crops are read both ways up.
-        budget: seconds that it may take, where it finds its end by itself.
+        crops: crops in an epoch.
+        readings: crops that a validation reads. A crop that is read both ways up counts twice.
+        budget: seconds that a stage without a number of epochs may take.
     """
     if stage.epochs:
         return InEpochs(stage, peak, crops, readings)
@@ -255,42 +248,44 @@ def schedule_of(
 
 
 def expected_epochs(stage: Stage) -> int | None:
-    """Epochs that a stage takes, by itself or by default; None where steps are given or the end is found."""
+    """Return the epochs of a stage. None for a stage that has a number of steps or finds its own end."""
     if stage.epochs or stage.steps:
         return stage.epochs
     return STORED_EPOCHS if "backbone" in stage.freeze else None
 
 
 def warmed(peak: float, step: float, warmup: float = WARMUP) -> float:
-    """A constant rate after a linear warm-up."""
+    """Return the rate at a step of a linear warm-up, and ``peak`` after it."""
     return peak * min(1.0, (step + 1) / (math.ceil(warmup) + 1))
 
 
 def steps_apart(readings: int, batch_size: int) -> int:
-    """Steps between two validations: as many crops as a validation has readings, and :data:`APART` at least.
+    """Return the steps between two validations: at least :data:`APART`.
 
-    A crop to train on costs about three readings, so that validation takes a quarter of the time at most.
+    Between two validations, training sees at least as many crops as a validation reads. Training on a crop
+    takes about as long as three readings, so that validation takes at most a quarter of the time.
     """
     return max(APART, math.ceil(readings / batch_size))
 
 
 def validated_epochs(epochs: int, crops: int, readings: int) -> set[int]:
-    """The epochs that end with a validation: all, where an epoch has as many crops as a validation readings.
+    """Return the epochs that end with a validation.
 
-    A crop to train on costs about three readings. Where an epoch has fewer crops, several pass between two
-    validations, but never more than a quarter of all, rounded up.
+    An epoch with fewer crops than a validation reads has no validation of its own: several epochs share one,
+    but never more than a quarter of all, rounded up.
 
     Args:
-        epochs: of the stage.
-        crops: of an epoch.
-        readings: of a validation; two a crop where crops are read both ways up.
+        epochs: epochs of the stage.
+        crops: crops in an epoch.
+        readings: crops that a validation reads. A crop that is read both ways up counts twice.
     """
     apart = min(math.ceil(readings / crops), math.ceil(epochs / VALIDATIONS))
     return {*range(apart, epochs + 1, apart), epochs}
 
 
 def rate_at(step: float, steps: int, warmup: float, peak: float) -> float:
-    """Linear warm-up over ``warmup`` steps, then a cosine that ends at 0 with the last of ``steps``."""
+    """Return the rate of a linear warm-up over ``warmup`` steps, then of a cosine that is 0 after
+    ``steps``."""
     if step < warmup:
         return warmed(peak, step, warmup)
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, steps - warmup)))

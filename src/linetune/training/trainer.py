@@ -1,10 +1,9 @@
-"""A network in training, one step at a time, with all that a step changes."""
+"""One training step."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,36 +12,34 @@ from linetune.augment.draws import generator
 from linetune.config.schema import Stage
 from linetune.core.device import autocast
 from linetune.models.network import Network
-from linetune.training.averaging import WeightAverage
 from linetune.training.batches import Step
 from linetune.training.freeze import set_trainable
 from linetune.training.losses import stage_loss
-from linetune.training.optimiser import CLIP_NORM, make_optimiser, set_rate
-from linetune.training.schedule import Position
+from linetune.training.optimiser import CLIP_NORM, set_rate
+from linetune.training.state import StageState
 
 DROPOUT = 2**33
-"""Address of a step's dropout, beyond every crop's and the epoch's own."""
+"""Address of the dropout of a step, beyond the addresses of all crops and epochs."""
 NEW = 30
-"""Rate of the rows of unknown characters relative to all others. At rates that spare what the base model
-can, a row that starts from nothing learns slowly (docs/recipe.md has the measurements)."""
+"""Learning rate of the rows of unknown characters relative to all others. A rate that preserves what the base
+model can do is too low for a row that starts from nothing (docs/recipe.md has the measurements)."""
 
 
 class Trainer:
     """Takes the steps of a stage.
 
     Args:
-        network: a folded network; it is trained in place.
-        stage: what is frozen, and the weight of the NRTR guidance.
-        address: the run's seed and the stage's place in the run, of every random draw.
-        dtype: what the forward pass computes in.
-        piece: crops of 320 px that go through the network together; their gradients add up to the batch's.
-        new_rows: rows of the CTC layer that the base model had no knowledge of; they move :data:`NEW` times
-            as fast.
+        network: a folded network. It is trained in place.
+        stage: which parts are frozen, and the weight of the NRTR loss.
+        address: the run's seed and the stage's number, which address every random draw.
+        dtype: the precision of the forward pass.
+        piece: how many crops of 320 px go through the network together. The gradients of all pieces add up to
+            the gradient of the batch.
+        new_rows: rows of the CTC layer for unknown characters. They move :data:`NEW` times as fast.
 
     Attributes:
-        average: the moving average of the weights.
-        at: how far it has come.
-        norm: the last step's gradient norm, before clipping.
+        state: everything that steps change.
+        gradient_norm: of the last step, before clipping.
     """
 
     def __init__(
@@ -54,60 +51,48 @@ class Trainer:
         piece: int,
         new_rows: Sequence[int] = (),
     ) -> None:
-        self.network, self.stage = network, stage
-        self._address, self._dtype, self._piece = address, dtype, piece
+        self._stage, self._address, self._dtype, self._piece = stage, address, dtype, piece
         set_trainable(network, stage.freeze)
-        self._trained = [p for p in network.parameters() if p.requires_grad]
-        self._optimiser = make_optimiser(network)
-        self._scaler = torch.amp.GradScaler(network.device.type, enabled=dtype == torch.float16)
+        self._trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         layer = network.head.fc
         self._layer = [layer.weight, layer.bias] if new_rows and layer.weight.requires_grad else []
         self._new_rows = torch.tensor(new_rows, dtype=torch.long, device=network.device)
-        self.average = WeightAverage(network)
-        self.at = Position(0, 0)
-        self.norm = torch.zeros(())
+        self.state = StageState(network, dtype)
+        self.gradient_norm = torch.zeros(())
 
     def step(self, batch: Step, epoch: int, rate: float) -> Tensor:
-        """Take one step, and give the batch's loss."""
-        network, optimiser, scaler = self.network, self._optimiser, self._scaler
-        set_rate(optimiser, rate)
-        draws = generator(*self._address, epoch, DROPOUT + self.at.step)
+        """Take one step and return the loss of the batch, a scalar on the network's device."""
+        state = self.state
+        set_rate(state.optimiser, rate)
+        draws = generator(*self._address, epoch, DROPOUT + state.progress.step)
         torch.manual_seed(int(draws.integers(2**63)))
-        optimiser.zero_grad()
-        losses = list[Tensor]()
-        for part in batch.pieces(self._piece):
+        state.optimiser.zero_grad()
+        loss = self._backward(batch)
+        state.scaler.unscale_(state.optimiser)
+        self.gradient_norm = torch.nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
+        self._update()
+        state.average.update(state.network)
+        step, seen = state.progress.step + 1, state.progress.seen + len(batch.labels)
+        state.progress = replace(state.progress, epoch=epoch, step=step, seen=seen)
+        return loss
+
+    def _backward(self, batch: Step) -> Tensor:
+        """Add up the gradients of all pieces and return the loss."""
+        network, losses = self.state.network, list[Tensor]()
+        for piece in batch.pieces(self._piece):
             with autocast(network.device, self._dtype):
-                features = part.inputs if batch.stored else network.backbone(part.inputs)
-                loss = stage_loss(network, features, part.labels, self.stage.nrtr_weight)
-                loss = loss * (len(part.labels) / len(batch.labels))
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                features = piece.inputs if batch.stored else network.backbone(piece.inputs)
+                loss = stage_loss(network, features, piece.labels, self._stage.nrtr_weight)
+                loss = loss * (len(piece.labels) / len(batch.labels))
+            self.state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
-        scaler.unscale_(optimiser)
-        self.norm = torch.nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
+        return torch.stack(losses).sum()
+
+    def _update(self) -> None:
+        """Change the weights, those of new rows :data:`NEW` times as far."""
         before = [parameter.detach()[self._new_rows] for parameter in self._layer]
-        scaler.step(optimiser)
-        scaler.update()
+        self.state.scaler.step(self.state.optimiser)
+        self.state.scaler.update()
         with torch.no_grad():
             for parameter, old in zip(self._layer, before, strict=True):
                 parameter[self._new_rows] = old.lerp(parameter[self._new_rows], NEW)
-        self.average.update(network)
-        self.at = Position(self.at.step + 1, self.at.seen + len(batch.labels))
-        return torch.stack(losses).sum()
-
-    def state(self) -> dict[str, Any]:
-        """A copy of all that steps change."""
-        parts = {
-            "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "scaler": self._scaler.state_dict(),
-            "average": self.average.state_dict(),
-        }
-        return {**copy.deepcopy(parts), "at": self.at}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a copy."""
-        self.network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
-        self._scaler.load_state_dict(state["scaler"])
-        self.average.load_state_dict(state["average"])
-        self.at = state["at"]

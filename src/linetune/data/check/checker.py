@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.duplicates import CheckedLine
 from linetune.data.check.findings import KINDS, Finding, Severity, error, warning
 from linetune.data.check.images import CropSummary
-from linetune.data.check.labels import LabelChecks, read_splits
+from linetune.data.check.labels import LabelChecks, Split, read_splits
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,18 @@ class CheckResult:
         }
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The requirements for the labels of a data set."""
+
+    charset: Charset | None = None
+    """The characters that a model can output, or None if they are collected from the labels."""
+    objection: Callable[[str], str | None] | None = None
+    """Returns how a text breaks the rule, as a clause, or None if the text follows the rule."""
+    taught: Collection[str] = ()
+    """Characters that rendered crops teach."""
+
+
 def check(
     files: Mapping[str, Sequence[Path]],
     charset: Charset | None = None,
@@ -75,20 +87,42 @@ def check(
 
     Args:
         files: the label files of each split. Splits with a name of validation or test are only scored.
-        charset: the characters that a model may output, or None if they are collected from the labels.
-        objection: returns how a text breaks the sequence rule, as a clause, or None if it follows the rule.
+        charset: the characters that a model can output, or None if they are collected from the labels.
+        objection: returns how a text breaks the rule, as a clause, or None if the text follows the rule.
         taught: characters that rendered crops teach.
         progress: called with the number of images checked so far, and of all images.
 
     Raises:
         LinetuneError: a label file is missing, UTF-16 or empty, or is in two splits.
     """
-    splits, findings = read_splits(files)
+    splits, bad_lines = read_splits(files)
+    paths = [line.image for split in splits for line in split.lines]
+    crops = images.summarise_all(paths, lambda done: progress(done, len(paths)))
+    return inspect(splits, bad_lines, crops, Expected(charset, objection, taught))
+
+
+def inspect(
+    splits: Sequence[Split],
+    bad_lines: Iterable[Finding],
+    crops: Iterable[CropSummary | LinetuneError],
+    expected: Expected | None = None,
+    near: bool = True,
+) -> CheckResult:
+    """Check labels and images that were read before.
+
+    Args:
+        splits: the lines of each split.
+        bad_lines: a finding for each line that is not a label.
+        crops: the summary of each line's crop, in order, or the error of an unusable one.
+        expected: the requirements for the labels.
+        near: compare all crops for near-duplicates.
+    """
+    expected = expected or Expected()
+    findings, charset = list(bad_lines), expected.charset
     lines = [(split, line) for split in splits for line in split.lines]
     characters = CharacterChecks.of((line.text for _, line in lines), charset.characters if charset else ())
-    labels = LabelChecks(characters, charset, objection)
+    labels = LabelChecks(characters, charset, expected.objection)
     checked = []
-    crops = images.summarise_all([line.image for _, line in lines], lambda done: progress(done, len(lines)))
     for (split, line), crop in zip(lines, crops, strict=True):
         findings += labels.findings(line, split.held_out)
         if isinstance(crop, CropSummary):
@@ -98,8 +132,8 @@ def check(
         else:
             checked.append(CheckedLine(split, line, None))
             findings.append(images.unusable(line, crop))
-    findings += duplicates.findings(checked)
-    findings += statistics.findings(splits, taught)
+    findings += duplicates.findings(checked, near)
+    findings += statistics.findings(splits, expected.taught)
     findings += origins.findings_of_all([line for _, line in lines], labels.follows_rule)
     order = {kind: place for place, kind in enumerate(KINDS)}
     findings.sort(key=lambda finding: order[finding.kind])

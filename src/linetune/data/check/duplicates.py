@@ -64,13 +64,18 @@ def nearly_same(lines: Sequence[CheckedLine]) -> list[Near]:
     return [Near(kept[pair.first][0], kept[pair.second][0], pair.turned) for pair in pairs]
 
 
-def findings(lines: Sequence[CheckedLine]) -> Iterator[Finding]:
-    """Yield the findings for each image that occurs, or nearly occurs, a second time."""
+def findings(lines: Sequence[CheckedLine], near: bool = True) -> Iterator[Finding]:
+    """Yield the findings for each image that occurs a second time.
+
+    Args:
+        lines: the lines of all splits.
+        near: compare the images for near-duplicates as well.
+    """
     for first, *others in same_content(lines):
         for other in others:
             yield from _compare(first, other, f"the same image as {first.line.source}")
     reported: set[tuple[str, str]] = set()
-    for first, other, turned in nearly_same(lines):
+    for first, other, turned in nearly_same(lines) if near else ():
         alike = f"nearly the same image as {first.line.source}{' upside down' if turned else ''}"
         for finding in _compare(first, other, alike, "near-"):
             # Of many near-duplicates, each is reported once, with its nearest.

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,13 +91,14 @@ class CropSummary:
         return self.contrast < image.FLAT
 
 
-def summarise(path: Path) -> CropSummary:
-    """Decode a crop and return its summary.
+def summarise(crop: image.Crop, data: NDArray[np.uint8], compared: bool = True) -> CropSummary:
+    """Return the summary of a decoded crop.
 
-    Raises:
-        LinetuneError: the file is missing, empty or not an image.
+    Args:
+        crop: the decoded image.
+        data: the content of its file.
+        compared: include what finds near-duplicates and crops with two lines. It takes most of the time.
     """
-    crop = image.read(path)
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
     digest = hashlib.blake2b(np.ascontiguousarray(crop).data, digest_size=16, key=repr(crop.shape).encode())
     height, width = grey.shape
@@ -104,20 +106,20 @@ def summarise(path: Path) -> CropSummary:
         width,
         height,
         digest.digest(),
-        near.difference_hash(grey),
-        near.difference_hash(image.half_turned(grey)),
-        near.thumbnail(grey),
-        float(grey.std()),
-        image.orientation(path),
-        _is_truncated(path),
-        _has_two_bands(grey),
+        near.difference_hash(grey) if compared else 0,
+        near.difference_hash(image.half_turned(grey)) if compared else 0,
+        near.thumbnail(grey) if compared else np.zeros(0, np.uint8),
+        float(cv2.meanStdDev(grey)[1].item()),
+        image.orientation(data),
+        _is_truncated(data),
+        compared and _has_two_bands(grey),
     )
 
 
 def summarise_all(
     paths: Sequence[Path], progress: Callable[[int], None] = lambda done: None
 ) -> Iterator[CropSummary | LinetuneError]:
-    """Yield the summary of every crop, or the error of an unusable one, in order.
+    """Decode every crop and yield its summary, or the error of an unusable one, in order.
 
     Args:
         paths: the image files.
@@ -126,20 +128,27 @@ def summarise_all(
 
     def attempt(path: Path) -> CropSummary | LinetuneError:
         try:
-            return summarise(path)
-        except LinetuneError as error:
-            return error
+            data = image.content(path)
+            return summarise(image.decode(data, path), data)
+        except LinetuneError as problem:
+            return problem
 
     done = 0
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Pillow's warnings about metadata name no file.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
         # One window after the other, so that an interruption does not wait for all images.
         for start in range(0, len(paths), WINDOW):
             for result in pool.map(attempt, paths[start : start + WINDOW]):
                 done += 1
                 progress(done)
                 yield result
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about metadata. They name no file."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
 def missing_image_hint(line: Line, problem: LinetuneError) -> str | None:
@@ -161,7 +170,7 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
 
     Args:
         line: the line of the image.
-        problem: the error of :func:`summarise`.
+        problem: the error of reading it.
     """
     path, source = line.image, line.source
     if not files.exists(path):
@@ -171,7 +180,11 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
     elif path.stat().st_size == 0:
         kind = "empty-image"
     else:
-        kind = "truncated" if _is_truncated(path) else "unreadable-image"
+        try:
+            truncated = _is_truncated(image.content(path))
+        except LinetuneError:  # no permission to read the file
+            truncated = False
+        kind = "truncated" if truncated else "unreadable-image"
     return error(kind, source, f"{problem.what}: {path}")
 
 
@@ -230,11 +243,6 @@ def _has_two_bands(grey: NDArray[np.uint8]) -> bool:
     )
 
 
-def _is_truncated(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            end = _ENDS.get(file.read(2))
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            return end is not None and end not in file.read()
-    except OSError:
-        return False
+def _is_truncated(data: NDArray[np.uint8]) -> bool:
+    end = _ENDS.get(data[:2].tobytes())
+    return end is not None and end not in data[-_TAIL:].tobytes()

@@ -1,6 +1,6 @@
-"""Labelled crops from other tools' formats, as a label file and a folder of images.
+"""Import of labelled crops from the formats of other tools, as a label file and a folder of images.
 
-One file a family of formats; :mod:`registry` tells them apart, :mod:`run` writes what they give.
+Each family of formats has one module. :mod:`registry` recognises formats, :mod:`run` writes the crops.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ FORMATS = {
     "gt_txt": "a .gt.txt beside each image",
     "txt": "a .txt beside each image",
     "names": "file names as labels",
-    "folders": "subfolders named for their labels",
+    "folders": "subfolders whose names are the labels",
     "lmdb": "LMDB: image-%09d, label-%09d",
     "mmocr": "MMOCR's JSON: data_list",
-    "jsonl": "JSON objects, one a line or in a list: file_name, text",
+    "jsonl": "JSON objects with file_name and text, one on each line or in a list",
     "parquet": "Parquet or Arrow: image, text",
     "label_studio": "Label Studio's JSON or JSON-MIN",
-    "page_xml": "PAGE XML, one file a page",
-    "alto": "ALTO XML, one file a page",
+    "page_xml": "PAGE XML, one file for each page",
+    "alto": "ALTO XML, one file for each page",
     "cvat": "CVAT for images: annotations.xml",
     "icdar_boxes": "a text file of boxes for each photo: x1,y1,…,x4,y4,text",
     "doctr": "docTR's labels.json",
     "coco_text": "COCO with texts: images, annotations",
 }
-"""Every format by its name. Nothing is imported here, so that the command line's help is quick."""
+"""All formats by name. This module imports nothing, so that the command's help is fast."""
 WITH_BOXES = ("ppocrlabel", "label_studio", "page_xml", "alto", "cvat", "icdar_boxes", "coco_text")
-"""Those whose boxes are cut out of photos."""
+"""Formats whose boxes linetune cuts out of photos."""

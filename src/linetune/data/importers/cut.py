@@ -109,7 +109,7 @@ def turned(box: Box, photo: Crop) -> tuple[Box, Remarks]:
     height, width = photo.shape[:2]
     if width == height or box.size != (height, width):
         return box, {}
-    place = _UPRIGHT.get(image.orientation(box.photo))
+    place = _UPRIGHT.get(image.orientation(image.content(box.photo)))
     if place is None:
         return box, {}
     corners = tuple(place(x, y, height, width) for x, y in box.corners)

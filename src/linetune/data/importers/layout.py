@@ -1,34 +1,39 @@
-"""Labels that are the names of files or of folders."""
+"""Labels that are the names of files or folders."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import unknown
-from linetune.data.importers.source import Format, Found, Item, Source
+from linetune.data.importers.source import Format, Found, Item, Source, outside
 
 PATTERN = r"(?P<text>.+?)(?:_\d+)?"
-"""The stem, up to a last underscore that only digits follow."""
+"""Label of a file name without its suffix: everything before a last ``_`` with only digits after it."""
 _INDEX = re.compile(r".+_(\d+)")
 _COUNTED = re.compile(r"(\D*)(\d+)")
 _DOUBTS = {
-    "a random part": r".*?(?=\S*\d)(?=\S*[a-f])([0-9a-f]{20,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
-    "a date and a time": r".*(19|20)\d\d-?[01]\d-?[0-3]\d[-_ T.]?(at )?[0-2]\d[-_.]?[0-5]\d[-_.]?[0-5]\d",
-    "a time": r"1[5-9]\d{8}(\d{3})?$",
-    "the number of a copy": r".* \(\d+\)|.* - copy|.* copy( \d+)?$",
-    "what a camera calls its pictures": (
+    "holds a random part": (
+        r".*?(?=\S*\d)(?=\S*[a-f])([0-9a-f]{20,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    ),
+    "holds a date and a time": (
+        r".*(19|20)\d\d-?[01]\d-?[0-3]\d[-_ T.]?(at )?[0-2]\d[-_.]?[0-5]\d[-_.]?[0-5]\d"
+    ),
+    "holds a time": r"1[5-9]\d{8}(\d{3})?$",
+    "holds the number of a copy": r".* \(\d+\)|.* - copy|.* copy( \d+)?$",
+    "looks like a camera's file name": (
         r"(img|dscn?|dscf|pxl|vid|win|photo|picture|screenshot|whatsapp image|frame)[-_ ]?\d"
     ),
 }
-"""How names begin that hold more than a text, by what they hold."""
-_OF_FOLDERS = {"a date": r"(19|20)\d\d-[01]\d-[0-3]\d$"}
-"""Those of folders alone: a file may be named for a date that is printed."""
-_MANY = 3
-"""Names from which on they may count."""
+"""Names that hold more than a text: what to say of them, and how they start."""
+_FOLDER_DOUBTS = _DOUBTS | {"holds a date": r"(19|20)\d\d-[01]\d-[0-3]\d$"}
+"""The same for folders. A file may be named after a date that is printed on the crop."""
+_FEWEST_COUNTED = 3
+"""Fewest names that can look like a mere count."""
 _NO_LABELS = {
     "train",
     "training",
@@ -45,24 +50,24 @@ _NO_LABELS = {
     "crops",
     "crop_img",
 }
-"""Names of folders that say what lies in them, but not what is written there."""
+"""Names of folders that say what kind of files they hold, not what the images show."""
 
 
 def find_names(path: Path) -> list[Path]:
-    """The folder itself, where it holds images of which not all would get the same label."""
+    """Return the folder itself if it holds images and they would not all get the same label."""
     if not path.is_dir():
         return []
-    stems = [p.stem for p in path.iterdir() if _is_image(p)]
+    stems = [file.stem for file in _images(path)]
     labels = {match["text"] for stem in stems if (match := re.fullmatch(PATTERN, stem))}
-    # A camera's IMG_0001, IMG_0002, … say nothing.
+    # A camera's IMG_0001, IMG_0002, … all give the label IMG.
     return [path] if labels and (len(labels) > 1 or len(stems) == 1) else []
 
 
 def read_names(source: Source) -> list[Item]:
-    """A crop an image; its label is a part of its name.
+    """Return one crop for each image. Its label is a part of its file name.
 
     Raises:
-        LinetuneError: the pattern is no regular expression, or has no group ``text``.
+        LinetuneError: the pattern is not a regular expression, or has no group ``text``.
     """
     try:
         pattern = re.compile(source.pattern or PATTERN)
@@ -70,103 +75,113 @@ def read_names(source: Source) -> list[Item]:
         raise LinetuneError(f"not a regular expression ({error})", "--pattern") from None
     if "text" not in pattern.groupindex:
         raise LinetuneError("no group named text", "--pattern", "write (?P<text>…) around the label")
-    found: list[Item] = []
+    items: list[Item] = []
+    indexed: list[str] = []
     for path in source.scan():
         match = pattern.fullmatch(_composed(path.stem))
         text = match["text"] if match else None
         if text is None:
-            found.append(LinetuneError(f"the name does not fit {pattern.pattern}", path))
-        else:
-            found.append(Found(path, text, str(path), path.stem))
-    if source.pattern is None and (
-        cut := [item for item in found if isinstance(item, Found) and _INDEX.fullmatch(item.stem)]
-    ):
+            items.append(LinetuneError(f"the file name does not match {pattern.pattern}", path))
+            continue
+        items.append(Found(path, text, str(path), path.stem))
+        if _INDEX.fullmatch(path.stem):
+            indexed.append(path.stem)
+    if source.pattern is None and indexed:
         source.notes.append(
-            f"names that lose their last _ and digits: {len(cut)}, such as {cut[0].stem}; "
-            "--pattern '(?P<text>.+)' keeps them"
+            f"file names that lose their last _ and digits: {len(indexed)}, such as {indexed[0]}; "
+            "pass --pattern '(?P<text>.+)' to keep them"
         )
-    _note(source, found)
-    return found
+    _add_notes(source, items)
+    return items
 
 
 def find_folders(path: Path) -> list[Path]:
-    """The folder itself, where its images all lie in subfolders that may be named for a label."""
-    if not path.is_dir():
+    """Return the folder itself if all its images are in subfolders whose names may be labels."""
+    if not path.is_dir() or any(_images(path)):
         return []
-    inside = [p for p in path.iterdir() if not p.name.startswith(".")]
-    folders = [p for p in inside if p.is_dir() and any(map(_is_image, p.iterdir()))]
-    named = [p for p in folders if p.name.lower() not in _NO_LABELS]
-    return [path] if named and len(named) == len(folders) and not any(map(_is_image, inside)) else []
+    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    folders = [entry for entry in entries if entry.is_dir() and any(_images(entry))]
+    return [path] if folders and all(folder.name.lower() not in _NO_LABELS for folder in folders) else []
 
 
 def read_folders(source: Source) -> list[Item]:
-    """A crop an image; its label is the name of the folder it lies in."""
-    found: list[Item] = []
+    """Return one crop for each image. Its label is the name of its folder."""
+    items: list[Item] = []
     for path in source.scan():
         if path.parent.parent != source.path:
-            found.append(LinetuneError("not directly in a folder that is named for a label", path))
+            items.append(LinetuneError("not directly in a folder whose name is the label", path))
         else:
-            found.append(Found(path, _composed(path.parent.name), str(path), path.stem))
-    _note(source, found)
-    return found
+            items.append(Found(path, _composed(path.parent.name), str(path), path.stem))
+    _add_notes(source, items)
+    return items
 
 
 def doubt(path: Path, form: str) -> str | None:
-    """Why names are hardly labels as they stand, a clause; None where nothing says so.
+    """Return the reason, a clause, why names are probably not labels; None if there is no reason.
 
     Args:
         path: the folder of the images.
-        form: whether ``names`` of files count, or those of ``folders``.
+        form: ``names`` for the names of the files, ``folders`` for those of the subfolders.
     """
-    files = sorted(path.iterdir())
-    names = (
-        [p.stem for p in files if _is_image(p)] if form == "names" else [p.name for p in files if p.is_dir()]
-    )
+    if form == "names":
+        names = [file.stem for file in sorted(_images(path))]
+        doubts = _DOUBTS
+    else:
+        names = [entry.name for entry in sorted(path.iterdir()) if entry.is_dir()]
+        doubts = _FOLDER_DOUBTS
+        if len(names) == 1:
+            return f"all images are in one folder, {names[0]!r}"
+    for reason, pattern in doubts.items():
+        if doubtful := [name for name in names if re.match(pattern, name, re.IGNORECASE)]:
+            return f"{doubtful[0]!r} {reason}"
     labels = [match["text"] for name in names if (match := re.fullmatch(PATTERN, name))]
-    if form == "folders" and len(names) == 1:
-        return f"all images lie in one folder, {names[0]!r}"
-    doubts = _DOUBTS | (_OF_FOLDERS if form == "folders" else {})
-    for what, pattern in doubts.items():
-        if held := [name for name in names if re.match(pattern, name, re.IGNORECASE)]:
-            return f"{held[0]!r} holds {what}"
     parted = [label for label in labels if "_" in label]
     if 2 * len(parted) > len(labels):
-        return f"{parted[0]!r} has several parts"
-    counted = [match for label in labels if (match := _COUNTED.fullmatch(label))]
-    if len(counted) == len(labels) >= _MANY and len({match[1] for match in counted}) == 1:
-        digits = form == "folders" and all(len(label) == 1 for label in labels)
-        if not digits and _is_dense([int(match[2]) for match in counted]):
-            return f"{labels[0]!r} and the others only count"
+        return f"{parted[0]!r} has several parts, with _ between them"
+    digits = form == "folders" and all(len(label) == 1 for label in labels)
+    if not digits and _are_counted(labels):
+        return f"{labels[0]!r} and the other names only count up"
     indices = [int(match[1]) for name in names if (match := _INDEX.fullmatch(name))]
-    if form == "names" and len(indices) >= _MANY and not _is_dense(indices):
+    if form == "names" and len(indices) >= _FEWEST_COUNTED and not _is_dense(indices):
         return f"the digits after the _ of {names[0]!r} may be part of the text"
     return None
 
 
+def _are_counted(labels: list[str]) -> bool:
+    """Return whether labels are one prefix and numbers that count."""
+    counted = [match for label in labels if (match := _COUNTED.fullmatch(label))]
+    if not len(counted) == len(labels) >= _FEWEST_COUNTED or len({match[1] for match in counted}) > 1:
+        return False
+    return _is_dense([int(match[2]) for match in counted])
+
+
 def _is_dense(numbers: list[int]) -> bool:
-    """Whether numbers count: they fill half of their range."""
+    """Return whether numbers fill at least half of their range, as a count does."""
     return 2 * len(set(numbers)) > max(numbers) - min(numbers) + 1
 
 
 def mixed(path: Path, skip: Path | None) -> bool:
-    """Whether images lie in a folder and in its subfolders, those below ``skip`` left out."""
-    images = [p for p in image.in_folder(path)[0] if skip is None or not p.resolve().is_relative_to(skip)]
-    return len({p.parent == path for p in images}) > 1
+    """Return whether a folder and its subfolders hold images, without those below ``skip``."""
+    images = outside(image.in_folder(path)[0], skip)
+    return len({file.parent == path for file in images}) > 1
 
 
 def _composed(name: str) -> str:
-    """A name as texts are written; macOS takes the accents in names apart."""
+    """Return a name in NFC, because macOS separates letters and accents in names."""
     return unicodedata.normalize("NFC", name)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in image.SUFFIXES and not path.name.startswith(".") and path.is_file()
+def _images(folder: Path) -> Iterator[Path]:
+    """Yield the images directly in a folder."""
+    for path in folder.iterdir():
+        if path.suffix.lower() in image.SUFFIXES and not path.name.startswith(".") and path.is_file():
+            yield path
 
 
-def _note(source: Source, found: list[Item]) -> None:
-    first = next((item for item in found if isinstance(item, Found)), None)
-    if first is not None:
-        source.notes.append(f"labels are names, such as {first.text!r} of {first.place}")
+def _add_notes(source: Source, items: list[Item]) -> None:
+    example = next((item for item in items if isinstance(item, Found)), None)
+    if example is not None:
+        source.notes.append(f"labels are names, such as {example.text!r} of {example.place}")
     if others := unknown.others(source.path, source.skip):
         source.notes.append(f"files that are not read: {len(others)}, such as {others[0]}")
 

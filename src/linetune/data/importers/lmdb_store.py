@@ -1,4 +1,4 @@
-"""LMDB stores of crops, as the text recognition benchmarks have them."""
+"""LMDB stores of crops, in the layout of the text recognition benchmarks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FILE = "data.mdb"
 
 
 def find(path: Path) -> list[Path]:
-    """A folder with a data.mdb in it, or an ``.mdb`` file itself."""
+    """Return the folder that holds a data.mdb, or the ``.mdb`` or ``.lmdb`` file itself."""
     if path.is_dir():
         return [path] if (path / _FILE).is_file() else []
     return [path] if path.suffix.lower() in (".mdb", ".lmdb") else []
 
 
-class _Store(Sequence[Item]):
-    """Crops fetched one by one: a store may be larger than memory."""
+class _Crops(Sequence[Item]):
+    """Crops that are read one by one, because a store may be larger than memory."""
 
     def __init__(
         self, source: Source, store: Any, failures: type[Exception], count: int, encoding: str
@@ -47,8 +47,8 @@ class _Store(Sequence[Item]):
         number = f"{index + 1:09}"
         place = f"{self._source.path}: {number}"
         try:
-            with self._store.begin() as view:
-                image, label = (view.get(f"{kind}-{number}".encode()) for kind in ("image", "label"))
+            with self._store.begin() as transaction:
+                image, label = (transaction.get(f"{kind}-{number}".encode()) for kind in ("image", "label"))
         except self._failures as error:
             return LinetuneError(f"cannot be read ({error})", place)
         if image is None or label is None:
@@ -61,28 +61,27 @@ class _Store(Sequence[Item]):
 
 
 def read(source: Source) -> Sequence[Item]:
-    """A crop a number from 1 to ``num-samples``.
+    """Return one crop for each number from 1 to ``num-samples``.
 
     Raises:
-        LinetuneError: the package lmdb is missing, or the file is no such store.
+        LinetuneError: the package lmdb is missing, or the file is not such a store.
     """
     try:
         import lmdb
     except ImportError:
-        raise LinetuneError(
-            "reading LMDB needs the package lmdb", source.path, "pip install 'linetune[lmdb]'"
-        ) from None
+        hint = "pip install 'linetune[lmdb]'"
+        raise LinetuneError("reading LMDB needs the package lmdb", source.path, hint) from None
     try:
         store = lmdb.open(
             str(source.path), subdir=source.path.is_dir(), readonly=True, lock=False, readahead=False
         )
-        with store.begin() as view:
-            number = view.get(b"num-samples")
+        with store.begin() as transaction:
+            samples = transaction.get(b"num-samples")
         stored = store.stat()["entries"]
     except lmdb.Error as error:
         raise LinetuneError(f"not an LMDB store ({error})", source.path) from None
     try:
-        count = int(bytes(number or b""))
+        count = int(bytes(samples or b""))
     except ValueError:
         raise LinetuneError("no num-samples in the store", source.path) from None
     if count > stored:
@@ -90,20 +89,21 @@ def read(source: Source) -> Sequence[Item]:
     count = max(0, min(count, stored))
     try:
         encoding = _encoding(source, store, count)
-    except (lmdb.Error, LinetuneError) as error:
+    except LinetuneError:
         store.close()
-        if isinstance(error, LinetuneError):
-            raise
+        raise
+    except lmdb.Error as error:
+        store.close()
         raise LinetuneError(f"cannot be read ({error})", source.path) from None
-    return _Store(source, store, lmdb.Error, count, encoding)
+    return _Crops(source, store, lmdb.Error, count, encoding)
 
 
 def _encoding(source: Source, store: Any, count: int) -> str:
-    """The encoding of a store's labels: one of them tells little, all of them together much."""
+    """Return the encoding of all labels. One label alone holds too few characters to judge by."""
     if source.encoding is not None:
         return source.encoding
-    with store.begin() as view:
-        labels = (view.get(f"label-{number:09}".encode()) for number in range(1, count + 1))
+    with store.begin() as transaction:
+        labels = (transaction.get(f"label-{number:09}".encode()) for number in range(1, count + 1))
         joined = b"\n".join(bytes(label) for label in labels if label)
     try:
         _, name = textfile.decode(joined, source.path)

@@ -1,4 +1,4 @@
-"""XML files as other tools write them: safe to read, and every complaint with its line."""
+"""XML files as other tools write them: safe to read, and every error with its line."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from lxml import etree
 
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 
 _SAFE = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False}
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_NAMES = 20
-_PLACE = re.compile(r", line \d+, column \d+.*")
+_POSITION = re.compile(r", line \d+, column \d+.*")
 
 
 def opening(path: Path) -> list[str]:
-    """The names of a file's first elements, without their namespaces; none where it is no XML."""
+    """Return the names of the first elements of a file, without namespaces; none if it is not XML."""
     try:
         with path.open("rb") as file:
             start = file.read(_SNIFFED_BYTES)
@@ -37,41 +37,40 @@ def opening(path: Path) -> list[str]:
 
 
 def parse(path: Path) -> Any:
-    """The root element of an XML file, comments left out.
+    """Return the root element of an XML file, without comments.
 
     Raises:
-        LinetuneError: it cannot be read or is no XML, with the line; or it has a DOCTYPE.
+        LinetuneError: the file cannot be read, is not XML (the error names the line), or has a DOCTYPE.
     """
     parser = etree.XMLParser(remove_comments=True, remove_pis=True, **_SAFE)
-    # A few lines of it can stand for gigabytes, and entities that are not expanded leave gaps in texts.
-    own_entities = LinetuneError(
+    # A few lines of entities can expand to gigabytes, and texts lack the entities that are not expanded.
+    doctype_error = LinetuneError(
         "has a DOCTYPE, which may define entities",
         path,
-        "remove it, and write characters in place of entities",
+        "remove the DOCTYPE, and write characters instead of entities",
     )
-    try:
+    with os_errors("cannot be read", path):
         data = path.read_bytes()
-        if b"<!DOCTYPE" in data:
-            raise own_entities
+    if b"<!DOCTYPE" in data:
+        raise doctype_error
+    try:
         root = etree.fromstring(data, parser)
-    except OSError as error:
-        raise LinetuneError(f"cannot be read ({error.strerror})", path) from None
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else 1
         reason = " ".join((error.msg or "empty").split())
-        what = f"not valid XML ({_PLACE.sub('', reason)})"
+        what = f"not valid XML ({_POSITION.sub('', reason)})"
         raise LinetuneError(what, f"{path}:{max(1, line or 1)}") from None
     if root.getroottree().docinfo.doctype:
-        # In an encoding of two bytes a character.
-        raise own_entities
+        # In UTF-16, where the search above finds nothing.
+        raise doctype_error
     return root
 
 
 def place(path: Path, element: Any) -> str:
-    """``file:line`` of an element."""
+    """Return ``file:line`` of an element."""
     return f"{path}:{element.sourceline}"
 
 
 def text(element: Any) -> str:
-    """What stands in an element, without what its children hold."""
+    """Return the text of an element before its first child; an empty text if there is no element."""
     return element.text or "" if element is not None else ""

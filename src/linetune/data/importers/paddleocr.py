@@ -1,4 +1,4 @@
-"""PaddleOCR's recognition labels, which are linetune's own too: ``path<TAB>text``."""
+"""PaddleOCR's labels for recognition, which are linetune's own format too: ``path<TAB>text``."""
 
 from __future__ import annotations
 
@@ -11,71 +11,73 @@ from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, table, texts
 from linetune.data.importers.source import Format, Item, Source
 
-Rows: TypeAlias = "list[tuple[int, str]]"
+_Lines: TypeAlias = "list[tuple[int, str]]"
+"""Lines with their numbers."""
+_Rows: TypeAlias = "list[tuple[int, list[str]]]"
+"""Lines, split at tabs, with their numbers."""
 _ROW = re.compile(
     rf'(["\']?[^\t]+{texts.IMAGE_END}["\']? *|\[\s*"[^\t]*)\t(?!\s*\[\s*(\{{|\]))', re.IGNORECASE
 )
 _LIST = re.compile(r'\[\s*"')
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _BOXES = re.compile(r"[^\t]+(\t\s*-?[\d.]+(,\s*-?[\d.]+){3,}\s*)+$")
-"""Coordinates beside a path, as SynthTIGER writes them into files of their own."""
+"""Coordinates after a path, as SynthTIGER writes them into separate files."""
 _BOX_AND_TEXT = re.compile(rf"[^\t]*\t[\[(]*{texts.NUMBERS}[^\d\s]")
-_OTHERS = (*texts.TABLES, ".json", ".jsonl", ".ndjson")
 
 
 def find(path: Path) -> list[Path]:
-    """Files of which most lines are an image's path, a tab and a text."""
+    """Return files in which most lines are the path of an image, a tab and a text."""
     if path.is_file():
-        own = path.name != "rec_gt.txt" and path.suffix.lower() not in _OTHERS
-        return [path] if own and _is_labels(path) else []
+        plain = path.name != "rec_gt.txt" and path.suffix.lower() not in texts.STRUCTURED
+        return [path] if plain and _has_labels(path) else []
     if any((path / name).is_file() for name in ("Label.txt", "rec_gt.txt")):
-        # A PPOCRLabel project, whose other files look alike.
+        # Other files of a PPOCRLabel project look like label files too.
         return []
-    return [p for p in texts.files(path, ".txt") if _is_labels(p)]
+    return [p for p in texts.files(path, ".txt") if _has_labels(p)]
 
 
-def _is_labels(path: Path) -> bool:
+def _has_labels(path: Path) -> bool:
     return texts.mostly(path, _ROW) and not texts.mostly(path, _BOXES)
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a line, or several where a line lists several images of one text.
+    """Return one crop for each line, or several for a line that lists several images of one text.
 
     Raises:
-        LinetuneError: every line has more than two columns, and which are meant is not clear; or boxes stand
-            before the texts.
+        LinetuneError: every line has more than two columns, and the columns of image and text are not clear;
+            or boxes come before the texts.
     """
     rows = _unquoted(source, [(number, row.split("\t")) for number, row in source.read_rows()])
     widths = {len(cells) for _, cells in rows}
     if source.text_column or source.image_column or (len(widths) == 1 and min(widths) > 2):
-        return table.labels(source, list(rows), "every line needs as many tabs", "paddleocr")
-    pairs = _without_header(source, [(number, "\t".join(cells)) for number, cells in rows])
-    pairs = _unspaced(source, pairs)
-    if not source.asked and pairs and all(_BOX_AND_TEXT.match(row) for _, row in pairs):
-        what = "every line has four or more numbers before its text, as files of boxes have them"
-        raise LinetuneError(what, f"{source.path}:{pairs[0][0]}", texts.of_boxes("paddleocr"))
-    found: list[Item] = []
-    for number, row in pairs:
+        return table.crops(source, list(rows), "every line needs the same number of tabs", "paddleocr")
+    lines = _without_header(source, [(number, "\t".join(cells)) for number, cells in rows])
+    lines = _unspaced(source, lines)
+    if not source.asked and lines and all(_BOX_AND_TEXT.match(row) for _, row in lines):
+        what = "every line has four or more numbers before its text, like a file of boxes"
+        raise LinetuneError(what, f"{source.path}:{lines[0][0]}", texts.of_boxes("paddleocr"))
+    items: list[Item] = []
+    for number, row in lines:
         place = f"{source.path}:{number}"
         written, tab, text = row.partition("\t")
         if not tab:
-            found.append(LinetuneError(labelfile.NO_TAB, place, "write path<TAB>text"))
+            items.append(LinetuneError(labelfile.NO_TAB, place, "write path<TAB>text"))
         elif "\t" in text:
-            found.append(LinetuneError(labelfile.THIRD_COLUMN, place, labelfile.third_column(text)))
+            items.append(LinetuneError(labelfile.THIRD_COLUMN, place, labelfile.third_column(text)))
         elif _LIST.match(written):
-            found += _several(source, written, text, number)
+            items += _crops_of_list(source, written, text, number)
         else:
-            found.append(source.label(written, text, place))
-    return found
+            items.append(source.label(written, text, place))
+    return items
 
 
-def _without_header(source: Source, rows: Rows) -> Rows:
-    """Without a first line that names the columns, such as ``filename<TAB>text``."""
-    written, _, text = rows[0][1].partition("\t") if rows else ("", "", "")
+def _without_header(source: Source, lines: _Lines) -> _Lines:
+    """Remove a first line that names the columns, such as ``filename<TAB>text``."""
+    written, _, text = lines[0][1].partition("\t") if lines else ("", "", "")
     if not _is_header([written, text]) or source.leads(written):
-        return rows
-    source.notes.append(f"{source.path}:{rows[0][0]} is a header and no label: {written!r}, {text!r}")
-    return rows[1:]
+        return lines
+    source.notes.append(f"{source.path}:{lines[0][0]} is a header and not a label: {written!r}, {text!r}")
+    return lines[1:]
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -83,51 +85,54 @@ def _is_header(cells: list[str]) -> bool:
     return len(names) == 2 and names[0] in columns.IMAGE and names[1] in columns.TEXT
 
 
-def _unquoted(source: Source, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Without the quotes that a table's writer put around cells, where it is certain that one did."""
+def _unquoted(source: Source, rows: _Rows) -> _Rows:
+    """Remove quotes around cells if it is certain that a program wrote them."""
     cells = [cell for _, row in rows for cell in row]
     opened = [cell for cell in cells if cell.startswith('"')]
     closed = [cell for cell in opened if _QUOTED.fullmatch(cell)]
+    if not closed:
+        return rows
     every = len(closed) == len(cells)
-    # Spreadsheets quote the cells that hold a quote, which they double, or a comma.
+    # Spreadsheets quote cells that contain a comma or a quote, and double the quote.
     by_program = any('""' in cell[1:-1] or "," in cell for cell in closed) or every
-    if closed and len(closed) == len(opened) and (by_program or _is_header([_bare(c) for c in rows[0][1]])):
-        which = "every path and every text" if every else f"{len(closed)} cells"
-        source.notes.append(f"the quotes around {which} of {source.path} are left out")
-        return [(number, [_bare(cell) for cell in row]) for number, row in rows]
-    if closed:
+    by_program = by_program or _is_header([_without_quotes(cell) for cell in rows[0][1]])
+    if len(closed) != len(opened) or not by_program:
         source.notes.append(
             f"the quotes around {len(closed)} cells of {source.path} are kept: {closed[0]:.60}"
         )
-    return rows
+        return rows
+    which = "every path and every text" if every else f"{len(closed)} cells"
+    source.notes.append(f"the quotes around {which} of {source.path} are removed")
+    return [(number, [_without_quotes(cell) for cell in row]) for number, row in rows]
 
 
-def _bare(cell: str) -> str:
+def _without_quotes(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
 
-def _unspaced(source: Source, rows: Rows) -> Rows:
-    """Without spaces around the tab, where they stand after the tab of every line."""
-    parts = [row.split("\t", 1) for _, row in rows]
+def _unspaced(source: Source, lines: _Lines) -> _Lines:
+    """Remove the spaces around the tab if every line has some after its tab."""
+    parts = [row.split("\t", 1) for _, row in lines]
     if not parts or not all(len(part) == 2 and part[1].startswith(" ") for part in parts):
-        return rows
+        return lines
     if len(parts) == 1 and not parts[0][0].endswith(" "):
-        return rows
-    source.notes.append(f"the spaces around every tab of {source.path} are left out")
+        return lines
+    source.notes.append(f"the spaces around every tab of {source.path} are removed")
     return [
         (number, written.rstrip(" ") + "\t" + text.lstrip(" "))
-        for (number, _), (written, text) in zip(rows, parts, strict=True)
+        for (number, _), (written, text) in zip(lines, parts, strict=True)
     ]
 
 
-def _several(source: Source, written: str, text: str, number: int) -> list[Item]:
+def _crops_of_list(source: Source, written: str, text: str, number: int) -> list[Item]:
+    """Return the crops of a line that starts with a JSON list of images."""
     place = f"{source.path}:{number}"
     try:
         paths = texts.parse_json(written, source.path, number)
     except LinetuneError as error:
         return [LinetuneError(f"the list of images is {error.what}", place)]
     if not all(isinstance(path, str) for path in paths):
-        return [LinetuneError("the list of images holds something else than paths", place)]
+        return [LinetuneError("the list of images may only hold paths", place)]
     return [source.label(path, text, place) for path in paths]
 
 

@@ -1,6 +1,6 @@
-"""PAGE XML of Transkribus, eScriptorium, OCR-D and others: one file a page, text lines with their outlines.
+"""PAGE XML of Transkribus, eScriptorium, OCR-D and others: one file for each page, text lines with outlines.
 
-Read as PRImA's schema of the format describes it, in any of its versions.
+PRImA's schema describes the format. linetune reads all its versions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ def _is_page(path: Path) -> bool:
     return markup.opening(path)[:1] == ["PcGts"]
 
 
-def _page(path: Path, photos: Photos) -> list[Item]:
+def _read_page(path: Path, photos: Photos) -> list[Item]:
+    """Return one crop for each text line of a page.
+
+    Raises:
+        LinetuneError: the file is not such a page, or its photo is not found.
+    """
     root = markup.parse(path)
     page = root.find("{*}Page")
     if page is None:
@@ -30,25 +35,25 @@ def _page(path: Path, photos: Photos) -> list[Item]:
     written = page.get("imageFilename", "").strip()
     photo = photos.of_page(written, path, markup.place(path, page), len(lines))
     size = boxes.size(page.get("imageWidth"), page.get("imageHeight"))
-    found: list[Item] = []
+    items: list[Item] = []
     for number, line in enumerate(lines):
         name, place = f"line {texts.shown(line.get('id') or number + 1)}", markup.place(path, line)
         try:
             text = _text(line, corrected)
         except LinetuneError as error:
-            found.append(LinetuneError(f"{name} {error.what}", place, error.hint))
+            items.append(LinetuneError(f"{name} {error.what}", place, error.hint))
             continue
         outline = _points(line.find("{*}Coords"))
         if len(outline) < 3:
-            found.append(LinetuneError(f"{name} has no outline (Coords)", place))
+            items.append(LinetuneError(f"{name} has no outline (Coords)", place))
             continue
         direction = boxes.direction(_points(line.find("{*}Baseline")), text)
-        found.append(boxes.crop(Box(photo, outline, True, direction, size), text, name, place, number))
-    return found
+        items.append(boxes.crop(Box(photo, outline, True, direction, size), text, name, place, number))
+    return items
 
 
 def _points(element: Any) -> Points:
-    """The points of Coords or of a Baseline: an attribute, or until 2010 elements."""
+    """Return the points of Coords or Baseline, which are an attribute, or elements in versions until 2010."""
     if element is None:
         return ()
     if "points" in element.attrib:
@@ -57,32 +62,32 @@ def _points(element: Any) -> Points:
 
 
 def _text(line: Any, corrected: bool) -> str:
-    """The line's own text; of several the one with the lowest index, which is the chosen one.
+    """Return the text of a line: of several texts the one with the lowest index.
 
     Args:
-        line: with its texts.
-        corrected: lines of its page have a text of index 0, which LAREX and OCR4all keep for a person's.
+        line: the TextLine element.
+        corrected: some line of the page has a text of index 0, which LAREX and OCR4all reserve for a
+            person's correction.
 
     Raises:
-        LinetuneError: several texts have no index, or a person's is missing.
+        LinetuneError: several texts have no index, or the person's correction is missing.
     """
     variants = line.findall("{*}TextEquiv")
     if not variants:
         return ""
     indices = [_index(variant) for variant in variants]
-    found = [markup.text(variant.find("{*}Unicode")) for variant in variants]
-    if len(set(found)) > 1 and None in indices:
-        what = f"has {len(found)} texts, and no index says which one counts"
+    written = [markup.text(variant.find("{*}Unicode")) for variant in variants]
+    if len(set(written)) > 1 and None in indices:
+        what = f"has {len(written)} texts, and no index says which one counts"
         raise LinetuneError(what, hint='write index="0" at the right one')
     if corrected and all(indices):
-        what = f"{texts.quoted(found[0])} has no text of index 0, as corrected lines of its page have"
-        raise LinetuneError(what, hint='correct the line, or write index="0" where it is right')
-    return min(zip(indices, found, strict=True), key=lambda variant: variant[0] or 0)[1]
+        what = f"{texts.quoted(written[0])} has no text of index 0, unlike the corrected lines of its page"
+        raise LinetuneError(what, hint='correct the line, or write index="0" if it is right')
+    return min(zip(indices, written, strict=True), key=lambda variant: variant[0] or 0)[1]
 
 
 def _index(variant: Any) -> float | None:
     return boxes.number(variant.get("index"))
 
 
-FORMAT = boxes.page_format(".xml", _is_page, _page)
-"""A crop a text line."""
+FORMAT = boxes.page_format(".xml", _is_page, _read_page)

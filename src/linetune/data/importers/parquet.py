@@ -1,4 +1,4 @@
-"""Parquet and Arrow files of crops, as Hugging Face's data sets have them: an image's content, and a text."""
+"""Parquet and Arrow files of crops, like Hugging Face's data sets: the content of an image, and a text."""
 
 from __future__ import annotations
 
@@ -14,36 +14,34 @@ from linetune.data.importers.source import Format, Found, Item, Source
 
 _PARQUET, _ARROW, _FEATHER = ".parquet", ".arrow", ".feather"
 _SHARD = re.compile(r"(?P<split>.*?)-?\d+(-of-(?P<count>\d+))?")
-"""``train-00000-of-00002``, or ``0000`` in a folder named for the split."""
-_JUDGED = 2000
-"""Rows by which columns are judged."""
-_AT_ONCE = 64
+"""``train-00000-of-00002``, or ``0000`` in a folder with the name of the split."""
+_SAMPLE_ROWS = 2000
+"""Rows that decide which columns are image and text."""
+_BATCH_ROWS = 64
 """Rows in memory at a time."""
 
 
 def find(path: Path) -> list[Path]:
-    """Files, and of those that are parts of one data set the first."""
+    """Return Parquet and Arrow files; of the shards of one data set only the first."""
     if path.is_file():
         return [path] if path.suffix.lower() in (_PARQUET, _ARROW, _FEATHER) else []
-    # datasets keeps what it computed beside what it was given.
-    inside = [
-        file for file in texts.files(path, _PARQUET, _ARROW, _FEATHER) if not file.name.startswith("cache-")
-    ]
-    return [file for file in inside if _shards(file)[0] == file]
+    inside = texts.files(path, _PARQUET, _ARROW, _FEATHER)
+    # The library datasets keeps its own results in files named cache-….
+    return [file for file in inside if not file.name.startswith("cache-") and _shards(file)[0] == file]
 
 
 def _shards(path: Path) -> list[Path]:
-    """The file itself, or all that are there of the data set that it is a part of."""
+    """Return all existing shards of the data set that a file is a shard of, or the file alone."""
     own = _SHARD.fullmatch(path.stem)
     if own is None:
         return [path]
-    beside = [(file, _SHARD.fullmatch(file.stem)) for file in texts.files(path.parent, path.suffix.lower())]
+    siblings = [(file, _SHARD.fullmatch(file.stem)) for file in texts.files(path.parent, path.suffix.lower())]
     key = (own["split"], own["count"])
-    return [file for file, match in beside if match and (match["split"], match["count"]) == key]
+    return [file for file, match in siblings if match and (match["split"], match["count"]) == key]
 
 
-class _Rows(Sequence[Item]):
-    """Crops read a few at a time: the files may be larger than memory."""
+class _Crops(Sequence[Item]):
+    """Crops that are read a few at a time, because the files may be larger than memory."""
 
     def __init__(
         self, source: Source, tables: list[_Table], names: list[str], chosen: columns.Choice
@@ -75,7 +73,8 @@ class _Rows(Sequence[Item]):
                 for number, row in enumerate(table.rows([self._image, self._text]), 1):
                     yield self._crop(row[self._image], row[self._text], f"{table.path}: row {number}", number)
             except table.failures as error:
-                yield LinetuneError(f"cannot be read after row {number} ({_line(error)})", table.path)
+                what = f"cannot be read after row {number} ({_first_line(error)})"
+                yield LinetuneError(what, table.path)
 
     def _crop(self, image: Any, text: Any, place: str, number: int) -> Item:
         if not isinstance(text, str):
@@ -91,7 +90,11 @@ class _Rows(Sequence[Item]):
 
 
 class _Table:
-    """One file, of either kind."""
+    """One Parquet or Arrow file.
+
+    Raises:
+        LinetuneError: the package pyarrow is missing, or the file is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
@@ -110,31 +113,30 @@ class _Table:
             self._count = sum(counts)
         except self.failures as error:
             kind = "a Parquet" if path.suffix.lower() == _PARQUET else "an Arrow"
-            raise LinetuneError(f"not {kind} file ({_line(error)})", path) from None
+            raise LinetuneError(f"not {kind} file ({_first_line(error)})", path) from None
 
     def __len__(self) -> int:
         return self._count
 
     def rows(self, names: list[str]) -> Iterator[dict[str, Any]]:
-        """The cells of these columns, by their name."""
+        """Yield the rows: the cells of the named columns by their name."""
         if self._parquet:
-            batches = self._parquet.iter_batches(batch_size=_AT_ONCE, columns=names)
+            batches = self._parquet.iter_batches(batch_size=_BATCH_ROWS, columns=names)
         else:
             batches = (batch.select(names) for batch in self._batches())
         for batch in batches:
-            # Arrow trusts its files: damaged offsets would lead outside the memory.
+            # Arrow does not check files: damaged offsets would lead outside the memory.
             batch.validate(full=True)
-            for start in range(0, len(batch), _AT_ONCE):
-                yield from batch.slice(start, _AT_ONCE).to_pylist()
+            for start in range(0, len(batch), _BATCH_ROWS):
+                yield from batch.slice(start, _BATCH_ROWS).to_pylist()
 
     def _arrow(self) -> Any:
-        """A reader of a stream, or of a file, which Feather is as well."""
+        """Return a reader of an Arrow stream, or of an Arrow or Feather file."""
         content = self._pyarrow.memory_map(str(self.path))
-        open_it = (
-            self._pyarrow.ipc.open_file if content.read(6) == b"ARROW1" else self._pyarrow.ipc.open_stream
-        )
+        ipc = self._pyarrow.ipc
+        open_reader = ipc.open_file if content.read(6) == b"ARROW1" else ipc.open_stream
         content.seek(0)
-        return open_it(content)
+        return open_reader(content)
 
     def _batches(self) -> Iterator[Any]:
         reader = self._arrow()
@@ -144,41 +146,40 @@ class _Table:
 
 
 def read(source: Source) -> Sequence[Item]:
-    """A crop a row, of a file and of the others that are parts of the same data set.
+    """Return one crop for each row of a file and of the other shards of its data set.
 
     Raises:
-        LinetuneError: the package pyarrow is missing, a file is damaged, or which columns are image and text
-            is not clear.
+        LinetuneError: the package pyarrow is missing, a file is damaged, or the columns of image and text are
+            not clear.
     """
     paths = _shards(source.path)
     tables = [_Table(path) for path in paths]
     if len(paths) > 1:
-        source.notes.append(f"{len(paths)} files that are parts of one data set, from {paths[0].name} on")
+        source.notes.append(f"read the {len(paths)} files of one data set, {paths[0].name} is the first")
     own = _SHARD.fullmatch(source.path.stem)
     if own and own["count"] and int(own["count"]) > len(paths):
-        source.notes.append(
-            f"of the {int(own['count'])} files that {source.path.name} is one of, {len(paths)} are there"
-        )
+        total = int(own["count"])
+        source.notes.append(f"{source.path.name} is one of {total} files; missing: {total - len(paths)}")
     schema = tables[0].schema
     if other := next((table for table in tables if table.schema.names != schema.names), None):
-        raise LinetuneError(f"has other columns than {paths[0].name}", other.path, "import each by itself")
+        raise LinetuneError(f"has other columns than {paths[0].name}", other.path, "import them one by one")
     types = {name: str(schema.field(name).type) for name in schema.names}
     images = [name for name, kind in types.items() if "binary" in kind]
-    plain = [name for name in types if name not in images]
-    try:
-        sample = list(islice(tables[0].rows(plain), _JUDGED)) if plain else []
-    except tables[0].failures as error:
-        raise LinetuneError(f"cannot be read ({_line(error)})", tables[0].path) from None
-    cells = [[row.get(name) for name in types] for row in sample]
     if len(images) > 1 and source.image_column is None:
         what = f"several columns hold images: {', '.join(images)}"
         raise LinetuneError(what, source.path, "pass --image-column with one of them")
+    plain = [name for name in types if name not in images]
+    try:
+        sample = list(islice(tables[0].rows(plain), _SAMPLE_ROWS)) if plain else []
+    except tables[0].failures as error:
+        raise LinetuneError(f"cannot be read ({_first_line(error)})", tables[0].path) from None
+    cells = [[row.get(name) for name in types] for row in sample]
     known = list(types).index(images[0]) if images else None
     chosen = columns.choose(source, list(types), cells, source.path, known, "parquet")
-    return _Rows(source, tables, list(types), chosen)
+    return _Crops(source, tables, list(types), chosen)
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0].rstrip(".")
 
 

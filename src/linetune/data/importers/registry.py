@@ -1,9 +1,10 @@
-"""Which format a source has."""
+"""All formats, and which of them a source has."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeAlias
 
 from linetune.core import files, image
 from linetune.core.errors import LinetuneError, did_you_mean, os_errors
@@ -29,7 +30,7 @@ from linetune.data.importers import (
     table,
     unknown,
 )
-from linetune.data.importers.source import Format
+from linetune.data.importers.source import Format, outside
 
 READERS: dict[str, Format] = {
     "ppocrlabel": ppocrlabel.PHOTOS,
@@ -54,44 +55,51 @@ READERS: dict[str, Format] = {
     "doctr": doctr.FORMAT,
     "coco_text": coco_text.FORMAT,
 }
-_SHOWN, _LOOKED_AT = 4, 20
+_MOST_SHOWN = 4
+"""Sources that a message lists."""
+_MOST_SNIFFED = 20
+"""Files of unknown formats that linetune opens to find one whose kind it can name."""
+
+_Hit: TypeAlias = tuple[str, Path]
+"""The name of a format, and the label file or folder that has it."""
 
 
 def choose(path: Path, name: str | None = None, skip: Path | None = None) -> tuple[str, Path]:
-    """The format's name, and the label file or folder to read.
+    """Return the name of the format and the label file or folder to read.
 
-    The names of files and folders are labels only where the user says so, or where nothing else is there
-    that could hold labels.
+    Names of files and folders are labels only if the user says so, or if no other file may hold labels.
 
     Args:
         path: a label file, a store, or a folder.
-        name: the format, where the user says it; found by itself otherwise.
-        skip: a folder in which nothing counts, the import's own target.
+        name: the format that the user named.
+        skip: a resolved folder that is left out, the target of the import.
 
     Raises:
-        LinetuneError: there is no such source or format, or several could be meant.
+        LinetuneError: the source or the format does not exist, or there are several sources.
     """
     if name is not None and name not in READERS:
-        raise LinetuneError(f"no format {name!r}", "--format", did_you_mean(name, READERS))
-    # Unlike Path.exists, this takes a name that no file can have for one of no file.
+        raise LinetuneError(f"unknown format {name!r}", "--format", did_you_mean(name, READERS))
+    # Path.exists would raise an error for a name that no file can have.
     if not os.path.exists(path):  # noqa: PTH110
         raise LinetuneError("no such file or folder", path, files.missing_file_hint(path))
     with os_errors("cannot be read", path):
-        hits = _named(path, name) if name else _recognised(path)
+        hits = _of_format(path, name) if name else _recognised(path)
         if not hits and path.is_dir():
-            hits = _below(path, name, skip)
+            hits = _in_subfolders(path, name, skip)
         if not hits and not name:
-            hits = _guessed(path, skip)
+            hits = _names_as_labels(path, skip)
     if len(hits) == 1:
         return hits[0]
     if hits:
-        raise _several(path, hits)
+        raise _several_sources(path, hits)
     if name:
-        raise LinetuneError(f"nothing here is {name} ({FORMATS[name]})", path, "name the label file itself")
+        hint = "pass the path of the label file"
+        raise LinetuneError(f"no source of the format {name} ({FORMATS[name]})", path, hint)
     raise _not_recognised(path, skip)
 
 
-def _named(path: Path, name: str) -> list[tuple[str, Path]]:
+def _of_format(path: Path, name: str) -> list[_Hit]:
+    """Return the sources of the format that the user named."""
     form = READERS[name]
     if form.folder:
         return [(name, path)] if path.is_dir() else []
@@ -100,93 +108,93 @@ def _named(path: Path, name: str) -> list[tuple[str, Path]]:
     return [(name, entry) for entry in (form.find_asked or form.find)(path)]
 
 
-def _recognised(path: Path, guess: bool = False) -> list[tuple[str, Path]]:
-    return [(n, entry) for n, form in READERS.items() if form.guess is guess for entry in form.find(path)]
+def _recognised(path: Path, guess: bool = False) -> list[_Hit]:
+    return [
+        (name, entry) for name, form in READERS.items() if form.guess is guess for entry in form.find(path)
+    ]
 
 
-def _below(path: Path, name: str | None, skip: Path | None) -> list[tuple[str, Path]]:
-    """The sources in the folders below one; a folder in a folder that is a source is part of that."""
-    hits: list[tuple[str, Path]] = []
+def _in_subfolders(path: Path, name: str | None, skip: Path | None) -> list[_Hit]:
+    """Return the sources in the subfolders. A folder inside a source is a part of that source."""
+    hits: list[_Hit] = []
     sources: list[Path] = []
     _, others = image.in_folder(path)
-    folders = {file.parent for file in others}
-    for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder.as_posix())):
-        part = any(folder.is_relative_to(source) for source in sources)
-        if folder == path or part or (skip is not None and folder.resolve().is_relative_to(skip)):
+    folders = {file.parent for file in others} - {path}
+    for folder in sorted(outside(folders, skip), key=lambda folder: (len(folder.parts), folder.as_posix())):
+        if any(folder.is_relative_to(source) for source in sources):
             continue
-        if found := _named(folder, name) if name else _recognised(folder):
-            hits += found
+        if in_folder := _of_format(folder, name) if name else _recognised(folder):
+            hits += in_folder
             sources.append(folder)
     return hits
 
 
-def _guessed(path: Path, skip: Path | None) -> list[tuple[str, Path]]:
-    """Names as labels.
+def _names_as_labels(path: Path, skip: Path | None) -> list[_Hit]:
+    """Return the folder if the names of its files or subfolders are labels.
 
     Raises:
-        LinetuneError: there are files that could hold the labels, or both kinds of names could be meant.
+        LinetuneError: the names are probably not labels, other files may hold the labels, or both files and
+            folders may be named after the labels.
     """
     hits = _recognised(path, guess=True)
-    others = unknown.beside(path, skip) or unknown.above(path) if hits else []
-    if not others:
-        if hits and layout.mixed(path, skip):
-            what = "images lie in the folder and in its subfolders, so that no names are taken for labels"
-            hint = "--format names takes those of the files, --format folders those of the subfolders"
-            raise LinetuneError(what, path, hint)
-        if hits and (doubt := layout.doubt(path, hits[0][0])):
-            what = f"the names of {_kind(hits)} are not taken for labels, since {doubt}"
-            pattern = "--pattern says which part of a file's name is the text"
-            raise LinetuneError(what, path, f"--format {hits[0][0]} takes them all the same, {pattern}")
-        return hits
-    what = f"the names of {_kind(hits)} are not taken for labels, since {_told(others)}"
-    raise LinetuneError(what, path, f"--format {hits[0][0]} takes the names all the same")
+    if not hits:
+        return []
+    form = hits[0][0]
+    refusal = (
+        f"linetune does not use the names of {'files' if form == 'names' else 'folders'} as labels, because"
+    )
+    hint = f"pass --format {form} to use the names anyway"
+    if others := unknown.beside(path, skip) or unknown.above(path):
+        raise LinetuneError(f"{refusal} {_possible_labels(others)}", path, hint)
+    if layout.mixed(path, skip):
+        what = "linetune does not use names as labels, because images are in the folder and in its subfolders"
+        choice = "pass --format names to use the file names, or --format folders to use the subfolders' names"
+        raise LinetuneError(what, path, choice)
+    if doubt := layout.doubt(path, form):
+        pattern = ", or --pattern to say which part of a file name is the text" if form == "names" else ""
+        raise LinetuneError(f"{refusal} {doubt}", path, hint + pattern)
+    return hits
 
 
-def _kind(hits: list[tuple[str, Path]]) -> str:
-    return "files" if hits[0][0] == "names" else "folders"
-
-
-def _told(others: list[Path]) -> str:
-    """What could hold labels: how many files, and one of them that says what it is."""
-    path, look = _telling(others)
-    example = f"{path}, which looks like {look}" if look else str(path)
+def _possible_labels(others: list[Path]) -> str:
+    """Return a clause about files that may hold the labels: how many, and an example."""
+    path, kind = _example(others)
+    example = f"{path}, which looks like {kind}" if kind else str(path)
     if len(others) == 1:
         return f"labels could be in {example}"
     return f"labels could be in {len(others)} files, such as {example}"
 
 
-def _telling(others: list[Path]) -> tuple[Path, str | None]:
-    looks = ((path, unknown.looks_like(path)) for path in others[:_LOOKED_AT])
-    return next(((path, look) for path, look in looks if look), (others[0], None))
+def _example(others: list[Path]) -> tuple[Path, str | None]:
+    """Return a file and its kind: the first file of a known kind, or else the first file."""
+    kinds = ((path, unknown.looks_like(path)) for path in others[:_MOST_SNIFFED])
+    return next(((path, kind) for path, kind in kinds if kind), (others[0], None))
 
 
-def _several(path: Path, hits: list[tuple[str, Path]]) -> LinetuneError:
+def _several_sources(path: Path, hits: list[_Hit]) -> LinetuneError:
     below = all(entry.parent != path and entry != path for _, entry in hits)
-    shown = [f"{name} ({entry.relative_to(path) if below else entry.name})" for name, entry in hits[:_SHOWN]]
-    more = f" and {len(hits) - _SHOWN} more" if len(hits) > _SHOWN else ""
+    sources = [f"{name} ({entry.relative_to(path) if below else entry.name})" for name, entry in hits]
+    more = f" and {len(hits) - _MOST_SHOWN} more" if len(hits) > _MOST_SHOWN else ""
     if below:
-        what = f"several sources in its subfolders: {', '.join(shown)}{more}"
-        return LinetuneError(what, path, "import each by itself")
+        what = f"several sources in its subfolders: {', '.join(sources[:_MOST_SHOWN])}{more}"
+        return LinetuneError(what, path, "import them one by one")
     formats = {name for name, _ in hits}
-    hint = "name one of them" + ("" if len(formats) == 1 else ", or pass --format NAME")
-    return LinetuneError(f"several sources in one: {' or '.join(shown)}{more}", path, hint)
+    hint = "pass the path of one of them" + ("" if len(formats) == 1 else ", or --format NAME")
+    return LinetuneError(f"several sources: {' or '.join(sources[:_MOST_SHOWN])}{more}", path, hint)
 
 
 def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
     others = [path] if path.is_file() else unknown.beside(path, skip)
-    if not others and (outside := unknown.above(path)):
-        hint = f"{outside[0]} may hold the labels, so import that, or the folder that holds both"
-        return LinetuneError("format not recognised", path, hint)
-    if not others:
-        images = image.in_folder(path)[0]
-        what = "images, but no labels" if images else "a folder without images and labels"
-        hint = (
-            f"--format names takes names as labels, such as {images[0].stem!r}" if images else "name another"
-        )
+    if others:
+        example, kind = _example(others)
+        name = "it" if example == path else str(example)
+        what = "format not recognised" + (f" ({name} looks like {kind})" if kind else "")
+        hint = unknown.way_out(example) or f"pass --format with one of {', '.join(FORMATS)}"
         return LinetuneError(what, path, hint)
-    example, look = _telling(others) if others else (path, None)
-    of_it = "it" if example == path else str(example)
-    what = f"format not recognised, though {of_it} looks like {look}" if look else "format not recognised"
-    return LinetuneError(
-        what, path, unknown.way_out(example) or f"pass --format with one of {', '.join(FORMATS)}"
-    )
+    if elsewhere := unknown.above(path):
+        hint = f"the labels may be in {elsewhere[0]}: import that, or the folder that holds both"
+        return LinetuneError("format not recognised", path, hint)
+    if images := image.in_folder(path)[0]:
+        hint = f"pass --format names to use the file names as labels, such as {images[0].stem!r}"
+        return LinetuneError("the folder holds images, but no labels", path, hint)
+    return LinetuneError("the folder holds no images and no labels", path, "choose another folder")

@@ -10,28 +10,34 @@ from typing import Any
 
 from linetune.core import image, labelfile, textfile
 from linetune.core.errors import LinetuneError, os_errors
-from linetune.data.importers import cut, folder
+from linetune.data.importers import cut, folder, texts
 from linetune.data.importers.registry import READERS, choose
-from linetune.data.importers.source import Box, Found, Item, Source
+from linetune.data.importers.source import Box, Found, Item, Options, Source, outside
 from linetune.data.importers.writing import Writer
 from linetune.data.naming import Names
+
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and the number of all items."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What came in, and what did not."""
+    """The result of an import."""
 
     labels: Path
+    """The label file."""
     source: Path
+    """The label file or folder that was read."""
     format: str
     count: int
+    """Number of crops."""
     refused: list[LinetuneError]
-    """Why something is left out, with its place."""
+    """Why something is left out, and where it is."""
     notes: list[str]
-    """What a person should know of how the source was read."""
+    """What the user should know about how the source was read."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the result for JSON."""
         return {
             "labels": str(self.labels),
             "source": str(self.source),
@@ -42,152 +48,165 @@ class Imported:
         }
 
 
+@dataclass(frozen=True)
+class _Written:
+    """The crops of an import that are written, and what is left out."""
+
+    labels: list[tuple[str, str]]
+    """File name and text of each crop."""
+    texts_of: dict[Path, set[str]]
+    """The texts of each image file that is a crop."""
+    refused: list[LinetuneError]
+
+
 def import_crops(
     source: Path,
     target: Path,
-    form: str | None = None,
-    images: Path | None = None,
-    pattern: str | None = None,
+    options: Options | None = None,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    *,
-    upright: bool = False,
-    encoding: str | None = None,
-    text_column: str | None = None,
-    image_column: str | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Imported:
     """Write a source's crops to ``target/images`` and their labels to ``target/labels.txt``.
 
-    Crop files are copied byte for byte; boxes are cut out and written as PNG.
+    Image files of crops are copied byte for byte. Boxes are cut out of their photos and written as PNG.
 
     Args:
-        source: label file, folder or store.
-        target: folder that is new, empty, or holds an import to overwrite.
-        form: the source's format, a key of FORMATS; recognised by itself when None.
-        images: folder that image paths are relative to; the label file's own when None.
-        pattern: regular expression with a group ``text``, for labels in file names.
-        overwrite: replace what an earlier import wrote into ``target``, and nothing else.
-        progress: called with the number of crops done and of all.
-        upright: boxes start at their own top left, whatever their first corner is.
-        encoding: of label files, by Python's name; by :func:`textfile.decode` when None.
-        text_column: column or key of the text, by its name, or by its number from 1.
-        image_column: column or key of the image, likewise.
+        source: a label file, folder or store.
+        target: a folder that is new, empty, or holds an earlier import.
+        options: what the user says about the source.
+        overwrite: replace the files that an earlier import wrote into ``target``, and no others.
+        progress: called after each crop.
 
     Raises:
-        LinetuneError: the format is unknown or ambiguous, the source unusable as a whole, the target in
-            use, or no crop is left. The target is as it was.
+        LinetuneError: the format is unknown or ambiguous, the whole source is unusable, the target is in use,
+            or every crop is left out. Then ``target`` stays as it was.
     """
-    if pattern is not None and form not in (None, "names"):
-        raise LinetuneError(f"a pattern is of no use for {form}", "--pattern", "it is for --format names")
-    if images is not None and not images.is_dir():
-        raise LinetuneError("no such folder", images, "--images names the folder that paths start from")
-    if encoding is not None:
-        textfile.check_encoding(encoding)
+    options = options or Options()
     own = target.resolve()
-    form = "names" if pattern is not None else form
-    name, entry = choose(source, form, own)
-    if images is not None and READERS[name].folder:
-        raise LinetuneError(f"{name} has no image paths", "--images", "leave it out")
-    for option, value in (("--text-column", text_column), ("--image-column", image_column)):
-        if value is not None and not READERS[name].columns:
-            raise LinetuneError(f"{name} has no columns", option, "leave it out, or pass --format csv")
-    if entry.resolve().is_relative_to(own):
-        raise LinetuneError("the source lies in the target", entry, "choose another --to")
+    name, entry = _chosen(source, own, options)
     old = folder.earlier(own, overwrite)
-    given = Source(
-        entry,
-        images,
-        own,
-        pattern,
-        upright,
-        encoding,
-        text_column,
-        image_column,
-        asked=form is not None,
-    )
+    reading = Source(entry, skip=own, **vars(options))
     if entry not in (source, source / entry.name):
-        given.notes.append(f"the source is {entry}, the only one in the subfolders")
+        reading.notes.append(f"the source is {entry}, the only one in the subfolders")
     with os_errors("cannot be read", entry):
-        items = READERS[name].read(given)
+        items = READERS[name].read(reading)
     with folder.replacing(own, old) as part:
-        kept = {path.name.lower() for path in old}
-        others = (own / folder.IMAGES).glob("*")
-        names = Names(p.name for p in others if p.name.lower() not in kept)
-        writer = Writer(part / folder.IMAGES, names, given.upright, _home(items))
-        pairs: list[tuple[str, str]] = []
-        texts_of: dict[Path, set[str]] = {}
-        refused: list[LinetuneError] = []
-        for number, item in enumerate(items, 1):
-            try:
-                if isinstance(item, LinetuneError):
-                    raise item
-                pairs.append((writer.add(item), item.text))
-                if isinstance(item.pixels, Path):
-                    texts_of.setdefault(item.pixels, set()).add(item.text)
-            except LinetuneError as error:
-                refused.append(error)
-            progress(number, len(items))
-        if not pairs:
-            raise _nothing(entry, refused)
-        if texts_of and not READERS[name].folder and (unused := _unused(texts_of, own)):
-            given.notes.append(f"images beside them that no label names: {len(unused)}, such as {unused[0]}")
-        if several := [path for path, texts in texts_of.items() if len(texts) > 1]:
-            given.notes.append(
-                f"images with several different texts: {len(several)}, such as {several[0]}; they may be "
-                "photos of several lines, which have to be cut"
-            )
-        labelfile.write_labels(part / folder.LABELS, ((f"{folder.IMAGES}/{n}", text) for n, text in pairs))
-        notes = [*_notes(given), *cut.notes(writer.remarks, writer.reach.values())]
-        result = Imported(target / folder.LABELS, entry, name, len(pairs), refused, notes)
-        folder.write_record(part, [n for n, _ in pairs], result.as_dict())
+        replaced = {path.name.lower() for path in old}
+        kept = (path.name for path in (own / folder.IMAGES).glob("*") if path.name.lower() not in replaced)
+        writer = Writer(part / folder.IMAGES, Names(kept), options.upright, _common_folder(items))
+        written = _write(items, writer, progress)
+        if not written.labels:
+            raise _nothing_imported(entry, written.refused)
+        reading.notes += _image_notes(written.texts_of, own, with_unused=not READERS[name].folder)
+        labels = ((f"{folder.IMAGES}/{file}", text) for file, text in written.labels)
+        labelfile.write_labels(part / folder.LABELS, labels)
+        notes = [*_notes(reading), *cut.notes(writer.remarks, writer.reach.values())]
+        result = Imported(target / folder.LABELS, entry, name, len(written.labels), written.refused, notes)
+        folder.write_record(part, [file for file, _ in written.labels], result.as_dict())
     return result
 
 
-def _home(items: Sequence[Item]) -> Path | None:
-    """The folder below which all images lie, where they lie in several."""
+def _chosen(source: Path, target: Path, options: Options) -> tuple[str, Path]:
+    """Return the format's name and the label file or folder to read, after a check of the options.
+
+    Raises:
+        LinetuneError: an option does not apply, or see :func:`choose`.
+    """
+    if options.pattern is not None and options.form not in (None, "names"):
+        hint = "leave it out, or pass --format names"
+        raise LinetuneError(f"a pattern does not apply to the format {options.form}", "--pattern", hint)
+    if options.images is not None and not options.images.is_dir():
+        hint = "--images takes the folder that image paths are relative to"
+        raise LinetuneError("no such folder", options.images, hint)
+    if options.encoding is not None:
+        textfile.check_encoding(options.encoding)
+    name, entry = choose(source, "names" if options.pattern is not None else options.form, target)
+    if options.images is not None and READERS[name].folder:
+        raise LinetuneError(f"the format {name} has no image paths", "--images", "leave it out")
+    for option, value in (("--text-column", options.text_column), ("--image-column", options.image_column)):
+        if value is not None and not READERS[name].columns:
+            hint = "leave it out, or pass --format csv"
+            raise LinetuneError(f"the format {name} has no columns", option, hint)
+    if entry.resolve().is_relative_to(target):
+        raise LinetuneError("the source is inside the target", entry, "choose another --to")
+    return name, entry
+
+
+def _write(items: Sequence[Item], writer: Writer, progress: Progress) -> _Written:
+    """Write all crops that can be used."""
+    written = _Written([], {}, [])
+    for number, item in enumerate(items, 1):
+        try:
+            if isinstance(item, LinetuneError):
+                raise item
+            written.labels.append((writer.add(item), item.text))
+            if isinstance(item.pixels, Path):
+                written.texts_of.setdefault(item.pixels, set()).add(item.text)
+        except LinetuneError as error:
+            written.refused.append(error)
+        progress(number, len(items))
+    return written
+
+
+def _common_folder(items: Sequence[Item]) -> Path | None:
+    """Return the folder below which all images are; None if they are in one folder or on several drives."""
     pixels = [item.pixels for item in items if isinstance(item, Found)]
-    paths = [each.photo if isinstance(each, Box) else each for each in pixels]
+    paths = [part.photo if isinstance(part, Box) else part for part in pixels]
     folders = {path.parent for path in paths if isinstance(path, Path)}
     try:
         return Path(os.path.commonpath(folders)) if len(folders) > 1 else None
     except ValueError:
-        # Several drives, or some relative.
+        # Several drives, or absolute and relative paths.
         return None
 
 
-def _unused(used: Collection[Path], skip: Path) -> list[Path]:
-    """The images that lie beside the used ones."""
+def _image_notes(texts_of: dict[Path, set[str]], target: Path, with_unused: bool) -> list[str]:
+    """Return notes about images without a label, if asked for, and about images with several texts."""
+    notes = []
+    if with_unused and (unused := _unused(texts_of, target)):
+        notes.append(f"images in the same folder without a label: {len(unused)}, such as {unused[0]}")
+    if several := [path for path, of_image in texts_of.items() if len(of_image) > 1]:
+        notes.append(
+            f"images with several different texts: {len(several)}, such as {several[0]}; if they are photos "
+            "of several lines, cut the lines out first"
+        )
+    return notes
+
+
+def _unused(used: Collection[Path], target: Path) -> list[Path]:
+    """Return the other images in the folders of the used ones, without those below ``target``."""
     resolved = {path.resolve() for path in used}
-    beside = [
+    images = [
         path
-        for folder in sorted({path.parent for path in used})
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in image.SUFFIXES and path.name[0] != "."
+        for images_folder in sorted({path.parent for path in used})
+        for path in texts.files(images_folder, *image.SUFFIXES)
     ]
-    found = [path for path in beside if path.resolve() not in resolved]
-    return [path for path in found if not path.resolve().is_relative_to(skip)]
+    return outside((path for path in images if path.resolve() not in resolved), target)
 
 
-def _nothing(entry: Path, refused: list[LinetuneError]) -> LinetuneError:
+def _nothing_imported(entry: Path, refused: list[LinetuneError]) -> LinetuneError:
     if not refused:
         return LinetuneError("holds no labelled crops", entry)
-    first = refused[0]
-    what = f"nothing can be imported, {len(refused)} left out, the first: {first.what}"
-    return LinetuneError(what, first.where, first.hint)
+    example = refused[0]
+    what = f"nothing can be imported, {len(refused)} left out, the first: {example.what}"
+    return LinetuneError(what, example.where, example.hint)
 
 
 def _notes(source: Source) -> list[str]:
+    """Return the notes of a source, with those about encodings and about where images were found."""
     notes = list(source.notes)
     if source.gbk:
         more = f" and {len(source.gbk) - 1} more files" if len(source.gbk) > 1 else ""
-        notes.append(f"not UTF-8 and read as GBK, look at the texts: {source.gbk[0]}{more}")
+        notes.append(f"not UTF-8, so read as GBK; check the texts of {source.gbk[0]}{more}")
     if source.moved:
-        written, found = source.moved[0]
+        written, path = source.moved[0]
         notes.append(
-            f"images found by the end of their path: {len(source.moved)}, such as {found} for {written}"
+            f"images found by the end of their path: {len(source.moved)}, such as {path} for {written}"
         )
     if source.twins:
-        written, found = source.twins[0]
-        differ = "images found by a name that differs in Unicode form, capitals, spaces or quotes"
-        notes.append(f"{differ}: {len(source.twins)}, such as {str(found)!r} for {written!r}")
+        written, path = source.twins[0]
+        notes.append(
+            "images found by a name that differs in Unicode form, capitals, spaces or quotes: "
+            f"{len(source.twins)}, such as {str(path)!r} for {written!r}"
+        )
     return notes

@@ -1,9 +1,9 @@
-"""What an importer is given and what it gives."""
+"""What every importer shares: options, sources, crops, boxes and formats."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,26 +18,30 @@ from linetune.data.importers import texts
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SEPARATORS = re.compile(r"[\\/]+")
 _LOCAL_FILES = re.compile(r".*/data/local-files/?\?d=")
-"""What Label Studio writes before the path of a file that it was not given but shown."""
+"""What Label Studio writes before the path of a file on its own disk."""
 _UPLOAD = re.compile(r"(.*/data/upload/(?:.*/)?)[0-9a-f]{8}-([^/]+)")
-"""Label Studio puts eight digits before the name of a file that was uploaded."""
-_HINTS = 20
+"""Path of an uploaded file: Label Studio puts eight digits before the file's name."""
+_MOST_HINTS = 20
+"""Missing images that get a hint. Each hint takes a search through folders, and nobody reads thousands."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://([^?#]*)")
+
+_Log: TypeAlias = "list[tuple[str, Path]]"
+"""Images that are not exactly where a label file says: the path as written, and the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where a line lies in a photo."""
+    """The place of a text line in a photo."""
 
     photo: Path
     corners: tuple[tuple[float, float], ...]
-    """In px: four, clockwise from the text's top left; or any points around the text (``outline``)."""
+    """Points (x, y) in px: four, clockwise from the text's top left; or any number if ``outline``."""
     outline: bool = False
-    """The first of the corners means nothing, nor does their order."""
+    """The corners are an outline: neither the first one nor their order says where the text starts."""
     baseline: tuple[float, float] | None = None
-    """In which direction the text of an outline runs, as a step of length 1 to the right and down."""
+    """Direction of the text of an outline: a step (x, y) of length 1, x to the right and y down."""
     size: tuple[float, float] | None = None
-    """Width and height in px that the source says the photo has."""
+    """Width and height of the photo in px as the source says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,226 +49,249 @@ class Found:
     """One labelled crop of a source."""
 
     pixels: Path | Box | bytes
-    """An image file, a part of one, or a file's content."""
+    """An image file, a part of a photo, or the content of an image file."""
     text: str
     place: str
     """``file:line`` of the label, for messages."""
     stem: str
-    """What to name the crop after."""
+    """The crop's file name without its suffix, before it is made safe and unique."""
 
 
 Item: TypeAlias = Found | LinetuneError
-"""A crop, or why there is none."""
+"""A crop, or the reason why it is left out."""
 
 
-@dataclass
-class Source:
-    """A label file or folder to import, and what was noticed on the way."""
+@dataclass(kw_only=True)
+class Options:
+    """What the user says about a source. For None, linetune finds the value itself."""
 
-    path: Path
+    form: str | None = None
+    """Name of the format, a key of FORMATS."""
     images: Path | None = None
-    """Folder that image paths are relative to; the label file's own by default."""
-    skip: Path | None = None
-    """Folder whose images are never taken: the import's own target."""
+    """Folder that image paths are relative to. By default it is the label file's folder."""
     pattern: str | None = None
-    """Regular expression with a group ``text``, for labels in file names."""
+    """Regular expression for file names. Its group ``text`` is the label."""
     upright: bool = False
     """Boxes start at their own top left, whatever their first corner is."""
     encoding: str | None = None
-    """The encoding of label files; told from their content by default."""
+    """Encoding of label files, by its name in Python."""
     text_column: str | None = None
-    """The column or key of the text, by its name, or by its number from 1."""
+    """Column or key of the text: its name, or its number from 1."""
     image_column: str | None = None
-    """The column or key of the image, likewise."""
-    asked: bool = False
-    """The user named the format, so that what only tells formats apart needs no proof."""
+    """Column or key of the image: its name, or its number from 1."""
+
+
+@dataclass
+class Source(Options):
+    """A label file or folder to import, and what its importer noticed."""
+
+    path: Path
+    skip: Path | None = None
+    """Folder whose images are never imported, the target of the import."""
     beside: Sequence[str] = ()
-    """Folders beside the label file in which images are looked for as well."""
+    """Names of subfolders that may hold the images too."""
     alike: Sequence[Path] = ()
-    """Small files whose encoding is judged together, since few characters of one tell little."""
+    """Small files whose encoding is judged together, because one alone holds too few characters."""
     gbk: list[Path] = field(default_factory=list)
     """Files that were read as GBK."""
     notes: list[str] = field(default_factory=list)
-    moved: list[tuple[str, Path]] = field(default_factory=list)
-    """Images found by the end of their path only: as written, and where."""
-    twins: list[tuple[str, Path]] = field(default_factory=list)
-    """Images found by a name that differs as :func:`files.twin` allows: as written, and where."""
+    """What the user should know about how the source was read."""
+    moved: _Log = field(default_factory=list)
+    """Images that only the last parts of their path lead to."""
+    twins: _Log = field(default_factory=list)
+    """Images whose name differs from the written one as :func:`files.twin` allows."""
     _missing: int = 0
-    _taken: dict[Path, tuple[str, bool]] = field(default_factory=dict)
+    _paths_of: dict[Path, tuple[str, bool]] = field(default_factory=dict)
+    """For each image, the first path that led to it, and whether it is logged in ``moved`` or ``twins``."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether the user named the format. Then nothing has to prove that the source has it."""
+        return self.form is not None
 
     @property
     def root(self) -> Path:
-        """Where image paths start."""
+        """Folder that image paths are relative to."""
         return self.images or (self.path if self.path.is_dir() else self.path.parent)
 
     def read_text(self, path: Path) -> str:
-        """A text file's content; that it was GBK is noted.
+        """Return the content of a text file, and note what is unusual about its encoding.
 
         Raises:
-            LinetuneError: it cannot be read, or is in no encoding that is certain.
+            LinetuneError: the file cannot be read, or its encoding is not certain.
         """
         data = textfile.content(path, "file")
         content, encoding = textfile.decode(data, path, self.encoding, self._judge)
         if encoding == "gbk" and self.encoding is None:
             self.gbk.append(path)
         if encoding == self.encoding and textfile.is_utf8(data, encoding):
-            self.notes.append(f"{path}: read as {encoding} as asked, though it could be UTF-8")
+            self.notes.append(f"{path}: read as {encoding} as you asked, although it could be UTF-8")
         if joined := content.count("\n\ufeff"):
-            self.notes.append(f"{path}: lines that begin with a byte order mark, which is left out: {joined}")
+            self.notes.append(f"{path}: lines that start with a byte order mark, which is removed: {joined}")
         return content.replace("\n\ufeff", "\n")
 
     def read_rows(self) -> Iterator[tuple[int, str]]:
-        """The label file's numbered lines that are not blank, as :func:`texts.rows` gives them.
+        """Return the numbered lines of the label file without blank lines, see :func:`texts.rows`.
 
         Raises:
-            LinetuneError: as :meth:`read_text`.
+            LinetuneError: the file cannot be read, or its encoding is not certain.
         """
         return texts.rows(self.read_text(self.path))
 
     def label(self, written: str, text: str, place: str) -> Item:
-        """The crop of an image path as a label file has it.
+        """Return the crop of an image path as a label file has it, or the reason why there is no image.
 
         Raises:
-            LinetuneError: as :meth:`locate`.
+            LinetuneError: see :meth:`locate`.
         """
         if not written.strip():
             return LinetuneError("no image path", place)
         path = self.locate(written, place)
         if path is None:
             self._missing += 1
-            # Each looks through a folder, and nobody reads thousands.
-            hint = self.way_to(written) if self._missing <= _HINTS else None
+            hint = self.way_to(written) if self._missing <= _MOST_HINTS else None
             return LinetuneError(f"image not found: {texts.shown(written)}", place, hint)
         return Found(path, text, place, path.stem)
 
     def locate(self, written: str, place: str) -> Path | None:
-        """The file a path means, be it of another system or of a folder that has since moved.
+        """Return the file that a path names; None if there is none.
 
-        URLs and Label Studio's paths are understood as well. A path that leads nowhere is looked for as
-        :func:`files.twin` does, and then by its last components, the longest end first.
+        The path may be of another operating system, of a folder that has moved since, a URL, or a path of
+        Label Studio. If nothing exists there, :meth:`locate` looks for a :func:`files.twin`, and then for
+        the last parts of the path, the longest ending first.
 
         Raises:
-            LinetuneError: two different paths lead to one file that way, so that one label would get
-                the other's image.
+            LinetuneError: two different paths lead to one file, and at least one of them not exactly.
+                One label would get the other's image.
         """
-        found = self._find(written)
-        if found is None:
+        hit = self._search(written)
+        if hit is None:
             return None
-        path, noted = found
+        path, log = hit
         key = "/".join(_parts(written))
-        other, other_noted = self._taken.setdefault(path, (key, noted is not None))
-        if other != key and (noted is not None or other_noted):
-            what = f"{written} does not exist and ends like {other}: whose image is {path}?"
-            raise LinetuneError(what, place, "pass --images DIR, where the paths start")
-        if noted is not None:
-            noted.append((written, path))
+        other, other_logged = self._paths_of.setdefault(path, (key, log is not None))
+        if other != key and (log is not None or other_logged):
+            what = (
+                f"{written} does not exist and ends like {other}, so that {path} may be the image of either"
+            )
+            raise LinetuneError(what, place, "pass --images DIR, the folder that the paths start from")
+        if log is not None:
+            log.append((written, path))
         return path
 
     def leads(self, written: object, exactly: bool = False) -> bool:
-        """Whether something is a path that leads to a file, if ``exactly`` then just where it says."""
-        found = self._find(written) if isinstance(written, str) and written.strip() else None
-        return found is not None and not (exactly and found[1] is not None)
+        """Return whether a value is a path that leads to a file, with ``exactly`` to one just there."""
+        hit = self._search(written) if isinstance(written, str) and written.strip() else None
+        return hit is not None and not (exactly and hit[1] is not None)
 
     def way_to(self, written: str) -> str | None:
-        """A hint at the file that a path was meant to name which leads nowhere."""
+        """Return a hint at the only file that a missing path may mean; None without exactly one."""
         plain = written.replace("\\", "/")
         above = self.root.parent
-        likely = [*self._folders, above, *(above / name for name in ("images", "img") if above != self.root)]
-        inside = [folder for folder in dict.fromkeys(likely) if files.is_file(folder / plain)]
-        if self.images is None and len(inside) == 1:
-            return f"it is in {inside[0]}, so pass --images {inside[0]}"
+        likely = [
+            *self._subfolders,
+            above,
+            *(above / name for name in ("images", "img") if above != self.root),
+        ]
+        holders = [folder for folder in dict.fromkeys(likely) if files.is_file(folder / plain)]
+        if self.images is None and len(holders) == 1:
+            return f"it is in {holders[0]}, so pass --images {holders[0]}"
         return files.missing_file_hint(self.root / plain) or self._same_stem(plain)
 
     def _same_stem(self, plain: str) -> str | None:
-        """A hint at the one image that differs in its suffix."""
+        """Return a hint at the only image whose name differs in its suffix alone."""
         path = self.root / plain
         if not path.name:
             return None
-        inside = [path.with_suffix(end) for suffix in image.SUFFIXES for end in (suffix, suffix.upper())]
-        found = [other for other in inside if files.is_file(other)]
-        return f"there is {found[0]}, another kind of image" if len(found) == 1 else None
+        others = [path.with_suffix(end) for suffix in image.SUFFIXES for end in (suffix, suffix.upper())]
+        images = [other for other in others if files.is_file(other)]
+        return f"there is {images[0]}, another kind of image" if len(images) == 1 else None
 
     def scan(self) -> list[Path]:
-        """The images below the folder in a fixed order, as :func:`files.below` counts them."""
-        images, _ = image.in_folder(self.path)
-        return [path for path in images if self.skip is None or not path.resolve().is_relative_to(self.skip)]
+        """Return the images below the folder in a fixed order, see :func:`files.below`."""
+        return outside(image.in_folder(self.path)[0], self.skip)
 
     def _judge(self, data: bytes) -> Judgement:
         alone = not self.alike or encodings.unmarked_utf16(data)
-        return encodings.judge(data) if alone else self._together
+        return encodings.judge(data) if alone else self._joint_judgement
 
     @cached_property
-    def _together(self) -> Judgement:
+    def _joint_judgement(self) -> Judgement:
         return textfile.judged_together(self.alike)
 
     @cached_property
-    def _folders(self) -> list[Path]:
-        """The folders in the root."""
+    def _subfolders(self) -> list[Path]:
         try:
-            inside = sorted(self.root.iterdir())
+            entries = sorted(self.root.iterdir())
         except OSError:
             return []
-        return [path for path in inside if path.is_dir() and not path.name.startswith(".")]
+        return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
 
-    def _find(self, written: str) -> tuple[Path, list[tuple[str, Path]] | None] | None:
-        """A file, and the list that notes how it was found where it is not where the path says."""
+    def _search(self, written: str) -> tuple[Path, _Log | None] | None:
+        """Return a file and the log to write it to; no log if the file is exactly where the path says."""
         roots = [self.root, *(self.root / name for name in self.beside)]
         if self.images is None and self.path.is_symlink() and not self.path.is_dir():
             roots.append(self.path.resolve().parent)
-        meant = forms(written)
-        exact = [root / form for root in roots for form in meant]
-        for candidate in exact:
+        paths = forms(written)
+        return self._first_file([root / path for root in roots for path in paths], None) or self._first_file(
+            [root.joinpath(*end) for path in paths for end in _ends(path) for root in roots], self.moved
+        )
+
+    def _first_file(self, candidates: list[Path], log: _Log | None) -> tuple[Path, _Log | None] | None:
+        for candidate in candidates:
             if files.is_file(candidate):
-                return candidate, None
-        for candidate in exact:
-            if twin := files.twin(candidate):
-                return twin, self.twins
-        ends = [root.joinpath(*end) for form in meant for end in _ends(form) for root in roots]
-        for candidate in ends:
-            if files.is_file(candidate):
-                return candidate, self.moved
-        for candidate in ends:
+                return candidate, log
+        for candidate in candidates:
             if twin := files.twin(candidate):
                 return twin, self.twins
         return None
 
 
+def outside(paths: Iterable[Path], folder: Path | None) -> list[Path]:
+    """Return the paths that are not below ``folder``, which is resolved; all of them for None."""
+    return [path for path in paths if folder is None or not path.resolve().is_relative_to(folder)]
+
+
 def forms(written: str) -> list[str]:
-    """What a path may mean, as it stands first: URLs and Label Studio's paths hold one as well."""
+    """Return the paths that a written path may stand for, the path itself first.
+
+    URLs and Label Studio's paths contain a path of their own.
+    """
     plain = written.replace("\\", "/")
-    meant = [written, plain]
+    paths = [written, plain]
     if local := _LOCAL_FILES.match(plain):
-        meant.append(unquote(plain[local.end() :]))
+        paths.append(unquote(plain[local.end() :]))
     elif url := _URL.match(plain):
-        meant.append(unquote(url[1]))
+        paths.append(unquote(url[1]))
     elif "%" in plain:
-        meant.append(unquote(plain))
-    meant += [upload[1] + upload[2] for form in tuple(meant) if (upload := _UPLOAD.match(form))]
-    return list(dict.fromkeys(meant))
+        paths.append(unquote(plain))
+    paths += [upload[1] + upload[2] for path in tuple(paths) if (upload := _UPLOAD.match(path))]
+    return list(dict.fromkeys(paths))
 
 
-def _parts(form: str) -> list[str]:
-    return [part for part in _SEPARATORS.split(_DRIVE.sub("", form)) if part not in ("", ".", "..")]
+def _parts(path: str) -> list[str]:
+    return [part for part in _SEPARATORS.split(_DRIVE.sub("", path)) if part not in ("", ".", "..")]
 
 
-def _ends(form: str) -> list[list[str]]:
-    parts = _parts(form)
+def _ends(path: str) -> list[list[str]]:
+    """Return the last parts of a path, all of them first."""
+    parts = _parts(path)
     return [parts[start:] for start in range(len(parts))]
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is recognised and read."""
+    """How linetune recognises and reads one format."""
 
     find: Callable[[Path], list[Path]]
-    """The sources of this format that a path is or directly holds."""
+    """Returns the sources of this format: the path itself, or files directly in the folder."""
     read: Callable[[Source], Sequence[Item]]
-    """The crops of one source; raises LinetuneError when it is unusable as a whole."""
+    """Returns the crops of a source. Raises LinetuneError if the whole source is unusable."""
     find_asked: Callable[[Path], list[Path]] | None = None
-    """As ``find``, where the user named the format; as ``find`` by default."""
+    """Takes the place of ``find`` if the user named the format."""
     folder: bool = False
-    """Only a folder can be of this format."""
+    """A source of this format is always a folder."""
     guess: bool = False
-    """There is nothing to know it by but images, so that any other format goes before it."""
+    """Images alone are enough for this format, so every other format goes first."""
     columns: bool = False
-    """Its entries have columns or keys, of which the user may name those of image and text."""
+    """Entries have columns or keys, and the user may name those of the image and the text."""

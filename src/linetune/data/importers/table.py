@@ -1,4 +1,4 @@
-"""Tables with any columns: CSV, semicolons or tabs, with a header or without."""
+"""Tables with any columns: separated by commas, semicolons, tabs or bars, with or without a header."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from linetune.data.importers.source import Format, Item, Source
 Row: TypeAlias = "list[str] | LinetuneError"
 _DELIMITERS = ",;\t|"
 _SNIFFED_ROWS = 50
-_TOLD = re.compile(rf"\ufeff?sep=([{_DELIMITERS}])(?=\r?\n)", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(rf"\ufeff?sep=([{_DELIMITERS}])(?=\r?\n)", re.IGNORECASE)
+"""A first line that names the delimiter, as Excel understands it."""
 
 
 def find(path: Path) -> list[Path]:
-    """Tables; in a folder only those with a column of images and another."""
+    """Return tables; from a folder only those with a column of images and another column."""
     if path.is_file():
         return [path] if path.suffix.lower() in texts.TABLES or _is_plain_table(path) else []
     tables = [p for p in texts.files(path, *texts.TABLES) if _holds_images(p)]
@@ -30,7 +31,7 @@ def find(path: Path) -> list[Path]:
 
 
 def _holds_images(path: Path) -> bool:
-    """Whether a header names both columns, or a column leads to files."""
+    """Return whether a header names image and text, or a column leads to files."""
     _, rows = _sniffed(path)
     if not rows or len(rows[0]) < 2:
         return False
@@ -46,7 +47,7 @@ def _holds_images(path: Path) -> bool:
 
 
 def _is_plain_table(path: Path) -> bool:
-    """Whether a text file is a table with a column of images, and not a path and then a text a line."""
+    """Return whether a ``.txt`` file is a table with a column of images, not lines of a path and a text."""
     if path.suffix.lower() != ".txt" or texts.mostly(path, icdar.START):
         return False
     delimiter, rows = _sniffed(path)
@@ -54,15 +55,15 @@ def _is_plain_table(path: Path) -> bool:
     if width < 2 or any(len(row) != width for row in rows):
         return False
     images = [i for i in range(width) if all(_is_image(row[i]) for row in rows[1:] or rows)]
-    # A comma alone stands between path and text as well.
-    sure = width > 2 or delimiter in ";|" or texts.head(path).startswith('"')
-    return bool(images) and (images[0] > 0 or (delimiter != "\t" and sure))
+    # A comma alone may also separate a path and a text.
+    certain = width > 2 or delimiter in ";|" or texts.head(path).startswith('"')
+    return bool(images) and (images[0] > 0 or (delimiter != "\t" and certain))
 
 
 def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
-    """The delimiter and the first rows."""
+    """Return the delimiter and the first rows of a file."""
     content = texts.head(path)
-    # The last line may be cut off.
+    # The last line may be incomplete.
     content = content[: content.rfind("\n") + 1] or content
     delimiter, content = _split(content, Source(path))
     rows = islice(_records(content, delimiter, path), _SNIFFED_ROWS)
@@ -70,70 +71,75 @@ def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
 
 
 def read(source: Source) -> list[Item]:
-    """A crop a row.
+    """Return one crop for each row.
 
     Raises:
-        LinetuneError: the file is no table, or which columns are image and text is not clear.
+        LinetuneError: the file is not a table, or the columns of image and text are not clear.
     """
     delimiter, content = _split(source.read_text(source.path), source)
-    return labels(
-        source, list(_records(content, delimiter, source.path)), f"quote texts that hold {delimiter!r}"
-    )
+    hint = f"put quotes around texts that contain {delimiter!r}"
+    return crops(source, list(_records(content, delimiter, source.path)), hint)
 
 
-def labels(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str = "csv") -> list[Item]:
-    """A crop a row of a table.
+def crops(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str = "csv") -> list[Item]:
+    """Return one crop for each row of a table.
 
     Args:
-        source: where paths lead, and which columns are asked for.
-        rows: each with its line.
-        hint: the way out where a row has more or fewer fields than the first.
-        form: the format that the rows are of.
+        source: the table's source.
+        rows: the rows, each with the number of its line.
+        hint: how to fix a row that has more or fewer fields than the first row.
+        form: the format of the rows, for hints.
 
     Raises:
-        LinetuneError: which columns are image and text is not clear.
+        LinetuneError: the columns of image and text are not clear.
     """
-    line, first = next(((line, row) for line, row in rows if not isinstance(row, LinetuneError)), (1, []))
+    line, first_row = next(((at, row) for at, row in rows if isinstance(row, list)), (1, []))
     place = f"{source.path}:{line}"
-    if len(first) < 2:
-        raise LinetuneError("a table of one column", place, "image and text are two columns")
-    # A header names columns, the first row of a table without one has an image.
-    headed = not any(_is_image(cell) or source.leads(cell) for cell in first)
-    if headed and {*map(columns.plain, first)}.isdisjoint(columns.IMAGE | columns.TEXT):
-        headed = columns.stems(source.root).keys().isdisjoint(first)
-    names = [name.strip() for name in first] if headed else [str(i + 1) for i in range(len(first))]
+    width = len(first_row)
+    if width < 2:
+        what = "the table has only one column"
+        raise LinetuneError(what, place, "it needs one column of images and one of texts")
+    headed = _is_header(source, first_row)
+    names = [name.strip() for name in first_row] if headed else [str(i + 1) for i in range(width)]
     body = [(at, row) for at, row in rows if not headed or at != line]
     if not body:
         return []
-    whole = [row for _, row in body if not isinstance(row, LinetuneError) and len(row) == len(first)]
-    # Where no row fits the header, each is told.
-    chosen = columns.choose(source, names, whole, place, form=form) if whole else columns.Choice(0, 0)
-    # A space after each delimiter is no part of the texts.
-    spaced = bool(whole) and all(row[chosen.text].startswith(" ") for row in whole if row[chosen.text])
+    complete = [row for _, row in body if isinstance(row, list) and len(row) == width]
+    # If no row fits the header, every row is reported below.
+    chosen = columns.choose(source, names, complete, place, form=form) if complete else columns.Choice(0, 0)
+    spaced = bool(complete) and all(row[chosen.text][:1] in ("", " ") for row in complete)
     if spaced:
-        source.notes.append("a space stands before every text, and is no part of it")
-    found: list[Item] = []
+        source.notes.append("the space before every text is not part of the text")
+    items: list[Item] = []
     for at, row in body:
-        here = f"{source.path}:{at}"
+        place = f"{source.path}:{at}"
         if isinstance(row, LinetuneError):
-            found.append(row)
-        elif len(row) != len(first):
-            expected = f"the {'header' if headed else 'first row'} has {len(first)}"
-            found.append(LinetuneError(f"{len(row)} fields where {expected}", here, hint))
+            items.append(row)
+        elif len(row) != width:
+            expected = f"the {'header' if headed else 'first row'} has {width}"
+            items.append(LinetuneError(f"{len(row)} fields, but {expected}", place, hint))
         elif any(row):
             text = row[chosen.text].removeprefix(" ") if spaced else row[chosen.text]
-            found.append(source.label(chosen.path(row[chosen.image]), text, here))
-    return found
+            items.append(source.label(chosen.path(row[chosen.image]), text, place))
+    return items
+
+
+def _is_header(source: Source, row: list[str]) -> bool:
+    """Return whether a first row names the columns: it has no image, or a name that columns often have."""
+    if any(_is_image(cell) or source.leads(cell) for cell in row):
+        return False
+    named = not {*map(columns.plain, row)}.isdisjoint(columns.IMAGE | columns.TEXT)
+    return named or columns.stems(source.root).keys().isdisjoint(row)
 
 
 def _split(content: str, source: Source) -> tuple[str, str]:
-    """What separates the fields, and the content without a first line that says so, as Excel reads it."""
-    told = _TOLD.match(content)
-    return (told[1], content[told.end() :]) if told else (_delimiter(content, source), content)
+    """Return the delimiter, and the content without a first line that names it."""
+    named = _SEPARATOR_LINE.match(content)
+    return (named[1], content[named.end() :]) if named else (_delimiter(content, source), content)
 
 
 def _delimiter(content: str, source: Source) -> str:
-    """What separates the fields: columns that lead to images prove it, else rows of one width."""
+    """Return the delimiter that gives a column of images, or else the most even rows."""
 
     def fitness(delimiter: str) -> tuple[bool, float]:
         rows = [row for _, row in islice(_records(content, delimiter, Path()), _SNIFFED_ROWS)]
@@ -151,14 +157,14 @@ def _is_image(cell: Any) -> bool:
 
 
 def _records(content: str, delimiter: str, path: Path) -> list[tuple[int, Row]]:
-    """Rows with the line each begins in; a row may span lines.
+    """Return the rows, each with the line it starts in. A row may span several lines.
 
-    Quotes are characters like any other where they would take lines along, and without them all rows are of
-    one width: an inch sign begins a text.
+    A quote is an ordinary character, such as an inch sign before a text, if rows span lines or are malformed
+    with quotes but all rows have the same width without them.
     """
     rows = list(_parsed(content, delimiter, path, csv.QUOTE_MINIMAL))
-    ends = [line for line, _ in rows[1:]]
-    if any(isinstance(row, LinetuneError) for _, row in rows) or ends != list(range(2, len(ends) + 2)):
+    lines = [line for line, _ in rows[1:]]
+    if any(isinstance(row, LinetuneError) for _, row in rows) or lines != list(range(2, len(lines) + 2)):
         plain = list(_parsed(content, delimiter, path, csv.QUOTE_NONE))
         widths = {len(row) for _, row in plain if not isinstance(row, LinetuneError)}
         if len(widths) == 1 and widths != {1} and len(plain) > len(rows):
@@ -167,7 +173,7 @@ def _records(content: str, delimiter: str, path: Path) -> list[tuple[int, Row]]:
 
 
 def _parsed(content: str, delimiter: str, path: Path, quoting: Any) -> Iterator[tuple[int, Row]]:
-    # A space before a quote would make the quote a part of the text.
+    # Otherwise a space before a quote would make the quote part of the text.
     spaced = re.search(rf'{re.escape(delimiter)} +"', content) is not None
     reader = csv.reader(
         io.StringIO(content, newline=""),

@@ -1,4 +1,4 @@
-"""Text files as people have them: encodings, line ends, JSON."""
+"""Text files as people have them: line ends, JSON with its lines, and texts in messages."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ from linetune.core.errors import LinetuneError
 from linetune.data.importers import WITH_BOXES
 
 TABLES = (".csv", ".tsv")
-"""How the names of tables end, in lower case."""
+"""Suffixes of tables, in lower case."""
+STRUCTURED = (*TABLES, ".json", ".jsonl", ".ndjson")
+"""Suffixes of tables and JSON, in lower case: files that are no plain lists of paths and texts."""
 IMAGE_END = rf"\.(?:{'|'.join(suffix[1:] for suffix in sorted(image.SUFFIXES))})"
-"""Expression for how the names of images end, in lower case."""
+"""Regular expression for the suffix of an image, in lower case."""
 CORRECTED = re.compile(r"correct|truth|final|manual|gold|verif|human|revis|review", re.IGNORECASE)
-"""Names of columns and fields that hold what a person made of a text in another one."""
-_SHOWN, _SHOWN_OF_NAMES = 60, 200
+"""Words in the names of columns and fields that hold a person's correction of another text."""
+_LONGEST_TEXT, _LONGEST_NAME = 60, 200
 """Characters of a text and of a name that a message shows."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 20
 _APART = r"[\s,;()\[\]{}]+"
 NUMBERS = rf"(?:-?\d+(?:\.\d+)?{_APART}){{3,}}-?\d+(?:\.\d+)?(?:{_APART}|$)"
-"""Expression for four or more numbers in a row, as the corners of boxes are."""
+"""Regular expression for four or more numbers in a row, such as the corners of a box."""
 _BETWEEN = re.compile(r"[\s,:]*")
 
 
 def of_boxes(form: str) -> str:
-    """The way out where boxes stand beside texts in a format that reads none."""
-    return f"--format {form} takes whole images all the same; boxes are cut out of {', '.join(WITH_BOXES)}"
+    """Return the hint for boxes in a format from which linetune only imports whole images."""
+    with_boxes = ", ".join(WITH_BOXES)
+    return f"pass --format {form} to import whole images anyway; linetune imports boxes from {with_boxes}"
 
 
 def decode(path: Path) -> tuple[str, str]:
-    """A file's content, and the encoding it has, as :func:`textfile.decode` tells.
+    """Return the content of a file and the name of its encoding, see :func:`textfile.decode`.
 
     Raises:
-        LinetuneError: it cannot be read, or is in no encoding that is certain.
+        LinetuneError: the file cannot be read, or its encoding is not certain.
     """
     return textfile.decode(textfile.content(path, "file"), path)
 
 
 def head(path: Path) -> str:
-    """The beginning of a file, as far as it is text; empty where it cannot be read."""
+    """Return the first 64 KiB of a file as text; an empty text if the file cannot be read."""
     try:
         with path.open("rb") as file:
             return textfile.lenient(file.read(_SNIFFED_BYTES))
@@ -53,15 +56,15 @@ def head(path: Path) -> str:
 
 
 def first_rows(path: Path) -> list[str]:
-    """A file's first lines that are not blank."""
+    """Return the first lines of a file that are not blank, 20 at most."""
     return [row for _, row in islice(rows(head(path)), _SNIFFED_ROWS)]
 
 
 def rows(text: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their ends, blank ones left out.
+    """Yield the lines of a text that are not blank, with their numbers and without their ends.
 
-    So are byte order marks at the beginning of lines: they stay where files were joined. CR alone ends lines
-    where nothing else does.
+    The byte order mark that joined files leave at the start of a line is removed. CR alone ends a line
+    only if the text has no LF.
     """
     if "\n" not in text:
         text = text.replace("\r", "\n")
@@ -72,37 +75,37 @@ def rows(text: str) -> Iterator[tuple[int, str]]:
 
 
 def mostly(path: Path, pattern: re.Pattern[str]) -> bool:
-    """Whether most of a file's first lines begin as the pattern says."""
-    shown = first_rows(path)
-    return sum(bool(pattern.match(row)) for row in shown) * 2 > len(shown)
+    """Return whether more than half of the first lines of a file match at their start."""
+    sample = first_rows(path)
+    return sum(bool(pattern.match(row)) for row in sample) * 2 > len(sample)
 
 
 def begins(path: Path, pattern: re.Pattern[str]) -> bool:
-    """Whether a file's content begins as the pattern says; not where it cannot be read."""
+    """Return whether the content of a file matches at its start; False if the file cannot be read."""
     try:
-        # All of it: a list of thousands of images may stand before what tells.
+        # All of it, because thousands of images may be listed before the key that the pattern needs.
         return bool(pattern.match(decode(path)[0]))
     except LinetuneError:
         return False
 
 
 def having(path: Path, suffix: str, fits: Callable[[Path], bool]) -> list[Path]:
-    """A path that is a file of that suffix and fits, or such files directly in a folder."""
+    """Return the file, or the files directly in the folder, that have the suffix and fit."""
     candidates = files(path, suffix) if path.is_dir() else [path]
     return [p for p in candidates if p.suffix.lower() == suffix and fits(p)]
 
 
 def files(folder: Path, *suffixes: str) -> list[Path]:
-    """Files directly in a folder by their suffix, hidden ones left out."""
-    inside = sorted(folder.iterdir())
-    return [p for p in inside if p.suffix.lower() in suffixes and p.name[0] != "." and p.is_file()]
+    """Return the files directly in a folder that have one of the suffixes and are not hidden."""
+    entries = sorted(folder.iterdir())
+    return [p for p in entries if p.suffix.lower() in suffixes and p.name[0] != "." and p.is_file()]
 
 
 def parse_json(text: str, path: Path, line: int = 1) -> Any:
-    """JSON that starts in that line of a file.
+    """Parse JSON that starts in the given line of a file.
 
     Raises:
-        LinetuneError: with the line it breaks in.
+        LinetuneError: the text is not JSON; the error names the line.
     """
     try:
         return json.loads(text)
@@ -110,83 +113,84 @@ def parse_json(text: str, path: Path, line: int = 1) -> Any:
         what = f"not valid JSON ({error.msg} at character {error.colno})"
         raise LinetuneError(what, f"{path}:{line + error.lineno - 1}") from None
     except RecursionError:
-        raise LinetuneError("not valid JSON (nested too deep)", f"{path}:{line}") from None
+        raise LinetuneError("not valid JSON (nested too deeply)", f"{path}:{line}") from None
     except ValueError as error:
-        # A number of thousands of digits.
+        # A number with thousands of digits.
         raise LinetuneError(f"not valid JSON ({error})", f"{path}:{line}") from None
 
 
 def entries(text: str, key: str, path: Path) -> list[tuple[int, Any]]:
-    """The entries of a list that stands under ``key`` in a JSON object, each with its line.
+    """Return the entries of the list under ``key`` in a JSON object, each with its line.
 
     Raises:
-        LinetuneError: the text is not JSON, or there is no such list.
+        LinetuneError: the text is not JSON, or has no such list.
     """
-    whole = parse_json(text, path)
-    if not isinstance(whole, dict) or not isinstance(whole.get(key), list):
+    content = parse_json(text, path)
+    if not isinstance(content, dict) or not isinstance(content.get(key), list):
         raise LinetuneError(f'no list "{key}"', path)
     return [(line, value) for line, _, value in members(text, path, key)]
 
 
 def members(text: str, path: Path, key: str | None = None) -> list[tuple[int, str | int, Any]]:
-    """What a JSON list or object holds, each with its line and with its name or its number from 1.
+    """Return the members of a JSON list or object: line, name or number from 1, and value.
 
     Args:
         text: the file's content.
         path: the file.
-        key: the list or object is what stands under that key; it is the whole content by default.
+        key: the key of the list or object. By default it is the whole content.
 
     Raises:
-        LinetuneError: the text is not JSON, or there is no such list or object.
+        LinetuneError: the text is not JSON, or has no such list or object.
     """
-    whole = parse_json(text, path)
-    inner = whole.get(key) if isinstance(whole, dict) and key is not None else whole
-    if not isinstance(inner, (list, dict)) or (key is not None and inner is whole):
-        raise LinetuneError("no list" if key is None else f'no list "{key}"', path)
-    # json tells no places, so the valid text is walked again, value by value.
-    at = _skip(text, 0)
+    content = parse_json(text, path)
+    container = content.get(key) if isinstance(content, dict) and key is not None else content
+    if not isinstance(container, (list, dict)) or (key is not None and container is content):
+        raise LinetuneError("no JSON list or object" if key is None else f'no list "{key}"', path)
+    # The json module gives no positions, so the text, now known to be valid, is read again value by value.
+    at = _skip_gap(text, 0)
     if key is not None:
-        # Of several equal keys json takes the last.
+        # The json module keeps the last of several equal keys.
         at = [start for name, start, _ in _walk(text, at) if name == key][-1]
-    found = []
+    listed = []
     line, counted = 1, 0
     for number, (name, start, value) in enumerate(_walk(text, at), 1):
         line, counted = line + text.count("\n", counted, start), start
-        found.append((line, number if name is None else name, value))
-    return found
+        listed.append((line, number if name is None else name, value))
+    return listed
 
 
 def _walk(text: str, at: int) -> Iterator[tuple[str | None, int, Any]]:
-    """The members of the list or object that begins there: name, place and value."""
+    """Yield name, position and value of each member of the list or object that starts at a position."""
     decoder = json.JSONDecoder()
     named = text[at] == "{"
-    at = _skip(text, at + 1)
+    at = _skip_gap(text, at + 1)
     while text[at] not in "]}":
         name = None
         if named:
             name, at = decoder.raw_decode(text, at)
-            at = _skip(text, at)
+            at = _skip_gap(text, at)
         start = at
         value, at = decoder.raw_decode(text, at)
         yield name, start, value
-        at = _skip(text, at)
+        at = _skip_gap(text, at)
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_gap(text: str, at: int) -> int:
+    """Return the position after spaces, commas and colons."""
     gap = _BETWEEN.match(text, at)
     return gap.end() if gap else at
 
 
 def shown(name: object) -> str:
-    """A name of a source's own, for messages, which are one line; the beginning of a long one."""
-    text = _short(str(name), _SHOWN_OF_NAMES)
+    """Return a name from a source for a message: on one line, and cut if it is long."""
+    text = _shortened(str(name), _LONGEST_NAME)
     return text if text.isprintable() else repr(text)
 
 
 def quoted(text: str) -> str:
-    """A text in quotes, for messages; the beginning of a long one."""
-    return repr(_short(text, _SHOWN))
+    """Return a text in quotes for a message, cut if it is long."""
+    return repr(_shortened(text, _LONGEST_TEXT))
 
 
-def _short(text: str, length: int) -> str:
+def _shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + "…"

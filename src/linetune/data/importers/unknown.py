@@ -1,4 +1,4 @@
-"""What files that no format here reads look like, so that a person is told more than their names."""
+"""Files of formats that linetune does not read: what they look like, for messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from linetune.core import files, image
 from linetune.core.labelfile import spread
 from linetune.data.importers import sidecar, texts
+from linetune.data.importers.source import outside
 
 _ARCHIVES = {
     ".zip": "a ZIP archive", ".tar": "a tar archive", ".tgz": "a tar archive", ".gz": "a gzip archive",
@@ -23,8 +24,8 @@ _OTHERS = {
     ".lst": "a list", ".list": "a list",
 }  # fmt: skip
 _NAMESAKES = (".txt", ".gt.txt", ".xml", ".json")
-"""How files end that may hold the labels of the image of that name."""
-_LABELS = {
+"""Ends of file names that may hold the label of the image with the same stem."""
+_LABEL_SUFFIXES = {
     *texts.TABLES,
     ".txt",
     ".json",
@@ -37,19 +38,19 @@ _LABELS = {
     ".dat",
     ".gt",
 }
-"""How the names of label files end; scripts and logs name images as well."""
-_TRIED = 20
-"""Images of a folder whose names are looked for elsewhere."""
-_NOT_READ = {
+"""Suffixes of label files. Other files that name images, such as scripts and logs, are no label files."""
+_SAMPLE = 20
+"""Images of a folder whose names are looked for in other files."""
+_UNREADABLE = {
     ".heic", ".heif", ".tga", ".svg", ".psd", ".ico", ".jxl", ".exr", ".hdr", ".pcx", ".dng", ".cr2", ".cr3",
     ".nef", ".arw", ".raw",
 }  # fmt: skip
-"""How the names of images end that are not read."""
+"""Suffixes of images that linetune does not read."""
 _NO_LABELS = re.compile(
     r"(readme|licen[cs]e|copying|notice|changelog)(\.(txt|md|rst))?|makefile|thumbs\.db|desktop\.ini",
     re.IGNORECASE,
 )
-"""The names of files that hold no labels."""
+"""Names of files that hold no labels."""
 _CONTENT = (
     (re.compile(r"<PcGts\b"), "PAGE XML"),
     (re.compile(r"<alto\b", re.IGNORECASE), "ALTO XML"),
@@ -72,51 +73,54 @@ _CONTENT = (
 
 
 def others(folder: Path, skip: Path | None) -> list[Path]:
-    """The files below a folder that are no images that are read, without those below ``skip``."""
-    inside = [path for path in image.in_folder(folder)[1] if not _NO_LABELS.fullmatch(path.name)]
-    return [path for path in inside if skip is None or not path.resolve().is_relative_to(skip)]
+    """Return the files below a folder that linetune does not read as images, without those below ``skip``."""
+    return outside((path for path in image.in_folder(folder)[1] if not _NO_LABELS.fullmatch(path.name)), skip)
 
 
 def beside(folder: Path, skip: Path | None) -> list[Path]:
-    """Those of them that could hold labels."""
-    return [path for path in others(folder, skip) if path.suffix.lower() not in _NOT_READ]
+    """Return the files below a folder that may hold labels, without those below ``skip``."""
+    return [path for path in others(folder, skip) if path.suffix.lower() not in _UNREADABLE]
 
 
 def above(folder: Path) -> list[Path]:
-    """Files one folder up that begin with the name of an image, and namesakes in the folders there."""
-    images = spread(image.in_folder(folder)[0], _TRIED)
-    names = [path.name for path in images]
+    """Return files outside a folder that may hold the labels of its images.
+
+    They are the label files one folder up that contain the name of an image in their first 64 KiB, and the
+    files in the neighbouring folders that share the stem of an image.
+    """
+    images = spread(image.in_folder(folder)[0], _SAMPLE)
+    resolved = folder.resolve()
     try:
-        inside = sorted(folder.resolve().parent.iterdir())
+        entries = [entry for entry in sorted(resolved.parent.iterdir()) if entry.name[0] != "."]
     except OSError:
         return []
-    others = [p for p in inside if p.suffix.lower() in _LABELS and p.name[0] != "." and p.is_file()]
-    naming = [path for path in others if any(name in texts.head(path) for name in names)]
-    beside = [p for p in inside if p.is_dir() and p.name[0] != "." and p != folder.resolve()]
-    alike = (p / (path.stem + suffix) for p in beside for path in images for suffix in _NAMESAKES)
-    return naming + [path for path in alike if files.is_file(path)]
+    label_files = [entry for entry in entries if entry.suffix.lower() in _LABEL_SUFFIXES and entry.is_file()]
+    naming = [file for file in label_files if any(path.name in texts.head(file) for path in images)]
+    neighbours = [entry for entry in entries if entry.is_dir() and entry != resolved]
+    namesakes = (near / (path.stem + end) for near in neighbours for path in images for end in _NAMESAKES)
+    return naming + [path for path in namesakes if files.is_file(path)]
 
 
 def looks_like(path: Path) -> str | None:
-    """What a file is; ``None`` where it cannot be told."""
+    """Return what kind of file a path is, for example "a ZIP archive"; None if nothing shows it."""
     suffix = path.suffix.lower()
-    told = _ARCHIVES.get(suffix) or ("a spreadsheet" if suffix in _SHEETS else _OTHERS.get(suffix))
-    if told and suffix not in (".html", ".htm", ".hocr"):
-        return told
+    kind = _ARCHIVES.get(suffix) or ("a spreadsheet" if suffix in _SHEETS else _OTHERS.get(suffix))
+    if kind and suffix not in (".html", ".htm", ".hocr"):
+        return kind
     content = texts.head(path)
     for pattern, name in _CONTENT:
         if pattern.search(content):
             return name
-    first = next((row for _, row in texts.rows(content)), "")
-    if suffix != ".txt" or not sidecar.is_box(first):
+    first_row = next((row for _, row in texts.rows(content)), "")
+    if suffix != ".txt" or not sidecar.is_box(first_row):
         return None
-    way_out = "" if sidecar.is_box(first, surely=True) else " (--format txt takes them as texts)"
-    return f"boxes, as of YOLO or ICDAR{way_out}"
+    hint = "" if sidecar.is_box(first_row, surely=True) else " (--format txt reads them as texts)"
+    return f"boxes of YOLO or ICDAR{hint}"
 
 
 def way_out(path: Path) -> str | None:
-    """What to do with a file before it can be imported."""
+    """Return a hint how to make a file importable; None if there is none."""
     suffix = path.suffix.lower()
     if suffix in _ARCHIVES:
-        return "unpack it, and import the folder"
-    return "save it as CSV, and import that" if suffix in _SHEETS else None
+        return "unpack it and import the folder"
+    return "save it as CSV and import the CSV file" if suffix in _SHEETS else None

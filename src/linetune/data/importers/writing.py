@@ -1,4 +1,4 @@
-"""Crops into image files: copied as they are, or cut out of their photo."""
+"""Crops as image files: copied unchanged, or cut out of a photo."""
 
 from __future__ import annotations
 
@@ -28,49 +28,63 @@ _SIGNATURES = {
 
 @dataclass
 class Writer:
-    """Puts crops into a folder, each under a name of its own."""
+    """Writes crops into a folder, each under a unique name."""
 
     folder: Path
     names: Names
     upright: bool = False
-    """As :func:`cut` has it."""
+    """Boxes start at their own top left, see :func:`cut`."""
     home: Path | None = None
-    """Where the names of folders begin that names of crops keep; None where all lie in one folder."""
+    """Folder below which the images are, if they are in several folders. Names of crops start with their path
+    from there."""
     remarks: dict[str, list[str]] = field(default_factory=dict)
-    """The crops that something is to be told of, by the kind of remark."""
+    """For each kind of remark of :func:`cut`, the crops that it is about."""
     reach: dict[Path, tuple[float, float]] = field(default_factory=dict)
-    """How far right and down boxes lie in photos of no written size, in parts of the photo's size."""
-    _photo: tuple[Path | None, Crop | LinetuneError | None] = field(default=(None, None))
+    """For each photo whose size the source does not say: how far right and down its boxes go, as fractions of
+    its width and height."""
+    _photo: tuple[Path, Crop | LinetuneError] | None = None
+    """The last photo. The boxes of one photo follow each other."""
 
     def add(self, found: Found) -> str:
-        """Write one crop; its file's name comes back.
+        """Write one crop and return the name of its file.
 
         Raises:
-            LinetuneError: its text or its image cannot be used; at the label's place.
+            LinetuneError: the text or the image cannot be used. The error names the place of the label.
         """
         _check_text(found.text, found.place)
+        pixels = found.pixels
         try:
-            if isinstance(found.pixels, Box):
-                photo = self._decoded(found.pixels.photo)
-                box, turning = turned(found.pixels, photo)
-                crop, remarks = cut(photo, box, found.text, self.upright)
-                remarks |= turning
-                self._note_reach(found.pixels, photo)
-                name = self.names.take(self._stem(found), ".png")
-                image.write(self.folder / name, crop)
-                for kind, detail in remarks.items():
-                    told = f"{name}{detail and ', '}{detail} ({found.place})"
-                    self.remarks.setdefault(kind, []).append(told)
-                return name
-            data, suffix = _content(found.pixels)
-            where = None if isinstance(found.pixels, bytes) else found.pixels
-            image.decode(np.frombuffer(data, np.uint8), where)
+            return self._cut(found, pixels) if isinstance(pixels, Box) else self._copy(found, pixels)
         except LinetuneError as error:
             elsewhere = error.where is not None and str(error.where) != found.place
             what = f"{error.what}: {error.where}" if elsewhere else error.what
-            of_box = f"{texts.quoted(found.text)}: {what}" if isinstance(found.pixels, Box) else what
-            raise LinetuneError(of_box, found.place, error.hint) from None
-        name = self.names.take(self._stem(found), suffix or _suffix(data))
+            if isinstance(pixels, Box):
+                what = f"{texts.quoted(found.text)}: {what}"
+            raise LinetuneError(what, found.place, error.hint) from None
+
+    def _cut(self, found: Found, box: Box) -> str:
+        photo = self._decoded(box.photo)
+        upright_box, turn_remarks = turned(box, photo)
+        crop, cut_remarks = cut(photo, upright_box, found.text, self.upright)
+        self._note_reach(box, photo)
+        name = self.names.take(self._stem(found), ".png")
+        image.write(self.folder / name, crop)
+        for kind, detail in (cut_remarks | turn_remarks).items():
+            remark = f"{name}{detail and ', '}{detail} ({found.place})"
+            self.remarks.setdefault(kind, []).append(remark)
+        return name
+
+    def _copy(self, found: Found, pixels: Path | bytes) -> str:
+        if isinstance(pixels, bytes):
+            data, suffix, where = pixels, _suffix(pixels), None
+        else:
+            with os_errors("image cannot be read", pixels):
+                data, suffix, where = pixels.read_bytes(), pixels.suffix.lower(), pixels
+            if suffix not in image.SUFFIXES:
+                suffix = _suffix(data)
+        # Only to check that it is an image: the file is copied byte for byte.
+        image.decode(np.frombuffer(data, np.uint8), where)
+        name = self.names.take(self._stem(found), suffix)
         (self.folder / name).write_bytes(data)
         return name
 
@@ -86,26 +100,21 @@ class Writer:
             before = self.reach.get(box.photo, (0.0, 0.0))
             self.reach[box.photo] = (max(before[0], right / width), max(before[1], low / height))
 
-    def _decoded(self, photo: Path) -> Crop:
-        # The boxes of one photo follow each other.
-        if self._photo[0] != photo:
+    def _decoded(self, path: Path) -> Crop:
+        """Return the photo, which is read once for all its boxes.
+
+        Raises:
+            LinetuneError: the photo cannot be read, for each of its boxes.
+        """
+        if self._photo is None or self._photo[0] != path:
             try:
-                self._photo = (photo, image.read(photo))
+                self._photo = (path, image.read(path))
             except LinetuneError as error:
-                self._photo = (photo, error)
-        decoded = self._photo[1]
-        if decoded is None or isinstance(decoded, LinetuneError):
-            raise decoded or LinetuneError("no photo", photo)
-        return decoded
-
-
-def _content(pixels: Path | bytes) -> tuple[bytes, str]:
-    """An image file's content, and its suffix where it has a usual one."""
-    if isinstance(pixels, bytes):
-        return pixels, ""
-    with os_errors("image cannot be read", pixels):
-        suffix = pixels.suffix.lower()
-        return pixels.read_bytes(), suffix if suffix in image.SUFFIXES else ""
+                self._photo = (path, error)
+        photo = self._photo[1]
+        if isinstance(photo, LinetuneError):
+            raise photo
+        return photo
 
 
 def _suffix(data: bytes) -> str:
@@ -124,4 +133,4 @@ def _check_text(text: str, place: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise LinetuneError(f"not Unicode, the text {text!r:.60}", place) from None
+        raise LinetuneError(f"the text is not valid Unicode: {text!r:.60}", place) from None

@@ -1,4 +1,4 @@
-"""The NRTR head: a transformer decoder that guides training and is left out afterwards (arXiv 1806.00926)."""
+"""The NRTR head: a transformer decoder that guides training. Reading does not use it (arXiv 1806.00926)."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class MultiHeadAttention(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Causal self-attention, attention to the image, feed-forward; each post-normed."""
+    """Causal self-attention, attention to the image, feed-forward. Each has a norm behind it."""
 
     def __init__(self, channels: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        # PaddleOCR drops nothing inside attention, only on the residual branches.
+        # PaddleOCR has no dropout inside attention, only on the residual branches.
         self.self_attention = MultiHeadAttention(channels, heads, 0.0)
         self.norm1 = nn.LayerNorm(channels)
         self.cross_attention = MultiHeadAttention(channels, heads, 0.0)
@@ -70,7 +70,7 @@ class NRTRHead(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = channels
-        # One token more than there are: PaddleOCR counts its end token twice.
+        # One token too many: PaddleOCR counts its end token twice.
         tokens = FIRST_CHARACTER + characters + 1
         self.before = nn.Linear(inputs, channels, bias=False)
         self.embedding = nn.Embedding(tokens, channels, padding_idx=PAD)
@@ -83,7 +83,7 @@ class NRTRHead(nn.Module):
         nn.init.normal_(self.classifier.weight, 0, channels**-0.5)
 
     def forward(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (batch, length, tokens) for features (batch, inputs, 1, frames)."""
+        """Return logits (batch, length, tokens) for features (batch, inputs, 1, frames)."""
         memory = self.before(features.flatten(2).transpose(1, 2))
         x = self.embedding(tokens) * math.sqrt(self.channels)
         x = self.dropout(x + sinusoids(tokens.shape[1], self.channels).to(x))
@@ -94,7 +94,7 @@ class NRTRHead(nn.Module):
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
-    """Positional encoding (length, channels) of arXiv 1706.03762."""
+    """Return the positional encoding (length, channels) of arXiv 1706.03762."""
     position = torch.arange(length)[:, None]
     rate = torch.exp(torch.arange(0, channels, 2) * (-math.log(10000.0) / channels))
     angles = position * rate
@@ -102,7 +102,7 @@ def sinusoids(length: int, channels: int) -> Tensor:
 
 
 def guide_tokens(labels: Sequence[Sequence[int]]) -> Tensor:
-    """NRTR tokens (batch, longest + 2), begin to end and padded, of CTC labels."""
+    """Return NRTR tokens (batch, longest + 2) of CTC labels, from begin to end and padded."""
     longest = max(map(len, labels)) + 2
     tokens = torch.full((len(labels), longest), PAD)
     for row, label in zip(tokens, labels, strict=True):

@@ -1,0 +1,45 @@
+"""Crops: how they are read, converted, resized and given to a network.
+
+All modules import these names from here. Training, evaluation and export share this preprocessing.
+"""
+
+from linetune.core.image.codec import SUFFIXES, content, decode, in_folder, orientation, read, write
+from linetune.core.image.convert import to_crop
+from linetune.core.image.geometry import (
+    HEIGHT,
+    MAX_WIDTH,
+    MIN_WIDTH,
+    fitting,
+    frames,
+    frames_needed,
+    half_turned,
+    input_width,
+    line_width,
+    pack,
+    resize,
+)
+from linetune.core.image.pixels import FLAT, Crop
+
+__all__ = [
+    "FLAT",
+    "HEIGHT",
+    "MAX_WIDTH",
+    "MIN_WIDTH",
+    "SUFFIXES",
+    "Crop",
+    "content",
+    "decode",
+    "fitting",
+    "frames",
+    "frames_needed",
+    "half_turned",
+    "in_folder",
+    "input_width",
+    "line_width",
+    "orientation",
+    "pack",
+    "read",
+    "resize",
+    "to_crop",
+    "write",
+]

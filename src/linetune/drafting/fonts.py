@@ -1,0 +1,93 @@
+"""The fonts of a draft: those that look most like the crops; and whether small letters stand under
+capitals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.core.image import Crop
+from linetune.core.progress import Reporter
+from linetune.decode.read import read_crops
+from linetune.drafting.decisions import Draft
+from linetune.drafting.rule import alphabet, drop_rule
+from linetune.formats.model import Model
+from linetune.formats.transfer import with_charset
+from linetune.synth import choose
+from linetune.synth import fonts as typefaces
+
+SMALL, FEWEST_SMALL = 0.05, 2
+"""Least share, and least number, of crops with small letters under capitals. Fewer may be errors of the base
+model."""
+SMALL_RENDERED = 0.5
+"""Share of rendered crops with small letters then. Training learns both kinds best if both are frequent."""
+ADD_FONTS = "--fonts names more font files or folders of them"
+
+
+def set_fonts(
+    new: Draft,
+    sources: Sequence[Path] | None,
+    crops: Sequence[tuple[Crop, str]],
+    base: Model,
+    reporter: Reporter,
+) -> None:
+    """Choose fonts. If no font is suitable, no crops are rendered.
+
+    Args:
+        new: the draft.
+        sources: font files, and folders of them, to choose from. None means the fonts of this machine.
+        crops: some crops with their labels.
+        base: the base model.
+        reporter: shows progress.
+    """
+    characters = alphabet(new.patterns)
+    limited = with_charset(base, Charset.collect(characters))
+    found = typefaces.find_files(sources) if sources else typefaces.installed()
+    try:
+        able = typefaces.that_draw(found, characters)
+    except LinetuneError as error:
+        drop_rule(new, str(error))
+        return
+    chosen = choose.choose(
+        able,
+        [(crop, text) for crop, text in crops if not set(text) - set(characters)],
+        limited.model.network,
+        limited.model.charset,
+        limited.unknown,
+        lambda done, total: reporter.progress("comparing fonts", done, total),
+    )
+    for font in chosen.refused:
+        new.reasons.append(
+            f"refused {font.path}: its glyphs are not read as the characters that they stand for"
+        )
+    if not chosen.fonts:
+        none_able = (
+            f"none of {len(found)} fonts draws every character of the rule and can be read; {ADD_FONTS}"
+        )
+        none_measured = "no crop with three characters or more can be measured"
+        drop_rule(new, none_able if chosen.refused or not able else none_measured)
+        return
+    new.fonts = [font.path.resolve() for font in chosen.fonts]
+    names = ", ".join(path.stem for path in new.fonts)
+    number = f"the {len(new.fonts)} most like the crops, of {len(able)} that draw the rule"
+    new.reasons.append(f"fonts: {number}: {names}")
+
+
+def set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Model) -> None:
+    """Find out whether crops show small letters where their labels have capitals. The base model reads
+    them."""
+    lettered = [(crop, text) for crop, text in crops if text == text.upper() != text.lower()]
+    if any(character.islower() for text in new.texts for character in text) or not lettered:
+        return
+    readings = read_crops(base.reader.run, [crop for crop, _ in lettered], base.decoder)
+    pairs = zip(readings, lettered, strict=True)
+    small = sum(reading.text != text == reading.text.upper() for reading, (_, text) in pairs)
+    if small < FEWEST_SMALL or small < SMALL * len(lettered):
+        return
+    new.small_letters = SMALL_RENDERED
+    new.reasons.append(
+        f"small_letters: {SMALL_RENDERED}, since {small} of {len(lettered)} crops show small letters where "
+        "their labels have capitals"
+    )

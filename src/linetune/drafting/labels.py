@@ -1,0 +1,60 @@
+"""The splits of a draft: label files that exist, or one label file that is divided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Reporter, count
+from linetune.data.groups import group
+from linetune.data.split import NAMES, SHARES, divide
+from linetune.drafting.decisions import LABELS, Draft, refuse_present
+
+
+def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
+    """Return a draft with its splits.
+
+    Args:
+        folder: the folder of the draft.
+        source: a label file of all crops, or a folder with train.txt and val.txt.
+        reporter: shows the progress of the search for near-duplicates.
+
+    Raises:
+        LinetuneError: the labels cannot be read or split.
+    """
+    if source.is_dir():
+        return Draft(folder, _read_splits(source), reasons=[f"data: the label files in {source}"])
+    _refuse_one_split(source)
+    lines = read_labels(source)
+    refuse_present(folder / LABELS)
+    unreadable: list[LinetuneError] = []
+    groups = group(lines, None, count(reporter, "comparing", len(lines)), unreadable)
+    try:
+        division = divide(lines, groups, SHARES)
+    except LinetuneError as error:
+        hint = "linetune split LABELS --to DIR has settings; then use --from DIR"
+        raise LinetuneError(error.what, source, hint) from None
+    sizes = ", ".join(f"{name} {len(some)}" for name, some in division.splits.items())
+    reasons = [f"data: {len(lines)} labels are split into {folder / LABELS}: {sizes}"]
+    reasons += [f"not balanced: {reason}" for reason in division.unbalanced]
+    return Draft(folder, division.splits, division, reasons=reasons)
+
+
+def _refuse_one_split(source: Path) -> None:
+    """Refuse one of the label files of a folder that has both train.txt and val.txt."""
+    folder = source.parent
+    is_split = source.name in {f"{name}.txt" for name in NAMES}
+    if is_split and all((folder / f"{name}.txt").exists() for name in NAMES[:2]):
+        other = "val.txt" if source.name == "train.txt" else "train.txt"
+        hint = f"name the folder: --from {folder}"
+        raise LinetuneError(f"the folder also has a {other}", source, hint)
+
+
+def _read_splits(folder: Path) -> dict[str, list[Line]]:
+    paths = {name: folder / f"{name}.txt" for name in NAMES}
+    missing = [path.name for name, path in paths.items() if name != "test" and not path.is_file()]
+    if missing:
+        what = f"the folder has no {' and no '.join(missing)}"
+        raise LinetuneError(what, folder, "name a label file of all crops, and linetune splits it")
+    return {name: read_labels(path) for name, path in paths.items() if path.is_file()}

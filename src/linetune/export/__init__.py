@@ -1,1 +1,0 @@
-"""Models as other programs load them, each checked against the trained one."""

@@ -1,0 +1,1 @@
+"""Model files: one module for each format reads and writes it. Also the sources of official weights."""

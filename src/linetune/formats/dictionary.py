@@ -1,0 +1,89 @@
+"""The characters of a model file: inside it, or beside it in a ``.txt`` or in Paddle's ``inference.yml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from linetune.core import textfile
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.models.architecture import Official
+
+SETTINGS = "inference.yml"
+"""The file with the dictionary beside Paddle's programs."""
+
+
+class Settings(NamedTuple):
+    """The contents of ``inference.yml`` that matter here."""
+
+    name: str | None
+    """The official model."""
+    charset: Charset
+    """The characters of the dictionary, and the space."""
+    both_ways: bool
+    """Whether the program reads every crop both ways up. Only exports of linetune say this."""
+
+
+def read_settings(folder: Path) -> Settings:
+    """Read ``inference.yml`` in a folder.
+
+    Raises:
+        LinetuneError: the file is missing, is not YAML, or has no usable dictionary.
+    """
+    path = folder / SETTINGS
+    try:
+        tree = YAML(typ="safe").load(textfile.read(path, "settings"))
+        characters = tree["PostProcess"]["character_dict"]
+        told = tree.get("Global", {})
+        name, both_ways = told.get("model_name"), told.get("both_ways", False)
+        if not isinstance(characters, list):
+            raise TypeError
+    except (YAMLError, TypeError, LookupError, AttributeError):
+        raise LinetuneError("PostProcess.character_dict is no list of characters", path) from None
+    for entry in characters:
+        if not isinstance(entry, str):
+            raise LinetuneError(
+                f"PostProcess.character_dict has {entry!r}, which is not text", path, "quote it"
+            )
+    try:
+        charset = Charset.from_dictionary(characters)
+    except LinetuneError as error:
+        raise error.at(path) from None
+    return Settings(name, charset, both_ways is True)
+
+
+def charset_of_file(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
+    """Return a file's charset: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official."""
+    beside = path.with_suffix(".txt")
+    hint = f"save its dictionary in the same folder as {beside.name}"
+    known = official.charset
+    if embedded is not None:
+        charset = Charset.from_dictionary(embedded.removesuffix("\n").split("\n"))
+    elif beside.is_file():
+        charset = Charset.from_dictionary(Charset.read(beside).characters)
+    elif (path.parent / SETTINGS).is_file():
+        charset = read_settings(path.parent).charset
+        hint = f"correct {SETTINGS} in the same folder"
+    elif known is not None:
+        charset = known
+    else:
+        raise LinetuneError(f"linetune does not know the dictionary of {official.name}", path, hint)
+    return matching(charset, classes, path, hint)
+
+
+def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
+    """Return the charset of a dictionary, if it has as many classes as the network."""
+    if charset.classes == classes + 1:
+        # The model has no class for the space. Readers append one that is never the most probable.
+        charset = Charset(charset.characters[:-1])
+    if charset.classes != classes:
+        raise LinetuneError(
+            f"the model has {classes} classes, but its dictionary gives {charset.classes}",
+            path,
+            hint,
+        )
+    return charset

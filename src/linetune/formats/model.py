@@ -1,0 +1,88 @@
+"""A recogniser in memory, and the functions that all readers of formats share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from linetune.core import reading_order
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.decode import Decoder, default_decoder
+from linetune.models.both_ways import BothWays
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
+
+
+@dataclass
+class Model:
+    """A recogniser: its folded network, its characters, and where it came from."""
+
+    network: Network
+    charset: Charset
+    base_model: str
+    """The official model that it was trained from."""
+    source: str
+    """The file or package that it was loaded from, for messages."""
+    history: dict[str, Any] = field(default_factory=dict)
+    """The figures of its training."""
+    both_ways: bool = False
+    """Whether every crop is read both ways up."""
+
+    @property
+    def decoder(self) -> Decoder:
+        """Turns the class probabilities of this model into readings."""
+        return default_decoder(self.charset)
+
+    @property
+    def reader(self) -> Network | BothWays:
+        """Reads packed images: its ``run`` gives class probabilities."""
+        return BothWays(self.network) if self.both_ways else self.network
+
+
+def refuse_logical_order(charset: Charset, header: Mapping[str, str], where: object) -> None:
+    """Refuse a model of an early linetune that has learned right-to-left text in the wrong order.
+
+    Raises:
+        LinetuneError: the charset has right-to-left letters, and the file does not say that it uses visual
+            order.
+    """
+    if charset.right_to_left and header.get("text_order") != reading_order.VISUAL:
+        raise LinetuneError(
+            "an earlier linetune taught this model right-to-left text in the wrong order",
+            where,
+            "train it again",
+        )
+
+
+def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -> None:
+    """Fill a network. Every tensor must have its place, and every place its tensor.
+
+    Raises:
+        LinetuneError: tensors are missing, left over, or have another shape.
+    """
+    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    missing = sorted(wanted.keys() - tensors.keys())
+    extra = sorted(tensors.keys() - wanted.keys())
+    odd = [
+        f"{name} is {tuple(tensors[name].shape)}, not {tuple(shape)}"
+        for name, shape in wanted.items()
+        if name in tensors and tensors[name].shape != shape
+    ]
+    problems = [
+        f"{label}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        for label, names in (("missing", missing), ("without a place", extra), ("of another shape", odd))
+        if names
+    ]
+    if problems:
+        raise LinetuneError(f"these weights do not fit the network; {'; '.join(problems)}", where)
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    network.requires_grad_(True)
+
+
+def folded_model(network: Network, charset: Charset, base_model: str, source: str) -> Model:
+    """Return the folded model of an unfolded network, with its guide."""
+    return Model(fold(network).eval(), charset, base_model, source)

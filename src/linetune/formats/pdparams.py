@@ -1,0 +1,306 @@
+"""PaddleOCR's training weights, without PaddlePaddle: a pickle that may have arrays and nothing else.
+
+They are those of the unfolded network. An export writes their dictionary and settings into the same folder.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from linetune.core import atomic
+from linetune.core.charset import SPACE, Charset, show
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
+from linetune.decode.read import deployed_batches
+from linetune.formats.dictionary import charset_of_file
+from linetune.formats.model import Model, fill, folded_model
+from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.models.architecture import Architecture, Official, renamed
+from linetune.models.families import OFFICIAL
+from linetune.models.network import Network
+from linetune.models.unfold import unfold
+
+Arrays = dict[str, NDArray[np.float32]]
+SUFFIX = ".pdparams"
+MEASURED_ON = 64
+"""Largest number of crops for the statistics of batch norms. More crops change them little."""
+
+_NO_GUIDE = (
+    "it has no weights of the NRTR branch, so that PaddleOCR starts this branch at random. With use_guide: "
+    "True, only that branch trains the backbone: set use_guide: False in the neck of the CTC head"
+)
+_UNSEEN = "linetune has read it back; PaddleOCR's training was not run"
+_HEAD = "head.fc.weight"
+# A table of sines, which linetune computes, and a classifier of pictures that no recogniser uses.
+_UNUSED = ("backbone.fc.", "backbone.last_conv.", "head.gtc_head.positional_encoding.pe")
+_ADMITTED = {
+    ("collections", "OrderedDict"),
+    ("builtins", "tuple"),
+    ("__builtin__", "tuple"),  # its name in older pickles
+    ("_codecs", "encode"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy._core.numeric", "_frombuffer"),
+}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads arrays only. Anything else in a pickle could run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ADMITTED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+class _ArrayPickler(pickle.Pickler):
+    """Writes arrays as a call of ``numpy.ndarray``, a name that numpy 1 and 2 share."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, np.ndarray):
+            return np.ndarray, (obj.shape, obj.dtype.str, obj.tobytes())
+        return NotImplemented
+
+
+def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the arrays of a ``.pdparams`` file by PaddlePaddle's names.
+
+    Raises:
+        LinetuneError: the file is missing or damaged, or has anything except arrays.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _ArrayUnpickler(file, encoding="latin1").load()
+    except FileNotFoundError:
+        raise LinetuneError("weights not found", path) from None
+    except Exception as error:  # a damaged pickle can raise nearly any error
+        raise LinetuneError(f"not a file with only arrays ({error})", path) from None
+    if not isinstance(content, dict):
+        raise LinetuneError("not a file with named arrays", path)
+    arrays = {}
+    for name, value in content.items():
+        # Newer versions store (name, array); "StructuredToParameterName@@" is a table of names.
+        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            arrays[str(name)] = array.astype(np.float32)
+    if not arrays:
+        raise LinetuneError("has no arrays", path)
+    return arrays
+
+
+def write_pdparams(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write arrays as ``paddle.save`` would, for ``paddle.load``."""
+    with path.open("wb") as file:
+        _ArrayPickler(file, protocol=4).dump(dict(arrays))
+
+
+def recognises(path: Path) -> bool:
+    """Return whether a path is a file of training weights by its suffix."""
+    return path.suffix == SUFFIX and not path.is_dir()
+
+
+def load(path: Path, official: Official | None = None) -> Model:
+    """Load training weights and fold the network. Keep its guide if there is one.
+
+    Args:
+        path: the file.
+        official: its official model. Without it, the one that most of its tensors fit.
+
+    Raises:
+        LinetuneError: the file is missing or damaged, the network is unknown, or its dictionary is.
+    """
+    arrays = read_pdparams(path)
+    official = official or _fitting(arrays, path)
+    renaming = official.architecture.pdparams_renaming()
+    head = arrays.get(renamed(_HEAD, renaming))
+    if head is None or head.ndim != 2:
+        raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
+    classes = head.shape[1]
+    guide = renamed("nrtr.embedding.weight", renaming).split(".embedding.")[0]
+    guided = any(name.startswith(guide) for name in arrays if not name.startswith(_UNUSED))
+    with torch.device("meta"):
+        empty = Network(official.architecture, classes, guided)
+    network = _filled(empty, arrays, path)
+    return folded_model(network, charset_of_file(classes, official, path), official.name, str(path))
+
+
+def to_arrays(network: Network) -> Arrays:
+    """Return an unfolded network's tensors under PaddleOCR's names and in Paddle's layout."""
+    tensors = _joined(network.state_dict())
+    renaming = network.architecture.pdparams_renaming()
+    flat = network.architecture.flat_convolutions()
+    arrays = {}
+    for ours, tensor in tensors.items():
+        if _linear(ours, tensor.dim()):
+            tensor = tensor.T
+        elif tensor.dim() == 4 and ours.startswith(flat):
+            tensor = tensor.squeeze(2)
+        arrays[renamed(ours, renaming)] = np.ascontiguousarray(tensor.detach().cpu().float().numpy())
+    return arrays
+
+
+def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dict[str, Tensor]:
+    """Return PaddleOCR's arrays under an unfolded network's names and in torch's layout.
+
+    Arrays without a place in the network keep their names.
+    """
+    renaming = network.architecture.pdparams_renaming()
+    ours = {renamed(name, renaming): name for name in _joined(network.state_dict())}
+    state = {}
+    for theirs, array in arrays.items():
+        if theirs.startswith(_UNUSED):
+            continue
+        name, tensor = ours.get(theirs, theirs), torch.from_numpy(array)
+        if _linear(name, tensor.dim()):
+            tensor = tensor.T
+        if tensor.dim() == 3:
+            tensor = tensor.unsqueeze(2)  # a convolution over the frames, which has height 1 here
+        if ".self_attention.qkv." in name:
+            # PaddleOCR has one projection where linetune has two: query, and key and value.
+            query, key_value = tensor.tensor_split([len(tensor) // 3])
+            state[name.replace(".qkv.", ".q.")] = query
+            state[name.replace(".qkv.", ".kv.")] = key_value
+        else:
+            state[name] = tensor
+    return state
+
+
+def _joined(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of an unfolded network, with the two projections of the guide as one."""
+    # torch counts batches, Paddle does not.
+    tensors = {n: t for n, t in state.items() if not n.endswith("num_batches_tracked")}
+    for query in [name for name in tensors if ".self_attention.q." in name]:
+        key_value = query.replace(".q.", ".kv.")
+        joint = torch.cat((tensors.pop(query), tensors.pop(key_value)))
+        tensors[query.replace(".q.", ".qkv.")] = joint
+    return tensors
+
+
+def _linear(name: str, dimensions: int) -> bool:
+    """Return whether a tensor is a linear layer's kernel, which Paddle transposes."""
+    return dimensions == 2 and not name.startswith("nrtr.embedding.")
+
+
+def _fitting(arrays: Arrays, path: Path) -> Official:
+    """Return the first official model that the most tensors fit by name and shape.
+
+    Raises:
+        LinetuneError: there is no CTC head of any family.
+    """
+    best, most = None, 0
+    known: dict[Architecture, Official] = {}
+    for official in OFFICIAL.values():
+        known.setdefault(official.architecture, official)
+    for architecture, official in known.items():
+        renaming = architecture.pdparams_renaming()
+        head = arrays.get(renamed(_HEAD, renaming))
+        if not renaming or head is None or head.ndim != 2:
+            continue
+        with torch.device("meta"):
+            network = Network(architecture, head.shape[1])
+        state, wanted = to_state(arrays, network), network.state_dict()
+        fitting = sum(name in wanted and wanted[name].shape == t.shape for name, t in state.items())
+        if fitting > most:
+            best, most = official, fitting
+    if best is None:
+        raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
+    return best
+
+
+def _filled(network: Network, arrays: Arrays, where: Path) -> Network:
+    """Fill an unfolded network with the arrays and return it."""
+    state = {name: tensor.contiguous() for name, tensor in to_state(arrays, network).items()}
+    state |= {n: torch.zeros(()) for n in network.state_dict() if n.endswith("num_batches_tracked")}
+    fill(network, state, where)
+    return network
+
+
+def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
+    """Write ``NAME.pdparams`` for PaddleOCR's ``Global.pretrained_model``.
+
+    Also write ``NAME.txt``, the dictionary without the space, and ``NAME.yml``, the settings for both.
+    PaddlePaddle is not needed.
+
+    Args:
+        model: what to export.
+        path: the file. It appears only if it computes what the model computes.
+        crops: real crops for the comparison and for the statistics of batch norms. Without them, linetune
+            draws some.
+
+    Raises:
+        LinetuneError: the suffix is wrong, a character cannot be in a dictionary file, or the file
+            reads another text.
+    """
+    if path.suffix != SUFFIX:
+        raise LinetuneError(
+            f"the suffix of PaddleOCR's training weights must be {SUFFIX}",
+            path,
+            f"name it {path.stem}{SUFFIX}",
+        )
+    _refuse_line_ends(model.charset, path)
+    architecture = model.network.architecture
+    if not architecture.pdparams_renaming():
+        raise LinetuneError(
+            f"PaddleOCR has no network of the family {architecture.family}", path, "export to onnx"
+        )
+    compared = list(crops) or sample_crops(model.charset)
+    measured = deployed_batches(spread(compared, MEASURED_ON))
+    unfolded = unfold(model.network, [batch for _, batch in measured])
+    guided = unfolded.nrtr is not None
+    with os_errors("cannot write", path), atomic.files_written(path.parent) as partial:
+        weights = partial / path.name
+        write_pdparams(weights, to_arrays(unfolded))
+        letters = [c for c in model.charset.characters if c != SPACE]
+        atomic.write_text(weights.with_suffix(".txt"), "".join(f"{c}\n" for c in letters))
+        atomic.write_text(weights.with_suffix(".yml"), _settings(path.stem, model.charset, guided))
+        unfolded = Network(architecture, model.network.classes, guided).eval()
+        back = _filled(unfolded, read_pdparams(weights), path)
+        charset = _as_paddleocr_reads(weights.with_suffix(".txt"), SPACE in model.charset)
+        difference = check_parity(model.network.run, back.run, model.charset, charset, compared, path)
+    notes = (_UNSEEN,) if guided else (_NO_GUIDE, _UNSEEN)
+    return Exported(path, len(compared), difference, notes)
+
+
+def _as_paddleocr_reads(path: Path, use_space_char: bool) -> Charset:
+    lines = path.read_bytes().removesuffix(b"\n").split(b"\n") if path.stat().st_size else []
+    characters = [line.decode() for line in lines]
+    return Charset((*characters, SPACE) if use_space_char else tuple(characters))
+
+
+def _settings(name: str, charset: Charset, guided: bool) -> str:
+    lines = [
+        "# Settings of a configuration of PaddleOCR that starts from these weights.",
+        "# Paths are relative to this file. PaddleOCR takes them relative to its working folder.",
+        "Global:",
+        f"  pretrained_model: ./{name}{SUFFIX}",
+        f"  character_dict_path: ./{name}.txt",
+        f"  use_space_char: {str(SPACE in charset).lower()}",
+    ]
+    if not guided:
+        lines.append(f"# {_NO_GUIDE[0].upper()}{_NO_GUIDE[1:]}.")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _refuse_line_ends(charset: Charset, path: Path) -> None:
+    """Refuse characters that a dictionary with one character a line cannot have."""
+    breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
+    if breaking:
+        raise LinetuneError(
+            f"the charset has {show(*breaking)}, which cannot be in a line of a dictionary",
+            path,
+            "remove it from the charset",
+        )

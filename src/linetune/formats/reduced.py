@@ -1,0 +1,220 @@
+"""ONNX in fp16 or int8: a smaller file, compared with the one in fp32."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from linetune.core import atomic
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import Crop
+from linetune.core.labelfile import spread
+from linetune.decode.read import Run, deployed_batches, read_crops
+from linetune.formats.graphs import OWN
+from linetune.formats.model import Model
+from linetune.formats.onnx_file import describe, open_onnx, with_dictionary
+from linetune.formats.parity import sample_crops
+
+MAX_LOSS = 0.5
+"""Points of exact match that a file may lose, unless the user allows more."""
+CALIBRATED_ON = 64
+"""Largest number of crops that give the ranges of int8 values, evenly from all."""
+TIMED = 32
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """A file in fp16 or int8, compared with the file of the same model in fp32."""
+
+    path: Path
+    precision: str
+    crops: int
+    """Number of compared crops."""
+    alike: int
+    """Number of crops on which both files read the same text."""
+    exact: float | None
+    """Exact match, 0 to 1. None without labels."""
+    exact_fp32: float | None
+    crops_per_second: float
+    """In onnxruntime with one thread, one crop at a time."""
+    crops_per_second_fp32: float
+    bytes: int
+    bytes_fp32: int
+
+    @property
+    def speedup(self) -> float:
+        """Crops per second, divided by those in fp32."""
+        return self.crops_per_second / self.crops_per_second_fp32
+
+
+def export_reduced(
+    model: Model,
+    path: Path,
+    precision: str,
+    crops: Sequence[Crop] = (),
+    texts: Sequence[str] = (),
+    max_loss: float = MAX_LOSS,
+) -> Reduced:
+    """Write an ONNX file in fp16 or int8, and compare it with the file in fp32.
+
+    Its texts may differ from those of the model, so that accuracy decides instead of parity.
+
+    Args:
+        model: what to export.
+        path: the file. It appears only if it is accurate enough.
+        precision: ``fp16`` or ``int8``.
+        crops: real crops for the comparison and for the ranges of int8. Without them, linetune draws some.
+        texts: their labels. Without them, accuracy is not measured.
+        max_loss: points of exact match that it may lose. One crop is always allowed, because a
+            difference of one shows nothing.
+
+    Raises:
+        LinetuneError: it loses more, its output is not finite, or readers would split the dictionary at a
+            character.
+    """
+    compared = list(crops) or sample_crops(model.charset)
+    full = with_dictionary(model, path)
+    pattern = model.network.architecture.int8
+    with _quiet():
+        content = (
+            _to_fp16(full)
+            if precision == "fp16"
+            else _to_int8(full, spread(compared, CALIBRATED_ON), pattern)
+        )
+    describe(content, model, precision)
+    with os_errors("cannot write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.written(path) as partial, tempfile.TemporaryDirectory() as folder:
+            partial.write_bytes(content.SerializeToString())
+            beside = Path(folder, "fp32.onnx")
+            beside.write_bytes(full.SerializeToString())
+            runs = [_finite(open_onnx(file, threads=1)[0], path) for file in (partial, beside)]
+            found, expected = ([r.text for r in read_crops(run, compared, model.decoder)] for run in runs)
+            exact, exact_fp32 = _accuracy(found, expected, texts, precision, max_loss, path)
+            rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
+            sizes = partial.stat().st_size, beside.stat().st_size
+    alike = sum(a == b for a, b in zip(found, expected, strict=True))
+    return Reduced(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
+
+
+def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
+    """Convert the inside to half precision. Input and output stay float32, as readers expect."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    copy, sound = onnx.ModelProto(), onnx.ModelProto()
+    copy.CopyFrom(full)
+    converted = OnnxModel(convert_float_to_float16(copy, keep_io_types=True))
+    converted.topological_sort()  # the converter puts the casts last
+    sound.CopyFrom(converted.model)
+    return sound
+
+
+def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) -> onnx.ModelProto:
+    """Convert layers to eight bits: weights by channel, the ranges of values from the crops.
+
+    Args:
+        pattern: regular expression of the names of the convolutions' weights in int8. None means all layers.
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+    class Crops(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.batches = ({"x": batch} for _, batch in deployed_batches(crops, 1))
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            return next(self.batches, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
+        source.write_bytes(full.SerializeToString())  # given a proto, it would move the weights out of it
+        quantize_static(
+            source,
+            target,
+            Crops(),
+            # An empty list means all nodes.
+            nodes_to_quantize=[
+                node.name
+                for node in full.graph.node
+                if pattern and node.op_type == "Conv" and re.fullmatch(f"{OWN}({pattern})", node.input[1])
+            ],
+            per_channel=True,
+            # Seven bits for weights: with eight, sums overflow on x86 processors without VNNI.
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        return onnx.load(str(target))
+
+
+def _finite(run: Run, path: Path) -> Run:
+    def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = run(batch)
+        if not np.isfinite(out).all():
+            raise LinetuneError(
+                "its output is not finite: numbers of the model are too large for this precision", path
+            )
+        return out
+
+    return watched
+
+
+def _accuracy(
+    found: Sequence[str],
+    expected: Sequence[str],
+    texts: Sequence[str],
+    precision: str,
+    max_loss: float,
+    path: Path,
+) -> tuple[float | None, float | None]:
+    """Return the exact match of the file and of fp32. None without labels.
+
+    Raises:
+        LinetuneError: it loses too much.
+    """
+    if not texts:
+        return None, None
+    right, right_fp32 = (sum(a == b for a, b in zip(x, texts, strict=True)) for x in (found, expected))
+    exact, exact_fp32 = right / len(texts), right_fp32 / len(texts)
+    if right_fp32 - right > max(1.0, max_loss / 100 * len(texts)):
+        raise LinetuneError(
+            f"{precision} reads {exact:.1%} of {len(texts)} crops right, fp32 {exact_fp32:.1%}: "
+            f"it loses more than {max_loss:g} points",
+            path,
+            "--max-loss allows more",
+        )
+    return exact, exact_fp32
+
+
+def _rates(runs: Sequence[Run], crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """Return crops per second of each runtime, measured in turns, so that other load slows all of them."""
+    batches = [batch for _, batch in deployed_batches(crops, 1)]
+    best = np.full((len(runs), len(batches)), np.inf)
+    for _ in range(ROUNDS):
+        for column, batch in enumerate(batches):
+            for row, run in enumerate(runs):
+                started = time.perf_counter()
+                run(batch)
+                best[row, column] = min(best[row, column], time.perf_counter() - started)
+    return np.asarray(len(batches) / best.sum(1))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the converters' advice, which goes to the root logger."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

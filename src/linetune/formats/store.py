@@ -1,0 +1,101 @@
+"""Our own model files: safetensors with everything needed to rebuild the model in the header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from linetune.core import atomic, image, reading_order
+from linetune.core.charset import Charset
+from linetune.core.errors import LinetuneError
+from linetune.formats.model import Model, fill, refuse_logical_order
+from linetune.models.architecture import Official
+from linetune.models.families import from_settings, to_settings
+from linetune.models.network import empty_folded
+
+FORMAT = "2"
+NAME = "model.safetensors"
+"""The model file in a run folder."""
+T = TypeVar("T")
+
+
+def recognises(path: Path) -> bool:
+    """Return whether a path is a model file or a run folder."""
+    if path.is_dir():
+        return (path / NAME).is_file()
+    return path.suffix == ".safetensors"
+
+
+def load(path: Path, official: Official | None = None) -> Model:
+    """Load a model file, or the one in a run folder."""
+    return load_model(path / NAME if path.is_dir() else path)
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write a model file, which appears whole or not at all. It does not contain the guide."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in model.network.state_dict().items()
+        if not name.startswith("nrtr.")
+    }
+    header = {
+        "format": "linetune",
+        "version": FORMAT,
+        "architecture": json.dumps(to_settings(model.network.architecture)),
+        "charset": json.dumps(model.charset.characters, ensure_ascii=True),
+        "charset_sha256": model.charset.sha256,
+        "preprocessing": json.dumps({"height": image.HEIGHT, "min_width": image.MIN_WIDTH, "order": "BGR"}),
+        "base_model": model.base_model,
+        "history": json.dumps(model.history),
+        "both_ways": json.dumps(model.both_ways),
+        "text_order": reading_order.VISUAL,
+    }
+    with atomic.written(path) as partial:
+        # Not save_file: some of its versions write files that only their owner can read.
+        partial.write_bytes(save(tensors, header))
+
+
+def load_model(path: Path) -> Model:
+    """Load a model file.
+
+    Raises:
+        LinetuneError: the file is missing, is not a linetune model, or contradicts its header.
+    """
+    if not path.is_file():
+        raise LinetuneError("model file not found", path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise LinetuneError(f"not a safetensors file ({error})", path) from None
+    if header.get("format") != "linetune" or header.get("version") != FORMAT:
+        raise LinetuneError("not a linetune model of a known version", path)
+    charset = _rebuilt(header, "charset", path, lambda characters: Charset(tuple(characters)))
+    if charset.sha256 != header.get("charset_sha256"):
+        raise LinetuneError("the charset in the header does not match its hash", path)
+    network = _rebuilt(
+        header, "architecture", path, lambda keys: empty_folded(from_settings(keys), charset.classes)
+    )
+    refuse_logical_order(charset, header, path)
+    fill(network, tensors, path)
+    history = _rebuilt(header, "history", path, lambda figures: dict(figures))
+    if "base_model" not in header:
+        raise LinetuneError("the header's 'base_model' is missing or damaged", path)
+    both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
+    return Model(network, charset, header["base_model"], str(path), history, both_ways)
+
+
+def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
+    """Return the result of ``make`` for the JSON at a key of the header."""
+    try:
+        return make(json.loads(header[key]))
+    except LinetuneError as error:
+        raise LinetuneError(error.what, path) from None
+    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):
+        raise LinetuneError(f"the header's {key!r} is missing or damaged", path) from None

@@ -1,0 +1,58 @@
+"""Another charset for a model. It keeps the rows of the characters that both charsets have."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from linetune.core.charset import BLANK, Charset
+from linetune.formats.model import Model
+from linetune.models.heads.nrtr import FIRST_CHARACTER, NRTRHead
+from linetune.models.network import new_guide
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A model with another charset, and its unknown characters."""
+
+    model: Model
+    unknown: list[str]
+    """Characters without a row before. Their row is the mean of all rows, so that they start neutral."""
+
+
+def with_charset(model: Model, charset: Charset) -> Transfer:
+    """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged."""
+    network = copy.deepcopy(model.network)
+    known = {character: row + 1 for row, character in enumerate(model.charset.characters)}
+    unknown = [c for c in charset.characters if c not in known]
+    rows = [BLANK] + [known.get(c, -1) for c in charset.characters]
+    with torch.no_grad():
+        old = network.head.fc
+        network.head.fc = nn.Linear(old.in_features, len(rows), device=old.weight.device)
+        network.head.fc.weight.copy_(_carry(old.weight, rows))
+        network.head.fc.bias.copy_(_carry(old.bias, rows))
+        if network.nrtr is not None:
+            network.nrtr = _carry_guide(network.nrtr, new_guide(network, len(charset)), rows[1:])
+    moved = replace(model, network=network, charset=charset)
+    return Transfer(moved, unknown)
+
+
+def _carry(values: Tensor, rows: list[int]) -> Tensor:
+    """Return the chosen rows. -1 means the mean of the characters' rows, without the blank."""
+    mean = values[1:].mean(0, keepdim=True)
+    table = torch.cat((values, mean))
+    return table[torch.tensor(rows, device=values.device)]
+
+
+def _carry_guide(old: NRTRHead, new: NRTRHead, rows: list[int]) -> NRTRHead:
+    kept = {k: v for k, v in old.state_dict().items() if not k.startswith(("embedding.", "classifier."))}
+    new.load_state_dict(kept, strict=False)
+    pairs = [(FIRST_CHARACTER + i, FIRST_CHARACTER + row - 1) for i, row in enumerate(rows) if row > 0]
+    pairs += [(token, token) for token in range(FIRST_CHARACTER)]
+    to, source = torch.tensor(pairs).T
+    for mine, theirs in ((new.embedding, old.embedding), (new.classifier, old.classifier)):
+        mine.weight[to] = theirs.weight[source]
+    return new

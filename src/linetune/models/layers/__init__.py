@@ -1,0 +1,1 @@
+"""Layers, stems and necks that families share, and how branches become one convolution."""

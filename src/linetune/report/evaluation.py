@@ -1,0 +1,65 @@
+"""Evaluations and comparisons of models in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from linetune.data.check.characters import quote_both
+from linetune.evaluation.comparison import Comparison
+from linetune.evaluation.result import Evaluation, OnlyOneReads
+
+SHOWN = 10
+"""Crops that are shown of a list."""
+
+
+def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | None = None) -> None:
+    """Print the score, what a confidence threshold accepts, and the first misread crops."""
+    score = evaluation.score
+    out.print(
+        f"exact match {score.as_text()}   CER {score.cer:.1%}   {score.lines} lines"
+        f"{_skipped(evaluation)}   {evaluation.seconds:.1f} s   (in brackets) 95% interval"
+    )
+    out.print("accepting only readings with a confidence of")
+    for step in evaluation.accepted(threshold):
+        out.print(f"  {step.as_text()}")
+    if misread := evaluation.misread:
+        out.print(f"{len(misread)} misread{_more(misread)}:")
+    for number in misread[:SHOWN]:
+        line, reading = evaluation.lines[number], evaluation.readings[number]
+        text, read = quote_both(line.text, reading.text)
+        out.print(f"  {line.image}  {text} read as {read} ({reading.confidence:.2f})")
+
+
+def print_comparison(
+    out: Console,
+    models: tuple[str, str],
+    evaluations: tuple[Evaluation, Evaluation],
+    comparison: Comparison,
+    different: Sequence[OnlyOneReads],
+) -> None:
+    """Print the scores of models A and B, their difference, and the crops that only one of them reads."""
+    for name, model, evaluation in zip("AB", models, evaluations, strict=True):
+        score = evaluation.score
+        out.print(f"{name}  exact match {score.as_text()}   CER {score.cer:.1%}   {model}")
+    low, high = comparison.interval
+    out.print(
+        f"B - A  {comparison.difference * 100:+.1f} points ({low * 100:+.1f} to {high * 100:+.1f})   "
+        f"{comparison.lines} lines{_skipped(evaluations[0])}; (in brackets) 95% intervals"
+    )
+    out.print(comparison.sentence())
+    for name in "AB":
+        crops = [crop for crop in different if crop.right == name]
+        if crops:
+            out.print(f"only {name} reads {len(crops)}{_more(crops, ' (--json lists all)')}:")
+        for crop in crops[:SHOWN]:
+            out.print(f"  {crop.line.source}  {crop.line.text!r}  A {crop.text_a!r}  B {crop.text_b!r}")
+
+
+def _skipped(evaluation: Evaluation) -> str:
+    return f", {evaluation.skipped} skipped" if evaluation.skipped else ""
+
+
+def _more(items: Sequence[object], hint: str = "") -> str:
+    return f", the first {SHOWN}{hint}" if len(items) > SHOWN else ""

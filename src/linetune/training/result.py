@@ -1,0 +1,98 @@
+"""The result of a run: one row for each model, and the gain of the best one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from linetune.evaluation.comparison import Comparison, compare
+from linetune.evaluation.general import General
+from linetune.evaluation.metrics import Score
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a run and its scores."""
+
+    name: str
+    val: Score
+    test: Score | None
+    seconds: float
+    """Training time. 0 for a model that was not trained."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        return {
+            "name": self.name,
+            "val": self.val.as_dict(),
+            "test": self.test.as_dict() if self.test else None,
+            "training_seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass
+class RunResult:
+    """The result of a run."""
+
+    folder: Path
+    rows: list[Row] = field(default_factory=list)
+    """The untouched base model, the base model limited to the charset, then one row for each stage."""
+    best: str = ""
+    """The name of the row with the kept model."""
+    unknown_characters: list[str] = field(default_factory=list)
+    skipped: int = 0
+    """Lines that were left out because they cannot be used."""
+    general: General | str = ""
+    """How well everyday texts are read before and after, or the reason why this was not measured."""
+    seconds: float = 0
+    compared: int = 0
+    """Crops on which ``model.onnx`` was compared with the kept model."""
+
+    @property
+    def model(self) -> Path:
+        """The model file."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def onnx(self) -> Path:
+        """The exported model."""
+        return self.folder / "model.onnx"
+
+    @property
+    def helped(self) -> bool:
+        """Whether training gave a better model on validation than the limited base model."""
+        return self.best != self.rows[1].name
+
+    @property
+    def kept(self) -> Row:
+        """The row with the kept model."""
+        return next(row for row in self.rows if row.name == self.best)
+
+    @property
+    def gain(self) -> dict[str, Comparison]:
+        """The kept model (B) compared with the limited base model (A), by split. Empty if they are the
+        same."""
+        limited, kept = self.rows[1], self.kept
+        if not self.helped:
+            return {}
+        gain = {"val": compare(limited.val, kept.val)}
+        if limited.test and kept.test:
+            gain["test"] = compare(limited.test, kept.test)
+        return gain
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        return {
+            "folder": str(self.folder),
+            "best": self.best,
+            "helped": self.helped,
+            "rows": [row.as_dict() for row in self.rows],
+            "gain": {name: comparison.as_dict() for name, comparison in self.gain.items()},
+            "general_reading": (
+                {"left_out": self.general} if isinstance(self.general, str) else self.general.as_dict()
+            ),
+            "unknown_characters": self.unknown_characters,
+            "skipped": self.skipped,
+            "seconds": round(self.seconds, 1),
+        }

@@ -1,0 +1,105 @@
+"""What a stage tells while it trains: the journal's figures and a progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from linetune.core.progress import Reporter
+from linetune.training.journal import Journal
+from linetune.training.schedule import Progress
+from linetune.training.state import Validation
+from linetune.training.trainer import Trainer
+
+EVERY = 10
+"""Steps between two entries of the journal."""
+
+
+class Tracker:
+    """Collects the figures of steps and reports them.
+
+    Args:
+        where: the name of the training for people, such as ``stage real``.
+        event: the name of its events in the journal, such as ``real``.
+        journal: gets figures.
+        reporter: gets messages and progress.
+    """
+
+    def __init__(self, where: str, event: str, journal: Journal, reporter: Reporter) -> None:
+        self.where, self._event, self._journal, self._reporter = where, event, journal, reporter
+        self._recent = list[Tensor]()
+        self._losses = list[float]()
+        self._since, self._seen = time.perf_counter(), 0
+
+    def say(self, text: str) -> None:
+        """Say one line about the training."""
+        self._reporter.say(f"{self.where}: {text}")
+
+    def rates(self, trials: Mapping[float, Validation]) -> None:
+        """Record what the trials of learning rates gave."""
+        for rate, validation in trials.items():
+            figures = {"learning_rate": rate, "label_probability": validation.label_probability}
+            self._journal.record(f"{self._event} rate", None, **figures)
+
+    def starts(self, at: Progress) -> None:
+        """Measure speed from here on."""
+        self._since, self._seen = time.perf_counter(), at.seen
+
+    def step(self, loss: Tensor, rate: float, trainer: Trainer, now: bool) -> float | None:
+        """Take the loss of a step. Return the mean loss since the last entry, where an entry is due.
+
+        On a GPU, fetching a figure waits for all work before it. Therefore losses are fetched together.
+
+        Args:
+            loss: a scalar on the network's device.
+            rate: the learning rate of the step.
+            trainer: has taken the step.
+            now: whether an entry is due in any case.
+        """
+        self._recent.append(loss)
+        if len(self._recent) < EVERY and not now:
+            return None
+        fetched: list[float] = torch.stack(self._recent).tolist()
+        self._recent = []
+        self._losses += fetched
+        mean = sum(fetched) / len(fetched)
+        at, norm = trainer.state.progress, float(trainer.gradient_norm)
+        figures = {"loss": mean, "gradient_norm": norm, "learning_rate": rate}
+        self._journal.record(self._event, at.step, epoch=at.epoch, **figures)
+        return mean
+
+    def progress(self, at: Progress, length: int, loss: float, best: Validation | None) -> None:
+        """Show how far the stage is. It is over only when :meth:`ends` says so."""
+        detail = f"epoch {at.epoch}  loss {loss:.3f}"
+        if best:
+            detail += f"  best {best.score.exact_match:.1%}"
+        self._reporter.progress(self.where, min(at.step, length - 1), length, detail)
+
+    def validation(self, found: Validation, at: Progress, began: float) -> None:
+        """Record a validation, with the speed of training since the last one.
+
+        Args:
+            found: the validation.
+            at: where the stage is.
+            began: when the validation began, in seconds of ``time.perf_counter``.
+        """
+        self._journal.record(
+            f"{self._event} validation",
+            at.step,
+            epoch=at.epoch,
+            loss=sum(self._losses) / len(self._losses),
+            exact_match=found.score.exact_match,
+            cer=found.score.cer,
+            label_probability=found.label_probability,
+            images_per_second=(at.seen - self._seen) / (began - self._since),
+            validation_seconds=time.perf_counter() - began,
+        )
+        self._losses = []
+        self.starts(at)
+
+    def ends(self) -> None:
+        """Show that the stage is over."""
+        self._reporter.progress(self.where, 1, 1)

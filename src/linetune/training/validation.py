@@ -1,0 +1,68 @@
+"""Validating a network in training, and scoring any model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linetune.core.charset import Charset
+from linetune.data.dataset import Dataset
+from linetune.decode import default_decoder
+from linetune.decode.read import Run, deployed_batches, read_batches, read_crops
+from linetune.evaluation.metrics import Score, score
+from linetune.models.both_ways import BothWays
+from linetune.models.network import Network
+from linetune.training.context import Context
+from linetune.training.features import HeldOutFeatures
+from linetune.training.losses import label_losses
+from linetune.training.state import Validation
+
+
+class Validator:
+    """Validates networks that share one backbone or none.
+
+    Args:
+        context: has the validation crops.
+        start: the score of the model that the stage starts from. Without it, every validation helps.
+        features: the stored features of the validation crops, for a frozen backbone. Without them, images are
+            read with the deployment preprocessing.
+    """
+
+    def __init__(
+        self, context: Context, start: Score | None = None, features: HeldOutFeatures | None = None
+    ) -> None:
+        self._context, self._start, self._features = context, start, features
+
+    def __call__(self, network: Network) -> Validation:
+        val, charset = self._context.val, self._context.charset
+        probability = np.zeros(len(val))
+
+        def batches() -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+            for members, probabilities in self._probabilities(network):
+                losses = label_losses(probabilities, [val.texts[i] for i in members], charset)
+                # A ruined network gives NaN: it makes no label probable.
+                probability[members] = np.nan_to_num(np.exp(-losses))
+                yield members, probabilities
+
+        readings = read_batches(batches(), default_decoder(charset), len(val))
+        found = score([reading.text for reading in readings], val.texts)
+        helps = self._start is None or found > self._start
+        return Validation(helps, float(probability.mean()), found)
+
+    def _probabilities(self, network: Network) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield (crop numbers, class probabilities) of all validation crops."""
+        if self._features is not None:
+            yield from self._features.read(network)
+            return
+        reader = BothWays(network) if self._context.both_ways else network
+        for members, batch in deployed_batches(self._context.val.crops):
+            yield members, reader.run(batch)
+
+
+def score_of(run: Run, data: Dataset, charset: Charset) -> Score:
+    """Return the score of any function that reads packed images, with the deployment preprocessing."""
+    return score(
+        [reading.text for reading in read_crops(run, data.crops, default_decoder(charset))], data.texts
+    )
