@@ -16,8 +16,8 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
-from linetune.data.check import Checked, Severity, check
-from linetune.data.check.characters import Suspects
+from linetune.data.check import CheckResult, Severity, check
+from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.clean import CHANGES, write_clean
 from linetune.data.check.findings import KINDS
 
@@ -97,7 +97,7 @@ class Project:
             )
         return {split: [self.folder / f"{split}.txt"] for split in self.rows}
 
-    def check(self) -> Checked:
+    def check(self) -> CheckResult:
         return check(self.files(), self.charset, objection)
 
 
@@ -503,17 +503,17 @@ def test_a_file_of_two_encodings_is_told_by_its_lines(project: Project) -> None:
 
 def test_letters_of_one_script_alone_are_no_lookalikes() -> None:
     for plates in (["А123ВС", "О789РТ", "МОСКВА"], ["ΑΒΕ1234", "ΖΗ 77"]):
-        suspects = Suspects.among(plates)
-        assert [suspects.repaired(text) for text in plates] == plates
-        assert Suspects.among([*plates, "AB 12"]).repaired(plates[0]) != plates[0]
+        checks = CharacterChecks.of(plates)
+        assert [checks.repaired(text) for text in plates] == plates
+        assert CharacterChecks.of([*plates, "AB 12"]).repaired(plates[0]) != plates[0]
 
 
 def test_characters_at_home_are_no_lookalikes() -> None:
-    russian = Suspects.among(["Жар", "АВ 12", "СОН"])
+    russian = CharacterChecks.of(["Жар", "АВ 12", "СОН"])
     assert russian.lookalikes("АВ 12") == {}
     assert russian.lookalikes("АB 12") == {"А": "A"}
-    assert Suspects.among(["АВ 12", "AB 12"]).repaired("АВ 12") == "AB 12"
-    chinese = Suspects.among(["中文（1）", "АВ"], wanted="４")
+    assert CharacterChecks.of(["АВ 12", "AB 12"]).repaired("АВ 12") == "AB 12"
+    chinese = CharacterChecks.of(["中文（1）", "АВ"], wanted="４")
     assert chinese.lookalikes("中文（1）、４") == {}
     assert chinese.lookalikes("(1）") == {"）": ")"}
     assert chinese.lookalikes("中５") == {"５": "5"}
@@ -614,7 +614,7 @@ def test_one_label_for_all_training_lines_is_told(project: Project) -> None:
     project.label("plate")
     (told,) = (finding for finding in project.check().findings if finding.kind == "constant-label")
     assert told.source == sources[0]
-    assert "'plate' is the label of all 20 lines" in told.message
+    assert "'plate' is the label of all 20 training lines" in told.message
     assert "--text-column" in str(told.hint)
 
 
@@ -641,7 +641,7 @@ def test_a_header_and_a_comment_are_told_as_such(project: Project) -> None:
     train = project.folder / "train.txt"
     assert errors == {
         f"{train}:1: image not found: {project.folder / 'filename'}; "
-        "this looks like a header: take the line out",
+        "this looks like a header: remove the line",
         f"{train}:2: no tab between path and text; label files have no comments: remove the line",
         f"{train}:3: image not found: {project.folder / 'gone.png'}",
     }
@@ -692,7 +692,7 @@ def test_what_is_refused_before_training(project: Project) -> None:
     refusal = project.check().refusal
     assert str(refusal).splitlines() == [
         f"{missing}: image not found: {project.folder / 'gone.png'}",
-        "1 error in the data; linetune check tells all",
+        "1 error in the data; linetune check lists all findings",
     ]
 
 
@@ -719,7 +719,9 @@ def test_a_crop_upside_down_is_told_as_such_and_once(project: Project) -> None:
     project.add("train", project.save(np.hstack([half, half[::-1, ::-1]])), "HOH 1")
     first = f"{project.folder / 'train'}.txt:6"
     (told,) = (finding.message for finding in project.check().findings if finding.kind.startswith("near"))
-    assert told == f"'AB 1234' on nearly the image of {first} turned upside down, which has {text_of(5)!r}"
+    assert told == (
+        f"nearly the same image as {first} upside down, but labelled 'AB 1234' instead of {text_of(5)!r}"
+    )
     assert source.endswith(":111")
 
 
@@ -727,10 +729,10 @@ def test_one_label_file_for_two_splits_is_refused(project: Project) -> None:
     train = project.files()["train"]
     again = [project.folder / ".." / project.folder.name / "train.txt"]
     with pytest.raises(
-        LinetuneError, match=r"train\.txt: the label file of both train and val; linetune split"
+        LinetuneError, match=r"train\.txt: the label file is in both train and val; divide it"
     ):
         check({"train": train, "val": again})
-    assert len(check({"train": train + train}).entries) == 110
+    assert len(check({"train": train + train}).lines) == 110
 
 
 # A cleaned copy
@@ -787,7 +789,7 @@ def test_a_cleaned_copy_is_whole_or_not_there(project: Project, monkeypatch: pyt
     checked = project.check()
     taken = project.folder / "taken"
     taken.mkdir()
-    with pytest.raises(LinetuneError, match="there is something already"):
+    with pytest.raises(LinetuneError, match="already exists"):
         write_clean(checked, taken)
 
     def full(*_: object) -> None:
@@ -814,4 +816,4 @@ def test_photographed_lines_are_hardly_ever_taken_for_two() -> None:
     for folder in folders:
         checked = check({"train": [folder / "train.txt"]})
         told = sum(finding.kind == "two-lines" for finding in checked.findings)
-        assert told < 0.005 * len(checked.entries)
+        assert told < 0.005 * len(checked.lines)

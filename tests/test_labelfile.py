@@ -167,12 +167,12 @@ def test_an_interruption_leaves_the_old_labels_and_nothing_else(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("written", "text", "hint"),
     [
-        ("/content/drive/crops/00.png", "AB", "there is {}; linetune import finds images by the ends"),
-        (r"C:\data\00.png", "AB", "there is {}; linetune import finds images by the ends"),
-        ("images/00.png", "AB", "there is {}; linetune import finds images by the ends"),
+        ("/content/drive/crops/00.png", "AB", "did you mean {}? linetune import finds images by the ends"),
+        (r"C:\data\00.png", "AB", "did you mean {}? linetune import finds images by the ends"),
+        ("images/00.png", "AB", "did you mean {}? linetune import finds images by the ends"),
         ('["00.png"]', "AB", "linetune import reads lists of images as PaddleOCR writes them"),
-        ("AB", "00.png", "the text names an image: write path<TAB>text"),
-        ("path", "text", "this looks like a header: take the line out"),
+        ("AB", "00.png", "the text is the name of an image: write path<TAB>text"),
+        ("path", "text", "this looks like a header: remove the line"),
     ],
 )
 def test_a_missing_image_comes_with_the_way_out(

@@ -10,7 +10,7 @@ import pytest
 
 from linetune.core import scripts
 from linetune.core.labelfile import Line
-from linetune.data.check.characters import Suspects
+from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.labels import LabelChecks
 
 CORRECT = {
@@ -56,16 +56,16 @@ CORRECT = {
 HOME = ["Жар", "Ωδή", *CORRECT.values()]
 
 
-def findings(suspects: Suspects, text: str) -> set[str]:
-    found = LabelChecks(suspects).findings(Line(Path("a.png"), text, "a.txt:1"), held_out=False)
+def findings(checks: CharacterChecks, text: str) -> set[str]:
+    found = LabelChecks(checks).findings(Line(Path("a.png"), text, "a.txt:1"), held_out=False)
     return {finding.kind for finding in found}
 
 
 @pytest.mark.parametrize("text", CORRECT.values(), ids=CORRECT.keys())
 def test_correct_spelling_is_no_finding_and_stays(text: str) -> None:
-    suspects = Suspects.among(HOME)
-    assert findings(suspects, text) == set()
-    assert suspects.repaired(text) == text
+    checks = CharacterChecks.of(HOME)
+    assert findings(checks, text) == set()
+    assert checks.repaired(text) == text
 
 
 @pytest.mark.parametrize(
@@ -104,35 +104,35 @@ def test_correct_spelling_is_no_finding_and_stays(text: str) -> None:
     ],
 )
 def test_a_slip_is_named_and_mended(text: str, kind: str, repaired: str) -> None:
-    suspects = Suspects.among(HOME)
+    checks = CharacterChecks.of(HOME)
     if text == repaired:
-        assert findings(suspects, text) == set()
+        assert findings(checks, text) == set()
     else:
-        assert kind in findings(suspects, text)
-    assert suspects.repaired(text) == repaired
+        assert kind in findings(checks, text)
+    assert checks.repaired(text) == repaired
 
 
 def test_nobody_guesses_at_a_word_with_letters_of_both_scripts() -> None:
-    suspects = Suspects.among(HOME)
+    checks = CharacterChecks.of(HOME)
     for word in ("USBкабель", "НDЖ", "5 μF"):
-        assert suspects.lookalikes(word) == {}
-        assert suspects.repaired(word) == word
+        assert checks.lookalikes(word) == {}
+        assert checks.repaired(word) == word
 
 
 def test_marks_of_direction_stay_where_they_may_decide_on_the_order() -> None:
-    suspects = Suspects.among(HOME)
+    checks = CharacterChecks.of(HOME)
     text = "שלום\u200f!"
-    (told,) = LabelChecks(suspects).findings(Line(Path("a.png"), text, "a.txt:1"), held_out=False)
+    (told,) = LabelChecks(checks).findings(Line(Path("a.png"), text, "a.txt:1"), held_out=False)
     assert told.kind == "invisible"
-    assert told.hint == "--fix leaves U+200F, which may decide on the order"
-    assert suspects.repaired(text) == text
+    assert told.hint == "--fix keeps U+200F, which may decide the order of the text"
+    assert checks.repaired(text) == text
 
 
 def test_marks_that_the_charset_has_alone_are_meant() -> None:
-    alone = Suspects.among([], wanted="e\u0301")
+    alone = CharacterChecks.of([], wanted="e\u0301")
     assert alone.decomposed("e\u0301") == {}
     assert alone.repaired("e\u0301") == "e\u0301"
-    both = Suspects.among([], wanted="e\u0301é")
+    both = CharacterChecks.of([], wanted="e\u0301é")
     assert both.repaired("e\u0301") == "é"
 
 
@@ -141,21 +141,21 @@ def test_a_repair_changes_what_a_finding_names_and_nothing_else() -> None:
     odd = "\u200b\u200c\u200d\u200e\ufe0f\u00a0\u3000\u0301\u0323 –１ＡАВaB12-\u00ad\u2126\u0958"
     alphabet = "".join(CORRECT.values()) + odd * 8
     for wanted in ("", "Аé１\u200b"):
-        suspects = Suspects.among(HOME, wanted)
+        checks = CharacterChecks.of(HOME, wanted)
         for _ in range(20_000):
             text = "".join(draws.choices(alphabet, k=draws.randint(1, 9)))
-            repaired = suspects.repaired(text)
-            kinds = findings(suspects, text)
-            assert suspects.repaired(repaired) == repaired
+            repaired = checks.repaired(text)
+            kinds = findings(checks, text)
+            assert checks.repaired(repaired) == repaired
             if not repaired:
                 assert kinds == {"empty-label"}
                 continue
             if repaired != text:
                 assert kinds & {"invisible", "lookalike", "decomposed", "edge-space"}, repr(text)
             named = {
-                *suspects.invisible(text),
-                *suspects.lookalikes(text),
-                *"".join(suspects.decomposed(text)),
+                *checks.invisible(text),
+                *checks.lookalikes(text),
+                *"".join(checks.decomposed(text)),
             }
             gone = set(text) - set(repaired)
             assert all(c in named or c.isspace() for c in gone), (text, repaired)
@@ -164,14 +164,14 @@ def test_a_repair_changes_what_a_finding_names_and_nothing_else() -> None:
 
 
 def test_every_character_alone_in_a_text_stays_or_is_named() -> None:
-    suspects = Suspects.among(HOME)
+    checks = CharacterChecks.of(HOME)
     for code in range(0x20, 0x30000):
         character = chr(code)
         if unicodedata.category(character) in {"Cs", "Co", "Cn"}:
             continue
         for text in (f"A{character}B", f"ل{character}ل", f"क{character}क", f"中{character}文"):
-            if suspects.repaired(text) != text:
-                named = suspects.invisible(text) or suspects.lookalikes(text) or suspects.decomposed(text)
+            if checks.repaired(text) != text:
+                named = checks.invisible(text) or checks.lookalikes(text) or checks.decomposed(text)
                 assert named, f"U+{code:04X}"
 
 

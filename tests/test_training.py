@@ -751,7 +751,7 @@ def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
     with pytest.raises(LinetuneError) as caught:
         train(config)
     message = str(caught.value)
-    assert f"{train_labels}:3: the image of {val_labels}:1" in message
+    assert f"{train_labels}:3: the same image as {val_labels}:1" in message
     assert "1 crop is in two of train, val and test" in message
     assert not (tmp_path / "out").exists()
     heard = Heard()

@@ -91,11 +91,11 @@ def relative(path: Path, folder: Path) -> str:
 def missing_file_hint(missing: Path) -> str | None:
     """Return a hint with the one file that a wrong path probably means, or None without exactly one."""
     with_slashes = Path(str(missing).replace("\\", "/"))
-    if with_slashes != missing and _exists(with_slashes):
+    if with_slashes != missing and exists(with_slashes):
         return "use / instead of \\ in the path"
     if found := twin(missing):
         return f"did you mean {str(found)!r}? The names differ in {_difference(missing, found)}"
-    inside = [folder / missing.name for folder in _folders(missing.parent) if _exists(folder / missing.name)]
+    inside = [folder / missing.name for folder in _folders(missing.parent) if exists(folder / missing.name)]
     return f"did you mean {inside[0]}?" if len(inside) == 1 else None
 
 
@@ -120,7 +120,7 @@ def twin(missing: Path) -> Path | None:
     """
     found = Path(missing.anchor)
     for part in missing.parts[1 if missing.anchor else 0 :]:
-        if _exists(found / part):
+        if exists(found / part):
             found /= part
             continue
         alike = _by_key(str(found), _changed(found)).get(_key(part), ())
@@ -184,6 +184,6 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def _exists(path: Path) -> bool:
-    # An impossible name gives False, where Path.exists raises an error.
+def exists(path: Path) -> bool:
+    """Return whether a file or folder exists. An impossible name gives False, as in :func:`is_file`."""
     return os.path.exists(path)  # noqa: PTH110

@@ -17,7 +17,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
-from linetune.data.check.images import Look, look_of, quiet_pillow, way_to
+from linetune.data.check.images import CropSummary, missing_image_hint, quiet_pillow, summarise
 from linetune.data.packed import Packed
 
 WINDOW = 256
@@ -106,8 +106,8 @@ class Decoded:
     """Each crop as (width, 48, 3) uint8, BGR. Width 0 for a crop that cannot be used."""
     problems: list[LinetuneError | None]
     """What is wrong with each crop."""
-    looks: list[Look | LinetuneError]
-    """What the check keeps of each crop. Empty unless it was asked for."""
+    looks: list[CropSummary | LinetuneError]
+    """The summary of each crop for the check. Empty unless it was asked for."""
 
     def dataset(self, lines: Sequence[Line], charset: Charset | None, skip_bad: bool = False) -> Dataset:
         """Encode the labels of some of the lines. Their crops are not copied.
@@ -159,7 +159,7 @@ def decode_lines(
     """
     images: Iterator[Crop | None] = repeat(None) if crops is None else iter(crops)
     problems: list[LinetuneError | None] = []
-    looks: list[Look | LinetuneError] = []
+    looks: list[CropSummary | LinetuneError] = []
 
     def columns() -> Iterator[NDArray[np.uint8]]:
         with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -193,19 +193,19 @@ class _Found(NamedTuple):
 
     crop: Crop | None = None
     problem: LinetuneError | None = None
-    look: Look | LinetuneError | None = None
+    look: CropSummary | LinetuneError | None = None
 
 
 def _decode(line: Line, crop: Crop | None, inspected: bool) -> _Found:
-    seen: Look | LinetuneError | None = None
+    seen: CropSummary | LinetuneError | None = None
     try:
         if crop is None:
             data = image.content(line.image)
             crop = image.decode(data, line.image)
-            seen = look_of(crop, data, compared=False) if inspected else None
+            seen = summarise(crop, data, compared=False) if inspected else None
         return _Found(image.resize(crop), None, seen)
     except LinetuneError as error:
-        problem = LinetuneError(f"{error.what}: {line.image}", line.source, way_to(line, error))
+        problem = LinetuneError(f"{error.what}: {line.image}", line.source, missing_image_hint(line, error))
         return _Found(None, problem, (seen or error) if inspected else None)
 
 

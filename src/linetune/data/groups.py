@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.labelfile import Line
-from linetune.data.check.duplicates import Entry, nearly_same, same_content
-from linetune.data.check.images import Look, look_at_all
+from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
+from linetune.data.check.images import CropSummary, summarise_all
 from linetune.data.check.labels import Split
 
 
@@ -38,16 +38,16 @@ def group(
     for number, photo in enumerate(_photos(lines, pattern)):
         joined.join(numbers_of.setdefault(photo, number), number)
     whole = Split("all", list(lines))
-    entries = []
-    for line, crop in zip(lines, look_at_all([line.image for line in lines], progress), strict=True):
-        entries.append(Entry(whole, line, crop if isinstance(crop, Look) else None))
+    checked = []
+    for line, crop in zip(lines, summarise_all([line.image for line in lines], progress), strict=True):
+        checked.append(CheckedLine(whole, line, crop if isinstance(crop, CropSummary) else None))
         if isinstance(crop, LinetuneError) and unreadable is not None:
             unreadable.append(LinetuneError(f"{crop.what}: {line.image}", line.source, crop.hint))
-    numbers = {id(entry): number for number, entry in enumerate(entries)}
-    for one, *others in same_content(entries):
+    numbers = {id(line): number for number, line in enumerate(checked)}
+    for one, *others in same_content(checked):
         for other in others:
             joined.join(numbers[id(one)], numbers[id(other)])
-    for one, other, _ in nearly_same(entries):
+    for one, other, _ in nearly_same(checked):
         # Serial numbers in the same print look nearly alike, but their labels differ.
         if one.line.text == other.line.text:
             joined.join(numbers[id(one)], numbers[id(other)])

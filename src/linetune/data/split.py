@@ -59,37 +59,37 @@ def divide(
     rest = 1 - sum(shares.values())
     if not all(0 <= share < 1 for share in shares.values()) or rest < 1e-9:
         raise LinetuneError("the shares must be 0 or more, and leave lines to train on")
-    wanted = {TRAIN: rest} | {name: share for name, share in shares.items() if share > 0}
-    if len(groups) < len(wanted):
-        what = f"the {len(lines)} lines form {len(groups)} groups, too few for {len(wanted)} splits"
+    targets = {TRAIN: rest} | {name: share for name, share in shares.items() if share > 0}
+    if len(groups) < len(targets):
+        what = f"the {len(lines)} lines form {len(groups)} groups, too few for {len(targets)} splits"
         hint = "near-duplicates and crops of one photo form a group; ask for fewer splits"
         raise LinetuneError(what, hint=hint)
     contents = _contents(lines, groups)
     totals: Counter[Feature] = Counter()
     for content in contents:
         totals.update(content)
-    held: dict[str, Counter[Feature]] = {name: Counter() for name in wanted}
+    counts: dict[str, Counter[Feature]] = {name: Counter() for name in targets}
 
     def misfit(name: str, content: Counter[Feature]) -> float:
-        """Return what a group adds to the sum of (held - expected)^2 / expected, up to a constant."""
+        """Return what a group adds to the sum of (count - expected)^2 / expected, up to a constant."""
         return sum(
-            count * (2 * held[name][feature] + count) / (wanted[name] * totals[feature])
+            count * (2 * counts[name][feature] + count) / (targets[name] * totals[feature])
             for feature, count in content.items()
         )
 
     chosen: dict[int, str] = {}
-    for number in _order(contents, totals, BIG * min(wanted.values()) * len(lines), seed):
+    for number in _order(contents, totals, BIG * min(targets.values()) * len(lines), seed):
         content = contents[number]
-        name = min(wanted, key=lambda name: misfit(name, content))
+        name = min(targets, key=lambda name: misfit(name, content))
         chosen[number] = name
-        held[name].update(content)
-    _fill_empty_splits(chosen, wanted, groups)
+        counts[name].update(content)
+    _fill_empty_splits(chosen, targets, groups)
 
     places = {line: chosen[number] for number, members in enumerate(groups) for line in members}
-    splits = {name: [line for i, line in enumerate(lines) if places[i] == name] for name in wanted}
+    splits = {name: [line for i, line in enumerate(lines) if places[i] == name] for name in targets}
     members = Counter(chosen.values())
-    unbalanced = [*_wrong_sizes(splits, wanted, max(map(len, groups))), *_missing(splits, lines, groups)]
-    return Division(splits, {name: members[name] for name in wanted}, unbalanced)
+    unbalanced = [*_wrong_sizes(splits, targets, max(map(len, groups))), *_missing(splits, lines, groups)]
+    return Division(splits, {name: members[name] for name in targets}, unbalanced)
 
 
 def write(division: Division, folder: Path, overwrite: bool = False) -> list[Path]:
@@ -162,21 +162,21 @@ def _order(
 
 
 def _fill_empty_splits(
-    chosen: dict[int, str], wanted: Mapping[str, float], groups: Sequence[Sequence[int]]
+    chosen: dict[int, str], targets: Mapping[str, float], groups: Sequence[Sequence[int]]
 ) -> None:
     """Give each empty split the smallest group of the split with the most groups."""
-    for name in wanted:
+    for name in targets:
         if name not in chosen.values():
             ((fullest, _),) = Counter(chosen.values()).most_common(1)
             candidates = [number for number, holder in chosen.items() if holder == fullest]
             chosen[min(candidates, key=lambda number: (len(groups[number]), number))] = name
 
 
-def _wrong_sizes(splits: Mapping[str, list[Line]], wanted: Mapping[str, float], largest: int) -> list[str]:
+def _wrong_sizes(splits: Mapping[str, list[Line]], targets: Mapping[str, float], largest: int) -> list[str]:
     """Return a message for each split whose size differs from its share."""
     total = sum(map(len, splits.values()))
     messages = []
-    for name, share in wanted.items():
+    for name, share in targets.items():
         difference = abs(len(splits[name]) - share * total)
         if difference > max(1, TOLERANCE * share * total):
             messages.append(

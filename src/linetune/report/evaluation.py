@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from linetune.data.check.characters import told_apart
+from linetune.data.check.characters import quote_both
 from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.result import Evaluation, OnlyOneReads
 
@@ -28,7 +28,7 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
         out.print(f"{len(misread)} misread{_more(misread)}:")
     for number in misread[:SHOWN]:
         line, reading = evaluation.lines[number], evaluation.readings[number]
-        text, read = told_apart(line.text, reading.text)
+        text, read = quote_both(line.text, reading.text)
         out.print(f"  {line.image}  {text} read as {read} ({reading.confidence:.2f})")
 
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from linetune.core.charset import show
+from linetune.data.check.checker import CheckResult
 from linetune.data.check.clean import CHANGES, Cleaned
 from linetune.data.check.findings import KINDS, Finding, Severity
-from linetune.data.check.whole import Checked
 
 SHOWN = 5
 """Findings of each kind that are shown."""
 
 
-def print_findings(out: Console, checked: Checked) -> None:
+def print_findings(out: Console, checked: CheckResult) -> None:
     """Print each kind with its number and first findings: errors, warnings, notes, and then the totals."""
     for severity in Severity:
         by_kind: dict[str, list[Finding]] = {}

@@ -14,9 +14,9 @@ from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
+from linetune.data.check.checker import CheckResult, inspect
 from linetune.data.check.findings import KINDS
 from linetune.data.check.labels import read_splits
-from linetune.data.check.whole import Checked, inspect
 from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
@@ -123,11 +123,11 @@ def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -
         reporter.say(f"the base model has never seen {show(*unknown)}; training must teach them")
 
 
-def _say_common(checked: Checked, reporter: Reporter) -> None:
+def _say_common(checked: CheckResult, reporter: Reporter) -> None:
     """Report findings that concern most lines."""
     for kind, number in Counter(finding.kind for finding in checked.findings).items():
-        if 2 * number > len(checked.entries):
-            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.entries)}; linetune check shows them")
+        if 2 * number > len(checked.lines):
+            reporter.say(f"{KINDS[kind]}: {number} of {len(checked.lines)}; linetune check shows them")
 
 
 def label_files(stages: Sequence[Stage]) -> list[Path]:

@@ -1,6 +1,6 @@
-"""What is wrong with labelled crops, told with file and line before a run stumbles over it."""
+"""Check labels and crops before a run trains on them. Every finding names a file and line."""
 
+from linetune.data.check.checker import CheckResult, check
 from linetune.data.check.findings import Finding, Severity
-from linetune.data.check.whole import Checked, check
 
-__all__ = ["Checked", "Finding", "Severity", "check"]
+__all__ = ["CheckResult", "Finding", "Severity", "check"]

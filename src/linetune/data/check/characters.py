@@ -1,4 +1,4 @@
-"""Characters that are not what they look like."""
+"""Find and repair characters that are not what they seem: invisible ones, look-alikes, separate accents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from linetune.core.reading_order import MARKS, is_right_to_left
 
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-"""Ends of lines and pages that programs leave between words."""
+"""Line and page breaks that programs leave between words."""
 _ODD_SPACES = dict.fromkeys([*_BREAKS, "\u00a0", *map(chr, range(0x2000, 0x200B)), "\u202f", "\u205f"], SPACE)
 _ALWAYS = {c: plain for c, plain in _FULL_WIDTH.items() if plain.isalnum()} | _ODD_SPACES
 _PUNCTUATION = (
@@ -21,103 +21,105 @@ _PUNCTUATION = (
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
     | {"\u3000": SPACE}
 )
-"""At home among Chinese or in prose; a slip of the input method among plain ASCII."""
+"""Punctuation that is correct in Chinese or in prose, but a slip of the input method among ASCII."""
 _LATIN_TWINS = {
     "Cyrl": dict(zip("АВЕЗКМНОРСТУХІЅЈаеорсухіѕј", "ABE3KMHOPCTYXISJaeopcyxisj", strict=True)),
     "Grek": dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True)),
 }
-"""Cyrillic and Greek letters and what they look like."""
+"""Cyrillic and Greek letters, and the Latin letters or digits that look the same: their twins."""
 _TWINS_OF_LATIN = {
     script: {plain: c for c, plain in twins.items() if plain.isalpha()}
     for script, twins in _LATIN_TWINS.items()
 }
-_TELLING = {"Cyrl": 1, "Grek": 2}
-"""Letters without a twin that show a word to be of the script; a single Greek one is a symbol, as in 5 μA."""
+_PROOF = {"Cyrl": 1, "Grek": 2}
+"""Letters without a twin that prove a word's script. One Greek letter may be a symbol, as in 5 μA."""
 _WORD = re.compile("(?:[^\\W_]|[\u0300-\u036f])+")
-"""Letters and digits, with accents that stand apart."""
+"""Letters and digits, including accents as separate characters."""
 _SHAPES = {
     chr(code): unicodedata.normalize("NFKC", chr(code))
     for code in (*range(0xFB50, 0xFC00), *range(0xFE80, 0xFEFD))
     if unicodedata.decomposition(chr(code)).startswith("<")
 }
-"""Arabic letters as they are displayed at one place of a word, and the letters that are typed.
+"""Arabic letters in the shape for one place in a word, and the letters that people type instead.
 
-They are Unicode's Arabic Presentation Forms, but for words in one character and for marks by themselves.
+These are Unicode's Arabic Presentation Forms without words in one character and without single marks.
 """
 _TWICE = {"\u00b5", "\u0e33", "\u0eb3", *map(chr, range(0x2F00, 0x2FD6))}
 _KEYBOARDS = dict(zip("٠١٢٣٧٨٩يك∆∑∏∼￥şţŞŢÐ׳״", "۰۱۲۳۷۸۹یکΔΣΠ~¥șțȘȚĐ'\"", strict=True)) | {"…": "..."}
 _FILLERS = "\u3164\uffa0"
-"""Blanks of Hangul that Unicode counts as letters."""
+"""Blank Hangul characters that Unicode counts as letters."""
 _FLAG, _KEYCAP = "\U0001f3f4", "\u20e3"
 _VIRAMA = 9
-"""Combining class of the marks that silence a letter's vowel; a joiner after one shapes that letter."""
+"""Combining class of marks that remove a letter's vowel. A joiner after the mark shapes the letter."""
 
 
 @dataclass(frozen=True)
-class Suspects:
-    """Which characters of a data set are suspicious; correct spelling is not.
+class CharacterChecks:
+    """The checks of the characters in the labels of one data set. They accept correct spelling.
 
     :meth:`repaired` changes what the other methods find and nothing else.
 
     Args:
-        at_home: scripts that the labels really use: those with a letter that has no Latin twin, and all where
-            no label has a Latin letter.
-        wanted: characters that are meant, since the charset has them.
+        at_home: the scripts that the labels really use. Such a script has a letter without a Latin twin in
+            the labels, or no label has a Latin letter.
+        wanted: characters that are always correct, because the charset has them.
     """
 
     at_home: frozenset[str]
     wanted: Container[str] = ()
 
     @classmethod
-    def among(cls, texts: Iterable[str], wanted: Container[str] = ()) -> Suspects:
-        """Those of the given labels."""
+    def of(cls, texts: Iterable[str], wanted: Container[str] = ()) -> CharacterChecks:
+        """Return the checks for a data set with these labels."""
         used = set().union(*texts)
         written = {c: scripts.script(c) for c in used}
-        told = {script for c, script in written.items() if c not in _LATIN_TWINS.get(script, ())}
-        # Plates have those letters alone that Latin has too.
-        return cls(frozenset(told if "Latn" in written.values() else written.values()), wanted)
+        proven = {script for c, script in written.items() if c not in _LATIN_TWINS.get(script, ())}
+        # Russian number plates use only letters with Latin twins.
+        return cls(frozenset(proven if "Latn" in written.values() else written.values()), wanted)
 
     def invisible(self, text: str) -> list[str]:
-        """Characters that cannot be seen and spell nothing, each once: zero width, controls, selectors."""
+        """Return each invisible character that no spelling needs: zero width, controls, selectors."""
         return list(dict.fromkeys(text[at] for at in self._invisible(text)))
 
     def ordering(self, text: str) -> list[str]:
-        """Those of the invisible ones that may decide on the order of the text, each once.
+        """Return the invisible characters that may decide the order of the text, each once.
 
-        They are not removed: a line with letters from right to left may read in another order without them.
+        We do not remove them: without them, a right-to-left line may read in another order.
         """
         if not is_right_to_left(text):
             return []
         return [c for c in self.invisible(text) if c in MARKS]
 
     def garbled(self, text: str) -> list[str]:
-        """Characters that stand for none, each once: the replacement character, private use, unassigned."""
-        found = (c for c in text if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn"})
-        return [c for c in dict.fromkeys(found) if c not in self.wanted]
+        """Return the broken characters, each once: the replacement character, private use, unassigned."""
+        broken = (c for c in text if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn"})
+        return [c for c in dict.fromkeys(broken) if c not in self.wanted]
 
     def lookalikes(self, text: str) -> dict[str, str]:
-        """Characters that look like others, and what they look like."""
+        """Return the characters that look like others, and those others."""
         shapes = {c: _SHAPES[c] for c in text if self._is_shape(c)}
-        seen = self._seen(text)
-        return shapes | {c: plain for c, plain in zip(seen, self._plain(seen), strict=True) if c != plain}
+        visible = self._visible(text)
+        return shapes | {
+            c: plain for c, plain in zip(visible, self._plain(visible), strict=True) if c != plain
+        }
 
     def decomposed(self, text: str) -> dict[str, str]:
-        """Letters written with more characters than they need, and their composed forms."""
-        letters = scripts.clusters(self._plain(self._seen(text)))
+        """Return the letters with more characters than they need, and their composed forms."""
+        letters = scripts.clusters(self._plain(self._visible(text)))
         return {letter: short for letter in letters if (short := self._composed(letter)) != letter}
 
     def has_edges(self, text: str) -> bool:
-        """Whether what is seen of a text begins or ends with a space of any kind."""
-        plain = self._plain(self._seen(text))
+        """Return whether the visible part of a text begins or ends with a space of any kind."""
+        plain = self._plain(self._visible(text))
         return plain != plain.strip()
 
     def repaired(self, text: str) -> str:
-        """The text as it was most probably meant: plain, visible, composed, without spaces at the ends."""
-        plain = self._plain(self._seen(text))
+        """Return the text that the writer probably meant: visible, plain, composed, without outer spaces."""
+        plain = self._plain(self._visible(text))
         return "".join(map(self._composed, scripts.clusters(plain))).strip()
 
     def _invisible(self, text: str) -> list[int]:
-        """The places of invisible characters."""
+        """Return the places of the characters that :meth:`invisible` finds."""
         return [
             at
             for at, c in enumerate(text)
@@ -125,27 +127,28 @@ class Suspects:
             and c not in self.wanted
         ]
 
-    def _seen(self, text: str) -> str:
-        """A text in typed letters, and of its invisible characters those that may decide on its order."""
-        gone, ordering = set(self._invisible(text)), self.ordering(text)
-        kept = (c for at, c in enumerate(text) if at not in gone or c in ordering)
+    def _visible(self, text: str) -> str:
+        """Return a text in typed letters, without invisible characters except those of :meth:`ordering`."""
+        invisible, ordering = set(self._invisible(text)), self.ordering(text)
+        kept = (c for at, c in enumerate(text) if at not in invisible or c in ordering)
         return "".join(_SHAPES[c] if self._is_shape(c) else c for c in kept)
 
     def _is_shape(self, character: str) -> bool:
         return character in _SHAPES and character not in self.wanted
 
     def _plain(self, text: str) -> str:
-        """A text with every look-alike replaced, character by character."""
-        for meant in (_narrowed, self._in_one_script, _ascii):
-            pairs = zip(text, meant(text), strict=True)
+        """Replace every look-alike, character by character."""
+        for replaced in (_narrowed, self._in_one_script, _ascii):
+            pairs = zip(text, replaced(text), strict=True)
             text = "".join(c if c in self.wanted else plain for c, plain in pairs)
         return text
 
     def _in_one_script(self, text: str) -> str:
-        """A text with the slips in every word replaced: letters with a twin in the script of the others."""
-        return _WORD.sub(lambda found: self._word(found[0]), text)
+        """Replace letters by their twins in words of two scripts."""
+        return _WORD.sub(lambda match: self._word_in_one_script(match[0]), text)
 
-    def _word(self, word: str) -> str:
+    def _word_in_one_script(self, word: str) -> str:
+        """Replace letters by their twins if the other letters of the word prove the script."""
         if _LATIN_TWINS.keys() <= set(map(scripts.script, word)):
             return word
         for script, twins in _LATIN_TWINS.items():
@@ -153,27 +156,27 @@ class Suspects:
             own = sum(scripts.script(c) == script and c not in twins for c in word)
             latin = sum(scripts.script(c) == "Latn" and c not in back for c in word)
             mixed = any(scripts.script(c) == "Latn" for c in word)
-            if own >= _TELLING[script] and not latin:
+            if own >= _PROOF[script] and not latin:
                 word = "".join(back.get(c, c) for c in word)
-            # Where a word's letters could be of either, Latin is likelier unless the labels use the script.
+            # A word of twins only is probably Latin, unless the labels use the other script.
             elif not own and (mixed or script not in self.at_home):
                 word = "".join(twins.get(c, c) for c in word)
         return word
 
     def _composed(self, letter: str) -> str:
-        """A letter with its marks in the composed form, where that has fewer characters."""
+        """Return a letter and its marks in the composed form, if this has fewer characters."""
         short = _composed(letter)
-        # The charset may have the marks alone.
-        meant = all(c in self.wanted for c in letter) and not all(c in self.wanted for c in short)
-        return letter if meant or len(short) >= len(letter) else short
+        # A charset may have the marks but not the composed letter.
+        wanted = all(c in self.wanted for c in letter) and not all(c in self.wanted for c in short)
+        return letter if wanted or len(short) >= len(letter) else short
 
 
 def same_look(characters: Iterable[str]) -> dict[str, str]:
-    """Characters that Unicode gives a code point of their own beside the one of the same look, and that one.
+    """Return the characters that have a second code point with the same look, and that second character.
 
-    They are those that its canonical composition (NFC) replaces, such as the ohm sign; the micro sign, the
-    radicals of Kangxi, and vowels of Thai and Lao that NFKC takes apart; and what keyboards have in two
-    forms, such as Persian and Arabic digits.
+    These are characters that the canonical composition (NFC) replaces, such as the ohm sign. They are also
+    the micro sign, the Kangxi radicals, and the Thai and Lao vowels that NFKC decomposes. Finally, they are
+    characters that keyboards have in two forms, such as Persian and Arabic digits.
     """
     forms = {
         c: _KEYBOARDS.get(c) or unicodedata.normalize("NFKC" if c in _TWICE else "NFC", c) for c in characters
@@ -181,10 +184,10 @@ def same_look(characters: Iterable[str]) -> dict[str, str]:
     return {c: plain for c, plain in forms.items() if c != plain}
 
 
-def told_apart(text: str, other: str) -> tuple[str, str]:
-    """Two texts in quotes for a message, with code points where they differ and look the same."""
-    alike = Suspects(frozenset())
-    if text != other and alike.repaired(text) == alike.repaired(other):
+def quote_both(text: str, other: str) -> tuple[str, str]:
+    """Return two texts in quotes for a message, with code points if they differ but look the same."""
+    checks = CharacterChecks(frozenset())
+    if text != other and checks.repaired(text) == checks.repaired(other):
         return ascii(text), ascii(other)
     return repr(text), repr(other)
 
@@ -194,16 +197,16 @@ def _narrowed(text: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """Punctuation of the input method replaced where all else is ASCII."""
+    """Replace punctuation of an input method if all other characters are ASCII."""
     if all(c.isascii() or c in _PUNCTUATION for c in text):
         return "".join(_PUNCTUATION.get(c, c) for c in text)
     return text
 
 
 def _composed(letter: str) -> str:
-    """Unicode's composed form (NFC), except of characters that it replaces by themselves.
+    """Return Unicode's composed form (NFC), but keep single characters that NFC changes.
 
-    Such are the ohm sign U+2126, and letters like U+0958 that it takes apart.
+    Such characters are the ohm sign U+2126, and letters like U+0958 that NFC decomposes.
     """
     pieces = [""]
     for c in letter:
@@ -217,10 +220,10 @@ def _composed(letter: str) -> str:
 
 
 def _spells(text: str, at: int) -> bool:
-    """Whether an invisible character is spelling where it stands."""
+    """Return whether the invisible character at this place is part of correct spelling."""
     c, before, after = text[at], text[:at], text[at + 1 : at + 2]
     last = before[-1:]
-    # The letter or picture before, without its marks.
+    # The letter or picture before it, without its marks.
     base = next((b for b in reversed(before) if not scripts.is_mark(b)), "")
     base = "" if base and scripts.is_invisible(base) else base
     if c in scripts.JOINERS:
@@ -231,10 +234,10 @@ def _spells(text: str, at: int) -> bool:
         if c == scripts.ZWJ and _is_picture(base):
             return _is_picture(following)
         joins = [scripts.is_joining(letter) for letter in (base, following) if letter]
-        # At the end it asks for the form that a letter has before another: the sign of the Persian era.
+        # At the end it gives a letter the shape before another letter, as in the sign of the Persian era.
         if c == scripts.ZWJ and base and joins[0]:
             return True
-        # Between two letters, or a number or a foreign word and its ending.
+        # Between two letters, or between a number or foreign word and its ending.
         return bool(base.strip() and following.strip()) and any(joins)
     if scripts.is_selector(c):
         return bool(last) and (_has_variants(last) or (after == _KEYCAP and last in "0123456789#*"))
@@ -242,7 +245,7 @@ def _spells(text: str, at: int) -> bool:
         return bool(after) and scripts.is_mark(after) and not scripts.is_invisible(after)
     if "\U000e0020" <= c <= "\U000e007f":  # letters of a region, as in the flag of Scotland
         return _FLAG in before
-    # Format characters of a script of their own, such as hieroglyphs' and Mongolian's.
+    # Format characters of one script, such as those of hieroglyphs and Mongolian.
     return bool(base) and c not in MARKS and scripts.script(c) == scripts.script(base) != ""
 
 
@@ -251,7 +254,7 @@ def _is_picture(character: str) -> bool:
 
 
 def _has_variants(character: str) -> bool:
-    """Whether variation selectors follow such characters: ideographs, letters of some scripts, symbols."""
+    """Return whether variation selectors may follow: ideographs, letters of some scripts, symbols."""
     if scripts.script(character) == "Hani" or scripts.is_joining(character):
         return True
     return not character.isascii() and unicodedata.category(character)[0] in "SP"

@@ -1,9 +1,9 @@
-"""A copy of a data set without what is wrong with it."""
+"""Write a cleaned copy of a data set."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,21 @@ from typing import Any
 from linetune.core import atomic, image, labelfile
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.labelfile import Line
-from linetune.data.check.duplicates import Entry
+from linetune.data.check.checker import CheckResult, frame_findings
+from linetune.data.check.duplicates import CheckedLine
 from linetune.data.check.findings import Finding, Severity
-from linetune.data.check.whole import Checked, room
 from linetune.data.naming import Names
 
 CROPS = "crops"
 CHANGES = "changes.tsv"
 _REPEATED = {"leak", "conflict", "duplicate"}
 _JUDGED_AGAIN = {"charset", "frames"}
-"""Errors of the text that may be gone once it is repaired."""
+"""Kinds of errors that a repair of the text may remove."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one line."""
+    """One line that the copy leaves out or changes."""
 
     source: str
     what: str
@@ -33,16 +33,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What a cleaned copy holds and what it does not."""
+    """What a cleaned copy contains, leaves out and changes."""
 
     folder: Path
     kept: dict[str, int]
-    """Lines of each split."""
+    """Number of lines in each split."""
     left_out: list[Change]
     changed: list[Change]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {
             "folder": str(self.folder),
             "kept": self.kept,
@@ -51,79 +51,84 @@ class Cleaned:
         }
 
 
-def write_clean(checked: Checked, folder: Path) -> Cleaned:
-    """Copy labels and crops to a new folder, one label file a split; the original stays as it is.
+def write_clean(result: CheckResult, folder: Path) -> Cleaned:
+    """Copy labels and crops to a new folder, with one label file for each split.
 
-    Left out are the lines with errors, of images that stand twice all but one (a held-out one rather than
-    one to train on), and every copy of an image with different labels. Spaces at the ends, invisible
-    characters, look-alikes and letters with their accents apart are mended, and crops turned by EXIF are
-    stored upright. What else is found in a label stays: nobody knows what it should be.
+    The original does not change. The copy leaves out lines with errors. Of equal images it keeps one, in a
+    held-out split if possible, and none if their labels differ. It repairs spaces at the ends of labels,
+    invisible characters, look-alikes and accents as separate characters. It stores images that EXIF rotates
+    upright. Other findings stay, because nobody knows the correct label.
 
     Raises:
-        LinetuneError: the folder is there already or cannot be written, or nothing is left.
+        LinetuneError: the folder exists already or cannot be written, or no line is left.
     """
     if folder.exists():
-        raise LinetuneError("there is something already", folder, "name a new folder")
-    left_out = _left_out(checked)
+        raise LinetuneError("already exists", folder, "choose a new folder")
+    left_out = _left_out(result)
     kept: dict[str, list[tuple[str, str]]] = {}
     changed: list[Change] = []
     names = Names()
     with os_errors("cannot write", folder), atomic.folder_written(folder) as partial:
         (partial / CROPS).mkdir()
-        for entry in checked.entries:
-            if entry.line.source in left_out:
+        for checked in result.lines:
+            line = checked.line
+            if line.source in left_out:
                 continue
-            text = checked.labels.suspects.repaired(entry.line.text)
-            if reasons := list(_still_wrong(checked, entry, text)):
-                left_out[entry.line.source] = reasons[0].message
+            text = result.labels.characters.repaired(line.text)
+            if error := next(_remaining_errors(result, checked, text), None):
+                left_out[line.source] = error.message
                 continue
-            if text != entry.line.text:
-                changed.append(Change(entry.line.source, f"{entry.line.text!a} became {text!a}"))
-            name = _copy(entry, partial / CROPS, names, changed)
-            kept.setdefault(entry.split.name, []).append((f"{CROPS}/{name}", text))
+            if text != line.text:
+                changed.append(Change(line.source, f"{line.text!a} became {text!a}"))
+            name = _copy(checked, partial / CROPS, names, changed)
+            kept.setdefault(checked.split.name, []).append((f"{CROPS}/{name}", text))
         if not kept:
-            raise LinetuneError("nothing would be left", folder, "linetune check without --fix tells why")
+            raise LinetuneError(
+                "the copy would have no lines", folder, "linetune check without --fix says why"
+            )
         for split, pairs in kept.items():
             labelfile.write_labels(partial / f"{split}.txt", pairs)
         gone = [Change(source, why) for source, why in left_out.items()]
-        atomic.write_text(partial / CHANGES, _told("left out", gone) + _told("changed", changed))
+        atomic.write_text(partial / CHANGES, _rows("left out", gone) + _rows("changed", changed))
     return Cleaned(folder, {split: len(pairs) for split, pairs in kept.items()}, gone, changed)
 
 
-def _left_out(checked: Checked) -> dict[str, str]:
-    """By ``file:line``, why a line cannot stay."""
+def _left_out(result: CheckResult) -> dict[str, str]:
+    """Return by ``file:line`` why the copy leaves a line out."""
     reasons: dict[str, str] = {}
-    for finding in checked.findings:
+    for finding in result.findings:
         unusable = finding.severity is Severity.error and finding.kind not in _JUDGED_AGAIN
         if unusable or finding.kind in _REPEATED:
             reasons.setdefault(finding.source, finding.message)
         if finding.kind == "conflict" and finding.other:
             # Nobody knows which label is right.
-            reasons.setdefault(finding.other, f"other labels on the same image, as in {finding.source}")
+            reasons.setdefault(finding.other, f"the same image has another label in {finding.source}")
     return reasons
 
 
-def _still_wrong(checked: Checked, entry: Entry, text: str) -> Iterable[Finding]:
-    line = Line(entry.line.image, text, entry.line.source)
+def _remaining_errors(result: CheckResult, checked: CheckedLine, text: str) -> Iterator[Finding]:
+    """Yield the errors that a line still has with its repaired text."""
+    line = Line(checked.line.image, text, checked.line.source)
     for finding in (
-        *checked.labels.findings(line, entry.split.held_out),
-        *room(entry, text, checked.labels),
+        *result.labels.findings(line, checked.split.held_out),
+        *frame_findings(checked, text, result.labels),
     ):
         if finding.severity is Severity.error:
             yield finding
 
 
-def _copy(entry: Entry, folder: Path, names: Names, changed: list[Change]) -> str:
-    path = entry.line.image
-    turned = entry.look is not None and entry.look.orientation != 1
+def _copy(checked: CheckedLine, folder: Path, names: Names, changed: list[Change]) -> str:
+    """Copy a crop, upright, and return its new name."""
+    path = checked.line.image
+    turned = checked.crop is not None and checked.crop.orientation != 1
     name = names.take(path.stem, ".png" if turned else path.suffix)
     if turned:
         image.write(folder / name, image.read(path))
-        changed.append(Change(entry.line.source, "turned upright"))
+        changed.append(Change(checked.line.source, "rotated upright"))
     else:
         shutil.copyfile(path, folder / name)
     return name
 
 
-def _told(what: str, changes: Iterable[Change]) -> str:
+def _rows(what: str, changes: Iterable[Change]) -> str:
     return "".join(f"{what}\t{change.source}\t{change.what}\n" for change in changes)

@@ -1,4 +1,4 @@
-"""What a check finds: one finding a place, of a kind that can be counted."""
+"""The findings of a check, and their kinds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from linetune.core.errors import LinetuneError
 
 
 class Severity(str, Enum):
-    """An error makes a line unusable or a figure untrue; a warning may be meant; a note only tells."""
+    """An error makes a line unusable or a score wrong. A warning may be intended. A note only informs."""
 
     error = "error"
     warning = "warning"
@@ -20,59 +20,59 @@ KINDS = {
     "encoding": "lines that are not UTF-8",
     "no-tab": "lines without a tab between path and text",
     "no-path": "lines without an image path",
-    "empty-label": "labels without a text",
+    "empty-label": "labels without visible text",
     "third-column": "lines with more columns than path and text",
     "carriage-return": "lines with a carriage return inside",
-    "missing-image": "images that are not there",
-    "empty-image": "image files without content",
-    "truncated": "image files that end too early",
+    "missing-image": "images that do not exist",
+    "empty-image": "empty image files",
+    "truncated": "incomplete image files",
     "unreadable-image": "images that cannot be decoded",
     "too-long": "crops too long to be read",
     "charset": "labels with characters outside the charset",
-    "frames": "labels with more characters than the crop has frames",
-    "leak": "images that stand in two splits",
-    "conflict": "one image with different labels",
-    "duplicate": "images that stand twice in a split",
-    "near-leak": "images nearly equal to one in another split",
-    "near-conflict": "images nearly equal, with different labels",
-    "near-duplicate": "images nearly equal to another in their split",
+    "frames": "labels that need more frames than their crop has",
+    "leak": "images that are in two splits",
+    "conflict": "equal images with different labels",
+    "duplicate": "images that are in one split twice",
+    "near-leak": "near-duplicates in different splits",
+    "near-conflict": "near-duplicates with different labels",
+    "near-duplicate": "near-duplicates in one split",
     "edge-space": "labels with a space at an end",
     "double-space": "labels with two spaces in a row",
-    "invisible": "labels with characters nobody can see",
+    "invisible": "labels with invisible characters",
     "lookalike": "labels with characters that look like others",
-    "mixed": "characters that look the same and stand in the labels in both their forms",
-    "decomposed": "labels with accents written apart from their letters",
-    "garbled": "labels with characters that stand for none",
+    "mixed": "characters that look the same but are different in different labels",
+    "decomposed": "labels with accents as separate characters",
+    "garbled": "labels with broken characters",
     "json": "labels that look like JSON",
-    "missing-value": "labels that say that there is no value",
-    "exponent": "labels that a spreadsheet has shortened",
+    "missing-value": "labels that mean 'no value'",
+    "exponent": "numbers that a spreadsheet has shortened",
     "decimals": "labels that all end in .0",
     "confidence": "labels that all begin or end with a number from 0 to 1",
-    "illegible": "labels that say that nobody can read the crop",
+    "illegible": "labels that mark a crop as illegible",
     "escaped": "labels with escaped characters",
-    "quoted": "labels that all stand in double quotes",
-    "order": "labels that right-to-left readings cannot tell from another text",
+    "quoted": "labels that are all in double quotes",
+    "order": "right-to-left labels in the wrong or an ambiguous order",
     "rule": "labels that break the sequence rule",
-    "rotated": "images turned by their EXIF orientation",
+    "rotated": "images that their EXIF orientation rotates",
     "blank": "crops that show nothing",
     "tiny": "crops too small to be read well",
-    "aspect": "crops of extreme shape",
+    "aspect": "crops with an unusual shape",
     "two-lines": "crops that seem to hold two lines of text",
-    "crowded": "labels too long for the width of their crop",
+    "crowded": "labels that are too long for the width of their crop",
     "unseen-character": "held-out characters that no training label has",
-    "rare-character": "characters in hardly any training label",
+    "rare-character": "characters that hardly any training label has",
     "unseen-length": "held-out labels longer than every training label",
-    "rare-length": "lengths of hardly any training label",
-    "frequent-label": "labels that make up much of the training lines",
+    "rare-length": "lengths that hardly any training label has",
+    "frequent-label": "labels of many training lines",
     "constant-label": "training lines that all have the same label",
     "script": "labels written from right to left",
 }
-"""Every kind and what it counts, in the order in which findings are told."""
+"""What each kind counts, in the order of the findings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, where it stands, and the way out."""
+    """One problem, its place, and how to fix it."""
 
     kind: str
     severity: Severity
@@ -81,10 +81,10 @@ class Finding:
     message: str
     hint: str | None = None
     other: str | None = None
-    """``file:line`` of the line that this one is like, for findings about two lines."""
+    """``file:line`` of the other line, for findings about two lines."""
 
     def as_dict(self) -> dict[str, str | None]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {
             "kind": self.kind,
             "severity": self.severity.value,
@@ -95,20 +95,20 @@ class Finding:
         }
 
     def as_error(self) -> LinetuneError:
-        """The finding as an error to raise."""
+        """Return the finding as an error to raise."""
         return LinetuneError(self.message, self.source, self.hint)
 
 
 def error(kind: str, source: str, message: str, hint: str | None = None) -> Finding:
-    """What makes a line unusable."""
+    """Return a finding that makes a line unusable."""
     return Finding(kind, Severity.error, source, message, hint)
 
 
 def warning(kind: str, source: str, message: str, hint: str | None = None) -> Finding:
-    """What a person should look at."""
+    """Return a finding that a person should look at."""
     return Finding(kind, Severity.warning, source, message, hint)
 
 
 def note(kind: str, source: str, message: str) -> Finding:
-    """What is done about the data, and needs no change."""
+    """Return a finding that needs no change."""
     return Finding(kind, Severity.note, source, message)

@@ -1,4 +1,4 @@
-"""What is wrong with the images alone, and what is kept of each to compare them."""
+"""Check images by themselves, and summarise each one to compare it with others."""
 
 from __future__ import annotations
 
@@ -22,84 +22,87 @@ from linetune.data.check import near
 from linetune.data.check.findings import Finding, error, warning
 
 WINDOW = 256
-"""Crops that are decoded at a time."""
+"""Number of crops that are decoded before the next ones start."""
 SMALLEST = 12
-"""Height in px below which characters are a handful of pixels high."""
+"""Height in px below which characters have too few pixels to be read well."""
 NARROWEST, WIDEST = 0.4, 25.0
-"""Width by height beyond which a crop is hardly one line of text."""
+"""Aspect ratios (width / height) beyond which a crop is hardly one line of text."""
 TWO_LINES = 0.4
-"""Width by height for every letter of the label, below which two bands of ink are two lines of text.
+"""Aspect ratio, divided by the letters of the label, below which two bands of ink are two lines of text.
 
-Chosen on 3207 crops of one line each, of wires, receipts and meters: one is taken for two lines (0.03 %). Of
-500 pairs of each, one above the other with both texts as the label, 68 %, 87 % and 26 % are found.
+We chose it on 3207 crops of wires, receipts and meters with one line each. One of them looks like two lines
+(0.03 %). We also stacked 500 pairs of each kind, labelled with both texts: 68 %, 87 % and 26 % are found.
 """
-_ROWS, _COLUMNS_MOST = 64, 2048
-"""Height, and most width, px, at which bands of ink are looked for."""
+_ROWS, _MAX_COLUMNS = 64, 2048
+"""Height and largest width, px, of the picture in which we look for bands of ink."""
 _FILLED = 0.03
-"""Share of a row that is ink from which it is part of a band."""
+"""Share of ink in a row from which the row is part of a band."""
 _BAND, _GAP = 0.2, 0.03
-"""Least height of a band and of what parts two, relative to the crop's."""
+"""Smallest height of a band and of the gap between two bands, as shares of the crop's height."""
 _ALIKE = 0.5
-"""Least height of one band by the other's, and least share of the narrower one's width that both have."""
+"""Smallest ratio of the bands' heights, and smallest share of the narrower band's width that both cover."""
 _WORDS = (
     "file filename file_name filepath file_path path image images image_name image_path img img_name name "
     "img_path text texts label labels transcription transcript caption ground_truth gt gt_text word string"
 )
 _COLUMNS = frozenset(_WORDS.split())
-"""How columns of paths and texts are called."""
+"""Usual names of columns with paths or texts."""
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}
-"""How a JPEG and a PNG begin, and what stands at the end of a whole one."""
+"""First bytes of a JPEG and a PNG, and the bytes near the end of a complete file."""
 _TAIL = 4096
-"""Bytes in which that is looked for, since cameras add some of their own."""
+"""Number of last bytes to search, because cameras add bytes after the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What is kept of a crop once its pixels are let go."""
+class CropSummary:
+    """The properties of a crop that we keep after its pixels."""
 
     width: int
     height: int
     digest: bytes
-    """Of the pixels, so that the same picture in another format is the same."""
+    """Hash of the pixels. It is equal for the same picture in another lossless format."""
     bits: int
+    """Difference hash of the crop."""
     turned_bits: int
-    """The hash of the crop, and of the crop turned by half."""
+    """Difference hash of the crop rotated by 180 degrees."""
     thumbnail: NDArray[np.uint8]
     contrast: float
+    """Standard deviation of the grey values."""
     orientation: int
-    """As EXIF counts; 1 is upright."""
+    """EXIF orientation. 1 is upright."""
     truncated: bool
+    """Whether the end of the file is missing."""
     two_bands: bool
-    """Whether the ink lies in two bands of rows, one above the other."""
+    """Whether the ink is in two bands of rows, one above the other."""
 
     @property
     def frames(self) -> int:
-        """CTC frames of the crop as deployed readers run it."""
+        """Number of CTC frames in deployed readers, which pad narrow crops."""
         return image.frames(image.input_width(image.line_width(self.height, self.width)))
 
     @property
     def own_frames(self) -> int:
-        """CTC frames of the crop without the padding, rounded up."""
+        """Number of CTC frames of the crop without padding, rounded up."""
         return image.frames(image.line_width(self.height, self.width)) + 1
 
     @property
     def is_flat(self) -> bool:
-        """Whether there is nothing to see."""
+        """Whether the crop shows nothing."""
         return self.contrast < image.FLAT
 
 
-def look_of(crop: image.Crop, data: NDArray[np.uint8], compared: bool = True) -> Look:
-    """Return what the check keeps of a decoded crop.
+def summarise(crop: image.Crop, data: NDArray[np.uint8], compared: bool = True) -> CropSummary:
+    """Return the summary of a decoded crop.
 
     Args:
         crop: the decoded image.
         data: the content of its file.
-        compared: keep what finds near-duplicates and crops with two lines as well. It takes most of the time.
+        compared: include what finds near-duplicates and crops with two lines. It takes most of the time.
     """
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
     digest = hashlib.blake2b(np.ascontiguousarray(crop).data, digest_size=16, key=repr(crop.shape).encode())
     height, width = grey.shape
-    return Look(
+    return CropSummary(
         width,
         height,
         digest.digest(),
@@ -113,21 +116,26 @@ def look_of(crop: image.Crop, data: NDArray[np.uint8], compared: bool = True) ->
     )
 
 
-def look_at_all(
+def summarise_all(
     paths: Sequence[Path], progress: Callable[[int], None] = lambda done: None
-) -> Iterator[Look | LinetuneError]:
-    """Yield what the check keeps of every crop, or why it cannot be decoded, in order."""
+) -> Iterator[CropSummary | LinetuneError]:
+    """Decode every crop and yield its summary, or the error of an unusable one, in order.
 
-    def attempt(path: Path) -> Look | LinetuneError:
+    Args:
+        paths: the image files.
+        progress: called with the number of images done so far.
+    """
+
+    def attempt(path: Path) -> CropSummary | LinetuneError:
         try:
             data = image.content(path)
-            return look_of(image.decode(data, path), data)
+            return summarise(image.decode(data, path), data)
         except LinetuneError as problem:
             return problem
 
     done = 0
     with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # A window at a time, so that an interruption need not wait for all crops.
+        # One window after the other, so that an interruption does not wait for all images.
         for start in range(0, len(paths), WINDOW):
             for result in pool.map(attempt, paths[start : start + WINDOW]):
                 done += 1
@@ -143,27 +151,30 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def way_to(line: Line, problem: LinetuneError) -> str | None:
-    """The way out where a line's image is missing."""
-    # Unlike Path's own methods, this takes any name for one of no file.
-    if problem.hint or os.path.exists(line.image):  # noqa: PTH110
+def missing_image_hint(line: Line, problem: LinetuneError) -> str | None:
+    """Return how to fix a line whose image cannot be read, or None if nothing is known."""
+    if problem.hint or files.exists(line.image):
         return problem.hint
     if _is_header(line):
-        return "this looks like a header: take the line out"
+        return "this looks like a header: remove the line"
     if '["' in str(line.image):
         return "linetune import reads lists of images as PaddleOCR writes them"
     if Path(line.text).suffix.lower() in image.SUFFIXES:
-        return "the text names an image: write path<TAB>text"
+        return "the text is the name of an image: write path<TAB>text"
     found = files.near(line.image, Path(line.source.rpartition(":")[0]).parent)
-    return f"there is {found}; linetune import finds images by the ends of their paths" if found else None
+    return f"did you mean {found}? linetune import finds images by the ends of their paths" if found else None
 
 
 def unusable(line: Line, problem: LinetuneError) -> Finding:
-    """The finding for an image that could not be looked at."""
+    """Return the finding for an image without a summary.
+
+    Args:
+        line: the line of the image.
+        problem: the error of reading it.
+    """
     path, source = line.image, line.source
-    # Unlike Path's own methods, this takes any name for one of no file.
-    if not os.path.exists(path):  # noqa: PTH110
-        return error("missing-image", source, f"{problem.what}: {path}", way_to(line, problem))
+    if not files.exists(path):
+        return error("missing-image", source, f"{problem.what}: {path}", missing_image_hint(line, problem))
     if not path.is_file():
         kind = "unreadable-image"
     elif path.stat().st_size == 0:
@@ -171,52 +182,53 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
     else:
         try:
             truncated = _is_truncated(image.content(path))
-        except LinetuneError:  # no right to read it
+        except LinetuneError:  # no permission to read the file
             truncated = False
         kind = "truncated" if truncated else "unreadable-image"
     return error(kind, source, f"{problem.what}: {path}")
 
 
 def _is_header(line: Line) -> bool:
-    """Whether a line names columns: the first of its file, with no image's suffix."""
+    """Return whether a line is the first of its file and names columns instead of an image."""
     first = line.source.endswith(":1") and line.image.suffix.lower() not in image.SUFFIXES
     return first and any(name.lower().lstrip("# ") in _COLUMNS for name in (line.image.name, line.text))
 
 
-def findings(crop: Look, line: Line) -> Iterator[Finding]:
-    """Everything wrong with one crop by itself."""
+def findings(crop: CropSummary, line: Line) -> Iterator[Finding]:
+    """Yield everything that is wrong with one crop by itself."""
     path, source, letters = line.image, line.source, len(scripts.clusters(line.text))
     size = f"{crop.width} x {crop.height} px"
     if image.line_width(crop.height, crop.width) > image.MAX_WIDTH:
         limit = f"over {image.MAX_WIDTH} px at height {image.HEIGHT}"
-        yield error("too-long", source, f"{size} is too long, {limit}: {path}")
+        yield error("too-long", source, f"the crop of {size} is too long, {limit}: {path}")
     elif not NARROWEST <= crop.width / crop.height <= WIDEST:
-        stands = crop.width < crop.height and letters > 1
-        hint = "turn vertical text by a quarter" if stands else None
-        yield warning("aspect", source, f"{size}: {path}", hint)
+        is_vertical = crop.width < crop.height and letters > 1
+        hint = "rotate vertical text by 90 degrees" if is_vertical else None
+        message = f"{size} is an unusual shape for one line of text: {path}"
+        yield warning("aspect", source, message, hint)
     if crop.height < SMALLEST:
-        yield warning("tiny", source, f"{size}: {path}")
-    # A colon and an equals sign have two bands of their own.
+        yield warning("tiny", source, f"the crop of {size} is too small to be read well: {path}")
+    # A colon and an equals sign have two bands themselves.
     if crop.two_bands and letters > 2 and crop.width / crop.height < TWO_LINES * letters:
-        message = f"two lines of text, it seems, in {path} with {line.text!r}"
-        yield warning("two-lines", source, message, "cut one crop a line")
+        message = f"the crop of {line.text!r} seems to show two lines of text: {path}"
+        yield warning("two-lines", source, message, "cut one crop for each line")
     if crop.is_flat:
-        yield warning("blank", source, f"nothing to see in {path}")
+        yield warning("blank", source, f"the crop shows nothing: {path}")
     if crop.orientation != 1:
-        message = f"EXIF orientation {crop.orientation}, which not every program honours: {path}"
-        yield warning("rotated", source, message, "save it upright")
+        message = f"EXIF orientation {crop.orientation}, which some programs ignore: {path}"
+        yield warning("rotated", source, message, "save the image upright")
     if crop.truncated:
-        # OpenCV 4 fills what is missing with grey, OpenCV 5 refuses the file.
-        yield error("truncated", source, f"the file ends too early: {path}")
+        # OpenCV 4 fills the missing part with grey. OpenCV 5 refuses the file.
+        yield error("truncated", source, f"the image file is incomplete: {path}")
 
 
 def _has_two_bands(grey: NDArray[np.uint8]) -> bool:
-    """Whether ink lies in two bands of rows of similar height, one above the other, and in none besides."""
+    """Return whether the ink is in exactly two bands of rows of similar height, one above the other."""
     width = max(8, round(grey.shape[1] * _ROWS / grey.shape[0]))
-    small = cv2.resize(grey, (min(width, _COLUMNS_MOST), _ROWS), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(grey, (min(width, _MAX_COLUMNS), _ROWS), interpolation=cv2.INTER_AREA)
     threshold, _ = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     ink = small > threshold
-    # Text covers less than half of a crop.
+    # Text covers less than half of a crop, so the smaller part is the ink.
     ink = ~ink if ink.mean() > 0.5 else ink
     filled = np.concatenate(([False], ink.mean(1) > _FILLED, [False]))
     edges = np.flatnonzero(filled[1:] != filled[:-1])

@@ -1,4 +1,4 @@
-"""What is wrong with the labels alone."""
+"""Read the label files and check labels by themselves."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from linetune.core.image import frames_needed
 from linetune.core.labelfile import Line
 from linetune.core.reading_order import MARKS, is_right_to_left, to_logical, to_visual
 from linetune.data.check import origins
-from linetune.data.check.characters import Suspects
+from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.findings import Finding, Severity, error, warning
 
 HELD_OUT = {"val", "valid", "validation", "dev", "eval", "test"}
-"""Words in a split's name that say that nothing is trained on it."""
+"""Words in a split's name that mean that linetune does not train on it."""
 _KINDS = {
     labelfile.NO_TAB: "no-tab",
     labelfile.NO_PATH: "no-path",
@@ -27,36 +27,32 @@ _KINDS = {
     labelfile.CARRIAGE_RETURN: "carriage-return",
 }
 
-_DECODED_AS = {
-    "cp1252": ("encoded twice", "\x80"),
-    "cp1251": ("UTF-8, and decoded as cp1251", "\x80"),
-    "gbk": ("UTF-8, and decoded as GBK", "\u0800"),
-}
-"""Encodings that UTF-8 is taken for: how that is told, and the least of the characters that then prove it.
+_DECODED_AS = {"cp1252": "\x80", "cp1251": "\x80", "gbk": "\u0800"}
+"""Encodings that programs decode UTF-8 with by mistake, and the lowest character that then proves it.
 
-In GBK two bytes of common characters may be a letter in UTF-8, three hardly ever.
+The GBK bytes of common characters may be a UTF-8 letter of two bytes by chance, but hardly one of three.
 """
 _ACCENTS = re.compile("[À-ÖØ-öø-ÿ]{4}")
-"""No language writes four such letters in a row."""
+"""Four accented Latin letters in a row, which no language writes."""
 _REVERSED = re.compile(r"(?<!\w)[ךםןףץ](?=[א-ת])|(?<!\w)[ةى](?=[ء-ي])")
-"""Hebrew and Arabic letters that stand at the ends of words, at the beginning of one."""
+"""Hebrew and Arabic letters that only end words, at the beginning of a word."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The lines of one purpose."""
+    """The lines of one split."""
 
     name: str
     lines: list[Line]
 
     @property
     def held_out(self) -> bool:
-        """Whether the lines are only scored."""
+        """Whether linetune only scores the lines and does not train on them."""
         return bool(HELD_OUT & self._words)
 
     @property
     def rank(self) -> int:
-        """Whose copy of an image stays, the lowest first: what is measured on should change least."""
+        """Which split keeps an image that several have: the lowest rank, so that test crops change least."""
         return 0 if "test" in self._words else 1 if self.held_out else 2
 
     @property
@@ -65,24 +61,27 @@ class Split:
 
 
 def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[Finding]]:
-    """The splits' lines, and a finding for every line that is no label.
+    """Return the splits, and a finding for every line that is not a label.
+
+    Args:
+        files: the label files of each split.
 
     Raises:
-        LinetuneError: a label file is missing, UTF-16 or empty, or two splits name it.
+        LinetuneError: a label file is missing, UTF-16 or empty, or is in two splits.
     """
     splits, findings = [], []
-    taken: dict[Path, str] = {}
+    split_of: dict[Path, str] = {}
     for name, paths in files.items():
         lines: list[Line] = []
         for path in dict.fromkeys(paths):
-            if (other := taken.setdefault(path.resolve(), name)) != name:
-                hint = "linetune split divides one file into several"
-                raise LinetuneError(f"the label file of both {other} and {name}", path, hint)
-            good, bad = labelfile.scan_labels(path)
-            lines += good
-            # What is wrong otherwise is the encoding.
+            if (other := split_of.setdefault(path.resolve(), name)) != name:
+                what, hint = f"the label file is in both {other} and {name}", "divide it with linetune split"
+                raise LinetuneError(what, path, hint)
+            labels, errors = labelfile.scan_labels(path)
+            lines += labels
+            # All other errors concern the encoding.
             findings += [
-                error(_KINDS.get(e.what, "encoding"), source, e.what, e.hint) for source, e in bad.items()
+                error(_KINDS.get(e.what, "encoding"), source, e.what, e.hint) for source, e in errors.items()
             ]
         splits.append(Split(name, lines))
     return splits, findings
@@ -90,45 +89,45 @@ def read_splits(files: Mapping[str, Sequence[Path]]) -> tuple[list[Split], list[
 
 @dataclass(frozen=True)
 class LabelChecks:
-    """What the labels of a data set have to keep to.
+    """The checks of single labels.
 
     Args:
-        suspects: which characters are not what they look like.
-        charset: characters a model may output; ``None`` where they are collected from the labels.
-        objection: how a text breaks the sequence rule, a clause; ``None`` where it keeps it.
+        characters: the checks of their characters.
+        charset: the characters that a model may output, or None if they are collected from the labels.
+        objection: returns how a text breaks the sequence rule, as a clause, or None if it follows the rule.
     """
 
-    suspects: Suspects
+    characters: CharacterChecks
     charset: Charset | None = None
     objection: Callable[[str], str | None] | None = None
 
     def findings(self, line: Line, held_out: bool) -> Iterator[Finding]:
-        """Everything wrong with one label."""
+        """Yield everything that is wrong with one label."""
         text, source = line.text, line.source
-        if not self.suspects.repaired(text):
-            yield error("empty-label", source, f"nothing to see in the label {text!a}")
+        if not self.characters.repaired(text):
+            yield error("empty-label", source, f"the label has no visible text: {text!a}")
             return
         yield from self._characters(text, source)
-        if not self.is_wanted(text):
+        if not self.follows_rule(text):
             yield from origins.findings(text, source)
-        if self.suspects.has_edges(text):
+        if self.characters.has_edges(text):
             yield warning("edge-space", source, f"{text!r} begins or ends with a space")
         if SPACE * 2 in text.strip(SPACE):
             yield warning("double-space", source, f"{text!r} has two spaces in a row")
         missing = self.charset.missing(text) if self.charset else []
         if missing:
-            # As in training: a held-out line counts as a wrong reading.
+            # As in training, where a held-out line counts as a wrong reading.
             severity = Severity.warning if held_out else Severity.error
             yield Finding("charset", severity, source, f"{show(*missing)} not in the charset: {text!r}")
         if self.objection and (broken := self.objection(text)):
             yield warning("rule", source, f"{text!r} {broken}")
 
-    def is_wanted(self, text: str) -> bool:
-        """Whether there is a sequence rule and the text keeps it."""
+    def follows_rule(self, text: str) -> bool:
+        """Return whether the data set has a sequence rule and the text follows it."""
         return self.objection is not None and self.objection(text) is None
 
     def frames_needed(self, text: str) -> int:
-        """Frames that CTC needs for the text."""
+        """Return the number of frames that CTC needs for a text."""
         if self.charset and not self.charset.missing(text):
             return frames_needed(self.charset.encode(text))
         return frames_needed([ord(c) for c in text])
@@ -136,40 +135,41 @@ class LabelChecks:
     def _characters(self, text: str, source: str) -> Iterator[Finding]:
         if text.isascii() and text.isprintable():
             return
-        if invisible := self.suspects.invisible(text):
-            stays = self.suspects.ordering(text)
-            hint = f"--fix leaves {show(*stays)}, which may decide on the order" if stays else None
-            yield warning("invisible", source, f"{show(*invisible)} in {text!a}", hint)
-        if garbled := self.suspects.garbled(text):
-            hint = "the file was once read in the wrong encoding"
-            yield warning("garbled", source, f"{show(*garbled)} in {text!r}", hint)
-        for character, plain in self.suspects.lookalikes(text).items():
-            message = f"{show(character)} looks like {show(plain)}: {text!r}"
+        if invisible := self.characters.invisible(text):
+            kept = self.characters.ordering(text)
+            hint = f"--fix keeps {show(*kept)}, which may decide the order of the text" if kept else None
+            yield warning("invisible", source, f"invisible {show(*invisible)} in {text!a}", hint)
+        if garbled := self.characters.garbled(text):
+            hint = "an earlier program read the text with the wrong encoding"
+            yield warning("garbled", source, f"broken character {show(*garbled)} in {text!r}", hint)
+        for character, plain in self.characters.lookalikes(text).items():
+            message = f"{show(character)} looks like {show(plain)} in {text!r}"
             yield warning("lookalike", source, message)
-        if apart := self.suspects.decomposed(text):
+        if apart := self.characters.decomposed(text):
             shorter = ", ".join(f"{show(short)} for {show(letter)}" for letter, short in apart.items())
-            yield warning("decomposed", source, f"{text!r} is longer than it looks", f"write {shorter}")
+            message = f"{text!r} has accents or parts of letters as separate characters"
+            yield warning("decomposed", source, message, f"write {shorter}")
         yield from _wrongly_decoded(text, source)
         if _REVERSED.search(text):
-            message = f"{text!r} begins a word with a letter that only ends words; is it reversed?"
-            yield warning("order", source, message, "write labels as they are typed, in logical order")
-        seen = "".join(c for c in text if c not in MARKS)
-        if (read := to_logical(to_visual(text))) != seen and is_right_to_left(text):
-            message = f"{text!r} is displayed as {read!r} is, and will be read as that"
-            yield warning("order", source, message, f"write {read!r} if that is what the crop says")
+            message = f"{text!r} seems reversed: a word begins with a letter that only ends words"
+            yield warning("order", source, message, "write labels in the order in which people type them")
+        unmarked = "".join(c for c in text if c not in MARKS)
+        if (read := to_logical(to_visual(text))) != unmarked and is_right_to_left(text):
+            message = f"{text!r} looks the same as {read!r}, which the model will read"
+            yield warning("order", source, message, f"write {read!r} if this is the text of the crop")
 
 
 def _wrongly_decoded(text: str, source: str) -> Iterator[Finding]:
-    """Whether a text was decoded with another encoding than its own, at some time before."""
-    for encoding, (told, wider) in _DECODED_AS.items():
+    """Yield a finding if an earlier program decoded the text with the wrong encoding."""
+    for encoding, lowest in _DECODED_AS.items():
         try:
             meant = text.encode(encoding).decode()
         except UnicodeError:
             continue
-        if meant != text and meant.isprintable() and any(c >= wider for c in meant):
-            message = f"{text!r} was {told}"
+        if meant != text and meant.isprintable() and any(c >= lowest for c in meant):
+            message = f"{text!r} is UTF-8 that a program decoded as {encoding}"
             yield warning("garbled", source, message, f"write {meant!r}")
             return
     if _ACCENTS.search(text):
-        message = f"{text!r}: letters with accents in a row, as where another encoding was read as cp1252"
-        yield warning("garbled", source, message, "import the file again that was converted, with --encoding")
+        message = f"{text!r} has many accents in a row, as if a program decoded it as cp1252 by mistake"
+        yield warning("garbled", source, message, "import the original file again, with --encoding")

@@ -1,4 +1,4 @@
-"""Labels that show where they came from: what programs leave in a text that no crop shows."""
+"""Find what other programs leave in labels, such as JSON, escapes and marks of missing values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from linetune.core.labelfile import Line
 from linetune.core.reading_order import is_right_to_left
 from linetune.data.check.findings import Finding, note, warning
 
-_OTHER_COLUMN = "linetune import FILE --text-column NAME takes the text from another column"
+_OTHER_COLUMN = "linetune import FILE --text-column NAME reads the text from another column"
 _JSON = re.compile(
     r"""\{\s*(?:["'][^"']*["']\s*:.*)?\}"""  # an object
     r"""|\[\s*(?:[\[{"'].*)\]"""  # a list of texts, lists or objects
-    r"""|\(\s*(['"]).*\1\s*,\s*\d\.\d+\s*\)"""  # Python's pair of a text and a confidence
+    r"""|\(\s*(['"]).*\1\s*,\s*\d\.\d+\s*\)"""  # a Python tuple of text and confidence
     r"""|\[\s*-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3,}\s*\]""",  # a box
     re.DOTALL,
 )
@@ -25,9 +25,9 @@ _WORDS = (
     "#REF! #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #ERROR!"
 )
 _MISSING = frozenset(_WORDS.split())
-"""What Python, databases and spreadsheets write where there is nothing; NA alone may be a text."""
+"""Marks of a missing value in Python, databases and spreadsheets. NA alone may be a text."""
 _ILLEGIBLE = {"###", "#", "[unclear]", "[illegible]", "illegible", "unreadable", "do not care", "don't care"}
-"""What data sets write in place of a text, in small letters."""
+"""Marks of an illegible crop in data sets, in lower case."""
 _LOST = re.compile(r"\s*\?[?\s]*\?\s*")
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+[eE][+-]|[eE]\+)\d{2,3}")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -38,59 +38,59 @@ _URL = re.compile(
     r"|%[C-F][0-9A-F]%[89AB][0-9A-F]"  # of UTF-8
 )
 _DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
-"""A text with quotes as a table writes it."""
+"""A text with quotes as a CSV file writes it."""
 _GUARDED = re.compile(r'="[^"]*"|b(["\']).*\1')
-"""How a spreadsheet keeps zeros in front of a number, and how Python shows bytes."""
+"""How a spreadsheet protects leading zeros, and how Python prints bytes."""
 _OF_ALL = {
     "quoted": (
         re.compile(r'".*"', re.DOTALL),
-        "stand in double quotes",
-        "take them out, unless the crops show them",
+        "are in double quotes",
+        "remove the quotes, unless the crops show them",
     ),
     "decimals": (
         re.compile(r"-?\d+\.0"),
         "end in .0",
-        "pandas makes such numbers of a column with gaps: read it as text (dtype=str)",
+        "pandas does this to a column with gaps: read the column as text (dtype=str)",
     ),
     "confidence": (
         re.compile(r".*\S[\s,]+(0\.\d+|1\.0*)|(0\.\d+|1\.0*)[\s,]+\S.*"),
         "begin or end with a number from 0 to 1",
-        "take it out if it is a program's confidence",
+        "remove the number if it is a program's confidence",
     ),
 }
-"""What all labels may have by kind of finding: their form, how it is told, and the way out."""
-_FEW = 3
-"""Labels below which what all of them have says nothing."""
+"""What all labels of a data set may have, by kind of finding: pattern, message and hint."""
+_MIN_LABELS = 3
+"""Number of labels below which their common form proves nothing."""
 
 
 def findings(text: str, source: str) -> Iterator[Finding]:
-    """What one label shows of its origin, at most one kind."""
+    """Yield what an earlier program left in one label. At most one finding."""
     if _JSON.fullmatch(text.strip()):
         yield warning("json", source, f"{text!r} looks like JSON", _OTHER_COLUMN)
     elif text.strip().lower() in _ILLEGIBLE:
-        message = f"{text!r} is how crops are marked that nobody can read"
-        yield warning("illegible", source, message, "take the line out")
+        message = f"{text!r} marks a crop that nobody can read"
+        yield warning("illegible", source, message, "remove the line")
     elif _LOST.fullmatch(text):
-        message = f"{text!r}: question marks in place of characters that an encoding lacks"
-        yield warning("garbled", source, message, "import the file again that still has them")
+        message = f"{text!r} has question marks in place of characters that an encoding lacks"
+        yield warning("garbled", source, message, "import an earlier file that still has the characters")
     elif text.strip() in _MISSING:
-        message = f"{text!r} is how programs write that there is no value"
-        yield warning("missing-value", source, message, "take the line out, or write what the crop shows")
+        message = f"{text!r} means 'no value' in many programs"
+        yield warning("missing-value", source, message, "remove the line, or write what the crop shows")
     elif _EXPONENT.fullmatch(text.strip()):
-        message = f"{text!r}: a spreadsheet has shortened a number, so that its digits are lost"
+        message = f"{text!r} is a number that a spreadsheet has shortened, so digits are lost"
         yield warning("exponent", source, message, "export the column again, formatted as text")
     elif escaped := _escaped(text):
         yield warning("escaped", source, f"{escaped[0]} in {text!r}", escaped[1])
 
 
-def findings_of_all(lines: Sequence[Line], wanted: Callable[[str], bool]) -> Iterator[Finding]:
-    """What the labels show together.
+def findings_of_all(lines: Sequence[Line], follows_rule: Callable[[str], bool]) -> Iterator[Finding]:
+    """Yield what all labels have in common, and a note on right-to-left text.
 
     Args:
-        lines: those of all splits.
-        wanted: whether a text keeps the sequence rule.
+        lines: the lines of all splits.
+        follows_rule: returns whether a text follows the sequence rule.
     """
-    if len(lines) >= _FEW and not all(wanted(line.text) for line in lines):
+    if len(lines) >= _MIN_LABELS and not all(follows_rule(line.text) for line in lines):
         for kind, (form, what, hint) in _OF_ALL.items():
             if all(form.fullmatch(line.text) for line in lines):
                 message = f"all {len(lines)} labels {what}, such as {lines[0].text}"
@@ -102,7 +102,7 @@ def findings_of_all(lines: Sequence[Line], wanted: Callable[[str], bool]) -> Ite
 
 
 def _right_to_left(lines: Sequence[Line]) -> str:
-    """What is done about letters that run from right to left."""
+    """Return the note on right-to-left text, with the names of its scripts."""
     letters = filter(is_right_to_left, set().union(*(line.text for line in lines)))
     return (
         f"{', '.join(scripts.names(letters))}: the network learns the letters in visual order, from left to "
@@ -111,17 +111,17 @@ def _right_to_left(lines: Sequence[Line]) -> str:
 
 
 def _escaped(text: str) -> tuple[str, str] | None:
-    """What is escaped in a text, and the way out."""
+    """Return what is escaped in a text and how to fix it, or None."""
     if _DOUBLED.fullmatch(text):
         meant = text[1:-1].replace('""', '"')
-        return 'a doubled ""', f"write {meant!r}, as a table has it that quotes its texts"
+        return 'a doubled ""', f"write {meant!r}: CSV files double the quotes inside a text"
     if _GUARDED.fullmatch(text):
-        return f"the guard {text[:2]}…{text[-1]}", "take it off"
-    entities = [found for found in _ENTITY.findall(text) if found[1] == "#" or found[1:] in html5]
+        return f"the wrapping {text[:2]}…{text[-1]}", "remove it"
+    entities = [name for name in _ENTITY.findall(text) if name[1] == "#" or name[1:] in html5]
     if entities:
-        return f"the HTML entity {entities[0]}", f"write {html.unescape(entities[0])!r} for it"
-    if (found := _BACKSLASH.search(text)) and not _DRIVE.match(text):
-        return f"the escape sequence {found[0]}", "write the character itself, or a space"
-    if found := _URL.search(text):
-        return f"the URL encoding {found[0]}", "write the character itself"
+        return f"the HTML entity {entities[0]}", f"write {html.unescape(entities[0])!r} instead"
+    if (match := _BACKSLASH.search(text)) and not _DRIVE.match(text):
+        return f"the escape sequence {match[0]}", "write the character itself, or a space"
+    if match := _URL.search(text):
+        return f"the URL encoding {match[0]}", "write the character itself"
     return None
