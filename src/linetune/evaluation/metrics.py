@@ -17,8 +17,7 @@ from linetune.core.reading_order import is_same
 from linetune.evaluation.intervals import as_text, wilson
 
 Confusion = tuple[str, str]
-"""A character of the label and the one read for it. An empty string stands for a missed or an added
-character."""
+"""A character of the label and the one read for it. Either is empty if a character was missed or added."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -48,7 +48,7 @@ class Check:
         return corrected if self.pattern.fullmatch("".join(corrected[i] for i in counted)) else None
 
 
-# python-stdnum has no check of vehicle identification numbers. Tables III and IV of 49 CFR 565.15.
+# python-stdnum has no vehicle identification numbers. Tables III and IV of 49 CFR 565.15.
 _VIN_VALUES: Mapping[str, int] = dict(zip(string.digits, range(10), strict=True)) | dict(
     zip("ABCDEFGHJKLMNPRSTUVWXYZ", map(int, "12345678123457923456789"), strict=True)
 )
@@ -56,8 +56,7 @@ _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
 def _vin(code: str) -> str:
-    """Return the check character of a vehicle identification number: a weighted sum modulo 11, with X for
-    10."""
+    """Return the check character of a vehicle identification number, as 49 CFR 565.15 (c) defines it."""
     values = (_VIN_VALUES.get(character, 0) for character in code)
     return "0123456789X"[sum(w * v for w, v in zip(_VIN_WEIGHTS, values, strict=True)) % 11]
 

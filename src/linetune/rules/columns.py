@@ -142,16 +142,14 @@ def _describe_columns(places: list[tuple[Counter[str], int, int]], total: int) -
 
 
 def _best_class(seen: Counter[str]) -> tuple[str, ...]:
-    """Return the class with the fewest bits: those of the class, and those of the characters given the
-    class."""
+    """Return the class with the fewest bits, for the class itself and for selecting the characters."""
     classes = _candidate_classes(frozenset(seen))[: None if _is_complete(seen) else 1]
     return min(classes, key=lambda choices: _class_bits(choices) + seen.total() * math.log2(len(choices)))
 
 
 @lru_cache(maxsize=4096)
 def _candidate_classes(seen: frozenset[str]) -> list[tuple[str, ...]]:
-    """Return classes that contain some characters: their whole alphabets, ranges of these, only the
-    characters."""
+    """Return three classes with some characters: their alphabets, ranges of these, the characters alone."""
     groups = _by_kind(sorted(seen))
     others = [c for name, some in groups.items() if name not in _ALPHABETS for c in some]
     known = {name: some for name, some in groups.items() if name in _ALPHABETS}

@@ -94,8 +94,7 @@ def _can_be_drawn(text: str) -> bool:
 
 
 def _patterns(texts: Sequence[str], times: Mapping[str, int]) -> list[str]:
-    """Return regular expressions for texts: a list of the words if each occurs often, and the patterns of
-    layouts.
+    """Return regular expressions for texts: one that lists the words, if each is frequent, and layouts.
 
     Args:
         texts: different texts.

@@ -164,8 +164,7 @@ def _cut(text: str) -> tuple[str, ...]:
 
 
 def _segments(one: Layout, other: Layout) -> list[tuple[Span, Span]]:
-    """Return which columns of two layouts to match: segment by segment if the symbols are the same, else
-    all."""
+    """Return the columns of two layouts to match: segment by segment if the symbols are equal, else all."""
     ours, theirs = ([i for i in range(len(side.kinds)) if side.is_symbol(i)] for side in (one, other))
     if [one.kinds[i] for i in ours] != [other.kinds[i] for i in theirs]:
         return [((0, len(one.kinds)), (0, len(other.kinds)))]
@@ -177,8 +176,7 @@ def _segments(one: Layout, other: Layout) -> list[tuple[Span, Span]]:
 
 
 def _matches(one: Layout, other: Layout, ours: Span, theirs: Span) -> Iterator[Match]:
-    """Return ways to match some columns of each: a number of first columns, a number of last columns, and the
-    rest."""
+    """Return ways to match columns: some first ones, some last ones, and the rest between them."""
     (start, end), (begin, stop) = ours, theirs
     short = min(end - start, stop - begin)
     for head in range(short + 1):

@@ -162,8 +162,7 @@ def _sums(numbers: frozenset[int], others: frozenset[int]) -> frozenset[int]:
 
 
 def _without_anchors(items: list[Any]) -> list[Any]:
-    """Drop ``^`` at the start and ``$`` at the end. They change nothing: a text always matches the whole
-    pattern."""
+    """Drop ``^`` at the start and ``$`` at the end, since a text always matches the whole pattern."""
     if items and str(items[0][1]) in _START_ANCHORS:
         items = items[1:]
     if items and str(items[-1][1]) in _END_ANCHORS:

@@ -84,8 +84,7 @@ class Rule:
         return self.objection(text) is None
 
     def objection(self, text: str) -> str | None:
-        """Return how a text breaks the rule, as a clause for a message. Return None if it follows the
-        rule."""
+        """Return how a text breaks the rule, as a clause for a message, or None if it follows it."""
         objections = [pattern.objection(text) for pattern in self._patterns]
         if None in objections:
             return None
@@ -189,8 +188,7 @@ def _checked_pattern(pattern: Pattern, parts: Mapping[str, str]) -> _CheckedPatt
 
 
 def identity(settings: Synth) -> dict[str, Any]:
-    """Return all that the texts of a run file depend on, for JSON. Labels are there as one hash of their
-    texts.
+    """Return all that the drawn texts depend on, for JSON. A hash of the texts represents the labels.
 
     Raises:
         LinetuneError: a label file cannot be read.

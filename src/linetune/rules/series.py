@@ -76,8 +76,7 @@ def widened(pattern: str, taken: Iterable[str]) -> str:
 
 
 def _avoided(missing: list[str], series: str, times: Counter[str]) -> frozenset[str]:
-    """Return the letters of I, O and Q that are missing on purpose: I and O are missing, the others are
-    frequent."""
+    """Return the missing letters of I, O and Q, if I and O are missing and other letters are frequent."""
     counts = [times[c] for c in series if times[c]]
     frequent = bool(counts) and sum(counts) >= _FREQUENT * len(counts)
     return _LOOK_LIKE_DIGITS & set(missing) if frequent and {"I", "O"} <= set(missing) else frozenset()

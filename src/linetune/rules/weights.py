@@ -27,8 +27,7 @@ def weigh_evenly(texts: Texts) -> None:
 
 
 def weigh_balanced(texts: Texts) -> None:
-    """Make lengths and alternatives equally likely, and all characters as equally frequent as the classes
-    allow.
+    """Make lengths and alternatives equally likely, and characters as evenly frequent as classes allow.
 
     A character that few classes have is drawn more often from those. But no character of a class is drawn
     more than four times as often as another, so that each is still seen in every place.
@@ -56,8 +55,7 @@ def weigh_balanced(texts: Texts) -> None:
 
 
 def weigh_like(texts: Texts, labels: Iterable[str]) -> None:
-    """Make lengths, alternatives and characters as frequent as in ``labels``. All labels must follow the
-    rule.
+    """Make lengths, alternatives and characters as frequent as in ``labels``, which must follow the rule.
 
     If a label can be made in several ways, only the most probable way counts (with even weights, this is the
     tightest alternative). One more label is spread evenly over all that the rule allows (Perks' prior), so
@@ -112,8 +110,7 @@ class Derivation:
         return made
 
     def _find(self, part: Part, start: int, end: int) -> tuple[float, int]:
-        """Return the log-probability of the best way to make a substring from a part, and its first
-        choice."""
+        """Return the log-probability of the best way to make a substring, and its first choice."""
         key = (part, start, end)
         if key not in self._best:
             self._best[key] = max(self._ways(part, start, end), key=itemgetter(0), default=_IMPOSSIBLE)
