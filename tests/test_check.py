@@ -760,14 +760,14 @@ def test_a_cleaned_copy_has_no_errors_and_leaves_the_original(project: Project) 
     assert sum(cleaned.kept.values()) + len({change.source for change in cleaned.left_out}) == rows
 
 
-def test_what_a_cleaned_copy_keeps_and_mends(project: Project) -> None:
+def test_what_a_cleaned_copy_keeps_and_repairs(project: Project) -> None:
     shown = project.crop()
-    mended = project.add("train", shown, " АB\u200b 123４ ")
+    repaired = project.add("train", shown, " АB\u200b 123４ ")
     leak = project.add("train", project.rows["test"][0].split("\t")[0], text_of(120))
     conflict = project.add("train", project.rows["train"][0].split("\t")[0], "AB 1234")
     cleaned = write_clean(project.check(), project.folder / "clean")
     assert cleaned.kept == {"train": 110, "val": 10, "test": 10}
-    assert [change.source for change in cleaned.changed] == [mended]
+    assert [change.source for change in cleaned.changed] == [repaired]
     first = f"{project.folder / 'train'}.txt:1"
     assert {change.source for change in cleaned.left_out} == {leak, conflict, first}
     last = read_labels(cleaned.folder / "train.txt")[-1]
@@ -775,7 +775,7 @@ def test_what_a_cleaned_copy_keeps_and_mends(project: Project) -> None:
     assert last.image.read_bytes() == shown.read_bytes()
 
 
-def test_a_cleaned_copy_keeps_what_it_cannot_mend(project: Project) -> None:
+def test_a_cleaned_copy_keeps_what_it_cannot_repair(project: Project) -> None:
     project.charset = None
     texts = ["A &amp; B", "nan", "1.5E+12", '{"a": 1}', "שלום\u200f!", "10 \u2126", "USBкабель"]
     for text in texts:

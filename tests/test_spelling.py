@@ -103,7 +103,7 @@ def test_correct_spelling_is_no_finding_and_stays(text: str) -> None:
         ("\u0410\u2013B2", "lookalike", "\u0410\u2013B2"),
     ],
 )
-def test_a_slip_is_named_and_mended(text: str, kind: str, repaired: str) -> None:
+def test_a_slip_is_named_and_repaired(text: str, kind: str, repaired: str) -> None:
     checks = CharacterChecks.of(HOME)
     if text == repaired:
         assert findings(checks, text) == set()

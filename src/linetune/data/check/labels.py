@@ -146,7 +146,7 @@ class LabelChecks:
             message = f"{show(character)} looks like {show(plain)} in {text!r}"
             yield warning("lookalike", source, message)
         if apart := self.characters.decomposed(text):
-            shorter = ", ".join(f"{show(short)} for {show(letter)}" for letter, short in apart.items())
+            shorter = ", ".join(f"{show(short)} instead of {show(letter)}" for letter, short in apart.items())
             message = f"{text!r} has accents or parts of letters as separate characters"
             yield warning("decomposed", source, message, f"write {shorter}")
         yield from _wrongly_decoded(text, source)

@@ -84,7 +84,7 @@ def _mixed(lines: Sequence[Line]) -> Iterator[Finding]:
         if any(plain in line.text for line in lines):
             affected = by_character[character]
             message = (
-                f"{show(character)} is in {_count(affected)}, but {show(plain)} in others looks the same"
+                f"{_count(affected)} with {show(character)}, others with {show(plain)}: both look the same"
             )
             yield warning("mixed", affected[0].source, message, hint)
 
