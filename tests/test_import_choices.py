@@ -766,7 +766,7 @@ def test_a_txt_beside_each_image(tmp_path: Path) -> None:
     ]
     for box in (YOLO, ICDAR, '38 43 920 215 "Tiredness"\n'):
         grow(source, {name: box for name in tree if name.endswith(".txt")})
-        assert ("looks like boxes of YOLO" if box is YOLO else "lies outside the photo") in refused(
+        assert ("looks like boxes of YOLO" if box is YOLO else "is outside the photo") in refused(
             source, tmp_path
         )
         assert "hold boxes, as those of YOLO or ICDAR" in refused(source, tmp_path, form="txt")

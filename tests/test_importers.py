@@ -172,7 +172,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             "7: box 1 'q': points are not four pairs of numbers",
             "8: box 1 '###': marked as illegible",
             "9: box 1 'x': marked as difficult",
-            "10: 'q': the box lies outside the photo of 20 x 8 px",
+            "10: 'q': the box is outside the photo of 20 x 8 px",
             "11: 'q': the box is empty",
             "12: 'q': the box is far larger than the photo of 20 x 8 px",
             "13: 'q': a corner is not a number",

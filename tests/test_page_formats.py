@@ -851,7 +851,7 @@ def test_polygons_have_a_mark_before_the_text(grow: Callable[..., Path], photo: 
         (["plate,0", "vin, 1"], "every line ends in a word and a number, which look like DOTA's class"),
         (
             ["22,33,AB1234", "22.5,33,CD"],
-            "more than eight numbers stand before the text in every line; write",
+            "there are more than eight numbers before the text in every line; write",
         ),
     ],
 )
@@ -946,7 +946,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.xml:12: line e has no text",
             "a.xml:13: line l10 '###': marked as illegible",
             "a.xml:14: 'LOT 4711': a corner is not a number",
-            "a.xml:15: 'LOT 4711': the box lies outside the photo of 300 x 120 px",
+            "a.xml:15: 'LOT 4711': the box is outside the photo of 300 x 120 px",
             "a.xml:16: 'LOT 4711': the box is empty",
             "a.xml:17: a line break inside the text 'LOT\\n 4711'",
         ],
@@ -1004,7 +1004,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.txt:4: box 4 has no text",
             "a.txt:5: neither eight numbers and a text, nor four and a quoted text; "
             'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"',
-            "a.txt:6: 'far': the box lies outside the photo of 300 x 120 px",
+            "a.txt:6: 'far': the box is outside the photo of 300 x 120 px",
             "a.txt:7: 'back': the corners run counter-clockwise, so that the crop would be mirrored; "
             "pass --upright to order them",
             "a.txt:8: 'x': the box is far larger than the photo of 300 x 120 px",
@@ -1044,8 +1044,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:5: annotation 3 has no text",
             "a.json:6: annotation 4 'x': marked as illegible",
             "a.json:11: 'xyz': a corner is not a number",
-            "a.json:12: 'parts': the box lies inside one pixel, as one in parts of the photo's width and "
-            "height does; write boxes in pixels",
+            "a.json:12: 'parts': the box is inside one pixel, as if it were in parts of the photo's width and "
+            "height; write boxes in pixels",
             "a.json:9: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
             "a.json:10: image 3 has no file_name (boxes: 1)",
         ],
@@ -1094,7 +1094,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:10: task 1, region 1 was drawn on an image that was rotated by 90° for labelling; "
             "rotate the image file itself",
             "a.json:11: task 1, region 1 has no original_width and original_height",
-            "a.json:12: 'LOT 4711': the box lies outside the photo of 300 x 120 px",
+            "a.json:12: 'LOT 4711': the box is outside the photo of 300 x 120 px",
             "a.json:13: task 1 has no image",
             "a.json:14: task 3 has 3 regions and 2 texts, and JSON-MIN does not say which belong together; "
             "export as JSON",

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, files, text, images, labels, the processor."""
+"""The base of all other packages: errors, files, text, images, labels, the processor."""

@@ -38,8 +38,8 @@ def read_settings(folder: Path) -> Settings:
     try:
         tree = YAML(typ="safe").load(textfile.read(path, "settings"))
         characters = tree["PostProcess"]["character_dict"]
-        told = tree.get("Global", {})
-        name, both_ways = told.get("model_name"), told.get("both_ways", False)
+        settings = tree.get("Global", {})
+        name, both_ways = settings.get("model_name"), settings.get("both_ways", False)
         if not isinstance(characters, list):
             raise TypeError
     except (YAMLError, TypeError, LookupError, AttributeError):

@@ -1,4 +1,4 @@
-"""Models by official name or by file, whatever kind of file it is."""
+"""Loading a model by its official name or from a file of any kind."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Shape:
         return np.asarray(cv2.resize(resized, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def at_width(self, run: Run) -> Run:
-        """``run`` at the shape's width, whatever width a batch of such crops was packed at."""
+        """Return ``run`` at the width of the shape, for batches of any width."""
 
         def padded(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             fixed = np.zeros((*batch.shape[:3], self.width), np.float32)

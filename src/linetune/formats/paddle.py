@@ -3,7 +3,7 @@
 Reading them needs no PaddlePaddle, writing them does; ``paddleocr.TextRecognition`` loads what is written.
 
 The JSON is the program in Paddle's intermediate representation (PIR): operations whose values are numbers,
-``p`` for a parameter. The parameters lie one after the other in the other file, sorted by name: version,
+``p`` for a parameter. The other file has the parameters one after the other, sorted by name: version,
 level of detail, version again, length of a protobuf description, the description, the values
 (paddle/fluid/framework/lod_tensor.cc and paddle/fluid/pir/serialize_deserialize).
 """

@@ -32,7 +32,7 @@ def save_inference(network: Network, both_ways: bool, prefix: Path) -> None:
 
     Args:
         network: folded; left as it is.
-        both_ways: read every image as it stands and upside down, as ``models.both_ways`` does.
+        both_ways: read every image both ways up, as ``models.both_ways`` does.
         prefix: where to, without the suffix.
 
     Raises:

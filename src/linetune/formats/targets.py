@@ -1,4 +1,4 @@
-"""What an export writes: the formats, their files, and where they lie."""
+"""What an export writes: the formats, their files, and the places of the files."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) ->
         for name in looks.MEASURED
         if len(tables[0][name]) and len(tables[1][name])
     }
-    told = told_apart(_seen(network, real), _seen(network, rendered))
-    return Comparison(figures, told, len(real), len(rendered))
+    separability = told_apart(_seen(network, real), _seen(network, rendered))
+    return Comparison(figures, separability, len(real), len(rendered))
 
 
 def told_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

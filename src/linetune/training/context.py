@@ -1,4 +1,4 @@
-"""What all stages of a run share: crops, charset, device, precision, and who is told."""
+"""What all stages of a run share: crops, charset, device, precision, journal and reporter."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def read(source: Source) -> list[Item]:
     annotations = [annotation for group in by_image.values() for annotation in group]
     field = _field(source, [annotation.fields for annotation in annotations])
     if field is None:
-        hint = f"texts stand in {', '.join(_FIELDS[:4])}, or in attributes"
+        hint = f"texts are in {', '.join(_FIELDS[:4])}, or in attributes"
         raise LinetuneError("holds boxes without texts", source.path, hint)
     photos = Photos(source)
     near = _folders(source.path)

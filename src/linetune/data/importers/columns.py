@@ -124,8 +124,8 @@ def choose(
             and len(column.texts) > 1
             and {text.lower() for text in column.texts} <= _SPLITS
         ):
-            told = f"the crops of {', '.join(sorted(column.texts))} go into one label file"
-            source.notes.append(f"{column.shown} is not looked at: {told}")
+            note = f"the crops of {', '.join(sorted(column.texts))} go into one label file"
+            source.notes.append(f"{column.shown} is not looked at: {note}")
     return Choice(image, text, _suffixes(source, columns[image]))
 
 

@@ -36,7 +36,7 @@ _NOTES = {
     ),
     "stored": "boxes were drawn on photos that EXIF turns, and are turned with them: {}; look at them",
     "scaled": "boxes are scaled, since the photos are larger or smaller than written: {}",
-    "other": "photos have another shape than written, so that boxes may lie elsewhere: {}; look at them",
+    "other": "photos have another shape than written, so that boxes may be elsewhere: {}; look at them",
     "outside": (
         "boxes stick out of their photos, as those do that were drawn on a larger copy or hold two corners "
         "where width and height are meant: {}; look at them"
@@ -85,18 +85,18 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     if outline:
         start = own if box.baseline is None or upright else _along(corners, box.baseline)
     directed = box.outline and box.baseline is not None and not upright
-    stands, own_stands = (_stands(np.roll(corners, -first, 0)) and not single for first in (start, own))
-    stands = stands and not directed
+    tall, own_tall = (_is_tall(np.roll(corners, -first, 0)) and not single for first in (start, own))
+    tall = tall and not directed
     # The edge along the text, clockwise from the first corner.
-    turns = (start + stands - own - own_stands) % 4
+    turns = (start + tall - own - own_tall) % 4
     if turns:
         remarks["turned"] = _TURNS[turns]
-    elif stands and own_stands:
+    elif tall and own_tall:
         remarks["stood"] = ""
-    elif single and not directed and _stands(np.roll(corners, -start, 0)):
+    elif single and not directed and _is_tall(np.roll(corners, -start, 0)):
         remarks["single"] = ""
     crop = _straightened(photo, np.roll(corners, -start, 0))
-    return np.ascontiguousarray(np.rot90(crop) if stands else crop, np.uint8), remarks
+    return np.ascontiguousarray(np.rot90(crop) if tall else crop, np.uint8), remarks
 
 
 def turned(box: Box, photo: Crop) -> tuple[Box, Remarks]:
@@ -124,18 +124,18 @@ def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, f
         reach: for each photo without a written size, the right and lower end of its boxes, as parts of its
             size.
     """
-    told = []
+    sentences = []
     for kind, sentence in _NOTES.items():
         if crops := remarks.get(kind):
             number = "1 crop" if len(crops) == 1 else f"{len(crops)} crops, such as"
-            told.append(sentence.format(f"{number} {crops[0]}"))
+            sentences.append(sentence.format(f"{number} {crops[0]}"))
     if len(reach) >= _FEWEST and max(map(max, reach)) < _REACHED:
         right, low = map(max, zip(*reach, strict=True))
-        told.append(
+        sentences.append(
             f"boxes reach to {right:.0%} of the width and {low:.0%} of the height of all photos, as those do "
             "that were drawn on smaller copies; look at the crops"
         )
-    return told
+    return sentences
 
 
 def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
@@ -159,11 +159,11 @@ def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
 def _check_place(points: Points, width: int, height: int) -> None:
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise LinetuneError(f"the box lies outside the photo of {width} x {height} px")
+        raise LinetuneError(f"the box is outside the photo of {width} x {height} px")
     if max(right - left, bottom - top) > 2 * (width + height):
         raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px")
     if min(left, top) >= 0 and max(right, bottom) <= 1:
-        what = "the box lies inside one pixel, as one in parts of the photo's width and height does"
+        what = "the box is inside one pixel, as if it were in parts of the photo's width and height"
         raise LinetuneError(what, hint="write boxes in pixels")
 
 
@@ -229,7 +229,7 @@ def _size(corners: Points) -> tuple[int, int]:
     return int(max(edges[0], edges[2]) + 1e-3), int(max(edges[1], edges[3]) + 1e-3)
 
 
-def _stands(corners: Points) -> bool:
+def _is_tall(corners: Points) -> bool:
     wide, tall = _size(corners)
     return tall / wide >= UPRIGHT
 

@@ -77,8 +77,8 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
         declared = all((label, name) in kinds for name in fitting)
         chosen[label] = name = boxes.text_field(source, fitting, places[label], declared)
         if kinds.get((label, name or "")) == _NUMBER:
-            told = f"the texts of {texts.shown(label)} are the numbers of {texts.shown(name)}"
-            source.notes.append(f"{told}; --text-column names another attribute")
+            note = f"the texts of {texts.shown(label)} are the numbers of {texts.shown(name)}"
+            source.notes.append(f"{note}; --text-column names another attribute")
     return chosen
 
 

@@ -58,9 +58,9 @@ def _read_record(target: Path) -> dict[str, Any] | None:
     return record if plain and isinstance(digest, str) else None
 
 
-def write_record(folder: Path, images: Sequence[str], told: dict[str, Any]) -> None:
+def write_record(folder: Path, images: Sequence[str], facts: dict[str, Any]) -> None:
     """Write the record of an import, with the names of its own files."""
-    record = {**told, "labels_sha256": _hash(folder / LABELS), "images": list(images)}
+    record = {**facts, "labels_sha256": _hash(folder / LABELS), "images": list(images)}
     # ASCII, because a file name that is not UTF-8 could not be written otherwise.
     atomic.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
 

@@ -55,7 +55,7 @@ Single texts may begin with such a word, a space or a quote, but hardly all of t
 _NO_TEXTS = (
     (
         re.compile(rf"(?:{_NUMBER},){{2,}}.*"),
-        "more than eight numbers stand before the text in every line",
+        "there are more than eight numbers before the text in every line",
         "write ,#### before the text of a polygon",
     ),
     (
