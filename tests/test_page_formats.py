@@ -1044,8 +1044,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:5: annotation 3 has no text",
             "a.json:6: annotation 4 'x': marked as illegible",
             "a.json:11: 'xyz': a corner is not a number",
-            "a.json:12: 'parts': the box is inside one pixel, as if it were in parts of the photo's width and "
-            "height; write boxes in pixels",
+            "a.json:12: 'parts': the box is inside one pixel, as if it were in parts of the photo's width "
+            "and height; write boxes in pixels",
             "a.json:9: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
             "a.json:10: image 3 has no file_name (boxes: 1)",
         ],
