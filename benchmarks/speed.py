@@ -32,7 +32,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from linetune.augment.batch import make_batch
+from linetune.augment import make_batch
 from linetune.augment.draws import Draws, draw
 from linetune.config.schema import STANDARD, Augment, Stage
 from linetune.core.charset import Charset

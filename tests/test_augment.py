@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from linetune.augment import draws
-from linetune.augment.batch import make_batch
+from linetune.augment import draws, make_batch
 from linetune.augment.draws import Draws
 from linetune.config.schema import STANDARD, Augment
 from linetune.core import image
@@ -18,32 +17,32 @@ from linetune.core.image import Crop, half_turned
 
 CPU = torch.device("cpu")
 OPERATIONS = ["warp", "crop", "clip", "colours", "blur", "brightness", "noise", "invert", "half_turn"]
-"""Those that change one crop; ``join`` appends crops before a batch is made."""
+"""Operations that change one crop. ``join`` is another: it appends crops before a batch is made."""
 EVERYTHING = Augment.model_validate(dict.fromkeys(OPERATIONS, 1))
 OWN_WIDTHS = (20, 31, 50, 64)
 WIDTH = 64
 
 
 def crops() -> list[Crop]:
-    """Noise, brighter to the right and the bottom, nowhere grey enough to be taken for padding."""
+    """Draw crops of noise, brighter to the right and the bottom. No pixel is as grey as padding."""
     rng = np.random.default_rng(0)
-    made = []
+    drawn = []
     for width in OWN_WIDTHS:
         slope = np.linspace(150, 200, width) + np.linspace(0, 30, 48)[:, None]
         noise = rng.integers(0, 20, (48, width, 3))
-        made.append((slope[:, :, None] + noise).astype(np.uint8))
-    return made
+        drawn.append((slope[:, :, None] + noise).astype(np.uint8))
+    return drawn
 
 
 def batch(
     augment: Augment, height: int = 48, seed: int = 0, epoch: int = 0, order: tuple[int, ...] = (0, 1, 2, 3)
 ) -> torch.Tensor:
-    given = crops()
+    drawn = crops()
     rows = Draws(draws.draw(seed, 1, epoch, order), CPU)
-    return made([given[i] for i in order], WIDTH, rows, augment, height)
+    return make([drawn[i] for i in order], WIDTH, rows, augment, height)
 
 
-def made(
+def make(
     crops: Sequence[Crop], width: int, rows: Draws | None, augment: Augment, height: int = 48
 ) -> torch.Tensor:
     columns = torch.zeros(len(crops), width, 48, 3, dtype=torch.uint8)
@@ -107,7 +106,7 @@ def test_a_crop_gets_the_same_in_any_company() -> None:
 
 @pytest.mark.parametrize("rows", [None, Draws(draws.draw(0, 0, 0, range(4)), CPU)])
 def test_with_nothing_on_the_network_sees_the_deployment_input(rows: Draws | None) -> None:
-    images = made(crops(), WIDTH, rows, Augment())
+    images = make(crops(), WIDTH, rows, Augment())
     assert torch.equal(images, packed())
     assert images.is_contiguous(memory_format=torch.channels_last)
 
@@ -159,7 +158,7 @@ def test_a_half_turn_turns_each_crop_within_its_own_width() -> None:
 def test_padding_never_enters_a_crop() -> None:
     white = [np.full((48, width, 3), 255, np.uint8) for width in OWN_WIDTHS * 4]
     rows = Draws(draws.draw(0, 0, 0, range(len(white))), CPU)
-    images = made(white, WIDTH, rows, Augment(warp=1, crop=1, clip=1, blur=1, half_turn=1))
+    images = make(white, WIDTH, rows, Augment(warp=1, crop=1, clip=1, blur=1, half_turn=1))
     assert torch.allclose(images, torch.from_numpy(image.pack(white, WIDTH)), atol=1e-5)
 
 
@@ -176,9 +175,9 @@ def test_blur_smooths_and_noise_roughens() -> None:
 
 
 def test_a_crop_takes_at_most_8_px_off_one_side() -> None:
-    rows = np.tile(np.arange(48, dtype=np.uint8)[:, None, None] * 5, (1, 64, 3))
-    given = Draws(draws.draw(0, 0, 0, range(64)), CPU)
-    images = made([rows] * 64, 64, given, only("crop"))
+    ramp = np.tile(np.arange(48, dtype=np.uint8)[:, None, None] * 5, (1, 64, 3))
+    rows = Draws(draws.draw(0, 0, 0, range(64)), CPU)
+    images = make([ramp] * 64, 64, rows, only("crop"))
     seen = (images[:, 0, :, 0] + 1) * 127.5 / 5
     top, bottom = seen[:, 0], 47 - seen[:, -1]
     assert ((top < 0.1) | (bottom < 0.1)).all()
@@ -188,10 +187,10 @@ def test_a_crop_takes_at_most_8_px_off_one_side() -> None:
 
 
 def test_a_clip_takes_at_most_6_px_off_one_end_and_never_a_quarter_of_a_narrow_crop() -> None:
-    given = Draws(draws.draw(0, 0, 0, range(64)), CPU)
+    rows = Draws(draws.draw(0, 0, 0, range(64)), CPU)
     for width, most in ((120, 6.1), (16, 4.1)):
-        columns = np.tile(np.arange(width, dtype=np.uint8)[None, :, None] * 2, (48, 1, 3))
-        images = made([columns] * 64, width, given, only("clip"))
+        ramp = np.tile(np.arange(width, dtype=np.uint8)[None, :, None] * 2, (48, 1, 3))
+        images = make([ramp] * 64, width, rows, only("clip"))
         seen = (images[:, 0, 24, :] + 1) * 127.5 / 2
         left, right = seen[:, 0], width - 1 - seen[:, -1]
         assert ((left < 0.1) | (right < 0.1)).all()
@@ -203,8 +202,8 @@ def test_a_clip_takes_at_most_6_px_off_one_end_and_never_a_quarter_of_a_narrow_c
 def test_warped_text_stays_in_the_crop() -> None:
     marked = np.full((48, 200, 3), 255, np.uint8)
     marked[16:32, 80:120] = 0
-    given = Draws(draws.draw(0, 0, 0, range(64)), CPU)
-    images = made([marked] * 64, 256, given, only("warp"))
+    rows = Draws(draws.draw(0, 0, 0, range(64)), CPU)
+    images = make([marked] * 64, 256, rows, only("warp"))
     ink = (images[:, 0, :, :200] < 0).sum((1, 2))
     assert (ink > 0.5 * 16 * 40).all()
     assert (ink < 2 * 16 * 40).all()

@@ -1,4 +1,4 @@
-"""Rendered texts whose letters join, stack, carry marks or run from right to left."""
+"""Rendered texts with letters that join, stack, have marks or run from right to left."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def renderer(rule: str, font: Path | list[Path], **changes: Any) -> Renderer:
 
 
 def drawn(rule: str, font: Path, **changes: Any) -> Crop:
-    """A text black on white, with what the first crop's look makes of it."""
+    """Draw the text of the first crop black on white."""
     return renderer(rule, font, **changes).undegraded(0)[0]
 
 
 def ink(text: str, font: Path, alphabet: str = "") -> NDArray[np.bool_]:
-    """A text's own ink, cut to its box."""
-    (found,) = fonts.find([font], sorted(set(text + alphabet)))
-    mask = lettering._set(text, found, 64, 4) > 127
+    """Return the ink of a text, without empty rows and columns around it."""
+    (found,) = fonts.load([font], sorted(set(text + alphabet)))
+    mask = lettering._set_text(text, found, 64, 4) > 127
     rows = np.flatnonzero(mask.any(1))
     return np.asarray(mask[rows[0] : rows[-1] + 1])
 
 
 def columns(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """The parts of a mask that have no column in common, from left to right, each cut to its box."""
+    """Return the parts of a mask that share no column, from left to right, without empty rows."""
     filled = np.flatnonzero(mask.any(0))
     runs = np.split(filled, np.flatnonzero(np.diff(filled) > 1) + 1)
     found = [mask[:, run[0] : run[-1] + 1] for run in runs]
@@ -56,18 +56,18 @@ def columns(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
 
 
 def pieces(text: str, font: Path) -> int:
-    """How many parts of a text do not touch."""
+    """Return how many parts of a text do not touch."""
     return int(cv2.connectedComponents(ink(text, font).astype(np.uint8))[0]) - 1
 
 
-def set_by_hand(text: str, font: Path, size: int, spread: float) -> Crop:
-    """Character after character, each by Pillow's basic layout."""
+def set_by_hand(text: str, font: Path, size: int, spacing: float) -> Crop:
+    """Set one character after the other with Pillow's basic layout."""
     face = ImageFont.truetype(font, size, layout_engine=ImageFont.Layout.BASIC)
     canvas = Image.new("L", (size * (len(text) + 2) * 2, 3 * size))
     x = float(size)
     for character in text:
         ImageDraw.Draw(canvas).text((round(x), 2 * size), character, 255, face, anchor="ls")
-        x += face.getlength(character) + spread
+        x += face.getlength(character) + spacing
     ink = np.asarray(canvas)
     columns = np.flatnonzero(ink.any(0))
     return ink[:, columns[0] : columns[-1] + 1]
@@ -75,10 +75,10 @@ def set_by_hand(text: str, font: Path, size: int, spread: float) -> Crop:
 
 @pytest.mark.parametrize("text", ["QF12", "Größe", "Việt Nam", "Жук й", "Ωμέγα ΐ", "AVATAR fi"])
 def test_simple_scripts_are_set_letter_by_letter_as_ever(text: str) -> None:
-    (font,) = fonts.find([ROBOTO], sorted(set(text)))
-    for size, spread in ((48, 0.0), (72, 5.3), (40, -1.2)):
-        mask = lettering._set(text, font, size, spread)
-        by_hand = set_by_hand(text, ROBOTO, size, spread)
+    (font,) = fonts.load([ROBOTO], sorted(set(text)))
+    for size, spacing in ((48, 0.0), (72, 5.3), (40, -1.2)):
+        mask = lettering._set_text(text, font, size, spacing)
+        by_hand = set_by_hand(text, ROBOTO, size, spacing)
         rows = np.flatnonzero(by_hand.any(1))
         above = int(np.flatnonzero(mask.any(1))[0])
         assert np.array_equal(mask[above : above + np.ptp(rows) + 1], by_hand[rows[0] : rows[-1] + 1])
@@ -157,7 +157,7 @@ def test_nothing_of_a_joined_text_is_cut_off(monkeypatch: pytest.MonkeyPatch) ->
     def refuse(mask: object) -> None:
         raise AssertionError("something is cut")
 
-    monkeypatch.setattr(lettering, "expendable", refuse)
+    monkeypatch.setattr(lettering, "max_cuts", refuse)
     wanted = renderer("\u0628\u064f\u062a", DEJAVU)
     assert all(wanted(i)[0].size for i in range(30))
     latin = renderer("AB", DEJAVU)
@@ -187,7 +187,7 @@ def test_a_font_is_not_chosen_for_a_letter_with_a_mark_that_it_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "told"),
+    ("rule", "message"),
     [
         ("\u0633\u0644\u0627\u0645", r"cannot shape Arabic \('\u0627' \(U\+0627\), "),
         ("\u05d0 1|\u0915", "cannot shape Devanagari and Hebrew"),
@@ -195,11 +195,11 @@ def test_a_font_is_not_chosen_for_a_letter_with_a_mark_that_it_lacks() -> None:
     ],
 )
 def test_a_machine_that_cannot_shape_says_so_at_once(
-    rule: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rule: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "check", lambda name: False)
     settings = Synth.model_validate({"rule": rule, "fonts": ROBOTO, "output": tmp_path / "out"})
-    with pytest.raises(LinetuneError, match=told) as raised:
+    with pytest.raises(LinetuneError, match=message) as raised:
         generate(settings, lambda done: None)
     assert "install libfribidi" in str(raised.value)
     assert "\n" not in str(raised.value)

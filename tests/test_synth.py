@@ -21,11 +21,11 @@ from linetune.core import cache, image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.rules import Rule
-from linetune.synth import fonts, generate, is_current, lettering, looks, preview, scene, variation
-from linetune.synth.compare import told_apart
+from linetune.synth import fonts, generate, is_current, lettering, looks, measure, preview, scene
+from linetune.synth.compare import separation_accuracy
 from linetune.synth.generate import stream
 from linetune.synth.looks import Look
-from linetune.synth.pool import in_chunks
+from linetune.synth.pool import map_chunks
 from linetune.synth.render import Renderer
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files"
@@ -43,7 +43,7 @@ def same_files(one: Path, other: Path) -> bool:
 
 
 def quiet(_: int) -> None:
-    pass
+    """Ignore progress."""
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -101,7 +101,7 @@ def test_rules_that_cannot_be_drawn_from_are_refused(pattern: str, message: str)
 
 def test_a_font_serves_only_texts_that_it_draws(tmp_path: Path) -> None:
     paths = [AMATIC / "AmaticSC-Bold.ttf", ROBOTO / "Roboto-Bold.ttf"]
-    amatic, roboto = fonts.find(paths, ["A", "α"])
+    amatic, roboto = fonts.load(paths, ["A", "α"])
     assert not amatic.draws("Aα")
     assert roboto.draws("Aα")
     alone = Renderer.of(settings(tmp_path, rule="Aα", fonts=paths[1]))
@@ -111,17 +111,17 @@ def test_a_font_serves_only_texts_that_it_draws(tmp_path: Path) -> None:
 
 def test_a_character_in_no_font_is_named() -> None:
     with pytest.raises(LinetuneError, match=r"no font draws '電' \(U\+96FB\)"):
-        fonts.find([ROBOTO], ["A", "電"])
+        fonts.load([ROBOTO], ["A", "電"])
 
 
 def test_fonts_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match="no such file or folder"):
-        fonts.find([tmp_path / "none"], ["A"])
+        fonts.load([tmp_path / "none"], ["A"])
     with pytest.raises(LinetuneError, match=r"no \.otf, \.ttc, \.ttf file in the folder; .*/usr/share/fonts"):
-        fonts.find([tmp_path], ["A"])
+        fonts.load([tmp_path], ["A"])
     (tmp_path / "broken.ttf").write_bytes(b"no font")
-    with pytest.raises(LinetuneError, match=r"broken\.ttf: the font cannot be opened"):
-        fonts.find([tmp_path], ["A"])
+    with pytest.raises(LinetuneError, match=r"broken\.ttf: cannot be opened as a font"):
+        fonts.load([tmp_path], ["A"])
 
 
 def test_a_crop_depends_on_seed_and_index_alone(tmp_path: Path) -> None:
@@ -148,15 +148,13 @@ def test_capital_labels_may_stand_under_small_letters(tmp_path: Path) -> None:
     every = Renderer.of(settings(tmp_path, rule="[A-Z]{3} [A-Z]{3}", small_letters=1))
     assert [every(i)[1] for i in range(20)] == [capitals(i)[1] for i in range(20)]
     assert all(text == text.upper() for _, text in map(every, range(20)))
-    drawn = [[renderer._chosen(i)[2] for i in range(40)] for renderer in (capitals, some, every)]
+    drawn = [[renderer._draw(i).shown for i in range(40)] for renderer in (capitals, some, every)]
     shares = [sum(text != text.upper() for text in texts) / 40 for texts in drawn]
     assert shares[0] == 0
     assert 0.2 < shares[1] < 0.8
     assert shares[2] == 1
-    assert {text == text.lower() for text in drawn[2]} == {
-        True,
-        False,
-    }  # small throughout, or words with a capital
+    # Some are in small letters, others have a capital at the start of each word.
+    assert {text == text.lower() for text in drawn[2]} == {True, False}
 
 
 def test_ink_stands_out_from_every_surface(tmp_path: Path) -> None:
@@ -166,19 +164,18 @@ def test_ink_stands_out_from_every_surface(tmp_path: Path) -> None:
     materials: tuple[Material, ...] = ("plastic", "paper", "metal", "concrete")
     for seed in range(150):
         rng = np.random.default_rng(seed)
-        look = variation.imagined(rng)
+        look = looks.random_look(rng)
         # Ink and surface may have been measured on a faint crop.
         look = replace(look, ink=look.paper) if seed % 3 == 0 else look
         where = photo if seed % 2 else None
-        background = scene.Background(materials[seed % 4], where, recolour=seed % 4 == 1)
-        surface = scene.surface(rng, 30, 80, look, background)
-        colour = scene.ink(look, surface)
+        surface = scene.make_surface(rng, (30, 80), look, materials[seed % 4], where, recolour=seed % 4 == 1)
+        colour = scene.ink_colour(look, surface)
         assert np.abs(surface @ looks.LUMINANCE - colour @ looks.LUMINANCE).min() >= scene.CONTRAST - 0.5
         assert 0 <= colour.min() <= colour.max() <= 255
 
 
 def written(text: str, **changes: Any) -> Crop:
-    """A crop that shows what a look says, and nothing else."""
+    """Draw a crop with the given properties of a look."""
     canvas = np.full((120, 60 + 60 * len(text), 3), changes.get("paper", (200, 200, 200)), np.uint8)
     cv2.putText(canvas, text, (20, 90), cv2.FONT_HERSHEY_SIMPLEX, 2.6, changes.get("ink", (20, 20, 20)), 9)
     shear = np.array([[1, -changes.get("slant", 0.0), 60 * changes.get("slant", 0.0)], [0, 1, 0]])
@@ -189,7 +186,7 @@ def written(text: str, **changes: Any) -> Crop:
 
 
 def look_of(**changes: Any) -> Look:
-    look = looks.measure(written("HX48", **changes))
+    look = measure.measure(written("HX48", **changes))
     assert look is not None
     return look
 
@@ -213,7 +210,7 @@ def test_a_look_is_what_was_drawn() -> None:
 
 @pytest.mark.parametrize("crop", [np.full((40, 90, 3), 128, np.uint8), np.zeros((3, 2, 3), np.uint8)])
 def test_a_crop_without_a_line_has_no_look(crop: Crop) -> None:
-    assert looks.measure(crop) is None
+    assert measure.measure(crop) is None
 
 
 def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
@@ -226,9 +223,9 @@ def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labelfile.write_labels(labels, lines)
     renderer = Renderer.of(settings(tmp_path / "out", looks=labels))
-    seen = [look for look in (looks.measure(renderer(i)[0]) for i in range(60)) if look is not None]
+    seen = [look for look in (measure.measure(renderer(i)[0]) for i in range(60)) if look is not None]
     assert len(seen) > 50
-    median = {name: float(np.median(values)) for name, values in looks.as_table(seen).items()}
+    median = {name: float(np.median(values)) for name, values in looks.figures_of(seen).items()}
     assert median["height"] == pytest.approx(36, rel=0.2)
     assert median["saturation"] > 120
     assert median["contrast"] < -90
@@ -238,14 +235,14 @@ def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
 def test_looks_that_cannot_be_had(tmp_path: Path) -> None:
     image.write(tmp_path / "grey.png", np.full((40, 90, 3), 128, np.uint8))
     labelfile.write_labels(tmp_path / "labels.txt", [("grey.png", "A")])
-    with pytest.raises(LinetuneError, match="no crop on which text and surface can be told apart"):
+    with pytest.raises(LinetuneError, match="text and surface cannot be told apart on any crop"):
         Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
     missing = settings(tmp_path / "out", looks=tmp_path / "none.txt")
     for look in (Renderer.of, lambda wanted: generate(wanted, quiet)):
         with pytest.raises(LinetuneError, match=r"none\.txt"):
             look(missing)
     labelfile.write_labels(tmp_path / "labels.txt", [("none.png", "A")])
-    with pytest.raises(LinetuneError, match="none of its images can be read"):
+    with pytest.raises(LinetuneError, match="no image can be read"):
         Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
 
 
@@ -266,7 +263,7 @@ def test_a_cut_leaves_every_character_known() -> None:
     mask = np.zeros((100, 200), np.uint8)
     mask[10:90, 20:60] = 255  # a letter
     mask[80:90, 100:110] = 255  # a full stop
-    left, above, right, below = lettering.expendable(mask)
+    left, above, right, below = lettering.max_cuts(mask)
     assert left == pytest.approx(0.35 * 40)
     assert right == pytest.approx(0.35 * 10)
     assert above == pytest.approx(10 + 0.35 * 80)
@@ -362,7 +359,7 @@ def test_crops_without_a_folder_are_the_same_at_the_networks_height() -> None:
         assert line.text == renderer.text(i)
         if i % 10 == 0:
             assert np.array_equal(crop, image.resize(renderer(i)[0]))
-    with pytest.raises(LinetuneError, match=r"synth.output: there is no folder for the crops"):
+    with pytest.raises(LinetuneError, match=r"synth.output: no folder for the crops"):
         generate(wanted, quiet)
 
 
@@ -389,15 +386,15 @@ def test_a_script_that_renders_unguarded_ends_with_the_way_out(tmp_path: Path) -
     script = tmp_path / "script.py"
     script.write_text(
         "from functools import partial\n"
-        "from linetune.synth.pool import in_chunks\n"
+        "from linetune.synth.pool import map_chunks\n"
         "def work(much, chunk):\n"
         "    return list(chunk)\n"
-        "print(list(in_chunks(partial(work, bytes(1 << 20)), 40, 10, 2)))\n"
+        "print(list(map_chunks(partial(work, bytes(1 << 20)), 40, 10, 2)))\n"
     )
-    # What does not fit into a pipe once left it waiting forever.
+    # The work is larger than a pipe. Without a file for it, the parent would wait forever.
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
-    assert "call linetune below `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
+    assert "calls linetune below `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
 
 
 def test_two_do_not_render_into_one_folder(tmp_path: Path) -> None:
@@ -432,15 +429,15 @@ def test_the_preview_shows_real_crops_beside(tmp_path: Path, make_crops: Callabl
     assert width > 960
     rendered = preview(settings(tmp_path / "out", looks=labels, seed=1), 2, 2)
     same = (sheet == rendered).all((0, 2))
-    assert same[:480].all(), "the real ones stand left"
+    assert same[:480].all(), "the real crops are on the left"
     assert not same[-480:].all()
 
 
 def test_sets_are_told_apart_only_if_they_differ() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(0, 1, (2, 300, 40))
-    assert told_apart(one, other) == pytest.approx(0.5, abs=0.08)
-    assert told_apart(one, other + 0.5) > 0.85
+    assert separation_accuracy(one, other) == pytest.approx(0.5, abs=0.08)
+    assert separation_accuracy(one, other + 0.5) > 0.85
 
 
 def blocked(indices: range) -> list[bool]:
@@ -449,5 +446,5 @@ def blocked(indices: range) -> list[bool]:
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows")
 def test_ctrl_c_reaches_this_process_alone_even_while_workers_start() -> None:
-    assert [flag for chunk in in_chunks(blocked, 4, 1, 2) for flag in chunk] == [True] * 4
+    assert [flag for chunk in map_chunks(blocked, 4, 1, 2) for flag in chunk] == [True] * 4
     assert blocked(range(1)) == [False]

@@ -1,4 +1,4 @@
-"""Random numbers with an address: those of a crop depend only on (seed, stage, epoch, crop)."""
+"""Random numbers with an address. Those of a crop depend only on (seed, stage, epoch, crop)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from linetune.core.device import to_device
 
 _COLUMNS = {
-    # the gate, then the parameters of the operation
+    # The first number of an operation decides whether it happens, the others are its parameters.
     "wide": 1,
     "join": 2,
     "half_turn": 1,
@@ -25,34 +25,47 @@ _COLUMNS = {
     "clip": 3,
     "colours": 3,
 }
+"""How many random numbers each operation uses."""
 _STARTS = dict(zip(_COLUMNS, np.cumsum([0, *_COLUMNS.values()]).tolist(), strict=False))
+"""Column of each operation's first number."""
 COUNT = sum(_COLUMNS.values())
+"""How many random numbers a crop gets in an epoch."""
 
 
 def generator(seed: int, stage: int, epoch: int, index: int) -> np.random.Generator:
-    """Return a generator for one address. Philox is counter-based, so that addresses never overlap."""
+    """Return the random generator of one address. Different addresses give independent numbers."""
+    # Philox is counter-based: the address is its key and counter, so no stream repeats another.
     key = np.array([seed % 2**64, stage], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, epoch, index], np.uint64)))
 
 
 def draw(seed: int, stage: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float32]:
-    """Return uniform numbers in [0, 1) of shape (len(indices), COUNT), one row for each crop."""
-    # The row of a crop has a fixed place in the stream of the epoch, so that one generator is enough.
+    """Draw the random numbers of some crops in an epoch.
+
+    Returns:
+        float32 of shape (len(indices), COUNT) in [0, 1). Each row depends only on its crop's index.
+    """
+    # Each crop has a fixed place in the epoch's stream. One generator per crop would be slower.
     rows = generator(seed, stage, epoch, 0).random((max(indices, default=-1) + 1, COUNT), np.float32)
     return np.asarray(rows[np.asarray(indices, int)])
 
 
 class Draws:
-    """The random numbers of a batch, by operation."""
+    """The random numbers of a batch, found by operation.
+
+    Args:
+        rows: from :func:`draw`, shape (batch, COUNT).
+        device: where the operations run.
+    """
 
     def __init__(self, rows: NDArray[np.float32], device: torch.device) -> None:
         self._rows = to_device(torch.from_numpy(rows), device)
 
     def gate(self, operation: str, probability: float) -> Tensor:
-        """Return which crops get an operation: bool of shape (batch,)."""
+        """Return which crops the operation changes: bool of shape (batch,)."""
         return self._rows[:, _STARTS[operation]] < probability
 
     def parameters(self, operation: str) -> Tensor:
-        """Return the parameters of an operation: (batch, n) in [0, 1)."""
+        """Return the operation's other numbers: shape (batch, n), in [0, 1)."""
         start = _STARTS[operation]
         return self._rows[:, start + 1 : start + _COLUMNS[operation]]

@@ -1,4 +1,4 @@
-"""Geometric operations: half-turn, crop, clip, warp and change of height, in one resampling."""
+"""Half-turn, crop, clip, warp and change of height. All of them together resample an image only once."""
 
 from __future__ import annotations
 
@@ -12,63 +12,64 @@ from linetune.augment.draws import Draws
 from linetune.config.schema import Augment
 
 MAX_CROP = 8 / 48
-"""Largest share of the height that a crop takes off the top or the bottom (PaddleOCR: 8 px)."""
+"""Largest cut at the top or the bottom, as a share of the height (PaddleOCR: 8 px)."""
 MAX_CLIP = 6 / 48
-"""Largest clip on the left or the right, relative to the height: a quarter of a character."""
-ROTATION = math.radians(4)
-SLANT = 0.25
-ZOOM = 0.12
-SHIFT = 0.08
-BEND = 0.11
-"""Largest displacement of the warp's control points, share of the height."""
-CONTROL = (2, 6)
-"""Control points of the smooth distortion: rows, columns."""
+"""Largest cut at the left or the right, as a share of the height: about a quarter of a character."""
+MAX_CLIP_OF_WIDTH = 0.25
+"""Largest cut at the left or the right, as a share of the width. It limits crops of one character."""
+MAX_ROTATION = math.radians(4)
+"""Largest rotation of a crop up to four times as wide as high, in radians. Longer crops rotate less."""
+MAX_SLANT = 0.25
+"""Largest shear, px to the side for each px up or down."""
+MAX_ZOOM = 0.12
+"""Largest change of size, as a share of the size."""
+MAX_SHIFT = 0.08
+"""Largest shift along the line, as a share of half the height."""
+MAX_BEND = 0.11
+"""Largest displacement of the warp's control points, as a share of the height."""
+CONTROL_POINTS = (2, 6)
+"""Rows and columns of the warp's control points. Bicubic interpolation between them bends the line."""
 
 
-def resample(
+def change_geometry(
     images: Tensor, widths: Tensor, draws: Draws, augment: Augment, height: int
 ) -> tuple[Tensor, Tensor]:
-    """Resample a batch once through all geometric operations.
+    """Apply all geometric operations to a batch.
 
     Args:
-        images: (batch, 3, 48, width) in [-1, 1]. Everything right of a crop's width is padding.
-        widths: (batch,) the crops' own widths, px.
+        images: float32 of shape (batch, 3, 48, width) in [-1, 1].
+        widths: width of each crop in px, shape (batch,). The pixels to the right of it are padding.
         draws: the random numbers of the batch.
-        augment: the probabilities of the operations.
-        height: height of the output, px. Widths scale with it.
+        augment: the probability of each operation.
+        height: height of the result in px. Widths scale with it.
 
     Returns:
-        Images (batch, 3, height, width * height / 48), not yet padded with 0, and their widths.
+        Images of shape (batch, 3, height, width * height / 48), and the new width of each crop. What lies
+        to the right of a crop is not 0 yet.
     """
     batch, _, old_height, old_width = images.shape
     width = round(old_width * height / old_height)
     own = widths.to(images).view(-1, 1, 1)
     new_own = (own * height / old_height).ceil()
-    # Coordinates of pixel centres, in [-1, 1] over each crop's own area.
+    # Centres of the new pixels. From -1 to 1 they cover the crop itself, without its padding.
     y = ((torch.arange(height, device=images.device) + 0.5) / height * 2 - 1).view(1, -1, 1)
     x = (torch.arange(width, device=images.device) + 0.5) / new_own * 2 - 1
     y, x = y.expand(batch, height, width), x.expand(batch, height, width)
 
     turn = draws.gate("half_turn", augment.half_turn).view(-1, 1, 1)
     x, y = torch.where(turn, -x, x), torch.where(turn, -y, y)
-
-    gate = draws.gate("warp", augment.warp).view(-1, 1, 1)
     if augment.warp:
+        gate = draws.gate("warp", augment.warp).view(-1, 1, 1)
         dx, dy = _warp(x, y, own / old_height, draws)
         x, y = x + gate * dx, y + gate * dy
+    amount, side = _cut(draws, "crop", augment.crop)
+    cut = amount * MAX_CROP
+    y = y * (1 - cut) + side * cut
+    amount, side = _cut(draws, "clip", augment.clip)
+    cut = (amount * MAX_CLIP * old_height / own).clamp(max=MAX_CLIP_OF_WIDTH)
+    x = x * (1 - cut) + side * cut
 
-    gate = draws.gate("crop", augment.crop).view(-1, 1, 1)
-    side, amount = (column.view(-1, 1, 1) for column in draws.parameters("crop").unbind(1))
-    cut = gate * amount * MAX_CROP
-    y = y * (1 - cut) + torch.where(side < 0.5, cut, -cut)
-
-    gate = draws.gate("clip", augment.clip).view(-1, 1, 1)
-    side, amount = (column.view(-1, 1, 1) for column in draws.parameters("clip").unbind(1))
-    # At most a quarter of a crop that is as narrow as one character.
-    cut = (gate * amount * MAX_CLIP * old_height / own).clamp(max=0.25)
-    x = x * (1 - cut) + torch.where(side < 0.5, cut, -cut)
-
-    # Back to pixels of the batch. The edge of a crop is repeated, so that padding never enters.
+    # Places outside a crop take the pixel at its edge, never the padding.
     pixel_x = (((x + 1) * own - 1) / 2).clamp(torch.zeros_like(own), own - 1)
     pixel_y = (((y + 1) * old_height - 1) / 2).clamp(0, old_height - 1)
     grid = torch.stack((pixel_x / (old_width - 1) * 2 - 1, pixel_y / (old_height - 1) * 2 - 1), 3)
@@ -76,17 +77,30 @@ def resample(
     return out, new_own.view(-1).to(widths.dtype)
 
 
+def _cut(draws: Draws, operation: str, probability: float) -> tuple[Tensor, Tensor]:
+    """Return how much each crop loses, from 0 to 1, and where: 1 cuts the top or left, -1 the other side."""
+    gate = draws.gate(operation, probability).view(-1, 1, 1)
+    side, amount = (column.view(-1, 1, 1) for column in draws.parameters(operation).unbind(1))
+    return gate * amount, torch.where(side < 0.5, 1.0, -1.0)
+
+
 def _warp(x: Tensor, y: Tensor, aspect: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-    """Return the displacement by rotation, slant, zoom, shift and a smooth bend. x and y are in [-1, 1] for
-    each crop."""
+    """Return how far rotation, slant, zoom, shift and a smooth bend move each point.
+
+    Args:
+        x: places in the crop from -1 to 1, shape (batch, height, width).
+        y: likewise.
+        aspect: width of each crop divided by its height, shape (batch, 1, 1).
+        draws: the random numbers of the batch.
+    """
     parameters = draws.parameters("warp") * 2 - 1
     angle, slant, zoom, shift, strength = (column.view(-1, 1, 1) for column in parameters[:, :5].unbind(1))
-    # Rotation moves the ends of a long line out of the crop. Longer lines are rotated less.
-    angle = angle * ROTATION * (4 / aspect).clamp(max=1)
-    dx = (slant * SLANT * y + shift * SHIFT) / aspect + zoom * ZOOM * x
-    dy = angle * aspect * x + zoom * ZOOM * y
-    rows, columns = CONTROL
-    control = parameters[:, 5:].view(-1, 2, rows, columns) * BEND * 2
+    # The same angle would move the ends of a long line out of the crop.
+    angle = angle * MAX_ROTATION * (4 / aspect).clamp(max=1)
+    dx = (slant * MAX_SLANT * y + shift * MAX_SHIFT) / aspect + zoom * MAX_ZOOM * x
+    dy = angle * aspect * x + zoom * MAX_ZOOM * y
+    rows, columns = CONTROL_POINTS
+    control = parameters[:, 5:].view(-1, 2, rows, columns) * MAX_BEND * 2
     bend = F.interpolate(control, (y.shape[1], x.shape[2]), mode="bicubic", align_corners=True)
     strength = (strength + 1) / 2
     return dx + strength * bend[:, 0] / aspect, dy + strength * bend[:, 1]

@@ -1,4 +1,4 @@
-"""Photometric operations: blur, brightness and contrast, colours, noise, and the negative image."""
+"""Blur, brightness and contrast, colours, noise, and the negative image."""
 
 from __future__ import annotations
 
@@ -14,16 +14,30 @@ from linetune.augment.draws import Draws
 from linetune.config.schema import Augment
 
 BLUR_SIGMA = (0.3, 1.5)
-NOISE_SIGMA = 20 / 127.5
-CONTRAST = 0.5
-BRIGHTNESS = 0.35
-TINT = 0.08
-ORDERS = tuple(permutations(range(3)))
-"""Orders of the colour channels. A text does not depend on its colours."""
+"""Smallest and largest sigma of the Gaussian, px."""
+MAX_NOISE = 20 / 127.5
+"""Largest standard deviation of the noise: 20 grey levels."""
+MAX_CONTRAST = 0.5
+"""Largest change of contrast, as a share of it."""
+MAX_BRIGHTNESS = 0.35
+"""Largest shift of all values, which are in [-1, 1]."""
+MAX_TINT = 0.08
+"""Largest shift of blue against red."""
+CHANNEL_ORDERS = tuple(permutations(range(3)))
+"""The orders of the colour channels. A text stays the same in other colours."""
 
 
-def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
-    """Apply the photometric operations to images (batch, 3, height, width) in [-1, 1]."""
+def change_photometry(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
+    """Apply all photometric operations to a batch.
+
+    Args:
+        images: float32 of shape (batch, 3, height, width) in [-1, 1], BGR.
+        draws: the random numbers of the batch.
+        augment: the probability of each operation.
+
+    Returns:
+        New values of the same shape in [-1, 1].
+    """
     if augment.blur:
         images = _blur(images, draws.gate("blur", augment.blur), draws.parameters("blur")[:, 0])
     if augment.brightness:
@@ -31,20 +45,21 @@ def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
         contrast, brightness, tint = (
             2 * c.view(-1, 1, 1, 1) - 1 for c in draws.parameters("brightness").unbind(1)
         )
-        colours = torch.tensor([1.0, 0.0, -1.0], device=images.device).view(1, 3, 1, 1)
-        changed = images * (1 + CONTRAST * contrast) + BRIGHTNESS * brightness + TINT * tint * colours
+        channels = torch.tensor([1.0, 0.0, -1.0], device=images.device).view(1, 3, 1, 1)
+        changed = images * (1 + MAX_CONTRAST * contrast)
+        changed = changed + MAX_BRIGHTNESS * brightness + MAX_TINT * tint * channels
         images = torch.where(gate, changed, images)
     if augment.colours:
         gate = draws.gate("colours", augment.colours).view(-1, 1, 1, 1)
-        order, drain = draws.parameters("colours").unbind(1)
-        swapped = torch.tensor(ORDERS, device=images.device)[(order * len(ORDERS)).long()]
-        changed = images.gather(1, swapped[:, :, None, None].expand_as(images))
-        changed = changed.lerp(changed.mean(1, keepdim=True), drain.view(-1, 1, 1, 1))
+        order, greyness = draws.parameters("colours").unbind(1)
+        orders = torch.tensor(CHANNEL_ORDERS, device=images.device)[(order * len(CHANNEL_ORDERS)).long()]
+        changed = images.gather(1, orders[:, :, None, None].expand_as(images))
+        changed = changed.lerp(changed.mean(1, keepdim=True), greyness.view(-1, 1, 1, 1))
         images = torch.where(gate, changed, images)
     if augment.noise:
         gate = draws.gate("noise", augment.noise)
         strength, offset = draws.parameters("noise").unbind(1)
-        images = images + (gate * strength * NOISE_SIGMA).view(-1, 1, 1, 1) * _noise(images, offset)
+        images = images + (gate * strength * MAX_NOISE).view(-1, 1, 1, 1) * _noise(images, offset)
     if augment.invert:
         gate = draws.gate("invert", augment.invert).view(-1, 1, 1, 1)
         images = torch.where(gate, -images, images)
@@ -52,13 +67,18 @@ def recolour(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
 
 
 def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
-    """Blur with a 7-tap separable Gaussian. Each crop has its own sigma."""
+    """Blur the chosen crops with a separable 7-tap Gaussian, each with its own sigma.
+
+    Args:
+        images: shape (batch, 3, height, width).
+        gate: which crops to blur, bool of shape (batch,).
+        amount: place of each sigma in :data:`BLUR_SIGMA` from 0 to 1, shape (batch,).
+    """
     low, high = BLUR_SIGMA
     sigma = (low + (high - low) * amount).view(-1, 1)
     taps = torch.exp(-(torch.arange(-3, 4, device=images.device) ** 2) / (2 * sigma**2))
-    taps = torch.where(
-        gate.view(-1, 1), taps / taps.sum(1, keepdim=True), F.one_hot(torch.tensor(3), 7).to(taps)
-    )
+    unchanged = F.one_hot(torch.tensor(3), 7).to(taps)
+    taps = torch.where(gate.view(-1, 1), taps / taps.sum(1, keepdim=True), unchanged)
     batch, channels, height, width = images.shape
     kernel = taps.repeat_interleave(channels, 0)
     flat = images.reshape(1, batch * channels, height, width)
@@ -68,14 +88,15 @@ def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
 
 
 def _noise(like: Tensor, offset: Tensor) -> Tensor:
-    """Return standard normal noise from one fixed strip. Each crop has its own place in it.
+    """Return standard normal noise of the shape of ``like``.
 
-    New numbers for every pixel would differ between devices, and take longer than the training step.
+    Each crop takes a stretch of one fixed strip, from the place that ``offset`` in [0, 1) gives. Fresh
+    numbers would differ between devices, and drawing them would take longer than the training step.
     """
     size = like[0].numel()
     strip = _strip(str(like.device))
     starts = (offset.double() * (len(strip) - size)).long()
-    # Every part of the strip is a row, and only the chosen rows are copied.
+    # `unfold` is a view of all stretches. Only the chosen ones are copied.
     return strip.unfold(0, size, 1)[starts].view_as(like)
 
 

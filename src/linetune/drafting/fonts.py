@@ -44,9 +44,9 @@ def set_fonts(
     """
     characters = alphabet(new.patterns)
     limited = with_charset(base, Charset.collect(characters))
-    found = typefaces.find_files(sources) if sources else typefaces.installed()
+    found = typefaces.find_files(sources) if sources else typefaces.installed_files()
     try:
-        able = typefaces.that_draw(found, characters)
+        able = typefaces.load_complete(found, characters)
     except LinetuneError as error:
         drop_rule(new, str(error))
         return

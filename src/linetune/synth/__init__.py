@@ -1,4 +1,4 @@
-"""Rendering: crops from a rule, fonts and scenes, for stages that train on rendered crops."""
+"""Renders crops: texts of a rule, drawn in fonts, on surfaces, with the looks of real crops."""
 
 from linetune.synth.generate import generate, is_current
 from linetune.synth.sheet import preview

@@ -1,4 +1,4 @@
-"""The effects of a camera on a printed line: light, focus, shake, sharpening, noise and compression."""
+"""Effects of a camera on a scene: light, blur, sharpening, noise and JPEG compression."""
 
 from __future__ import annotations
 
@@ -12,41 +12,46 @@ from linetune.synth.looks import Look
 from linetune.synth.scene import Picture
 
 _RENDERED_BLUR = 0.4
-"""Blur of drawing and warping, sigma in px."""
+"""Sigma in px of the blur that drawing and warping already cause."""
 
 
 def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
-    """Photograph a scene with the blur and the noise of a look.
+    """Return a scene as a camera would take it, with the blur, noise and shading of a look.
 
     Args:
-        rng: gives the random draws.
-        scene: BGR in grey levels 0 to 255.
-        look: gives blur, noise and shading.
+        rng: the source of random numbers.
+        scene: BGR in grey levels 0 to 255, shape (height, width, 3).
+        look: the look to approach.
     """
     height, width = scene.shape[:2]
-    picture = scene * _light(rng, height, width, look)
+    picture = scene * _lighting(rng, height, width, look)
     if rng.random() < 0.1:
-        picture = _glossy(rng, picture)
+        picture = _add_glare(rng, picture)
     sigma = math.sqrt(max(0.0, (look.blur * height) ** 2 - _RENDERED_BLUR**2))
-    picture = _unsharp(rng, picture, sigma)
+    picture = _soften(rng, picture, sigma)
     if rng.random() < 0.2:
+        # Sharpening with an unsharp mask, as many cameras do.
         amount = rng.uniform(0.3, 1.0)
         picture = picture + amount * (picture - _blur(picture, 1.0 + sigma))
     if look.noise > 0.1:
-        # The noise is mostly one of brightness, because cameras smooth colour more.
+        # Cameras remove noise from colours more than from brightness.
         grain = rng.standard_normal((height, width, 1), np.float32) * np.float32(look.noise)
         picture = picture + grain * (1 + np.float32(0.3) * rng.standard_normal(3, np.float32))
     crop = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     return _compress(crop, int(rng.integers(35, 96))) if rng.random() < 0.6 else crop
 
 
-def _light(rng: np.random.Generator, height: int, width: int, look: Look) -> Picture:
-    """Draw brightness and colour of the light: a slope, sometimes with the edge of a shadow."""
+def _lighting(rng: np.random.Generator, height: int, width: int, look: Look) -> Picture:
+    """Return the light on each pixel as a factor: a gradient, and sometimes a shadow.
+
+    Returns:
+        Shape (height, width, 1).
+    """
     x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :]
     y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
-    # On a surface of brightness b, a slope s gives a standard deviation of s b / sqrt(12).
-    steepest = min(0.8, look.shading * math.sqrt(12) / max(look.brightness, 40))
-    slope_x, slope_y = rng.normal(0, steepest / 2, 2)
+    # A gradient s on a surface of brightness b has the standard deviation s b / sqrt(12).
+    steepness = min(0.8, look.shading * math.sqrt(12) / max(look.brightness, 40))
+    slope_x, slope_y = rng.normal(0, steepness / 2, 2)
     light = np.clip(1 + np.float32(slope_x) * x + np.float32(slope_y) * y, 0.5, 1.5)
     if rng.random() < 0.1:
         across = (x * rng.normal() + y * rng.normal() - rng.uniform(-0.4, 0.4)) * rng.uniform(8, 40)
@@ -54,8 +59,8 @@ def _light(rng: np.random.Generator, height: int, width: int, look: Look) -> Pic
     return np.asarray(light, np.float32)[:, :, None]
 
 
-def _glossy(rng: np.random.Generator, picture: Picture) -> Picture:
-    """Add a bright band where the surface mirrors a lamp. The text stays visible."""
+def _add_glare(rng: np.random.Generator, picture: Picture) -> Picture:
+    """Add the reflection of a lamp: a bright band that leaves at least half of the contrast."""
     height, width = picture.shape[:2]
     x = np.linspace(0, width / height, width, dtype=np.float32)[None, :] - rng.uniform(0, width / height)
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None] - rng.uniform(0, 1)
@@ -65,23 +70,23 @@ def _glossy(rng: np.random.Generator, picture: Picture) -> Picture:
     return np.asarray(picture + (255 - picture) * shine[:, :, None].astype(np.float32), np.float32)
 
 
-def _unsharp(rng: np.random.Generator, picture: Picture, sigma: float) -> Picture:
-    """Blur by ``sigma`` px: out of focus, by shake, or by a low resolution."""
+def _soften(rng: np.random.Generator, picture: Picture, sigma: float) -> Picture:
+    """Blur a picture by about ``sigma`` px, by low resolution, a moving camera or a lens out of focus."""
     if sigma < 0.2:
         return picture
     kind = rng.random()
     if kind < 0.25:
-        # Pixels of width s that are enlarged again blur about as much as a Gaussian of 0.45 s.
-        return _coarse(picture, min(1.0, 0.45 / sigma))
+        # Scaling up pixels that were s wide blurs about as much as a Gaussian with sigma 0.45 s.
+        return _reduce_resolution(picture, min(1.0, 0.45 / sigma))
     if kind < 0.4:
-        # Shake along a line of length l has a standard deviation of l / sqrt(12). Across it, only focus
-        # blurs.
-        shaken = _shake(picture, 1.3 * sigma * math.sqrt(12), rng.uniform(0, math.pi))
-        return _blur(shaken, 0.5 * sigma)
+        # A movement of length l has the standard deviation l / sqrt(12) along its direction. Across it, the
+        # picture is only out of focus.
+        moved = _motion_blur(picture, 1.3 * sigma * math.sqrt(12), rng.uniform(0, math.pi))
+        return _blur(moved, 0.5 * sigma)
     return _blur(picture, sigma)
 
 
-def _coarse(picture: Picture, scale: float) -> Picture:
+def _reduce_resolution(picture: Picture, scale: float) -> Picture:
     height, width = picture.shape[:2]
     size = max(4, round(width * scale)), max(4, round(height * scale))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -92,13 +97,13 @@ def _blur(picture: Picture, sigma: float) -> Picture:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), max(sigma, 0.15)), np.float32)
 
 
-def _shake(picture: Picture, length: float, angle: float) -> Picture:
+def _motion_blur(picture: Picture, length: float, angle: float) -> Picture:
     half = max(1, round(length / 2))
     kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
     reach = round(half * math.cos(angle)), round(half * math.sin(angle))
     cv2.line(kernel, (half - reach[0], half - reach[1]), (half + reach[0], half + reach[1]), 1.0)
-    shaken = cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(shaken, np.float32)
+    moved = cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
 
 def _compress(crop: Crop, quality: int) -> Crop:

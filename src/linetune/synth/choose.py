@@ -1,8 +1,8 @@
-"""Choosing fonts: those that look most like some crops to a network.
+"""Chooses the fonts that look most like real crops, judged by a network's features.
 
-Each font draws the texts of real crops plainly, with the height, width, blur and colours of the crops. The
-backbone gets both pictures. They show the same text, so that its features, averaged over the frames, differ
-only in the look of the text.
+Each font draws the texts of some real crops in the size, colours and blur of those crops. The base model's
+backbone sees the real crop and the drawn one. Since both show the same text, their features differ only by
+how the text looks.
 """
 
 from __future__ import annotations
@@ -26,46 +26,49 @@ from linetune.decode import default_decoder
 from linetune.decode.read import read_crops
 from linetune.models.network import Network
 from linetune.synth import fonts as typefaces
-from linetune.synth import lettering, looks
+from linetune.synth import lettering
 from linetune.synth.fonts import Font
 from linetune.synth.looks import Look
+from linetune.synth.measure import measure
 
-WANTED = 12
+MAX_FONTS = 12
 """Largest number of fonts to choose."""
-OF_A_FAMILY = 3
-"""Largest number of fonts of one family. They differ in weight and slant, which rendering changes anyway."""
+MAX_FONTS_OF_FAMILY = 3
+"""Largest number of fonts of one family. Rendering changes weight and slant anyway."""
 CROPS = 60
-"""Number of real crops to look at."""
-_FIRST, _ALL = 2, 12
-"""Number of crops for all fonts, and for the :data:`_FINALISTS`."""
+"""Largest number of real crops to look at."""
+_FIRST_SAMPLES, _SAMPLES = 2, 12
+"""Number of crops on which all fonts are compared, and on which the best fonts are compared."""
 _FINALISTS = 40
+"""Number of fonts that are compared on all crops."""
 _SAME = 0.985
-"""Least correlation of the pictures of two fonts that are one font under two names."""
-_SHORTEST = 3
-"""Least number of characters of a text that can distinguish fonts."""
+"""Correlation of the pictures of two fonts from which they count as the same font."""
+_MIN_CHARACTERS = 3
+"""Smallest length of a text. Shorter ones say too little about the font."""
 _PAGE = 8
-"""Characters in a row when a font is tested."""
-_READ = 0.5
-"""Least share of right characters for a crop that is upright and has the right label."""
-_LEGIBLE = 0.3
-"""Least share of a font's characters that the base model reads right.
+"""Number of characters in a row that a font has to show legibly."""
+_MIN_READ = 0.5
+"""Smallest share of a label's characters that the network reads if the crop is upright and labelled right."""
+_MIN_LEGIBLE = 0.3
+"""Smallest share of a font's characters that the network reads right.
 
-Weather symbols instead of digits reach 0, and seven-segment digits at least 0.56. Seven-segment letters,
-which nobody can tell apart, lower a font to 0.42 (docs/log.md).
+Fonts with weather symbols instead of digits reach 0, fonts with seven-segment digits 0.56 or more. Fonts
+with seven-segment letters go down to 0.42 (docs/log.md).
 """
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen fonts, the most similar first."""
+    """The result of choosing fonts."""
 
     fonts: list[Font]
+    """The chosen fonts, the most similar first."""
     refused: list[Font]
-    """Similar fonts that draw something else than their characters, such as icons instead of digits."""
+    """Similar fonts that draw something other than their characters, for example icons instead of digits."""
 
 
 class Sample(NamedTuple):
-    """A real crop with its label and its look."""
+    """A real crop, its label and its look."""
 
     crop: Crop
     text: str
@@ -80,69 +83,80 @@ def choose(
     unknown: Sequence[str],
     progress: Callable[[int, int], None],
 ) -> Choice:
-    """Choose at most :data:`WANTED` fonts that look most like some crops. None if no crop can be measured.
+    """Choose at most :data:`MAX_FONTS` fonts that look most like some real crops.
 
     Args:
         fonts: fonts that draw every label.
-        crops: real crops with their labels.
-        network: the network of the base model, with ``charset``.
+        crops: all real crops with their labels.
+        network: the base model's network, with the classes of ``charset``.
         charset: the characters that the fonts draw.
-        unknown: characters that the base model cannot read.
-        progress: called with the number of compared pictures, and of all.
+        unknown: characters of ``charset`` that the base model cannot read.
+        progress: called with the number of compared pictures and the number of all pictures.
+
+    Returns:
+        The choice. It is empty if no crop can be measured.
     """
-    samples = _samples(crops, network, charset)
+    samples = _choose_samples(crops, network, charset)
     if not samples or not fonts:
         return Choice([], [])
-    first, rest = samples[:_FIRST], samples[_FIRST:]
-    fonts = _distinct(fonts, first)
-    total = len(fonts) * len(first) + min(len(fonts), _FINALISTS) * len(rest)
+    first, others = samples[:_FIRST_SAMPLES], samples[_FIRST_SAMPLES:]
+    fonts = _without_copies(fonts, first)
+    total = len(fonts) * len(first) + min(len(fonts), _FINALISTS) * len(others)
     done = 0
 
-    def seen(some: Sequence[Font], on: Sequence[Sample]) -> Iterator[NDArray[np.float64]]:
-        """Return for each sample the features of the crop, and then those of the picture of each font."""
+    def features_of(some: Sequence[Font], on: Sequence[Sample]) -> Iterator[NDArray[np.float64]]:
+        """Yield the features for each sample: row 0 of the real crop, the others of the fonts' pictures."""
         nonlocal done
         for sample in on:
-            yield _seen(network, [sample.crop, *(_picture(font, sample) for font in some)])
+            yield _mean_features(network, [sample.crop, *(_picture(font, sample) for font in some)])
             done += len(some)
             progress(done, total)
 
-    of_all = list(seen(fonts, first))
-    # A feature is scaled by how much it differs between fonts for the same text.
+    of_all = list(features_of(fonts, first))
+    # Each feature is divided by its standard deviation over fonts that draw the same text.
     scale = np.sqrt(np.mean([features[1:].var(0) for features in of_all], 0)) + 1e-6
     distances = np.sum([_distances(features, scale) for features in of_all], 0)
     nearest = np.argsort(distances, kind="stable")[:_FINALISTS]
     finalists = [fonts[i] for i in nearest]
-    of_finalists = seen(finalists, rest)
+    of_finalists = features_of(finalists, others)
     distances = distances[nearest] + sum(_distances(features, scale) for features in of_finalists)
-    return _best([finalists[i] for i in np.argsort(distances, kind="stable")], network, charset, unknown)
+    ranked = [finalists[i] for i in np.argsort(distances, kind="stable")]
+    return _choose_legible(ranked, network, charset, unknown)
 
 
-def _samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Charset) -> list[Sample]:
-    """Return crops that can be measured and that the network reads: they are upright and have the right
-    label."""
-    found = []
+def _choose_samples(crops: Sequence[tuple[Crop, str]], network: Network, charset: Charset) -> list[Sample]:
+    """Choose at most :data:`_SAMPLES` crops that show their font well."""
+    measured = []
     for crop, text in spread(crops, CROPS):
-        look = looks.measure(crop)
+        look = measure(crop)
         fits = image.line_width(*crop.shape[:2]) <= image.MAX_WIDTH
-        if look is not None and fits and len(text) >= _SHORTEST:
-            found.append(Sample(crop, text, look))
-    readings = read_crops(network.run, [sample.crop for sample in found], default_decoder(charset))
-    read = [_alike(reading.text, s.text) >= _READ for reading, s in zip(readings, found, strict=True)]
-    likely = [sample for sample, is_read in zip(found, read, strict=True) if is_read]
-    # One crop for each text, the one with the highest contrast.
-    by_contrast = sorted(likely if len(likely) >= _ALL else found, key=lambda s: abs(s.look.contrast))
+        if look is not None and fits and len(text) >= _MIN_CHARACTERS:
+            measured.append(Sample(crop, text, look))
+    # Crops that the network can read are upright and have the right label.
+    readings = read_crops(network.run, [sample.crop for sample in measured], default_decoder(charset))
+    readable = [
+        sample
+        for sample, reading in zip(measured, readings, strict=True)
+        if _share_read(reading.text, sample.text) >= _MIN_READ
+    ]
+    # One crop for each text, the one with the highest contrast: the last one of a text wins.
+    by_contrast = sorted(
+        readable if len(readable) >= _SAMPLES else measured, key=lambda s: abs(s.look.contrast)
+    )
     different = list({sample.text: sample for sample in by_contrast}.values())
-    # Crops with low contrast show no font, and wide crops take long.
-    clear = sorted(different, key=lambda s: -abs(s.look.contrast))[: max(_ALL, len(different) // 2)]
-    return sorted(clear, key=lambda s: image.line_width(*s.crop.shape[:2]))[:_ALL]
+    # Crops with little contrast show the font badly. Wide crops take long.
+    clear = sorted(different, key=lambda s: -abs(s.look.contrast))[: max(_SAMPLES, len(different) // 2)]
+    return sorted(clear, key=lambda s: image.line_width(*s.crop.shape[:2]))[:_SAMPLES]
 
 
-def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
-    """Return the fonts without those that draw the texts like an earlier one, as many Noto fonts draw
-    digits."""
+def _without_copies(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
+    """Return the fonts without those that draw the texts like an earlier one.
+
+    For example, many Noto fonts have the same digits.
+    """
     kept, pictures = list[Font](), list[NDArray[np.float32]]()
     for font in fonts:
-        drawn = np.concatenate([_drawn(font, sample).ravel() for sample in samples])
+        drawn = np.concatenate([_draw_ink(font, sample).ravel() for sample in samples])
         picture = drawn - drawn.mean()
         picture /= max(float(np.linalg.norm(picture)), 1e-6)
         if not pictures or float((np.stack(pictures) @ picture).max()) < _SAME:
@@ -152,18 +166,18 @@ def _distinct(fonts: Sequence[Font], samples: Sequence[Sample]) -> list[Font]:
 
 
 def _distances(features: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the distance of all others from the first, relative to their mean distance."""
+    """Return how far every other row is from row 0, as a share of the mean distance."""
     distances = np.linalg.norm((features[1:] - features[0]) / scale, axis=1)
     return np.asarray(distances / max(float(distances.mean()), 1e-6), np.float64)
 
 
-def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Return the backbone's features of crops of one size, averaged over their frames."""
+def _mean_features(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """Return the backbone's features of crops of one size, averaged over their frames: (crops, channels)."""
     resized = [image.resize(crop) for crop in crops]
     width = resized[0].shape[1]
     parts = []
     for start in range(0, len(crops), 32):
-        # Without the deployment padding, which would take longer than short crops themselves.
+        # Deployed readers pad to 320 px. That would take longer than most crops themselves.
         batch = image.pack(resized[start : start + 32], max(64, -(-width // 8) * 8))
         images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
         parts.append(network.evaluated(network.backbone, images).squeeze(2))
@@ -172,19 +186,19 @@ def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
 
 
 def _picture(font: Font, sample: Sample) -> Crop:
-    """Draw the text of a crop in a font, with the colours and the blur of the crop."""
+    """Draw the text of a sample in a font, with the colours and the blur of its crop."""
     paper, ink = np.array(sample.look.paper, np.float32), np.array(sample.look.ink, np.float32)
-    cover = _drawn(font, sample)[:, :, None]
+    cover = _draw_ink(font, sample)[:, :, None]
     return np.asarray((paper + (ink - paper) * cover).clip(0, 255), np.uint8)
 
 
-def _drawn(font: Font, sample: Sample) -> NDArray[np.float32]:
-    """Return the ink of a font on the crop, 0 to 1."""
+def _draw_ink(font: Font, sample: Sample) -> NDArray[np.float32]:
+    """Draw the text of a sample in a font at the place and size of the real text: ink from 0 to 1."""
     look = sample.look
     height, width = sample.crop.shape[:2]
     top, bottom, side = (round(share * height) for share in (look.top, look.bottom, look.side))
     size = max(4, width - 2 * side), max(4, height - top - bottom)
-    mask = lettering.plain(sample.text, font, size[1])
+    mask = lettering.draw_plain(sample.text, font, size[1])
     fitted = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     cover = np.zeros((height, width), np.float32)
     inside = cover[top : top + size[1], side : side + size[0]]
@@ -192,15 +206,17 @@ def _drawn(font: Font, sample: Sample) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(cover, (0, 0), max(0.2, look.blur * height)), np.float32)
 
 
-def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: Sequence[str]) -> Choice:
-    """Return the first fonts that can be read, with not too many of one family."""
+def _choose_legible(
+    ranked: Sequence[Font], network: Network, charset: Charset, unknown: Sequence[str]
+) -> Choice:
+    """Choose the first fonts that the network can read, not too many of one family."""
     chosen, refused, families = list[Font](), list[Font](), Counter[str]()
     pages = _pages(charset, unknown)
     for font in ranked:
         family = typefaces.family(font.path)
-        if len(chosen) == WANTED or families[family] == OF_A_FAMILY:
+        if len(chosen) == MAX_FONTS or families[family] == MAX_FONTS_OF_FAMILY:
             continue
-        if pages and _legibility(font, pages, network, charset) < _LEGIBLE:
+        if pages and _legibility(font, pages, network, charset) < _MIN_LEGIBLE:
             refused.append(font)
             continue
         chosen.append(font)
@@ -209,21 +225,21 @@ def _best(ranked: Sequence[Font], network: Network, charset: Charset, unknown: S
 
 
 def _pages(charset: Charset, unknown: Sequence[str]) -> list[str]:
-    """Return the characters that can stand alone and that the network can read, a few on each page."""
-    beyond = {*unknown, SPACE}
-    shown = [c for c in charset.characters if c not in beyond and not scripts.continues(c)]
+    """Divide the characters that have their own shape and that the network can read into short texts."""
+    excluded = {*unknown, SPACE}
+    shown = [c for c in charset.characters if c not in excluded and not scripts.continues(c)]
     return ["".join(shown[start : start + _PAGE]) for start in range(0, len(shown), _PAGE)]
 
 
 def _legibility(font: Font, pages: Sequence[str], network: Network, charset: Charset) -> float:
-    """Return the share of characters that the network reads right in large clear print."""
-    masks = [np.pad(lettering.plain(page, font, 32), 8) for page in pages]
+    """Return the mean share of the pages' characters that the network reads in clear print."""
+    masks = [np.pad(lettering.draw_plain(page, font, 32), 8) for page in pages]
     crops = [np.repeat(255 - mask[:, :, None], 3, 2) for mask in masks]
     readings = read_crops(network.run, crops, default_decoder(charset))
-    return float(np.mean([_alike(r.text, page) for r, page in zip(readings, pages, strict=True)]))
+    return float(np.mean([_share_read(r.text, page) for r, page in zip(readings, pages, strict=True)]))
 
 
-def _alike(read: str, text: str) -> float:
-    """Return the share of a text's characters that were read."""
+def _share_read(read: str, text: str) -> float:
+    """Return the share of a text's characters that a reading contains in order. Case does not count."""
     matching = SequenceMatcher(None, read.lower(), text.lower(), autojunk=False).get_matching_blocks()
     return sum(block.size for block in matching) / max(1, len(text))

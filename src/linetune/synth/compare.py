@@ -1,4 +1,4 @@
-"""Comparing rendered crops with real ones: by their looks, and by the network's features."""
+"""Measures how much rendered crops differ from real ones: in their looks, and in a network's features."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from linetune.core import image
 from linetune.core.image import Crop
 from linetune.decode.read import deployed_batches
 from linetune.models.network import Network
-from linetune.synth import looks
+from linetune.synth.looks import FIGURES, figures_of
+from linetune.synth.measure import measure_all
 
 QUANTILES = (0.1, 0.5, 0.9)
+"""Quantiles of each figure that a comparison gives."""
 _FOLDS = 5
+"""Number of cross-validation folds."""
 _RIDGE = 0.3
-"""Share of the identity in the covariance of the features, so that a few hundred crops are enough."""
+"""Share of the identity in the features' covariance. It lets a few hundred crops suffice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A comparison of rendered with real crops."""
+    """The result of comparing rendered crops with real ones."""
 
     figures: dict[str, tuple[list[float], list[float]]]
-    """The :data:`QUANTILES` of each figure of a look, on real and on rendered crops."""
+    """:data:`QUANTILES` of each of a look's figures, on the real and on the rendered crops."""
     told_apart: float
-    """Share of crops that a linear classifier sorts right. 0.5 means that it can only guess."""
+    """Balanced accuracy of a linear classifier of real against rendered crops. 0.5 is a guess."""
     real: int
     """Number of real crops."""
     rendered: int
     """Number of rendered crops."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON."""
+        """Return the result as plain values, for JSON."""
         return {
             "quantiles": list(QUANTILES),
             "figures": {name: {"real": a, "rendered": b} for name, (a, b) in self.figures.items()},
@@ -47,58 +50,62 @@ class Comparison:
 
 
 def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) -> Comparison:
-    """Measure both, and try to tell them apart by the backbone's features.
+    """Compare the looks of real and rendered crops, and classify them by the backbone's features.
 
     Args:
         real: BGR uint8 images of any size.
-        rendered: the same, if possible as many.
-        network: the network of the base model.
+        rendered: likewise, preferably as many.
+        network: the base model's network.
     """
-    tables = [looks.as_table(looks.measure_all(crops)) for crops in (real, rendered)]
+    of_real, of_rendered = (figures_of(measure_all(crops)) for crops in (real, rendered))
     figures = {
         name: (
-            np.quantile(tables[0][name], QUANTILES).tolist(),
-            np.quantile(tables[1][name], QUANTILES).tolist(),
+            np.quantile(of_real[name], QUANTILES).tolist(),
+            np.quantile(of_rendered[name], QUANTILES).tolist(),
         )
-        for name in looks.MEASURED
-        if len(tables[0][name]) and len(tables[1][name])
+        for name in FIGURES
+        if len(of_real[name]) and len(of_rendered[name])
     }
-    separability = told_apart(_seen(network, real), _seen(network, rendered))
-    return Comparison(figures, separability, len(real), len(rendered))
+    accuracy = separation_accuracy(_mean_features(network, real), _mean_features(network, rendered))
+    return Comparison(figures, accuracy, len(real), len(rendered))
 
 
-def told_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the balanced accuracy of a linear discriminant in cross-validation. 0.5 means that the sets are
-    alike.
+def separation_accuracy(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the balanced accuracy of a linear discriminant that separates two sets of crops.
+
+    Cross-validation measures it. It is about 0.5 if the sets are alike.
 
     Args:
         one: features of shape (crops, features).
-        other: the same of the other set.
+        other: likewise.
     """
     x = np.concatenate([one, other])
     side = np.repeat([1.0, -1.0], [len(one), len(other)])
-    # The same folds for the same sizes. Neighbours stay in one fold, because they are often from one photo.
+    # Neighbours are often from one photo, so they stay in one fold. Sets of equal size get equal folds.
     fold = np.concatenate([np.arange(len(s)) * _FOLDS // max(1, len(s)) for s in (one, other)])
-    right = np.zeros(len(x), bool)
+    correct = np.zeros(len(x), bool)
     for held_out in range(_FOLDS):
         test = fold == held_out
         mean, deviation = x[~test].mean(0), x[~test].std(0) + 1e-6
         z = (x - mean) / deviation
-        known, sides = z[~test], side[~test]
-        middles = [known[sides == s].mean(0) for s in (1.0, -1.0)]
-        within = known - np.where(sides[:, None] > 0, *middles)
+        train, train_side = z[~test], side[~test]
+        means = [train[train_side == s].mean(0) for s in (1.0, -1.0)]
+        within = train - np.where(train_side[:, None] > 0, *means)
         covariance = within.T @ within / len(within)
         normal = np.linalg.solve(
-            (1 - _RIDGE) * covariance + _RIDGE * np.eye(len(covariance)), middles[0] - middles[1]
+            (1 - _RIDGE) * covariance + _RIDGE * np.eye(len(covariance)), means[0] - means[1]
         )
-        right[test] = np.sign((z[test] - (middles[0] + middles[1]) / 2) @ normal) == side[test]
-    return float((right[side > 0].mean() + right[side < 0].mean()) / 2)
+        correct[test] = np.sign((z[test] - (means[0] + means[1]) / 2) @ normal) == side[test]
+    return float((correct[side > 0].mean() + correct[side < 0].mean()) / 2)
 
 
 @torch.no_grad()
-def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Return the backbone's features of each crop, averaged over the frames of its own width."""
-    seen = np.empty((len(crops), network.backbone.channels))
+def _mean_features(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """Return the backbone's features of each crop, averaged over its frames: shape (crops, channels).
+
+    The frames of the padding do not count.
+    """
+    means = np.empty((len(crops), network.backbone.channels))
     network.eval()
     for members, batch in deployed_batches(crops):
         features = (
@@ -106,5 +113,5 @@ def _seen(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
         )
         for i, of_crop in zip(members, features, strict=True):
             own = max(1, image.frames(image.line_width(*crops[i].shape[:2])))
-            seen[i] = of_crop[:, :own].mean(1)
-    return seen
+            means[i] = of_crop[:, :own].mean(1)
+    return means

@@ -1,4 +1,4 @@
-"""Font files, and the characters that each of them draws."""
+"""Fonts: where they are, which characters each of them draws, and how large it draws them."""
 
 from __future__ import annotations
 
@@ -17,108 +17,110 @@ from PIL import ImageFont, features
 from linetune.core import files, scripts
 from linetune.core.charset import SPACE, show
 from linetune.core.errors import LinetuneError
-from linetune.synth.looks import depths, stroke_width
+from linetune.synth.measure import depth_inside, stroke_width
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})
-_OUTLINES = ("glyf", "CFF ", "CFF2")
+_OUTLINE_TABLES = ("glyf", "CFF ", "CFF2")
+"""Tables of an OpenType font that hold outlines."""
 _MEASURED_AT = 64
-"""Font size for measurements, px."""
+"""Font size in px at which a font is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Font:
-    """A font file. Of a collection, its first face."""
+    """A font file. Of a font collection (.ttc), the first face."""
 
     path: Path
     characters: frozenset[str]
-    """Characters of the rule that it draws, alone or as part of a letter."""
+    """Characters of the rule that the font draws, alone or as part of a letter."""
     height: float
-    """Height of its capitals or digits, relative to the font size, like the next values."""
+    """Median height of capitals and digits, as a share of the font size."""
     width: float
-    """Median width of the ink of a character."""
+    """Median width of a character's ink, as a share of the font size."""
     advance: float
-    """Median distance between two characters."""
+    """Median distance from one character to the next, as a share of the font size."""
     stroke: float
-    """Width of the strokes, relative to the height of the characters."""
+    """Width of the strokes, as a share of ``height``."""
     slant: float
-    """Shear to the right, px per px. 0 for an upright font."""
+    """Shear to the right, px for each px of height. 0 unless the font is italic."""
 
     def draws(self, text: str) -> bool:
-        """Return whether every letter of a text, with its marks, has a glyph."""
+        """Return whether the font has a glyph for every letter of a text, with its marks."""
         return all(self._draws(cluster) for cluster in scripts.clusters(text))
 
     def _draws(self, cluster: str) -> bool:
         if len(cluster) == 1 and not scripts.continues(cluster):
             return cluster in self.characters
-        # Shaping uses one glyph or several for a letter with marks, as the font has them.
+        # Shaping draws a letter and its marks as one glyph or as several, depending on the font.
         forms = (cluster, *(unicodedata.normalize(form, cluster) for form in ("NFC", "NFD")))
         mapped = _mapped(self.path)
         return any(all(scripts.is_invisible(c) or ord(c) in mapped for c in form) for form in forms)
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the font files of a configuration.
+    """Return the font files among ``paths`` and in the folders among them.
 
     Raises:
-        LinetuneError: a path does not exist, or a folder has no font.
+        LinetuneError: a path does not exist, or a folder contains no font.
     """
-    return files.find(
-        paths,
-        _SUFFIXES,
-        "name font files or a folder of them, such as /usr/share/fonts, /Library/Fonts or C:/Windows/Fonts",
-    )
+    hint = "name font files, or a folder such as /usr/share/fonts, /Library/Fonts or C:/Windows/Fonts"
+    return files.find(paths, _SUFFIXES, hint)
 
 
-def find(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
-    """Return the fonts that draw some characters of ``alphabet``.
+def load(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
+    """Load the fonts that draw at least one character of ``alphabet``.
+
+    Args:
+        paths: font files, and folders of them.
+        alphabet: the characters that the fonts have to draw together.
 
     Raises:
-        LinetuneError: a font cannot be opened, no font has a character, or this machine cannot shape
-            characters that need it.
+        LinetuneError: a font cannot be opened, no font draws one of the characters, or Pillow cannot shape
+            one of them.
     """
-    _refuse_unshaped(alphabet)
-    characters = {path: _drawn(path, alphabet) for path in find_files(paths)}
-    drawn = frozenset[str]().union(*characters.values())
-    if missing := [c for c in alphabet if c not in drawn]:
+    _refuse_unshapable(alphabet)
+    characters = {path: _drawable(path, alphabet) for path in find_files(paths)}
+    drawable = frozenset[str]().union(*characters.values())
+    if missing := [c for c in alphabet if c not in drawable]:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         raise LinetuneError(
             f"no font draws {show(*missing[:10])}{more}",
             ", ".join(map(str, paths)),
             "add a font that draws them, or remove them from the rule",
         )
-    return [_measured(path, some) for path, some in characters.items() if _with_ink(some)]
+    return [_measure(path, some) for path, some in characters.items() if _with_ink(some)]
 
 
-def installed() -> list[Path]:
-    """Return the font files of this machine, from the font folders of Linux, macOS and Windows."""
+def load_complete(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
+    """Load the fonts that draw every character of ``alphabet``. Skip files that cannot be opened.
+
+    Raises:
+        LinetuneError: Pillow cannot shape one of the characters.
+    """
+    _refuse_unshapable(alphabet)
+    complete = []
+    for path in paths:
+        try:
+            if len(characters := _drawable(path, alphabet)) == len(alphabet):
+                complete.append(_measure(path, characters))
+        except (LinetuneError, OSError, ValueError, ZeroDivisionError):
+            # Of the hundreds of fonts on a machine, some are always broken.
+            continue
+    return complete
+
+
+def installed_files() -> list[Path]:
+    """Return the font files in the standard folders of Linux, macOS and Windows."""
     found: dict[Path, None] = {}
     for folder in filter(Path.is_dir, _standard_folders()):
-        # A folder that cannot be read has no usable font.
+        # Subfolders that cannot be read are skipped.
         inside = files.below(folder, unreadable=[])
         found.update(dict.fromkeys(file for file in inside if file.suffix.lower() in _SUFFIXES))
     return list(found)
 
 
-def that_draw(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
-    """Return the fonts that draw every character of ``alphabet``. Fonts that cannot be opened are left out.
-
-    Raises:
-        LinetuneError: this machine cannot shape characters that need it.
-    """
-    _refuse_unshaped(alphabet)
-    found = []
-    for path in paths:
-        try:
-            if len(drawn := _drawn(path, alphabet)) == len(alphabet):
-                found.append(_measured(path, drawn))
-        except (LinetuneError, OSError, ValueError, ZeroDivisionError):
-            # A machine has hundreds of fonts, and some of them are broken.
-            continue
-    return found
-
-
 def family(path: Path) -> str:
-    """Return the name that all weights and italics of a font share."""
+    """Return the name that a font shares with its other weights and its italics."""
     with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
         names = tables.get("name")
         return str((names and (names.getDebugName(16) or names.getDebugName(1))) or path.stem)
@@ -141,33 +143,41 @@ def _standard_folders() -> list[Path]:
 
 
 @lru_cache(maxsize=256)
-def face(path: Path, size: int, shaped: bool = False) -> ImageFont.FreeTypeFont:
-    """Open a font at ``size`` px per em. It shapes texts, or puts one glyph beside the other."""
+def open_face(path: Path, size: int, shaped: bool = False) -> ImageFont.FreeTypeFont:
+    """Open a font.
+
+    Args:
+        path: the font file.
+        size: font size, px.
+        shaped: draw with raqm, which shapes a text. Otherwise one glyph follows the other.
+    """
     # Every build of Pillow has the basic layout. Where it is enough, all machines draw the same.
     engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
     return ImageFont.truetype(path, size, layout_engine=engine)
 
 
-def _refuse_unshaped(alphabet: Sequence[str]) -> None:
-    """Refuse a Pillow that cannot shape. It would draw separate letters from left to right, with marks
-    beside."""
-    needing = [c for c in alphabet if scripts.is_joining(c) or scripts.continues(c)]
-    if needing and not features.check("raqm"):
-        more = ", ..." if len(needing) > 5 else ""
-        what = " and ".join(scripts.names(needing)) or "letters with combining marks"
+def _refuse_unshapable(alphabet: Sequence[str]) -> None:
+    """Raise an error if Pillow cannot shape a character that needs it.
+
+    Pillow would not join the letters, would draw them from left to right, and marks beside their letters.
+    """
+    shaped = [c for c in alphabet if scripts.is_joining(c) or scripts.continues(c)]
+    if shaped and not features.check("raqm"):
+        more = ", ..." if len(shaped) > 5 else ""
+        what = " and ".join(scripts.names(shaped)) or "letters with combining marks"
         raise LinetuneError(
-            f"this Pillow cannot shape {what} ({show(*needing[:5])}{more})",
+            f"this Pillow cannot shape {what} ({show(*shaped[:5])}{more})",
             "synth.rule",
             "install libfribidi (Debian: apt install libfribidi0, macOS: brew install fribidi), or a Pillow "
-            "with raqm",
+            "that was built with raqm",
         )
 
 
-def _measured(path: Path, characters: frozenset[str]) -> Font:
-    """Measure a font on a few of its characters."""
-    opened = face(path, _MEASURED_AT)
+def _measure(path: Path, characters: frozenset[str]) -> Font:
+    """Measure a font on about twelve of its characters."""
+    opened = open_face(path, _MEASURED_AT)
     some = _with_ink(characters)
-    # Digits and capitals if possible, because a dash has almost no height.
+    # Digits and capitals if there are any, since a dash does not show the height.
     full = [c for c in some if c.isdigit() or c.isupper()] or [c for c in some if c.isalpha()] or some
     heights, widths, strokes = [], [], []
     for character in full[:: max(1, len(full) // 12)]:
@@ -176,7 +186,7 @@ def _measured(path: Path, characters: frozenset[str]) -> Font:
         left, top, right, bottom = opened.getbbox(character)
         heights.append(bottom - top)
         widths.append(right - left)
-        strokes.append(stroke_width(depths(ink)))
+        strokes.append(stroke_width(depth_inside(ink)))
     height = float(np.median(heights))
     return Font(
         path,
@@ -185,47 +195,52 @@ def _measured(path: Path, characters: frozenset[str]) -> Font:
         width=float(np.median(widths)) / _MEASURED_AT,
         advance=float(np.median([opened.getlength(c) for c in full[:12]])) / _MEASURED_AT,
         stroke=float(np.median(strokes)) / height,
-        slant=_italic(path),
+        slant=_italic_slant(path),
     )
 
 
-def _italic(path: Path) -> float:
+def _italic_slant(path: Path) -> float:
     with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
         angle = float(tables["post"].italicAngle) if "post" in tables else 0.0
     return math.tan(math.radians(-angle)) if abs(angle) < 45 else 0.0
 
 
 def _with_ink(characters: frozenset[str]) -> list[str]:
-    """Return the characters that can stand alone, in order."""
+    """Return the characters that have ink of their own, sorted: no space, marks or joiners."""
     return sorted(c for c in characters if c != SPACE and not scripts.continues(c))
 
 
-def _drawn(path: Path, alphabet: Sequence[str]) -> frozenset[str]:
+def _drawable(path: Path, alphabet: Sequence[str]) -> frozenset[str]:
+    """Return the characters of ``alphabet`` that a font draws.
+
+    Raises:
+        LinetuneError: the file is not a font, or is damaged.
+    """
     try:
         mapped = _mapped(path)
         if not mapped:
             return frozenset()
-        opened = face(path, 32)
+        opened = open_face(path, 32)
 
-        def is_drawn(c: str) -> bool:
+        def is_drawable(c: str) -> bool:
             if scripts.is_invisible(c):
                 return True
             if scripts.continues(c):
-                # Some fonts have only letters with their mark.
+                # Some fonts have no glyph for a mark, only glyphs for letters with that mark.
                 letters = (unicodedata.normalize("NFC", letter + c) for letter in alphabet)
                 return ord(c) in mapped or any(len(one) == 1 and ord(one) in mapped for one in letters)
             # Some fonts map characters to glyphs without an outline.
             return ord(c) in mapped and (c == SPACE or opened.getmask(c).getbbox() is not None)
 
-        return frozenset(filter(is_drawn, alphabet))
-    except Exception as error:  # fontTools can raise any error on a broken file
-        raise LinetuneError(f"the font cannot be opened ({error})", path) from None
+        return frozenset(filter(is_drawable, alphabet))
+    except Exception as error:  # fontTools raises errors of many types for a damaged file
+        raise LinetuneError(f"cannot be opened as a font ({error})", path) from None
 
 
 @lru_cache(maxsize=256)
 def _mapped(path: Path) -> frozenset[int]:
-    """Return the code points for which a font has glyphs. None for a font without outlines."""
+    """Return the code points for which a font has glyphs: none for a font without outlines."""
     with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
-        # Bitmap fonts, such as coloured emoji, have digits of one size only.
-        outlined = any(table in tables for table in _OUTLINES)
+        # Bitmap fonts, such as coloured emoji, have one size only.
+        outlined = any(table in tables for table in _OUTLINE_TABLES)
         return frozenset(tables.getBestCmap() or ()) if outlined else frozenset()

@@ -1,9 +1,9 @@
-"""Rendering many crops: into a folder that is used again, or one after the other without files."""
+"""Renders many crops: into a folder that is kept and used again, or one after the other without files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,58 +16,65 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import Line
 from linetune.rules.rule import identity
 from linetune.synth import fonts, scene
-from linetune.synth.pool import in_chunks
+from linetune.synth.pool import map_chunks
 from linetune.synth.render import CROPS_PER_PHOTO, VERSION, Renderer
 
 LABELS = "labels.txt"
+"""Name of the label file in the folder."""
 MANIFEST = "synth.json"
+"""Name of the file with the settings of the crops. A folder with this file is complete."""
 _UNFINISHED = MANIFEST + ".part"
+"""Name of the same file until the folder is complete."""
 
 
 def generate(settings: Synth, progress: Callable[[int], None], workers: int | None = None) -> Path:
-    """Render the crops of a configuration into its folder, unless they exist.
+    """Render the crops of a configuration into its folder. Existing crops are used again.
 
-    A folder with fewer crops of these settings, or with an interrupted rendering, is completed. A folder with
-    more crops stays as it is. The crops of other settings are replaced.
+    If the folder has fewer crops of the same settings, or rendering was interrupted, the missing ones are
+    rendered. If it has enough, nothing changes. If its crops have other settings, they are replaced.
 
     Args:
         settings: what to render, and the folder.
-        progress: called with the number of crops that exist.
-        workers: number of processes. None means one for each core. The crops do not depend on it.
+        progress: called with the number of finished crops.
+        workers: number of processes, by default one for each core. The crops do not depend on it.
 
     Returns:
         The label file.
 
     Raises:
-        LinetuneError: the folder has other files, or the settings name no folder or cannot be rendered.
+        LinetuneError: the folder contains other files, another process fills it, the settings name no
+            folder, or they cannot be rendered.
     """
-    with cache.locked(_folder(settings)):
-        return _generated(settings, progress, workers)
-
-
-def _generated(settings: Synth, progress: Callable[[int], None], workers: int | None) -> Path:
     folder = _folder(settings)
     labels = folder / LABELS
-    if is_current(settings):
-        progress(settings.count)
-        return labels
-    renderer = Renderer.of(settings)
-    _claim(settings)
-    texts: list[str] = []
-    work = partial(_write, renderer, folder)
-    # Closed at once if progress raises, so that the pool ends.
-    with closing(in_chunks(work, settings.count, CROPS_PER_PHOTO, workers)) as chunks:
-        for chunk in chunks:
-            texts += chunk
-            progress(len(texts))
-    labelfile.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
-    # Last: a folder with a manifest is complete.
-    (folder / _UNFINISHED).replace(folder / MANIFEST)
+    with cache.locked(folder):
+        if is_current(settings):
+            progress(settings.count)
+            return labels
+        renderer = Renderer.of(settings)
+        _prepare(settings, folder)
+        texts: list[str] = []
+        work = partial(_write_crops, renderer, folder)
+        # If progress raises an error, the pool ends at once.
+        with closing(map_chunks(work, settings.count, CROPS_PER_PHOTO, workers)) as chunks:
+            for chunk in chunks:
+                texts += chunk
+                progress(len(texts))
+        labelfile.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
+        # The manifest comes last, since it marks the folder as complete.
+        (folder / _UNFINISHED).replace(folder / MANIFEST)
     return labels
 
 
 def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Iterator[Crop]]:
-    """Render without a folder. Return the lines, and their crops while they are rendered.
+    """Render the crops of a configuration without writing files.
+
+    Args:
+        settings: what to render. Its folder is not used.
+        workers: number of processes, by default one for each core. The crops do not depend on it.
+
+    Returns:
+        All lines, and an iterator that renders their crops in the same order, 48 px high.
 
     Raises:
         LinetuneError: the settings cannot be rendered.
@@ -76,9 +83,8 @@ def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Ite
     lines = [Line(Path(_name(i)), renderer.text(i), f"rendered line {i}") for i in range(settings.count)]
 
     def crops() -> Iterator[Crop]:
-        with closing(
-            in_chunks(partial(_crops, renderer), settings.count, CROPS_PER_PHOTO, workers)
-        ) as chunks:
+        work = partial(_resized_crops, renderer)
+        with closing(map_chunks(work, settings.count, CROPS_PER_PHOTO, workers)) as chunks:
             for chunk in chunks:
                 yield from chunk
 
@@ -86,26 +92,26 @@ def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Ite
 
 
 def is_current(settings: Synth) -> bool:
-    """Return whether the folder has all crops of these settings, or more.
+    """Return whether the folder has all crops that these settings would render.
 
     Raises:
-        LinetuneError: the settings name no folder, or fonts or photos that do not exist.
+        LinetuneError: the settings name no folder, or a font, photo or label file does not exist.
     """
     folder = _folder(settings)
-    stated, count = _stated(folder / MANIFEST)
-    # Looked up one by one, because somebody may have deleted a few.
+    manifest, count = _read_manifest(folder / MANIFEST)
+    # Each file is checked, since a user may have deleted some.
     return (
         count >= settings.count
-        and stated == _manifest(settings)
+        and manifest == _manifest(settings)
         and (folder / LABELS).is_file()
-        and all(_is_there(folder / _name(index)) for index in range(settings.count))
+        and all(_is_complete(folder / _name(index)) for index in range(settings.count))
     )
 
 
 def _folder(settings: Synth) -> Path:
     if settings.output is None:
         raise LinetuneError(
-            "there is no folder for the crops", "synth.output", "set it, for example synth.output=rendered"
+            "no folder for the crops", "synth.output", "name one, for example synth.output=rendered"
         )
     return settings.output
 
@@ -115,21 +121,20 @@ def _name(index: int) -> str:
 
 
 def _manifest(settings: Synth) -> dict[str, Any]:
-    """Return what the crops depend on. Files count by name and size, so that folders can be moved."""
+    """Return everything that the crops depend on.
 
-    def listed(paths: list[Path]) -> list[list[Any]]:
-        try:
-            return [[path.name, path.stat().st_size] for path in paths]
-        except OSError as error:
-            raise LinetuneError("no such file", str(error.filename)) from None
-
+    Files are listed by name and size, so that they may move to another folder.
+    """
+    # Absent if it is 0, since manifests of earlier versions do not have it.
     small = {"small_letters": settings.small_letters} if settings.small_letters else {}
     return small | {
         "renderer": VERSION,
         "rule": identity(settings),
-        "fonts": listed(fonts.find_files(settings.fonts)),
-        "backgrounds": listed(scene.find_photos(settings.backgrounds)) if settings.backgrounds else None,
-        "looks": listed(settings.looks) if settings.looks else None,
+        "fonts": _names_and_sizes(fonts.find_files(settings.fonts)),
+        "backgrounds": _names_and_sizes(scene.find_photos(settings.backgrounds))
+        if settings.backgrounds
+        else None,
+        "looks": _names_and_sizes(settings.looks) if settings.looks else None,
         "style": settings.style,
         "material": settings.material,
         "half_turn": settings.half_turn,
@@ -137,49 +142,64 @@ def _manifest(settings: Synth) -> dict[str, Any]:
     }
 
 
-def _stated(path: Path) -> tuple[dict[str, Any], int]:
-    """Return the content of a manifest file and its number of crops. Empty without a file."""
+def _names_and_sizes(paths: Sequence[Path]) -> list[list[Any]]:
+    sizes = []
+    for path in paths:
+        with os_errors("cannot read the file", path):
+            sizes.append([path.name, path.stat().st_size])
+    return sizes
+
+
+def _read_manifest(path: Path) -> tuple[dict[str, Any], int]:
+    """Read a manifest and its number of crops. Without a readable file they are empty and 0."""
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}, 0
-    return (stated, stated.pop("count", 0)) if isinstance(stated, dict) else ({}, 0)
+    return (manifest, manifest.pop("count", 0)) if isinstance(manifest, dict) else ({}, 0)
 
 
-def _is_there(path: Path) -> bool:
+def _is_complete(crop: Path) -> bool:
+    """Return whether a crop's file exists and is not empty. Crops are written whole or not at all."""
     try:
-        return path.stat().st_size > 0
+        return crop.stat().st_size > 0
     except OSError:
         return False
 
 
-def _claim(settings: Synth) -> None:
-    """Mark the folder as ours and incomplete. Delete crops of other settings. Other files stay."""
-    folder = _folder(settings)
+def _prepare(settings: Synth, folder: Path) -> None:
+    """Create the folder or mark it as unfinished, and delete crops of other settings.
+
+    Raises:
+        LinetuneError: the folder contains a user's files, or cannot be written to.
+    """
     unfinished, manifest = folder / _UNFINISHED, _manifest(settings)
-    with os_errors("cannot write", folder):
+    with os_errors("cannot be written to", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        ours = unfinished.exists() or (folder / MANIFEST).exists()
-        if not ours and any(not path.name.startswith(".") for path in folder.iterdir()):
+        is_ours = unfinished.exists() or (folder / MANIFEST).exists()
+        if not is_ours and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise LinetuneError(
-                "the folder holds files that are not rendered crops", folder, "choose an empty or new folder"
+                "the folder contains files that are not rendered crops",
+                folder,
+                "choose an empty or new folder",
             )
-        if manifest not in (_stated(unfinished)[0], _stated(folder / MANIFEST)[0]):
+        if manifest not in (_read_manifest(unfinished)[0], _read_manifest(folder / MANIFEST)[0]):
+            # Only files with our names, so that files of a user stay.
             for crop in (folder / "images").glob("[0-9]" * 6 + ".jpg"):
                 crop.unlink()
         (folder / "images").mkdir(exist_ok=True)
-        stated = manifest | {"count": settings.count}
-        atomic.write_text(unfinished, json.dumps(stated, indent=1, ensure_ascii=False))
-        for stale in (MANIFEST, LABELS):
-            (folder / stale).unlink(missing_ok=True)
+        with_count = manifest | {"count": settings.count}
+        atomic.write_text(unfinished, json.dumps(with_count, indent=1, ensure_ascii=False))
+        for outdated in (MANIFEST, LABELS):
+            (folder / outdated).unlink(missing_ok=True)
 
 
-def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
-    """Write some crops and return their texts."""
+def _write_crops(renderer: Renderer, folder: Path, indices: range) -> list[str]:
+    """Render some crops into a folder, except those that exist, and return the texts of all."""
     texts = []
     for index in indices:
         path = folder / _name(index)
-        if _is_there(path):  # it was written before an interruption
+        if _is_complete(path):
             texts.append(renderer.text(index))
             continue
         crop, text = renderer(index)
@@ -188,6 +208,6 @@ def _write(renderer: Renderer, folder: Path, indices: range) -> list[str]:
     return texts
 
 
-def _crops(renderer: Renderer, indices: range) -> list[Crop]:
-    # At the network's height, which is smaller to pass between processes.
+def _resized_crops(renderer: Renderer, indices: range) -> list[Crop]:
+    # Small crops pass from one process to another faster.
     return [image.resize(renderer(index)[0]) for index in indices]

@@ -1,4 +1,4 @@
-"""A text in a font as a mask of ink: spacing, width and weight of its characters, in print or in dots."""
+"""Draws a text in a font as a mask of ink: printed, as an outline, or made of dots."""
 
 from __future__ import annotations
 
@@ -13,114 +13,130 @@ from linetune.config.schema import Style
 from linetune.core import scripts
 from linetune.core.reading_order import is_right_to_left
 from linetune.synth import fonts
-from linetune.synth.looks import Look, depths
+from linetune.synth.looks import Look
+from linetune.synth.measure import depth_inside
 
 Mask = NDArray[np.uint8]
-"""Ink in grey levels, shape (height, width)."""
+"""Ink from 0 (none) to 255, shape (height, width)."""
 
 _STRETCH = (0.6, 1.7)
-"""Limits of the factor on the width of characters."""
-_WEIGHT = 0.09
-"""Largest change of the width of strokes, relative to the height of the text."""
-_ROWS = {"dots": (10, 14), "peened": (13, 18)}
-"""Limits of the rows of dots in the height of the text."""
-_DOTTED = 1.2
-"""Least width of a stroke under dots, relative to the distance of dots."""
-_LOST = 0.35
-"""Share of a character that can be cut off so that people still read it."""
+"""Smallest and largest factor for the width of the characters."""
+_MAX_WEIGHT_CHANGE = 0.09
+"""Largest change of the stroke width, as a share of the text's height."""
+_DOT_ROWS = {"dots": (10, 14), "peened": (13, 18)}
+"""Smallest and largest number of rows of dots in the text's height."""
+_MIN_STROKE_FOR_DOTS = 1.2
+"""Smallest stroke width that can be drawn with dots, as a share of their pitch."""
+_MAX_CUT = 0.35
+"""Largest share of a character that can be cut off without making it unreadable."""
 
 
 def draw(
     rng: np.random.Generator, text: str, font: fonts.Font, look: Look, style: Style, height: float
 ) -> Mask:
-    """Draw a text a little larger than its final size, cut to its box.
+    """Draw a text with the spacing, character width and stroke width of a look.
 
     Args:
-        rng: gives the random draws.
-        text: in logical order. The font draws all of it.
+        rng: the source of random numbers.
+        text: in logical order. The font must draw all of it.
         font: the font.
-        look: gives the widths, distances and strokes.
-        style: how the text is made, such as print or dots.
-        height: final height of the text, px.
+        look: the widths, distances and strokes to approach.
+        style: how the text is made.
+        height: height in px at which the text will be shown. The mask is a little larger.
+
+    Returns:
+        The mask, without empty columns at its ends. A text of dashes keeps the height of a line.
     """
-    size = _size(font, height)
-    tall = font.height * size
+    size = _font_size(font, height)
+    text_height = font.height * size
     stretch = float(np.clip(1.06 * look.glyph / (font.width / font.height), *_STRETCH))
-    # The space that the font leaves between two characters is part of the distance.
+    # The distance in the look includes the font's own space between two characters.
     gap = (look.pitch - look.glyph) / stretch - (font.advance - font.width) / font.height
-    mask = _set(text, font, size, spread=tall * float(np.clip(gap, -0.03, 0.9)))
+    mask = _set_text(text, font, size, spacing=text_height * float(np.clip(gap, -0.03, 0.9)))
     if abs(stretch - 1) > 0.04:
         wide = max(1, round(mask.shape[1] * stretch))
         mask = np.asarray(cv2.resize(mask, (wide, mask.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
     if style == "outline":
-        return _outlined(mask, max(2, round(tall * rng.uniform(0.06, 0.1))))
+        return _outline(mask, max(2, round(text_height * rng.uniform(0.06, 0.1))))
     if style in {"dots", "peened"}:
-        pitch = tall / rng.uniform(*_ROWS[style])
-        # Strokes that are narrower than the distance of dots would fall between them.
-        own = font.stroke * min(1.0, stretch) * tall
-        mask = _widened(mask, pitch) if is_shaped(text) else _weigh(mask, _missing(own, pitch))
-        return _dotted(rng, mask, pitch, jitter=0.0 if style == "dots" else 0.12)
-    change = round(tall * float(np.clip(look.stroke - font.stroke, -_WEIGHT, _WEIGHT)))
-    weighed = _weigh(mask, change)
-    # Marks are thinner than letters.
-    return mask if change < 0 and is_shaped(text) and _loses(mask, weighed) else weighed
+        pitch = text_height / rng.uniform(*_DOT_ROWS[style])
+        # Strokes narrower than the pitch would fall between the dots.
+        if needs_shaping(text):
+            mask = _widen_shaped(mask, pitch)
+        else:
+            stroke = font.stroke * min(1.0, stretch) * text_height
+            mask = _change_weight(mask, _missing_width(stroke, pitch))
+        return _dots(rng, mask, pitch, jitter=0.0 if style == "dots" else 0.12)
+    difference = np.clip(look.stroke - font.stroke, -_MAX_WEIGHT_CHANGE, _MAX_WEIGHT_CHANGE)
+    change = round(text_height * float(difference))
+    changed = _change_weight(mask, change)
+    # Marks are thinner than letters, so that thinner strokes may remove them.
+    return mask if change < 0 and needs_shaping(text) and _loses_part(mask, changed) else changed
 
 
-def plain(text: str, font: fonts.Font, height: float) -> Mask:
-    """Draw a text as the font has it, a little larger than its final size, cut to its box."""
-    return _set(text, font, _size(font, height), spread=0.0)
+def draw_plain(text: str, font: fonts.Font, height: float) -> Mask:
+    """Draw a text with the font's own spacing and widths.
 
-
-def expendable(mask: Mask) -> tuple[float, float, float, float]:
-    """Return how much can be cut off left, above, right and below, px, so that no character is lost.
-
-    This is :data:`_LOST` of the width of the first and the last character, and of the height of each.
+    Args:
+        text: in logical order. The font must draw all of it.
+        font: the font.
+        height: height in px at which the text will be shown. The mask is a little larger.
     """
-    seen = mask > 127
-    height = len(seen)
-    columns = np.flatnonzero(seen.any(0))
-    # A run of columns with ink is one character, or some that touch.
+    return _set_text(text, font, _font_size(font, height), spacing=0.0)
+
+
+def max_cuts(mask: Mask) -> tuple[float, float, float, float]:
+    """Return how much of a mask can be cut off so that every character stays readable.
+
+    A cut takes at most :data:`_MAX_CUT` of a character's width or height.
+
+    Returns:
+        The largest cuts left, above, right and below, px.
+    """
+    ink = mask > 127
+    height = len(ink)
+    columns = np.flatnonzero(ink.any(0))
+    # Columns with ink that follow each other are one character, or several that touch.
     starts = np.flatnonzero(np.diff(columns, prepend=-2) > 1)
-    first = seen[:, columns].argmax(0)
-    last = height - seen[::-1, columns].argmax(0)
+    first = ink[:, columns].argmax(0)
+    last = height - ink[::-1, columns].argmax(0)
     tops, bottoms = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
     widths = np.diff(np.append(starts, len(columns)))
-    lost = _LOST * (bottoms - tops)
+    cuts = _MAX_CUT * (bottoms - tops)
     return (
-        _LOST * float(widths[0]),
-        float((tops + lost).min()),
-        _LOST * float(widths[-1]),
-        float((height - bottoms + lost).min()),
+        _MAX_CUT * float(widths[0]),
+        float((tops + cuts).min()),
+        _MAX_CUT * float(widths[-1]),
+        float((height - bottoms + cuts).min()),
     )
 
 
-def is_shaped(text: str) -> bool:
-    """Return whether a text has letters that need shaping: joined, stacked, with marks, or from right to
-    left."""
+def needs_shaping(text: str) -> bool:
+    """Return whether a text has letters that join, stack or have marks, or runs from right to left."""
     return is_right_to_left(text) or any(scripts.is_joining(c) or scripts.continues(c) for c in text)
 
 
-def _size(font: fonts.Font, height: float) -> int:
-    """Return the font size, px per em, for a text with a final height of ``height`` px."""
-    # In few sizes, so that opened fonts are used again.
+def _font_size(font: fonts.Font, height: float) -> int:
+    """Return the font size in px for a text that will be shown ``height`` px high."""
+    # Multiples of 8, so that few sizes are opened and each is used again.
     return 8 * max(2, math.ceil(height * 1.4 / font.height / 8))
 
 
-def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
-    """Draw letters side by side, ``spread`` px further apart than in the font.
+def _set_text(text: str, font: fonts.Font, size: int, spacing: float) -> Mask:
+    """Set a text on one line, with ``spacing`` px between two letters in addition to the font's own.
 
-    A text of a joining script is one piece, because space would separate its letters.
+    A text that joins its letters or runs from right to left is set as one piece, without such spacing.
     """
     whole = is_right_to_left(text) or any(map(scripts.is_joining, text))
     pieces = (text,) if whole else scripts.clusters(text)
-    faces = [fonts.face(font.path, size, whole or len(piece) > 1) for piece in pieces]
+    faces = [fonts.open_face(font.path, size, whole or len(piece) > 1) for piece in pieces]
     starts, x = [], float(size)
     direction = "rtl" if is_right_to_left(text) else None
-    # Above and below the base line.
+    # Heights of the canvas above and below the baseline.
     above, below = 2 * size, size
     for piece, face in zip(pieces, faces, strict=True):
         starts.append(round(x))
-        x += face.getlength(piece, direction=direction) + spread
+        x += face.getlength(piece, direction=direction) + spacing
         if len(piece) > 1:
             _, highest, _, lowest = face.getbbox(piece, direction=direction, anchor="ls")
             above, below = max(above, math.ceil(-highest)), max(below, math.ceil(lowest))
@@ -131,75 +147,73 @@ def _set(text: str, font: fonts.Font, size: int, spread: float) -> Mask:
     ink = np.asarray(canvas)
     rows = np.flatnonzero(ink.any(1))
     columns = np.flatnonzero(ink.any(0))
-    # A single dash keeps the height of a line.
+    # A text of dashes alone still gets the height of a line.
     top, bottom = min(rows[0], above - round(font.height * size * 0.9)), max(rows[-1] + 1, above)
     return ink[top:bottom, columns[0] : columns[-1] + 1]
 
 
-def _weigh(mask: Mask, change: int) -> Mask:
-    """Make strokes ``change`` px wider or narrower, so that none vanishes."""
+def _change_weight(mask: Mask, change: int) -> Mask:
+    """Make strokes ``change`` px wider, or narrower if it is negative and half of the ink remains."""
     if change == 0:
         return mask
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(change) + 1, abs(change) + 1))
     if change > 0:
-        # The box grows with the strokes.
         return np.asarray(cv2.dilate(np.pad(mask, change // 2 + 1), brush), np.uint8)
     lighter = np.asarray(cv2.erode(mask, brush, borderValue=0), np.uint8)
     return lighter if lighter.sum() > 0.5 * mask.sum() else mask
 
 
-def _missing(stroke: float, pitch: float) -> int:
-    """Return how much wider a stroke must be for dots ``pitch`` px apart, px."""
-    return max(0, math.ceil(_DOTTED * pitch - stroke))
+def _missing_width(stroke: float, pitch: float) -> int:
+    """Return how many px a stroke must grow so that dots ``pitch`` px apart can draw it."""
+    return max(0, math.ceil(_MIN_STROKE_FOR_DOTS * pitch - stroke))
 
 
-def _widened(mask: Mask, pitch: float) -> Mask:
-    """Draw a shaped text with strokes that are wide enough for dots ``pitch`` px apart: no mark and no joint
-    is lost."""
+def _widen_shaped(mask: Mask, pitch: float) -> Mask:
+    """Widen a shaped text until dots ``pitch`` px apart show every mark and keep joined letters joined."""
     parts, where = _parts(mask > 127)
-    depth = depths(mask > 127)
+    depth = depth_inside(mask > 127)
     thinnest = min(2 * float(depth[where == part].max()) for part in range(1, parts + 1))
     step = max(1, round(pitch / 8))
-    for change in range(_missing(thinnest, pitch), math.ceil(2 * pitch), step):
-        wide = _weigh(mask, change)
+    for change in range(_missing_width(thinnest, pitch), math.ceil(2 * pitch), step):
+        wide = _change_weight(mask, change)
         if _parts(_on_grid(wide, pitch))[0] <= parts:
             break
     return wide
 
 
-def _loses(mask: Mask, lighter: Mask) -> bool:
-    """Return whether a part of a mask, such as a dot or an accent, is lost."""
+def _loses_part(mask: Mask, lighter: Mask) -> bool:
+    """Return whether a part of a mask, such as a dot or an accent, is missing from a lighter one."""
     parts, where = _parts(mask > 127)
     return len(np.unique(where[(lighter > 127) & (where > 0)])) < parts
 
 
 def _parts(ink: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
-    """Return the number of separate parts of a mask, and the part of each pixel, from 1. 0 means outside."""
+    """Return the number of parts that do not touch, and the part of every pixel: from 1, 0 outside."""
     count, where = cv2.connectedComponents(ink.astype(np.uint8))
     return count - 1, np.asarray(where, np.int32)
 
 
-def _outlined(mask: Mask, line: int) -> Mask:
-    """Draw the outlines of characters, ``line`` px wide, around the ink."""
+def _outline(mask: Mask, line: int) -> Mask:
+    """Draw the outlines of the characters, ``line`` px wide."""
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (line + 1, line + 1))
     padded = np.pad(mask, line)
     return np.asarray(cv2.dilate(padded, brush) - cv2.erode(padded, brush), np.uint8)
 
 
 def _on_grid(mask: Mask, pitch: float) -> NDArray[np.bool_]:
-    """Return the places of a grid, ``pitch`` px apart, that are more than half ink."""
+    """Return the cells of a grid, ``pitch`` px wide, of which more than half is ink."""
     size = max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))
     return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127)
 
 
-def _dotted(rng: np.random.Generator, mask: Mask, pitch: float, jitter: float) -> Mask:
-    """Draw dots on a grid, ``pitch`` px apart, at places that are more than half ink."""
+def _dots(rng: np.random.Generator, mask: Mask, pitch: float, jitter: float) -> Mask:
+    """Draw a mask with dots ``pitch`` px apart, each moved by up to ``jitter`` of the pitch."""
     grid = _on_grid(mask, pitch)
     y, x = np.nonzero(grid)
     out = np.zeros((math.ceil(grid.shape[0] * pitch), math.ceil(grid.shape[1] * pitch)), np.uint8)
-    middle = (np.stack([x, y], 1) + 0.5 + rng.uniform(-jitter, jitter, (len(x), 2))) * pitch
+    centres = (np.stack([x, y], 1) + 0.5 + rng.uniform(-jitter, jitter, (len(x), 2))) * pitch
     radius = pitch * rng.uniform(0.42, 0.55)
-    # In 16ths of a pixel.
-    for across, down in (middle * 16).round().astype(int).tolist():
+    # OpenCV takes coordinates in 16ths of a pixel.
+    for across, down in (centres * 16).round().astype(int).tolist():
         cv2.circle(out, (across, down), max(1, round(radius * 16)), 255, -1, cv2.LINE_AA, 4)
     return out

@@ -1,69 +1,55 @@
-"""Looks: what is measured on real crops, so that rendered crops can copy it."""
+"""The look of a crop: size, colours, shading, blur, noise, slant and spacing. Rendering sets all of it."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-
-from linetune.core import image
-from linetune.core.errors import LinetuneError
-from linetune.core.image import Crop
-from linetune.core.labelfile import Line, read_labels, spread
+from numpy.typing import ArrayLike, NDArray
 
 LUMINANCE = np.array([0.114, 0.587, 0.299], np.float32)
-"""Weights of blue, green and red (Rec. 601)."""
+"""Weights of blue, green and red in the luminance (ITU-R BT.601)."""
 
-MOST = 1000
-"""Largest number of measured crops. More crops would add nothing."""
-
-_SIDE = 64
-"""Height at which shapes are measured, px."""
-_LEAST_CONTRAST = 12.0
-"""Least contrast between ink and surface, grey levels. Below it, they cannot be told apart."""
-_SHEARS = np.linspace(-0.5, 0.5, 21)
-_NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_DEFAULT_GLYPH, _DEFAULT_PITCH = 0.6, 0.85
+"""Values of a look's ``glyph`` and ``pitch`` if no crop shows them."""
 
 Colour = tuple[float, float, float]
+"""Blue, green and red in grey levels, 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The look of one crop. Rendering copies it."""
+    """The look of one crop, measured on a real crop or drawn at random."""
 
     height: float
     """Height of the crop, px."""
     top: float
-    """Space above the text, relative to the height of the crop. 0 if the text is cut."""
+    """Height of the surface above the text, as a share of the crop's height. 0 if the text is cut."""
     bottom: float
-    """The same below the text."""
+    """Height of the surface below the text, likewise."""
     side: float
-    """Mean space left and right of the text, relative to the height of the crop."""
+    """Width of the surface left and right of the text, the mean of both, as a share of the crop's height."""
     paper: Colour
-    """Colour of the surface, BGR in grey levels."""
+    """Colour of the surface."""
     ink: Colour
-    """Colour of the text, BGR in grey levels."""
+    """Colour of the text."""
     shading: float
-    """Standard deviation of the luminance of the surface, grey levels. Light and texture cause it."""
+    """Standard deviation of the surface's luminance, grey levels. Light and texture cause it."""
     blur: float
-    """Blur: sigma of a Gaussian, relative to the height of the crop."""
+    """Sigma of the Gaussian that blurs a sharp edge as much, as a share of the crop's height."""
     noise: float
-    """Noise on the surface: standard deviation from pixel to pixel, grey levels."""
+    """Standard deviation of the pixel noise on the surface, grey levels."""
     slant: float
-    """Shear of the characters to the right, px per px."""
+    """Shear of the characters to the right, px for each px of height."""
     stroke: float
-    """Width of the strokes, relative to the height of the text."""
+    """Width of the strokes, as a share of the text's height."""
     glyph: float
-    """Median width of the characters, relative to the height of the text. nan if they touch."""
+    """Median width of the characters, as a share of the text's height. nan if they touch."""
     pitch: float
-    """Median distance between the middles of characters, relative to the same. nan for a single character."""
+    """Median distance between the centres of two neighbours, likewise. nan if there is one character."""
 
     @property
     def contrast(self) -> float:
@@ -81,173 +67,81 @@ class Look:
         return max(self.paper) - min(self.paper)
 
 
-MEASURED = (
+FIGURES = (
     *(field.name for field in fields(Look) if field.name not in {"paper", "ink"}),
     "brightness",
     "saturation",
     "contrast",
 )
-"""Names of the scalar figures of a look."""
+"""Names of a look's attributes that are single numbers."""
 
 
-def measure(crop: Crop) -> Look | None:
-    """Measure the look of a crop. None if text and surface cannot be told apart.
-
-    Args:
-        crop: BGR uint8 of shape (height, width, 3).
-    """
-    height, width = crop.shape[:2]
-    if height < 6 or width < 4:
-        return None
-    scale = _SIDE / height
-    interpolation = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    large = cv2.resize(crop, (max(8, round(width * scale)), _SIDE), interpolation=interpolation)
-    grey = (large.astype(np.float32) @ LUMINANCE).clip(0, 255)
-    ink = _ink(grey)
-    rows = np.flatnonzero(ink.mean(1) > 0.15 * ink.mean(1).max())
-    columns = np.flatnonzero(ink.any(0))
-    if len(columns) == 0 or not 0.02 < ink.mean() < 0.7:
-        return None
-    text_height = (rows[-1] - rows[0] + 1) / _SIDE
-    to_edge = depths(ink)
-    from_ink = cv2.distanceTransform((~ink).astype(np.uint8), cv2.DIST_L2, 3)
-    core = ink & (to_edge >= np.quantile(to_edge[ink], 0.6))
-    clear = from_ink > 3
-    if not clear.any():
-        clear = from_ink > 1
-    if not core.any() or not clear.any():
-        return None
-    paper, colour = np.median(large[clear], 0), np.median(large[core], 0)
-    contrast = abs(float((colour - paper) @ LUMINANCE))
-    if contrast < _LEAST_CONTRAST:
-        return None
-    glyph, pitch = _rhythm(ink, text_height * _SIDE)
-    return Look(
-        height=float(height),
-        top=rows[0] / _SIDE,
-        bottom=1 - (rows[-1] + 1) / _SIDE,
-        side=(columns[0] + ink.shape[1] - 1 - columns[-1]) / 2 / _SIDE,
-        paper=(float(paper[0]), float(paper[1]), float(paper[2])),
-        ink=(float(colour[0]), float(colour[1]), float(colour[2])),
-        shading=float(cv2.GaussianBlur(grey, (0, 0), 2)[clear].std()),
-        blur=_blur(grey, ink, contrast),
-        noise=_noise(crop, clear),
-        slant=_slant(ink),
-        stroke=stroke_width(to_edge) / (text_height * _SIDE),
-        glyph=glyph,
-        pitch=pitch,
-    )
-
-
-def measure_all(crops: Sequence[Crop]) -> list[Look]:
-    """Return the looks of the crops that can be measured."""
-    return [look for look in map(measure, crops) if look is not None]
-
-
-def of_files(paths: Sequence[Path]) -> list[Look]:
-    """Return the looks of the crops in some label files, of at most :data:`MOST` crops.
-
-    A process measures the same files once.
-
-    Raises:
-        LinetuneError: a label file cannot be read, or no crop can be measured.
-    """
-    lines = read_labels(*paths)
-    return list(_of_lines(tuple(spread(lines, MOST)), ", ".join(map(str, paths))))
-
-
-@lru_cache(maxsize=4)
-def _of_lines(lines: Sequence[Line], where: str) -> tuple[Look, ...]:
-    crops = []
-    for line in lines:
-        # Training reports the crops that cannot be read.
-        with contextlib.suppress(LinetuneError):
-            crops.append(image.read(line.image))
-    looks = measure_all(crops)
-    if not looks:
-        if not crops:
-            raise LinetuneError("none of its images can be read", where, f"linetune check {where} lists them")
-        raise LinetuneError("no crop on which text and surface can be told apart", where)
-    return tuple(looks)
-
-
-def as_table(looks: Sequence[Look]) -> dict[str, NDArray[np.float64]]:
-    """Return the scalar figures of some looks by name, without nan."""
-    table = {name: np.array([getattr(look, name) for look in looks], float) for name in MEASURED}
+def figures_of(looks: Sequence[Look]) -> dict[str, NDArray[np.float64]]:
+    """Return the values of each of :data:`FIGURES` over some looks, without nan."""
+    table = {name: np.array([getattr(look, name) for look in looks], float) for name in FIGURES}
     return {name: values[np.isfinite(values)] for name, values in table.items()}
 
 
-def depths(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the distance of every pixel of a mask from the outside, px. 0 outside."""
-    inside = np.pad(ink, 1).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
-
-
-def stroke_width(depths: NDArray[np.float32]) -> float:
-    """Return the width of the strokes of a mask, px. Across a stroke, the mean depth is a quarter of it."""
-    inside = depths[depths > 0]
-    # Depths count from the middle of a pixel. From its edge, they are half a pixel less.
-    return 4 * (float(inside.mean()) - 0.5) if len(inside) else 0.0
-
-
-def _ink(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return the text: of Otsu's two classes, the one with less of the border and of the area."""
-    threshold, _ = cv2.threshold(grey.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    dark = grey <= threshold
-    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]]).mean()
-    return dark if border + dark.mean() < 1 else ~dark
-
-
-def _blur(grey: NDArray[np.float32], ink: NDArray[np.bool_], contrast: float) -> float:
-    """Measure blur by the steepest slopes. A step of height c, blurred with sigma, rises by c / (sigma sqrt(2
-    pi))."""
-    slope = np.hypot(
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
+def vary_look(rng: np.random.Generator, looks: Sequence[Look]) -> Look:
+    """Copy one of the looks at random and change it a little: a smoothed bootstrap."""
+    look = looks[int(rng.integers(len(looks)))]
+    height, blur, stroke, glyph, pitch = np.exp(rng.normal(0, (0.08, 0.1, 0.08, 0.06, 0.06)))
+    light, tint = rng.normal(0, 6), rng.normal(0, 2, (2, 3))
+    other = looks[int(rng.integers(len(looks)))]
+    return replace(
+        look,
+        height=look.height * height,
+        paper=_clipped(np.add(look.paper, light + tint[0])),
+        ink=_clipped(np.add(look.ink, light + tint[1])),
+        blur=look.blur * blur,
+        slant=look.slant + rng.normal(0, 0.04),
+        stroke=look.stroke * stroke,
+        # A second look replaces what could not be measured on the first.
+        glyph=glyph * next((v for v in (look.glyph, other.glyph) if math.isfinite(v)), _DEFAULT_GLYPH),
+        pitch=pitch * next((v for v in (look.pitch, other.pitch) if math.isfinite(v)), _DEFAULT_PITCH),
     )
-    edge = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    steepest = float(np.quantile(slope[edge], 0.8)) if edge.any() else 0.0
-    return contrast / (max(steepest, 1e-3) * math.sqrt(2 * math.pi)) / _SIDE
 
 
-def _noise(crop: Crop, clear: NDArray[np.bool_]) -> float:
-    """Measure sigma of the noise on the surface (J. Immerkaer, Fast noise variance estimation, 1996)."""
-    height, width = crop.shape[:2]
-    grey = crop.astype(np.float32) @ LUMINANCE
-    surface = cv2.resize(clear.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    response = np.abs(cv2.filter2D(grey, -1, _NOISE_KERNEL))
-    inside = cv2.erode(surface, np.ones((3, 3), np.uint8)) > 0
-    inside = inside if inside.sum() >= 16 else surface > 0
-    # The median, because the mean would count scratches as noise. It is 0.6745 sigma, and the mask's gain is
-    # 6.
-    return float(np.median(response[inside])) / 0.6745 / 6 if inside.any() else 0.0
-
-
-def _slant(ink: NDArray[np.bool_]) -> float:
-    """Return the shear after whose removal the columns are most uneven."""
-    y, x = np.nonzero(ink)
-    width = ink.shape[1]
-    best, chosen = -1.0, 0.0
-    for shear in _SHEARS:
-        column = (x + shear * (y - _SIDE / 2) + width / 2).astype(np.int64)
-        counts = np.bincount(np.clip(column, 0, 2 * width - 1))
-        evenness = float(np.square(counts, dtype=np.float64).sum())
-        # In a tie, the more upright shape wins.
-        if evenness > best * 1.01 or (evenness > best and abs(shear) < abs(chosen)):
-            best, chosen = evenness, float(shear)
-    return chosen
-
-
-def _rhythm(ink: NDArray[np.bool_], text_height: float) -> tuple[float, float]:
-    """Return (width, distance) of characters, relative to the height of the text. nan if unknown."""
-    _, _, found, middle = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
-    full = (found[:, cv2.CC_STAT_HEIGHT] > 0.6 * text_height) & (np.arange(len(found)) > 0)
-    wide = found[:, cv2.CC_STAT_WIDTH] / text_height
-    one = full & (wide < 1.3)
-    # 1 and I have a distance, but their width is not typical of the font.
-    widths = wide[one & (wide > 0.3)]
-    distances = np.diff(np.sort(middle[one, 0])) / text_height
-    distances = distances[(distances > 0.25) & (distances < 2)]
-    return (
-        float(np.median(widths)) if len(widths) else math.nan,
-        float(np.median(distances)) if len(distances) else math.nan,
+def random_look(rng: np.random.Generator) -> Look:
+    """Draw a look from wide ranges, for a task without real crops."""
+    paper, ink = _random_colours(rng)
+    glyph = rng.uniform(0.42, 0.95)
+    # Some text detectors cut the text. Here one text in eight is cut above, and one in eight below.
+    top, bottom = np.where(rng.random(2) < 0.125, 0.0, rng.uniform(0.03, 0.2, 2))
+    return Look(
+        height=math.exp(rng.uniform(math.log(20), math.log(72))),
+        top=float(top),
+        bottom=float(bottom),
+        side=rng.uniform(0.0, 0.2),
+        paper=paper,
+        ink=ink,
+        shading=rng.uniform(1, 16),
+        blur=rng.uniform(0.012, 0.042),
+        noise=5 * rng.random() ** 2,
+        slant=float(np.clip(rng.normal(0, 0.12), -0.35, 0.35)) if rng.random() < 0.6 else 0.0,
+        stroke=rng.uniform(0.13, 0.28),
+        glyph=glyph,
+        pitch=glyph * (rng.uniform(1.1, 1.35) if rng.random() < 0.8 else rng.uniform(1.35, 2)),
     )
+
+
+def _random_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
+    """Draw colours of surface and ink: mostly dark on light grey, sometimes coloured or swapped."""
+    paper = rng.uniform(110, 250) + rng.normal(0, 5, 3)
+    if rng.random() < 0.35:
+        hue = cv2.cvtColor(
+            np.array([[[rng.integers(180), rng.integers(60, 230), rng.integers(120, 256)]]], np.uint8),
+            cv2.COLOR_HSV2BGR,
+        )
+        paper = hue[0, 0].astype(float)
+    ink = rng.uniform(0, 70) + rng.normal(0, 8, 3)
+    if rng.random() < 0.12:
+        ink = ink * rng.uniform(0.3, 3, 3)
+    if rng.random() < 0.1:
+        paper, ink = ink, paper
+    return _clipped(paper), _clipped(ink)
+
+
+def _clipped(colour: ArrayLike) -> Colour:
+    blue, green, red = np.clip(colour, 0, 255).tolist()
+    return blue, green, red

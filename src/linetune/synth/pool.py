@@ -1,4 +1,4 @@
-"""A pool of processes that work on chunks of crops."""
+"""Runs work on chunks of numbers in several processes."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from linetune.core.errors import LinetuneError
 T = TypeVar("T")
 
 _MAX_WORKERS = 61
-"""Windows cannot wait for more processes."""
+"""Largest number of processes that Python can wait for on Windows."""
 
 
-def in_chunks(
+def map_chunks(
     work: Callable[[range], list[T]], count: int, size: int, workers: int | None
 ) -> Generator[list[T], None, None]:
-    """Yield the results of some work for ranges of numbers, in order.
+    """Divide the numbers from 0 to ``count`` - 1 into ranges, and yield the result for each, in order.
 
     Args:
-        work: a function of a range that can be pickled.
-        count: the end of the numbers, which start at 0.
-        size: length of a range.
-        workers: number of processes. None means one for each core.
+        work: gets a range. It must be picklable.
+        count: how many numbers there are.
+        size: numbers in a range. The last one may be shorter.
+        workers: number of processes, by default one for each core.
 
     Raises:
         LinetuneError: a process ended before its work was done.
@@ -46,12 +46,12 @@ def in_chunks(
     if workers == 1:
         yield from map(work, chunks)
         return
-    # In a file, because it may have a thousand looks. If a process ends at once, as in an unguarded script, a
-    # pipe would wait forever for it to read them.
+    # The work may contain a thousand looks, more than fits into a pipe. If a process ends at once, as in a
+    # script without a __main__ guard, writing to its pipe would block forever. So the work goes into a file.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "work")
         path.write_bytes(pickle.dumps(work))
-        # Spawned on every system, because a fork would copy the locks of the threads of torch and OpenCV.
+        # A forked process would copy the locks of torch's and OpenCV's threads, so all are spawned.
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (path,))
         yield from _in_order(pool, chunks, workers)
 
@@ -59,29 +59,37 @@ def in_chunks(
 def _in_order(
     pool: ProcessPoolExecutor, chunks: Sequence[range], workers: int
 ) -> Generator[list[Any], None, None]:
+    """Yield the results of all chunks, and end the pool.
+
+    Raises:
+        LinetuneError: a process ended before its work was done.
+    """
     try:
-        # Only far enough ahead that no worker waits, because early results stay in memory until their turn.
-        ahead = deque[Future[list[Any]]]()
+        # Results wait in memory for their turn. So few chunks run ahead, but enough to keep workers busy.
+        pending = deque[Future[list[Any]]]()
         for chunk in chunks:
-            with _interrupted_later():
-                ahead.append(pool.submit(_do, chunk))
-            if len(ahead) > 4 * workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            with _ctrl_c_delayed():
+                pending.append(pool.submit(_run_work, chunk))
+            if len(pending) > 4 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     except BrokenProcessPool:
         raise LinetuneError(
             "a rendering process ended unexpectedly",
-            hint="your own script must be a file, and call linetune below `if __name__ == '__main__':`",
+            hint="your own script must be a file that calls linetune below `if __name__ == '__main__':`",
         ) from None
     finally:
-        # After Ctrl-C or an error, no other chunk is started.
+        # After Ctrl-C or an error, no other chunk starts.
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
-def _interrupted_later() -> Iterator[None]:
-    """Delay Ctrl-C. A process that starts in the meantime never gets it, and prints no traceback."""
+def _ctrl_c_delayed() -> Iterator[None]:
+    """Delay Ctrl-C until the block ends. A process that starts inside the block never gets it.
+
+    A process that got it before :func:`_start_worker` would print a traceback.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -93,25 +101,25 @@ def _interrupted_later() -> Iterator[None]:
 
 
 _work: Callable[[range], list[Any]]
-"""The work of a rendering process, which it loads once."""
+"""The work of this process, if it is a worker."""
 
 
 def _start_worker(path: Path) -> None:
     global _work
     _work = pickle.loads(path.read_bytes())
-    # Ctrl-C reaches every process of a terminal. The main process ends the pool.
+    # A terminal sends Ctrl-C to every process. The parent ends the pool.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is gone. A killed parent cannot do it."""
+    """End this process when its parent ends: a killed parent cannot do it."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
 
 
-def _do(indices: range) -> list[Any]:
+def _run_work(indices: range) -> list[Any]:
     return _work(indices)

@@ -1,5 +1,4 @@
-"""Rendering one crop: a text is drawn, put on a surface, photographed, and cut as a text detector would cut
-it."""
+"""Renders a crop: a text on a surface, photographed, and cut as a text detector cuts it."""
 
 from __future__ import annotations
 
@@ -17,53 +16,70 @@ from linetune.config.schema import Material, Style, Synth
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop, half_turned
 from linetune.rules.rule import Rule
-from linetune.synth import camera, lettering, looks, scene, variation
-from linetune.synth import fonts as typefaces
+from linetune.synth import camera, fonts, lettering, scene
 from linetune.synth.fonts import Font
-from linetune.synth.looks import Look
+from linetune.synth.looks import Look, random_look, vary_look
+from linetune.synth.measure import measure_files
 
 VERSION = 4
-"""Raise it when a change gives other crops for the same settings."""
-_NONE = 0.01
-"""Largest margin of a crop whose text is cut, relative to the height of the crop."""
-_CUT = 0.25
-"""Largest cut on one side of a crop, relative to its height."""
+"""Version of the renderer. It rises when the same settings give other crops."""
 CROPS_PER_PHOTO = 32
-"""Crops in a row that share a photo, because decoding it takes longer than rendering them."""
+"""Number of consecutive crops that share a photo. Decoding one takes longer than rendering them."""
+_MIN_MARGIN = 0.01
+"""Smallest margin, as a share of the crop's height. With less, the text was cut."""
+_MAX_CUT = 0.25
+"""Largest cut on one side, as a share of the crop's height."""
 
 Points = NDArray[np.float32]
+"""Coordinates (x, y) in px, shape (n, 2)."""
+
+
+class _Drawn(NamedTuple):
+    """Everything that is drawn at random about a crop before it is rendered."""
+
+    draw: random.Random
+    rng: np.random.Generator
+    text: str
+    """The label."""
+    shown: str
+    """The text as it is drawn: the label, or the label in small letters."""
+    font: Font
+    style: Style
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders crop ``i``, which depends only on the settings and ``i``."""
+    """Renders crops by their index. A crop depends only on the settings and its index."""
 
     rule: Rule
     fonts: tuple[Font, ...]
     photos: tuple[Path, ...]
     looks: tuple[Look, ...]
-    """Looks of real crops. Without them, looks are imagined."""
+    """Looks of real crops. Without any, looks are drawn at random."""
     styles: tuple[Style, ...]
     materials: tuple[Material, ...]
     half_turn: float
+    """Share of crops that are upside down."""
     seed: int
     small_letters: float = 0
+    """Share of crops that are drawn in small letters, while the label has capitals."""
 
     @classmethod
     def of(cls, settings: Synth) -> Renderer:
         """Return the renderer of a configuration.
 
         Raises:
-            LinetuneError: the rule gives no texts, fonts, photos or crops do not exist, or no font draws a
-                character.
+            LinetuneError: no text can be drawn from the rule, a font, photo or label file is missing, or
+                no font draws one of the characters.
         """
         rule = Rule.of(settings)
         small = {c.lower() for c in rule.alphabet if len(c.lower()) == 1 and settings.small_letters}
         return cls(
             rule,
-            tuple(typefaces.find(settings.fonts, sorted({*rule.alphabet} | small))),
+            tuple(fonts.load(settings.fonts, sorted({*rule.alphabet} | small))),
             tuple(scene.find_photos(settings.backgrounds)) if settings.backgrounds else (),
-            tuple(looks.of_files(settings.looks)) if settings.looks else (),
+            tuple(measure_files(settings.looks)) if settings.looks else (),
             tuple(settings.style),
             tuple(settings.material),
             settings.half_turn,
@@ -72,8 +88,8 @@ class Renderer:
         )
 
     def text(self, index: int) -> str:
-        """Return the text of crop ``index``, without drawing it."""
-        return self.rule.sample(self._draws(index))
+        """Return the text of crop ``index`` without drawing it."""
+        return self.rule.sample(self._random(index))
 
     def __call__(self, index: int) -> tuple[Crop, str]:
         """Return crop ``index`` and its text.
@@ -81,80 +97,77 @@ class Renderer:
         Raises:
             LinetuneError: no font draws the whole text.
         """
-        chosen = self._chosen(index)
-        draw, rng = chosen.draw, chosen.rng
-        shared = random.Random(f"{self.seed}/photo/{index // CROPS_PER_PHOTO}")
-        photo = shared.choice(self.photos) if self.photos and rng.random() < 0.6 else None
-        material = draw.choice(self.materials)
-        turned = rng.random() < self.half_turn
-        crop = _render(chosen, scene.Background(material, photo, recolour=bool(self.looks)))
-        return (half_turned(crop) if turned else crop), chosen.text
+        drawn = self._draw(index)
+        photo = None
+        if self.photos and drawn.rng.random() < 0.6:
+            photo = random.Random(f"{self.seed}/photo/{index // CROPS_PER_PHOTO}").choice(self.photos)
+        material = drawn.draw.choice(self.materials)
+        upside_down = drawn.rng.random() < self.half_turn
+        crop = _render(drawn, material, photo, recolour=bool(self.looks))
+        return (half_turned(crop) if upside_down else crop), drawn.text
 
     def undegraded(self, index: int) -> tuple[Crop, str]:
-        """Return the text of crop ``index`` as it is drawn: black on white, upright, whole and sharp."""
-        chosen = self._chosen(index)
-        mask = lettering.draw(chosen.rng, chosen.drawn, chosen.font, chosen.look, chosen.style, 40)
+        """Return the text of crop ``index`` as it is drawn, black on white: upright, complete and sharp."""
+        drawn = self._draw(index)
+        mask = lettering.draw(drawn.rng, drawn.shown, drawn.font, drawn.look, drawn.style, 40)
         page = 255 - np.pad(mask, 8)
-        return np.ascontiguousarray(np.repeat(page[:, :, None], 3, 2)), chosen.text
+        return np.ascontiguousarray(np.repeat(page[:, :, None], 3, 2)), drawn.text
 
-    def _draws(self, index: int) -> random.Random:
-        # Seeding with a text hashes it, so that neighbouring addresses have nothing in common.
+    def _random(self, index: int) -> random.Random:
+        # A text as the seed is hashed, so that neighbouring indices have nothing in common.
         return random.Random(f"{self.seed}/{index}")
 
-    def _chosen(self, index: int) -> _Chosen:
-        draw = self._draws(index)
-        text = drawn = self.rule.sample(draw)
+    def _draw(self, index: int) -> _Drawn:
+        draw = self._random(index)
+        text = shown = self.rule.sample(draw)
         if self.small_letters and draw.random() < self.small_letters:
-            drawn = draw.choice((str.lower, str.title))(text)
-        able = [font for font in self.fonts if font.draws(drawn)]
-        if not able:
-            place = f"rule {self.rule.pattern}"
-            raise LinetuneError(f"no font draws all of {drawn!r}", place, "add a font that does")
-        font, style = draw.choice(able), draw.choice(self.styles)
+            shown = draw.choice((str.lower, str.title))(text)
+        complete = [font for font in self.fonts if font.draws(shown)]
+        if not complete:
+            raise LinetuneError(
+                f"no font draws all of {shown!r}", f"rule {self.rule.pattern}", "add a font that does"
+            )
+        font, style = draw.choice(complete), draw.choice(self.styles)
         rng = np.random.default_rng(draw.getrandbits(64))
-        look = variation.copied(rng, self.looks) if self.looks else variation.imagined(rng)
-        return _Chosen(draw, text, drawn, font, rng, look, style)
+        look = vary_look(rng, self.looks) if self.looks else random_look(rng)
+        return _Drawn(draw, rng, text, shown, font, style, look)
 
 
-class _Chosen(NamedTuple):
-    """What is drawn on one crop, and the generators for everything else."""
+def _render(drawn: _Drawn, material: Material, photo: Path | None, recolour: bool) -> Crop:
+    """Render a crop.
 
-    draw: random.Random
-    text: str
-    drawn: str
-    """The text as it is drawn, possibly in small letters."""
-    font: Font
-    rng: np.random.Generator
-    look: Look
-    style: Style
-
-
-def _render(chosen: _Chosen, background: scene.Background) -> Crop:
-    _, _, text, font, rng, look, style = chosen
+    Args:
+        drawn: text, font, style and look.
+        material: the texture of the surface, if there is no photo.
+        photo: the photo to cut the surface from.
+        recolour: give a photo's surface the colour of the look.
+    """
+    rng, look = drawn.rng, drawn.look
     height = max(8.0, look.height * (1 - look.top - look.bottom))
-    mask = lettering.draw(rng, text, font, look, style, height)
+    mask = lettering.draw(rng, drawn.shown, drawn.font, look, drawn.style, height)
     aspect = mask.shape[1] / mask.shape[0]
-    shown = _pose(rng, _corners(aspect * height, height), look.slant - font.slant)
-    origin, (columns, rows) = _frame(rng, shown, mask, text, height, look)
-    shown -= origin
-    surface = scene.surface(rng, rows, columns, look, background)
-    colour = scene.ink(look, surface)
+    corners = _pose(rng, _corners(aspect * height, height), look.slant - drawn.font.slant)
+    origin, (columns, rows) = _frame(drawn, mask, corners, height)
+    corners -= origin
+    surface = scene.make_surface(rng, (rows, columns), look, material, photo, recolour)
+    colour = scene.ink_colour(look, surface)
     if rng.random() < 0.2:
-        scene.lay_edge(rng, surface, shown, height)
-    cover = _laid(rng, mask, shown, columns, rows)
-    if style in {"engraved", "peened"}:
-        picture = scene.relief(rng, surface, cover)
+        scene.draw_label_edge(rng, surface, corners, height)
+    cover = _place(rng, mask, corners, columns, rows)
+    if drawn.style in {"engraved", "peened"}:
+        picture = scene.draw_relief(rng, surface, cover)
     else:
         picture = surface + (colour - surface) * (cover[:, :, None] / np.float32(255))
     return camera.photograph(rng, picture, look)
 
 
 def _corners(width: float, height: float) -> Points:
+    """Return the corners of a rectangle at (0, 0), from the top left clockwise."""
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
 
 
 def _pose(rng: np.random.Generator, corners: Points, slant: float) -> Points:
-    """Return the corners after slant, slight rotation and slight perspective."""
+    """Move the corners of a text by its slant, a slight rotation and a slight perspective."""
     height = corners[2, 1]
     angle = math.radians(np.clip(rng.normal(0, 2), -7, 7))
     slanted = corners + np.outer(height / 2 - corners[:, 1], [slant, 0])
@@ -163,54 +176,67 @@ def _pose(rng: np.random.Generator, corners: Points, slant: float) -> Points:
 
 
 def _frame(
-    rng: np.random.Generator, corners: Points, mask: lettering.Mask, text: str, height: float, look: Look
+    drawn: _Drawn, mask: lettering.Mask, corners: Points, height: float
 ) -> tuple[Points, tuple[int, int]]:
-    """Return the top left corner and the size of the crop: with the margins of a look, or a cut where it has
-    none."""
-    uneven = rng.uniform(0, 2)
-    shares = look.side * uneven, look.top, look.side * (2 - uneven), look.bottom
-    spare: tuple[float, ...] = (0.0,) * 4
-    # Shaped letters touch, and marks at the edge distinguish them. Nothing of them can be cut.
-    if min(shares) <= _NONE and not lettering.is_shaped(text):
-        spare = tuple(share * height / mask.shape[0] for share in lettering.expendable(mask))
-    # Detectors mostly cut little.
+    """Choose the part of the scene that becomes the crop.
+
+    A side has the margin of the look. If the look has none there, a piece of the text may be cut off.
+
+    Args:
+        drawn: the text and its look.
+        mask: the text's ink.
+        corners: where the text's corners are shown, px.
+        height: height of the text, px.
+
+    Returns:
+        The top left corner in px, and the number of columns and rows.
+    """
+    rng, look = drawn.rng, drawn.look
+    # Left and right get unequal parts of the two margins, since a look only has their mean.
+    left_part = rng.uniform(0, 2)
+    shares = look.side * left_part, look.top, look.side * (2 - left_part), look.bottom
+    cuts: tuple[float, ...] = (0.0,) * 4
+    # Shaped letters touch, and marks at the edge distinguish letters: cutting them is not safe.
+    if min(shares) <= _MIN_MARGIN and not lettering.needs_shaping(drawn.shown):
+        cuts = tuple(cut * height / mask.shape[0] for cut in lettering.max_cuts(mask))
+    # Text detectors mostly cut little: the square makes small cuts more frequent.
     left, top, right, bottom = (
-        share * look.height if share > _NONE else -min(most, _CUT * look.height) * rng.random() ** 2
-        for share, most in zip(shares, spare, strict=True)
+        share * look.height if share > _MIN_MARGIN else -min(cut, _MAX_CUT * look.height) * rng.random() ** 2
+        for share, cut in zip(shares, cuts, strict=True)
     )
-    # The margins of a rotated line were measured on most of the line, not from its outermost corner.
-    upper, lower = (float((ys.mean() + edge) / 2) for ys, edge in _edges(corners[:, 1]))
+    # A look's margins start where most of a rotated line is, not at its outermost corner.
+    y = corners[:, 1]
+    upper, lower = float((y[:2].mean() + y.min()) / 2), float((y[2:].mean() + y.max()) / 2)
     start = np.array([corners[:, 0].min() - left, upper - top], np.float32)
     end = np.array([corners[:, 0].max() + right, lower + bottom])
     size = np.ceil(end - start)
     return start, (max(8, int(size[0])), max(8, int(size[1])))
 
 
-def _edges(y: Points) -> tuple[tuple[Points, float], tuple[Points, float]]:
-    """Return the upper and the lower two of four corners, with the outermost of each."""
-    return (y[:2], float(y.min())), (y[2:], float(y.max()))
-
-
-def _laid(
-    rng: np.random.Generator, mask: lettering.Mask, shown: Points, columns: int, rows: int
+def _place(
+    rng: np.random.Generator, mask: lettering.Mask, corners: Points, columns: int, rows: int
 ) -> NDArray[np.float32]:
-    """Warp the mask to its corners, on a surface that is sometimes bent."""
+    """Warp a mask to its corners in the crop, sometimes on a bent surface.
+
+    Returns:
+        The ink from 0 to 255, shape (rows, columns).
+    """
     height, width = mask.shape
-    onto = cv2.getPerspectiveTransform(_corners(width, height), shown)
+    to_crop = cv2.getPerspectiveTransform(_corners(width, height), corners)
     if rng.random() < 0.6:
-        laid = cv2.warpPerspective(mask, onto, (columns, rows), flags=cv2.INTER_LINEAR)
-        return np.asarray(laid, np.float32)
-    back = np.linalg.inv(onto).astype(np.float32)
+        flat = cv2.warpPerspective(mask, to_crop, (columns, rows), flags=cv2.INTER_LINEAR)
+        return np.asarray(flat, np.float32)
+    to_mask = np.linalg.inv(to_crop).astype(np.float32)
     u = np.arange(columns, dtype=np.float32)[None, :]
     v = np.arange(rows, dtype=np.float32)[:, None]
-    x, y, w = (row[0] * u + row[1] * v + row[2] for row in back)
+    x, y, w = (row[0] * u + row[1] * v + row[2] for row in to_mask)
     x, y = x / w, y / w
-    # The place of a point on the text, from -1 to 1.
+    # Places on the text, from -1 to 1.
     across, down = x * (2 / width) - 1, y * (2 / height) - 1
-    # The baseline is bent by up to a seventh of the height, and the line is wrapped around a rod along it.
+    # The baseline becomes a bow of up to a seventh of the height.
     y = y + np.float32(rng.uniform(-0.14, 0.14) * height) * (across * across - np.float32(0.4))
+    # Sometimes the line is wrapped around a rod parallel to it.
     wrap = np.float32(max(0.0, rng.uniform(-0.15, 0.15)) * height)
     y = y + wrap * down * down * down
-    return np.asarray(
-        cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0), np.float32
-    )
+    bent = cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(bent, np.float32)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.augment.batch import make_batch
+from linetune.augment import make_batch
 from linetune.augment.draws import Draws, draw, generator
 from linetune.config.schema import Stage
 from linetune.core import image
