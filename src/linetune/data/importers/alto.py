@@ -1,6 +1,6 @@
 """ALTO XML of eScriptorium, kraken and libraries: one file for each page, with text lines and their words.
 
-It follows the schemas of the Library of Congress, in all versions.
+The Library of Congress publishes the schemas. linetune reads all their versions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, shapes, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos, page_format
 from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Item
 
@@ -21,7 +21,12 @@ def _is_alto(path: Path) -> bool:
     return [name.lower() for name in markup.opening(path)[:1]] == ["alto"]
 
 
-def _page(path: Path, photos: Photos) -> list[Item]:
+def _read_page(path: Path, photos: Photos) -> list[Item]:
+    """Return one crop for each text line of a page.
+
+    Raises:
+        LinetuneError: the file is not one page in pixels, or its photo is not found.
+    """
     root = markup.parse(path)
     unit = root.find(".//{*}MeasurementUnit")
     if unit is not None and markup.text(unit).strip() != _PIXEL:
@@ -29,7 +34,7 @@ def _page(path: Path, photos: Photos) -> list[Item]:
         raise LinetuneError(what, markup.place(path, unit), "export in pixels, or as PAGE XML")
     pages = list(root.iter("{*}Page"))
     if len(pages) != 1:
-        raise LinetuneError(f"{len(pages)} pages in one file", path, "export one file a page")
+        raise LinetuneError(f"{len(pages)} pages in one file", path, "export one file for each page")
     lines = list(pages[0].iter("{*}TextLine"))
     if not lines:
         return []
@@ -48,26 +53,28 @@ def _line(line: Any, photo: Path, size: tuple[float, float] | None, index: int, 
     if len(outline) < 3:
         return LinetuneError(f"{name} has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT", place)
     text = _text(line)
-    # Until version 4.1, the baseline is one number: its height.
+    # Before version 4.1 the baseline is one number, its height, and says no direction.
     baseline = shapes.pairs(shapes.numbers(line.get("BASELINE")))
-    return boxes.crop(
-        Box(photo, outline, True, shapes.direction(baseline, text), size), text, name, place, index
-    )
+    box = Box(photo, outline, True, shapes.direction(baseline, text), size)
+    return boxes.crop(box, text, name, place, index)
 
 
 def _outline(line: Any) -> Points:
     polygon = line.find("{*}Shape/{*}Polygon")
     if polygon is not None:
         return shapes.pairs(shapes.numbers(polygon.get("POINTS")))
-    sides = [shapes.number(line.get(name)) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
-    left, top, width, height = sides
-    if left is None or top is None or width is None or height is None:
+    sides = shapes.pairs([line.get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")])
+    if not sides:
         return ()
+    (left, top), (width, height) = sides
     return shapes.rectangle(left, top, width, height)
 
 
 def _text(line: Any) -> str:
-    """Return the words of a line, with the written spaces. Without any, with one space between words."""
+    """Return the text of a line: its words and spaces in order.
+
+    If the line has no spaces, there is one between two words.
+    """
     parts: list[str] = []
     spaced = line.find("{*}SP") is not None
     for part in line:
@@ -81,5 +88,4 @@ def _text(line: Any) -> str:
     return "".join(parts)
 
 
-FORMAT = boxes.page_format(".xml", _is_alto, _page)
-"""One crop for each text line."""
+FORMAT = page_format(".xml", _is_alto, _read_page)

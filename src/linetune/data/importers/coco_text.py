@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos
 from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
@@ -153,7 +153,7 @@ def _crop(
         return LinetuneError(f"{name} has a rotation that is no number", place)
     (left, top), (width, height) = sides
     corners = shapes.rectangle(left, top, width, height)
-    corners = shapes.turned(corners, degrees, (left + width / 2, top + height / 2))
+    corners = shapes.rotated(corners, degrees, (left + width / 2, top + height / 2))
     return boxes.crop(Box(photo, corners, size=size), text, name, place, index)
 
 

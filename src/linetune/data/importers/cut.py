@@ -99,7 +99,7 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     return np.ascontiguousarray(np.rot90(crop) if tall else crop, np.uint8), remarks
 
 
-def turned(box: Box, photo: Crop) -> tuple[Box, Remarks]:
+def turn_with_exif(box: Box, photo: Crop) -> tuple[Box, Remarks]:
     """Turn a box with its photo, if its written size is that of the photo before EXIF turns it.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, shapes, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos
 from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
@@ -140,7 +140,7 @@ def _box(shape: Any) -> Points:
     if left is None or top is None or right is None or bottom is None:
         return ()
     corners = shapes.rectangle(left, top, right - left, bottom - top)
-    return shapes.turned(
+    return shapes.rotated(
         corners, shapes.number(shape.get("rotation", 0)) or 0, ((left + right) / 2, (top + bottom) / 2)
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos
 from linetune.data.importers.source import Box, Format, Item, Source
 
 _SUFFIXES = "|".join(suffix[1:] for suffix in sorted(image.SUFFIXES))
@@ -17,36 +17,36 @@ _IMAGES = re.compile(rf'\s*\{{\s*"[^"]*\.({_SUFFIXES})"\s*:\s*["{{]', re.IGNOREC
 
 
 def find(path: Path) -> list[Path]:
-    """JSON files with an object whose first name is that of an image."""
+    """Return the JSON files that have an object whose first key is the name of an image."""
     return texts.having(path, ".json", lambda file: texts.begins(file, _IMAGES))
 
 
 def read(source: Source) -> list[Item]:
-    """Return one crop for each image, or for each word.
+    """Return one crop for each image with a text, or for each word of a photo.
 
     Raises:
         LinetuneError: the file is not JSON, or has boxes without texts.
     """
     photos = Photos(source)
-    found: list[Item] = []
+    items: list[Item] = []
     for line, name, value in texts.members(source.read_text(source.path), source.path):
         place = f"{source.path}:{line}"
         if isinstance(value, dict) and "polygons" in value:
-            hint = "export the labels for recognition, which docTR keeps apart"
+            hint = "import docTR's labels for recognition, which have a text for each image"
             raise LinetuneError("holds docTR's labels for detection, boxes without texts", place, hint)
         words = value.get("typed_words") if isinstance(value, dict) else None
         try:
             if isinstance(value, str):
                 photo = photos.find(str(name), place, 1)
-                found.append(boxes.whole(photo, value, photo.name, place))
+                items.append(boxes.whole(photo, value, photo.name, place))
             elif isinstance(words, list):
                 photo = photos.find(str(name), place, len(words)) if words else Path()
-                found += [_word(photo, word, index, place) for index, word in enumerate(words)]
+                items += [_word(photo, word, index, place) for index, word in enumerate(words)]
             else:
                 raise LinetuneError(f"{texts.shown(name)} has neither a text nor typed_words", place)
         except LinetuneError as error:
-            found.append(error)
-    return found
+            items.append(error)
+    return items
 
 
 def _word(photo: Path, word: Any, index: int, place: str) -> Item:

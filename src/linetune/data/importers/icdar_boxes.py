@@ -16,7 +16,7 @@ from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, icdar, shapes, sidecar, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos, find_pages, pages
 from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
@@ -99,7 +99,7 @@ def _is_boxes(path: Path) -> bool:
 
 def find(path: Path) -> list[Path]:
     """A file of boxes, or a folder with such files below it."""
-    return boxes.find_pages(path, ".txt", _is_boxes)
+    return find_pages(path, ".txt", _is_boxes)
 
 
 def read(source: Source) -> list[Item]:
@@ -111,7 +111,7 @@ def read(source: Source) -> list[Item]:
     photos = Photos(source)
     found: list[Item] = []
     lines: dict[Path, list[tuple[int, str]]] = {}
-    source.alike = boxes.pages(source, ".txt", _is_boxes)
+    source.alike = pages(source, ".txt", _is_boxes)
     for path in source.alike:
         try:
             lines[path] = list(texts.rows(source.read_text(path)))

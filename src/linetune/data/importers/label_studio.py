@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos
 from linetune.data.importers.source import Box, Format, Item, Source, forms
 
 _ANNOTATED = r'"(annotations|completions)"\s*:\s*\['
@@ -174,7 +174,7 @@ class _Task:
             left, top, width, height = (side or 0 for side in sides)
             (left, top), (width, height) = _in_pixels(((left, top), (width, height)), size)
             degrees = shapes.number(region.get("rotation") or 0) or 0
-            corners = shapes.turned(shapes.rectangle(left, top, width, height), degrees, (left, top))
+            corners = shapes.rotated(shapes.rectangle(left, top, width, height), degrees, (left, top))
         else:
             return LinetuneError(f"{name} is neither a rectangle nor a polygon", self.place)
         return boxes.crop(Box(photo, corners, bool(outline), size=size), text, name, self.place, index)

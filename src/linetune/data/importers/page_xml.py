@@ -10,7 +10,7 @@ from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, shapes, texts
-from linetune.data.importers.boxes import Photos
+from linetune.data.importers.photos import Photos, page_format
 from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Item
 
@@ -91,4 +91,4 @@ def _index(variant: Any) -> float | None:
     return shapes.number(variant.get("index"))
 
 
-FORMAT = boxes.page_format(".xml", _is_page, _read_page)
+FORMAT = page_format(".xml", _is_page, _read_page)

@@ -1,4 +1,4 @@
-"""Numbers, points and rectangles of the formats with boxes in photos."""
+"""Coordinates of boxes: numbers, points and rectangles as files have them, and their directions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 Points: TypeAlias = tuple[tuple[float, float], ...]
+"""Points (x, y), y down."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _NUMBERS = re.compile(rf"\s*{_NUMBER}(?:[\s,]+{_NUMBER})*[\s,]*")
 
 
 def number(value: object) -> float | None:
-    """Return a number of JSON or XML. None for anything else."""
+    """Return a value of JSON or XML as a number. None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -25,14 +26,14 @@ def number(value: object) -> float | None:
 
 
 def numbers(text: object) -> list[float]:
-    """Return the numbers of a text, separated by spaces or commas. Empty if it has anything else."""
+    """Return the numbers of a text, between spaces or commas. Empty if the text contains anything else."""
     if not isinstance(text, str) or not _NUMBERS.fullmatch(text):
         return []
     return [float(part) for part in re.findall(_NUMBER, text)]
 
 
 def pairs(values: Sequence[Any]) -> Points:
-    """Return the points of ``x1, y1, x2, y2, …``. Empty for other values."""
+    """Return the points of a list ``x1, y1, x2, y2, …``. Empty if the values are not such a list."""
     found = [number(value) for value in values]
     if len(found) % 2 or any(value is None for value in found):
         return ()
@@ -40,7 +41,7 @@ def pairs(values: Sequence[Any]) -> Points:
 
 
 def points(values: object) -> Points:
-    """Return the points of ``[[x1, y1], [x2, y2], …]``. Empty for other values."""
+    """Return the points of ``[[x1, y1], [x2, y2], …]``. Empty if the value is not such a list."""
     if not isinstance(values, (list, tuple)):
         return ()
     if not all(isinstance(value, (list, tuple)) and len(value) == 2 for value in values):
@@ -49,14 +50,14 @@ def points(values: object) -> Points:
 
 
 def rectangle(left: float, top: float, width: float, height: float) -> Points:
-    """Return the corners of an upright rectangle, clockwise from the top left. Sides may be negative."""
+    """Return the corners of an upright rectangle, clockwise from the top left. A side may be negative."""
     (x0, x1), (y0, y1) = sorted((left, left + width)), sorted((top, top + height))
     return (x0, y0), (x1, y0), (x1, y1), (x0, y1)
 
 
-def turned(corners: Points, degrees: float, centre: tuple[float, float]) -> Points:
-    """Rotate points clockwise in the image about a centre."""
-    # In radians, sines of 90° are not exactly 0 or 1, and infinity has no sine.
+def rotated(corners: Points, degrees: float, centre: tuple[float, float]) -> Points:
+    """Return points rotated clockwise, as seen in the image, about a centre."""
+    # Radians are rounded, so that the cosine of 90° is not exactly 0. Infinity has no sine.
     angle = math.radians(degrees) if math.isfinite(degrees) else math.nan
     sine, cosine = (round(f(angle), 12) for f in (math.sin, math.cos))
     x0, y0 = centre
@@ -67,10 +68,10 @@ def turned(corners: Points, degrees: float, centre: tuple[float, float]) -> Poin
 
 
 def direction(baseline: Points, text: str) -> tuple[float, float] | None:
-    """Return the direction of a baseline, as a step of length 1 to the right and down. None without one.
+    """Return the direction of a baseline: a step (x, y) of length 1, y down. None without a baseline.
 
-    People draw the baseline of right-to-left text from either end. The crop is the same in both cases, so
-    that the baseline is taken as drawn to the right.
+    People draw the baseline of a right-to-left text from either end. Both mean the same crop. So the
+    direction of such a baseline is always to the right.
     """
     if len(baseline) < 2:
         return None
@@ -80,13 +81,11 @@ def direction(baseline: Points, text: str) -> tuple[float, float] | None:
         return None
     x, y = (x1 - x0) / length, (y1 - y0) / length
     kinds = [unicodedata.bidirectional(character) for character in text]
-    backwards = sum(kind in ("R", "AL") for kind in kinds) > kinds.count("L")
-    return (-x, -y) if backwards and x < 0 else (x, y)
+    right_to_left = sum(kind in ("R", "AL") for kind in kinds) > kinds.count("L")
+    return (-x, -y) if right_to_left and x < 0 else (x, y)
 
 
 def size(width: object, height: object) -> tuple[float, float] | None:
-    """Return the size of a photo in a source. None without one."""
-    found = number(width), number(height)
-    if found[0] is None or found[1] is None or not all(0 < value < math.inf for value in found if value):
-        return None
-    return (found[0], found[1]) if found[0] and found[1] else None
+    """Return width and height of a photo as a source has them. None unless both are numbers above 0."""
+    sides = pairs([width, height])
+    return sides[0] if sides and all(0 < side < math.inf for side in sides[0]) else None

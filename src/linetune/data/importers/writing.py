@@ -12,7 +12,7 @@ from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.data.importers import texts
 from linetune.data.importers.boxes import NO_TEXT
-from linetune.data.importers.cut import cut, turned
+from linetune.data.importers.cut import cut, turn_with_exif
 from linetune.data.importers.source import Box, Found
 from linetune.data.naming import Names, safe
 
@@ -64,7 +64,7 @@ class Writer:
 
     def _cut(self, found: Found, box: Box) -> str:
         photo = self._decoded(box.photo)
-        upright_box, turn_remarks = turned(box, photo)
+        upright_box, turn_remarks = turn_with_exif(box, photo)
         crop, cut_remarks = cut(photo, upright_box, found.text, self.upright)
         self._note_reach(box, photo)
         name = self.names.take(self._stem(found), ".png")
