@@ -340,7 +340,7 @@ def test_several_columns_that_could_be_the_text_are_asked_about(
 ) -> None:
     source = grow(tmp_path / "source", IMAGES | {file: content}) / file
     message = refused(source, tmp_path)
-    assert f"which column is the text is not certain: {told}" in message
+    assert f"it is not clear which column has the texts: {told}" in message
     assert message.endswith("name the column of the texts with --text-column")
     assert brought(taken(source, tmp_path, text_column=column)) == whole()
     assert "--text-column: no column 'none'; known: " in refused(source, tmp_path, text_column="none")
@@ -359,7 +359,7 @@ def test_a_column_of_few_kinds_is_asked_about_whatever_its_name(name: str, tmp_p
         tmp_path / "a",
         IMAGES | {"a.csv": f"file,{name},reading\n" + "".join(f"{','.join(row)}\n" for row in rows)},
     )
-    told = f"which column is the text is not certain: '{name}' ('a'), 'reading' ('LOT 0'); "
+    told = f"it is not clear which column has the texts: '{name}' ('a'), 'reading' ('LOT 0'); "
     assert told in refused(source, tmp_path)
     keys = ("file_name", name, "reading")
     source = grow(
@@ -386,7 +386,7 @@ def test_of_two_columns_with_one_name_the_number_is_asked_for(tmp_path: Path) ->
 def test_a_class_column_is_not_taken_for_the_text(tmp_path: Path) -> None:
     rows = "".join(f"{i % 4}.png,{'car' if i % 2 else 'bus'},AB {i}\n" for i in range(8))
     source = grow(tmp_path / "source", IMAGES | {"a.csv": f"image,label,number\n{rows}"})
-    assert "which column is the text is not certain" in refused(source, tmp_path)
+    assert "it is not clear which column has the texts" in refused(source, tmp_path)
     assert taken(source, tmp_path, text_column="number").count == 8
 
 
@@ -427,7 +427,7 @@ def test_two_versions_of_the_texts_are_asked_about(other: str, texts: list[str],
     rows = [f"{i}.png,{text},{new}" for i, (text, new) in enumerate(zip(WORDS, texts, strict=True))]
     source = grow(tmp_path / "source", IMAGES | {"a.csv": [f"image,text,{other}", *rows]})
     if texts[0][:2] == WORDS[0][:2] or texts[2] == WORDS[2]:
-        assert f"which column is the text is not certain: 'text' ({WORDS[0]!r}), '{other}'" in refused(
+        assert f"it is not clear which column has the texts: 'text' ({WORDS[0]!r}), '{other}'" in refused(
             source, tmp_path
         )
     else:
@@ -446,7 +446,7 @@ def test_a_column_of_splits_is_told(tmp_path: Path) -> None:
     rows = [f"{i}.png,{text},{['train', 'test'][i % 2]}" for i, text in enumerate(WORDS)]
     source = grow(tmp_path / "source", IMAGES | {"a.csv": ["image,text,split", *rows]})
     (note,) = taken(source, tmp_path).notes
-    assert note == "'split' is not looked at: the crops of test, train go into one label file"
+    assert note == "'split' is ignored: the crops of test, train go into one label file"
 
 
 @pytest.mark.parametrize("row", ["{}, {}", "{},{}", "{} , {}"])
@@ -586,7 +586,7 @@ def test_long_cells_and_lines_are_judged_by_their_beginning(tmp_path: Path) -> N
 def test_boxes_and_names_of_files_in_a_table(tmp_path: Path) -> None:
     boxes = "".join(f"{i}.png,20,8,plate,{i},2,3,4\n" for i in range(4))
     header = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
-    assert "which column is the text is not certain" in refused(
+    assert "it is not clear which column has the texts" in refused(
         grow(tmp_path / "a", IMAGES | {"a.csv": header + boxes}), tmp_path
     )
     source = grow(tmp_path / "b", IMAGES | {"a.csv": "image,text\n0.png,1.png\n1.png,2.png\n"})
@@ -1000,7 +1000,7 @@ def test_parquets_columns_are_chosen_as_tables_are(tmp_path: Path) -> None:
     parquet(path, [{key: row[key] for key in ("image", "label")} for row in rows])
     assert "no column of texts: 'label' ('0') holds numbers, perhaps of classes" in refused(path, tmp_path)
     parquet(path, [row | {"caption": f"a {row['text']}"} for row in rows])
-    assert "which column is the text is not certain" in refused(path, tmp_path)
+    assert "it is not clear which column has the texts" in refused(path, tmp_path)
     assert brought(taken(path, tmp_path, text_column="text")) == whole()
     parquet(path, [*rows[:3], rows[3] | {"text": None}, rows[3] | {"image": {"bytes": None, "path": None}}])
     result = taken(path, tmp_path)
@@ -1021,7 +1021,7 @@ def test_parquets_columns_are_chosen_as_tables_are(tmp_path: Path) -> None:
 def test_a_text_beside_its_correction_is_asked_for(header: str, tmp_path: Path) -> None:
     rows = "".join(f"{i}.png,x{text},{text}\n" for i, text in enumerate(WORDS))
     source = grow(tmp_path / "source", IMAGES | {"a.csv": f"{header}\n{rows}"})
-    assert "which column is the text is not certain" in refused(source, tmp_path)
+    assert "it is not clear which column has the texts" in refused(source, tmp_path)
     named = header.rpartition(",")[2]
     result = import_crops(source, tmp_path / "to", text_column=named)
     assert brought(result) == whole()

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import columns, table, texts
-from linetune.data.importers.column import plain
+from linetune.data.importers import table, texts
+from linetune.data.importers.column import IMAGE, TEXT, plain
 from linetune.data.importers.source import Format, Item, Source
 
 _Lines: TypeAlias = "list[tuple[int, str]]"
@@ -83,7 +83,7 @@ def _without_header(source: Source, lines: _Lines) -> _Lines:
 
 def _is_header(cells: list[str]) -> bool:
     names = [plain(cell) for cell in cells[:2]]
-    return len(names) == 2 and names[0] in columns.IMAGE and names[1] in columns.TEXT
+    return len(names) == 2 and names[0] in IMAGE and names[1] in TEXT
 
 
 def _unquoted(source: Source, rows: _Rows) -> _Rows:

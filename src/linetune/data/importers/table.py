@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from linetune.core.errors import LinetuneError
 from linetune.core.image import SUFFIXES
 from linetune.data.importers import columns, icdar, texts
-from linetune.data.importers.column import plain
+from linetune.data.importers.column import IMAGE, TEXT, plain
 from linetune.data.importers.source import Format, Item, Source
 
 Row: TypeAlias = "list[str] | LinetuneError"
@@ -38,7 +38,7 @@ def _holds_images(path: Path) -> bool:
         return False
     names = {plain(name) for name in rows[0]}
     source = Source(path)
-    if names & columns.IMAGE and names & columns.TEXT:
+    if names & IMAGE and names & TEXT:
         return True
     if any(source.leads(cell) for row in rows[:3] for cell in row):
         return True
@@ -129,7 +129,7 @@ def _is_header(source: Source, row: list[str]) -> bool:
     """Return whether a first row names the columns: it has no image, or a name that columns often have."""
     if any(_is_image(cell) or source.leads(cell) for cell in row):
         return False
-    named = not {*map(plain, row)}.isdisjoint(columns.IMAGE | columns.TEXT)
+    named = not {*map(plain, row)}.isdisjoint(IMAGE | TEXT)
     return named or columns.stems(source.root).keys().isdisjoint(row)
 
 
