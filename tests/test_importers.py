@@ -180,7 +180,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             "16: empty text",
             "17: not valid JSON (nested too deeply)",
             "18: 'q': the corners run counter-clockwise, so that the crop would be mirrored",
-            "19: 'q': the corners do not follow the box's outline",
+            "19: 'q': the corners do not follow the outline of the box",
         ],
     ),
     (

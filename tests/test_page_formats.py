@@ -256,11 +256,11 @@ def test_boxes_are_scaled_to_a_photo_that_was_made_smaller(
     (read,) = labelfile.read_labels(result.labels)
     assert np.abs(image.read(read.image).astype(int) - part(photo, "LOT 4711")).max() <= 2
     assert "scaled" in result.notes[0]
-    assert "300 x 120 px where 600 x 240 px are written" in result.notes[0]
+    assert "300 x 120 px instead of 600 x 240 px" in result.notes[0]
     (source / "a.xml").write_text(page(line, size="600,300"), "utf-8")
     other, outside = import_crops(source, tmp_path / "other").notes
-    assert "another shape than written" in other
-    assert "boxes stick out of their photos" in outside
+    assert "another aspect ratio than the source says" in other
+    assert "boxes extend beyond their photos" in outside
     assert "by 60 px" in outside
 
 
@@ -555,9 +555,9 @@ def test_boxes_that_may_be_of_smaller_copies_are_told(tmp_path: Path, photo: Cro
         return " ".join(import_crops(source, tmp_path / f"{name}-to").notes)
 
     told = notes("larger", 2, 5)
-    assert "boxes reach to 33% of the width and 42% of the height of all photos" in told
-    assert "boxes reach" not in notes("few", 2, 4)
-    assert "boxes reach" not in notes("same", 1, 5)
+    assert "all boxes are within 33% of the width and 42% of the height of their photos" in told
+    assert "all boxes are within" not in notes("few", 2, 4)
+    assert "all boxes are within" not in notes("same", 1, 5)
 
 
 def test_rectangles_that_may_be_two_corners_are_told(grow: Callable[..., Path], tmp_path: Path) -> None:
@@ -599,7 +599,9 @@ def test_boxes_of_a_photo_as_it_is_stored_are_turned_upright_with_it(
     (source / "a.json").write_text(json.dumps({"images": photos, "annotations": annotations}), "utf-8")
     result = import_crops(source, tmp_path / "to")
     assert_whole(result, photo, "coco_text")
-    assert "boxes were drawn on photos that EXIF turns, and are turned with them: 2 crops" in result.notes[0]
+    assert (
+        "boxes were drawn on photos before EXIF turned them, and are turned too: 2 crops" in result.notes[0]
+    )
 
 
 def test_coco_says_which_field_it_cannot_choose(grow: Callable[..., Path], tmp_path: Path) -> None:
@@ -1313,7 +1315,7 @@ def test_a_box_of_one_character_is_not_turned_however_tall(
     (line,) = labelfile.read_labels(result.labels)
     assert (image.read(line.image) == photo[10:90, 20:50]).all()
     assert result.notes == [
-        "high boxes of one character are not turned, which PaddleOCR would do: "
+        "high boxes of one character are not turned, but PaddleOCR turns them: "
         f"1 crop a_crop_0.png ({source}/Label.txt:1)"
     ]
 
@@ -1328,7 +1330,7 @@ def test_a_tall_box_of_a_text_is_turned_and_told(
     assert edge.shape[:2] == (30, 45)
     assert lying.shape[:2] == (44, 30)
     (note,) = result.notes
-    assert "are turned a quarter to the left, as PaddleOCR does it: 2 crops, such as a_crop_0.png" in note
+    assert "are turned a quarter to the left, as in PaddleOCR: 2 crops, such as a_crop_0.png" in note
     assert json.loads((tmp_path / "to" / "import.json").read_bytes())["notes"] == result.notes
 
 

@@ -1,4 +1,4 @@
-"""Cutting a crop out of a photo, as PaddleOCR does: training uses what PPOCRLabel shows."""
+"""Cutting of crops out of photos, in the same way as PaddleOCR and PPOCRLabel."""
 
 from __future__ import annotations
 
@@ -17,54 +17,66 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.data.importers.source import Box
 
-UPRIGHT = 1.5
-"""Height by width from which a crop is turned a quarter to the left, as PaddleOCR does."""
-OUTSIDE = 0.25
-"""Largest part of a box outside its photo without a remark, relative to its shorter side."""
-_FEWEST, _REACHED = 5, 0.55
-"""Least number of photos, and part of their size in which boxes stay that were drawn on half of it."""
+_TALL = 1.5
+"""Least height by width of a box that is turned a quarter to the left, as in PaddleOCR."""
+_OUTSIDE = 0.25
+"""Most that a box may extend beyond its photo without a remark, relative to its shorter side."""
+_FEWEST_PHOTOS, _HALF = 5, 0.55
+"""Least number of photos, and the fraction of their width and height that all boxes are within.
+
+Such boxes were perhaps drawn on copies of half the size.
+"""
 _TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the right by a quarter")
 _NOTES = {
-    "stood": (
-        f"boxes at least {UPRIGHT} times as high as wide are turned a quarter to the left, as PaddleOCR "
-        "does it: {}; look at them"
+    "tall": (
+        f"boxes at least {_TALL} times as high as wide are turned a quarter to the left, as in PaddleOCR: "
+        "{}; look at them"
     ),
-    "single": "high boxes of one character are not turned, which PaddleOCR would do: {}",
+    "single": "high boxes of one character are not turned, but PaddleOCR turns them: {}",
     "turned": (
-        "boxes do not start at their own top left, so that the crops are turned against the photo: {}; "
-        "look at them, and pass --upright if the photos show these texts upright"
+        "boxes do not start at their own top left, so that their crops are turned: {}; "
+        "look at them, and pass --upright if these texts are upright in the photos"
     ),
-    "stored": "boxes were drawn on photos that EXIF turns, and are turned with them: {}; look at them",
-    "scaled": "boxes are scaled, since the photos are larger or smaller than written: {}",
-    "other": "photos have another shape than written, so that boxes may be elsewhere: {}; look at them",
+    "stored": "boxes were drawn on photos before EXIF turned them, and are turned too: {}; look at them",
+    "scaled": "boxes are scaled, because their photos have another size than the source says: {}",
+    "other": (
+        "photos have another aspect ratio than the source says, so that boxes may be in the wrong place: "
+        "{}; look at them"
+    ),
     "outside": (
-        "boxes stick out of their photos, as those do that were drawn on a larger copy or hold two corners "
-        "where width and height are meant: {}; look at them"
+        "boxes extend beyond their photos, perhaps because they were drawn on larger copies, or contain two "
+        "corners instead of width and height: {}; look at them"
     ),
 }
-"""Notes about crops, by kind of remark. The gap is for their number and an example."""
+"""Notes on crops, by kind of remark. The number of the crops and an example replace the braces."""
 
-_UPRIGHT: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
+_TO_UPRIGHT: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
     5: lambda x, y, width, height: (y, x),
     6: lambda x, y, width, height: (height - y, x),
     7: lambda x, y, width, height: (height - y, width - x),
     8: lambda x, y, width, height: (y, width - x),
 }
-"""The new place of a point of a stored photo, for the EXIF orientations that swap the sides."""
+"""Functions from x, y, width and height of the stored photo to x and y of the upright photo.
 
-Points: TypeAlias = NDArray[np.float64]
-"""Points in px, shape (number, 2)."""
+They are for the EXIF orientations that swap width and height.
+"""
+
+Corners: TypeAlias = NDArray[np.float64]
+"""Corners (x, y) in px, shape (number, 2)."""
 Remarks: TypeAlias = dict[str, str]
-"""What a person should know about a crop: the kind of remark, and its detail."""
+"""What the user should know about a crop: details by kind of remark, a key of ``_NOTES``."""
 
 
 def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, Remarks]:
-    """Straighten a box into a crop with the size of its longest edges.
+    """Return a box as a straight crop, as wide and high as the longer of its opposite edges.
+
+    A tall crop is turned a quarter to the left, unless its text is one character, which has no direction, or
+    a baseline says its direction.
 
     Args:
         photo: BGR.
-        box: its corners may be a little outside the photo.
-        text: its text. One character has no direction, so that its box is never turned.
+        box: the box. Its corners may be a little outside the photo.
+        text: the text of the box.
         upright: the box starts at its own top left, whatever its first corner or its baseline is.
 
     Raises:
@@ -75,32 +87,35 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     points = _scaled(box, width, height, remarks)
     _check_place(points, width, height)
     beyond = float(max(-points.min(), *(points.max(0) - (width, height))))
-    if beyond > OUTSIDE * np.ptp(points, 0).min():
+    if beyond > _OUTSIDE * np.ptp(points, 0).min():
         remarks["outside"] = f"by {beyond:.0f} px"
     single = _is_single(text)
     outline = box.outline or upright
+    direction = box.baseline if box.outline and not upright else None
     corners = _quadrilateral(points) if outline else _checked(points)
-    own = _top_left(corners, single)
-    start = 0
-    if outline:
-        start = own if box.baseline is None or upright else _along(corners, box.baseline)
-    directed = box.outline and box.baseline is not None and not upright
-    tall, own_tall = (_is_tall(np.roll(corners, -first, 0)) and not single for first in (start, own))
-    tall = tall and not directed
-    # The edge along the text, clockwise from the first corner.
-    turns = (start + tall - own - own_tall) % 4
+    top_left = _top_left(corners, single)
+    start = top_left if outline else 0
+    if direction is not None:
+        start = _along(corners, direction)
+    tall, tall_upright = (_is_tall(np.roll(corners, -corner, 0)) for corner in (start, top_left))
+    quarter = tall and not single and direction is None
+    quarter_upright = tall_upright and not single
+    # The text runs along the edge after the start, or along the next edge if the crop is turned a quarter.
+    turns = (start + quarter - top_left - quarter_upright) % 4
     if turns:
         remarks["turned"] = _TURNS[turns]
-    elif tall and own_tall:
-        remarks["stood"] = ""
-    elif single and not directed and _is_tall(np.roll(corners, -start, 0)):
+    elif quarter and quarter_upright:
+        remarks["tall"] = ""
+    elif tall and single and direction is None:
         remarks["single"] = ""
     crop = _straightened(photo, np.roll(corners, -start, 0))
-    return np.ascontiguousarray(np.rot90(crop) if tall else crop, np.uint8), remarks
+    return np.ascontiguousarray(np.rot90(crop) if quarter else crop, np.uint8), remarks
 
 
 def turn_with_exif(box: Box, photo: Crop) -> tuple[Box, Remarks]:
-    """Turn a box with its photo, if its written size is that of the photo before EXIF turns it.
+    """Turn a box like its photo, if the size in the source is that of the photo before EXIF turns it.
+
+    Return the box unchanged and no remarks otherwise.
 
     Args:
         box: the box in the source.
@@ -109,45 +124,49 @@ def turn_with_exif(box: Box, photo: Crop) -> tuple[Box, Remarks]:
     height, width = photo.shape[:2]
     if width == height or box.size != (height, width):
         return box, {}
-    place = _UPRIGHT.get(image.orientation(image.content(box.photo)))
-    if place is None:
+    to_upright = _TO_UPRIGHT.get(image.orientation(image.content(box.photo)))
+    if to_upright is None:
         return box, {}
-    corners = tuple(place(x, y, height, width) for x, y in box.corners)
+    corners = tuple(to_upright(x, y, height, width) for x, y in box.corners)
     return replace(box, corners=corners, outline=True, baseline=None, size=(width, height)), {"stored": ""}
 
 
 def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, float]] = ()) -> list[str]:
-    """Return notes on all crops.
+    """Return what the user should know about the crops of an import.
 
     Args:
-        remarks: the crops of each kind of remark.
-        reach: for each photo without a written size, the right and lower end of its boxes, as parts of its
-            size.
+        remarks: for each kind of remark, the crops that it is about.
+        reach: for each photo whose size the source does not say, how far right and down its boxes go, as
+            fractions of its width and height.
     """
     sentences = []
     for kind, sentence in _NOTES.items():
         if crops := remarks.get(kind):
             number = "1 crop" if len(crops) == 1 else f"{len(crops)} crops, such as"
             sentences.append(sentence.format(f"{number} {crops[0]}"))
-    if len(reach) >= _FEWEST and max(map(max, reach)) < _REACHED:
+    if len(reach) >= _FEWEST_PHOTOS and max(map(max, reach)) < _HALF:
         right, low = map(max, zip(*reach, strict=True))
         sentences.append(
-            f"boxes reach to {right:.0%} of the width and {low:.0%} of the height of all photos, as those do "
-            "that were drawn on smaller copies; look at the crops"
+            f"all boxes are within {right:.0%} of the width and {low:.0%} of the height of their photos, "
+            "perhaps because they were drawn on smaller copies; look at the crops"
         )
     return sentences
 
 
-def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
-    """Return the corners at the size of the photo, if they were made on a larger or smaller copy."""
+def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Corners:
+    """Return the corners in px of the photo, with a remark if its size is not the one that the source says.
+
+    Raises:
+        LinetuneError: a corner is not a finite number.
+    """
     points = np.asarray(box.corners, np.float64)
     if not np.isfinite(points).all():
         raise LinetuneError("a corner is not a number")
     if box.size is None or box.size == (width, height):
         return points
     scale = width / box.size[0]
-    detail = f"{width} x {height} px where {box.size[0]:g} x {box.size[1]:g} px are written"
-    # The height of a copy is rounded to whole px, and so is the written height of the photo.
+    detail = f"{width} x {height} px instead of {box.size[0]:g} x {box.size[1]:g} px"
+    # Both heights are rounded to whole px, the one in the source and that of the photo.
     if abs(box.size[1] * scale - height) > max(1, scale):
         remarks["other"] = detail
         return points
@@ -156,7 +175,12 @@ def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Points:
         return points * scale
 
 
-def _check_place(points: Points, width: int, height: int) -> None:
+def _check_place(points: Corners, width: int, height: int) -> None:
+    """Check that a box may be a part of its photo.
+
+    Raises:
+        LinetuneError: the box is outside the photo, far larger than the photo, or not in px.
+    """
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise LinetuneError(f"the box is outside the photo of {width} x {height} px")
@@ -167,15 +191,18 @@ def _check_place(points: Points, width: int, height: int) -> None:
         raise LinetuneError(what, hint="write boxes in pixels")
 
 
-def _checked(points: Points) -> Points:
-    """Return four corners in the order of the source."""
+def _checked(points: Corners) -> Corners:
+    """Return four corners in their own order.
+
+    Raises:
+        LinetuneError: the corners are not those of a convex box of at least 1 px, clockwise.
+    """
     box = points.astype(np.float32)
     if min(_size(points)) < 1:
         raise LinetuneError("the box is empty")
     if not cv2.isContourConvex(box):
-        raise LinetuneError(
-            "the corners do not follow the box's outline", hint="pass --upright to order them"
-        )
+        what = "the corners do not follow the outline of the box"
+        raise LinetuneError(what, hint="pass --upright to order them")
     if cv2.contourArea(box) < 1:
         raise LinetuneError("the box is empty")
     if cv2.contourArea(box, oriented=True) < 0:
@@ -184,10 +211,13 @@ def _checked(points: Points) -> Points:
     return points
 
 
-def _quadrilateral(points: Points) -> Points:
-    """Return four corners around an outline, clockwise: its own four, or those of the smallest rectangle.
+def _quadrilateral(points: Corners) -> Corners:
+    """Return four corners around an outline, clockwise: its own if it is a quadrilateral, or a rectangle.
 
-    The rectangle is OpenCV's ``minAreaRect``, which PaddleOCR's detector uses too.
+    The rectangle is the smallest around the outline (OpenCV's ``minAreaRect``), as in PaddleOCR's detector.
+
+    Raises:
+        LinetuneError: the area of the outline is below 1 px², or a side of the rectangle below 1 px.
     """
     hull = cv2.convexHull(points.astype(np.float32))
     if cv2.contourArea(hull) < 1:
@@ -201,37 +231,39 @@ def _quadrilateral(points: Points) -> Points:
     return corners
 
 
-def _top_left(corners: Points, single: bool) -> int:
-    """Return the corner at which an upright text would start. The next edge runs farthest to the right.
+def _top_left(corners: Corners, single: bool) -> int:
+    """Return the index of the corner where an upright text would start: its edge goes farthest to the right.
 
-    This is the longer side of a sloping box, and the upper side of a tall box, as with the corners of
-    PaddleOCR's detector. For one character, the edge with the least slope counts.
+    The edge of a corner is the one that follows it. This edge is the longer side of a sloping box and the
+    upper side of a tall box, as with PaddleOCR's detector. One character has no longer side, so that the edge
+    with the least slope counts.
     """
     edges = _edges(corners)
     lengths = np.hypot(*edges.T) if single else 1
     return int(np.argmax(edges[:, 0] / lengths))
 
 
-def _along(corners: Points, direction: Sequence[float]) -> int:
-    """Return the corner after which the edge follows the text."""
+def _along(corners: Corners, direction: Sequence[float]) -> int:
+    """Return the index of the corner whose edge has the direction nearest to that of the text."""
     edges = _edges(corners)
     return int(np.argmax(edges @ np.asarray(direction, np.float64) / np.hypot(*edges.T)))
 
 
-def _edges(corners: Points) -> Points:
+def _edges(corners: Corners) -> Corners:
+    """Return the steps from each corner to the next one, px."""
     return np.roll(corners, -1, 0) - corners
 
 
-def _size(corners: Points) -> tuple[int, int]:
-    """Return width and height of the crop, px. Each is the longer of two edges, rounded down."""
+def _size(corners: Corners) -> tuple[int, int]:
+    """Return width and height of a crop in px. Each is the longer of two opposite edges, rounded down."""
     edges = [math.hypot(*edge) for edge in _edges(corners)]
-    # The corners of a computed rectangle are not exact.
+    # The corners of a computed rectangle are not exact: 19.9999 px are 20 px.
     return int(max(edges[0], edges[2]) + 1e-3), int(max(edges[1], edges[3]) + 1e-3)
 
 
-def _is_tall(corners: Points) -> bool:
+def _is_tall(corners: Corners) -> bool:
     wide, tall = _size(corners)
-    return tall / wide >= UPRIGHT
+    return tall / wide >= _TALL
 
 
 def _is_single(text: str) -> bool:
@@ -240,7 +272,8 @@ def _is_single(text: str) -> bool:
     return sum(unicodedata.category(character)[0] not in "MC" for character in plain) == 1
 
 
-def _straightened(photo: Crop, corners: Points) -> Crop:
+def _straightened(photo: Crop, corners: Corners) -> Crop:
+    """Return the part of a photo between four corners as a rectangle. The first corner is its top left."""
     wide, tall = _size(corners)
     flat = np.array([[0, 0], [wide, 0], [wide, tall], [0, tall]], np.float32)
     crop = cv2.warpPerspective(
