@@ -736,7 +736,7 @@ def test_quotes_that_a_table_doubles_are_one_each(tmp_path: Path) -> None:
     source = grow(tmp_path / "source", IMAGES | {"a.txt": '0.png,"A, B"\n1.png,"5"" pipe"\n'})
     result = taken(source, tmp_path)
     assert brought(result) == [(0, "A, B"), (10, '5" pipe')]
-    assert "quotes are doubled" in result.notes[0]
+    assert "quotes inside the texts of" in result.notes[0]
     grow(source, {"a.txt": '0.png, "A"\n1.png, """B"""\n'.replace('"""B"""', r'"\"\"B"')})
     assert brought(taken(source, tmp_path)) == [(0, "A"), (10, '""B')]
 

@@ -289,7 +289,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
         [
             "2: no 'text'",
             "3: not valid JSON (Expecting property name enclosed in double quotes at character 2)",
-            "4: no JSON object",
+            "4: not a JSON object",
             "5: image not found: 9.png",
         ],
     ),

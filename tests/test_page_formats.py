@@ -661,7 +661,7 @@ def test_cvats_turned_boxes_in_coco_turn_about_their_centre(
     assert np.abs(turned - np.rot90(photo[5:85, 76:106])).max() <= 2
     assert np.abs(upright - photo[30:60, 50:130]).max() <= 2
     assert told(result, source) == [
-        "a.json:1: annotation 3 has a rotation that is no number",
+        "a.json:1: annotation 3 has a rotation that is not a number",
         "a.json:1: 'abc': a corner is not a number",
     ]
 
@@ -766,7 +766,7 @@ def test_cvats_numbers_are_texts_where_nothing_else_can_be(grow: Callable[..., P
     result = import_crops(source, tmp_path / "to")
     assert texts_of(result) == ["00471"]
     assert result.notes == [
-        "the texts of line are the numbers of reading; --text-column names another attribute"
+        "the texts of line are the numbers in its attribute reading; name another one with --text-column"
     ]
     # Beside a text, it takes the user to say.
     kinds = cvat_attributes(("quality", "text"), ("reading", "number"))
@@ -811,7 +811,7 @@ def icdar(grow: Callable[..., Path], *texts: str, box: str = BOX) -> Path:
         ([" AB1234", "  CD"], ["AB1234", " CD"], []),
         ([' "AB1234"', ' "CD"'], ["AB1234", "CD"], []),
         (['Latin, "AB1234"', 'None,"CD"'], ["AB1234", "CD"], []),
-        # What stands around some is their own.
+        # What only some texts have around them is a part of these texts.
         (['"AB1234"', "CD"], ['"AB1234"', "CD"], []),
         (['0,"AB1234"', "CD"], ['0,"AB1234"', "CD"], []),
         ([" AB1234", "CD"], [" AB1234", "CD"], []),
@@ -850,10 +850,10 @@ def test_polygons_have_a_mark_before_the_text(grow: Callable[..., Path], photo: 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["plate,0", "vin, 1"], "every line ends in a word and a number, which look like DOTA's class"),
+        (["plate,0", "vin, 1"], "every line ends in a word and a number, like DOTA's class"),
         (
             ["22,33,AB1234", "22.5,33,CD"],
-            "there are more than eight numbers before the text in every line; write",
+            "every line has more than eight numbers before the text; write",
         ),
     ],
 )
@@ -991,7 +991,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.xml:9: polyline 5 (line) is neither a box nor a polygon",
             "a.xml:10: polygon 6 (line) has no coordinates",
             "a.xml:12: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
-            "a.xml:13: image without a name",
+            "a.xml:13: the image has no name",
         ],
     ),
     (
@@ -1040,8 +1040,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         '{"id": 9, "image_id": 1, "bbox": [1, 1, NaN, 30], "utf8_string": "xyz"},\n'
         '{"id": 10, "image_id": 1, "bbox": [0.1, 0.2, 0.4, 0.1], "utf8_string": "parts"}]}',
         [
-            "a.json:7: annotation 5 has no image_id of an image",
-            "a.json:8: annotation 6 has no image_id of an image",
+            "a.json:7: annotation 5 has no image_id that the list of images contains",
+            "a.json:8: annotation 6 has no image_id that the list of images contains",
             "a.json:4: annotation 2 has no bbox of x, y, width, height",
             "a.json:5: annotation 3 has no text",
             "a.json:6: annotation 4 'x': marked as illegible",
@@ -1148,7 +1148,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
         ("a.xml", alto().replace("</Page>", "</Page><Page/>"), "2 pages in one file"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711"), "<image>"), "a.xml:8: not valid XML ("),
         ("a.xml", cvat('<track id="0" label="line"></track>'),
-         "a.xml:5: holds tracks of a video; export"),
+         "a.xml:5: holds the tracks of a video; export"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711").replace("quality", "value"), "</image>"),
          "a.xml:6: it is not clear which field has the text: text, value; pass --text-column NAME"),
         ("a.json", json.dumps([task([])], indent=1)[:-60], "not valid JSON ("),

@@ -13,7 +13,7 @@ from linetune.data.importers.shapes import Points
 from linetune.data.importers.source import Box, Format, Item, Source
 
 _CHOICES = {"checkbox", "radio", "select"}
-"""Kinds of attributes without a free text."""
+"""Input types of attributes whose values are chosen from a list."""
 _NUMBER = "number"
 _UNDEFINED = "__undefined__"
 """The value of an attribute that nobody filled in."""
@@ -26,12 +26,12 @@ def _is_cvat(path: Path) -> bool:
 
 
 def find(path: Path) -> list[Path]:
-    """The annotations.xml of an export."""
+    """Return the annotations.xml of an export."""
     return texts.having(path, ".xml", _is_cvat)
 
 
 def read(source: Source) -> list[Item]:
-    """Return one crop for each box, polygon or tag.
+    """Return one crop for each box or polygon, and for each tag of a whole image.
 
     Raises:
         LinetuneError: the file is not XML or has the tracks of a video, or several attributes could be the
@@ -41,18 +41,23 @@ def read(source: Source) -> list[Item]:
     boxes.refuse_image_column(source, "cvat")
     track = root.find("{*}track")
     if track is not None:
-        hint = "export it as CVAT for images 1.1"
-        raise LinetuneError("holds tracks of a video", markup.place(source.path, track), hint)
+        hint = "export the task as CVAT for images 1.1"
+        raise LinetuneError("holds the tracks of a video", markup.place(source.path, track), hint)
     fields = _text_fields(source, root)
     photos = Photos(source)
-    found: list[Item] = []
+    items: list[Item] = []
     for image in root.iter("{*}image"):
-        found += _image(source, image, photos, fields)
-    return found
+        items += _crops(source, image, photos, fields)
+    return items
 
 
 def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
-    """Return the attribute with the text, for each label."""
+    """Return the name of the attribute that has the text, by label. None if a label has no such attribute.
+
+    Raises:
+        LinetuneError: several attributes of a label may have the text, or the one that the user names is
+            missing.
+    """
     kinds = {
         (markup.text(label.find("{*}name")), markup.text(attribute.find("{*}name"))): kind
         for label in root.iter("{*}label")
@@ -68,41 +73,42 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
             for attribute in shape.findall("{*}attribute"):
                 names.setdefault(label, set()).add(attribute.get("name", ""))
     if source.text_column is not None:
-        # Some labels may lack it.
-        every = {name for found in names.values() for name in found}
-        return dict.fromkeys(names, boxes.text_field(source, every, str(source.path)))
+        # Not every label needs this attribute.
+        all_names = set().union(*names.values())
+        return dict.fromkeys(names, boxes.text_field(source, all_names, str(source.path)))
     chosen = {}
-    for label, found in names.items():
-        fitting = {name for name in found if kinds.get((label, name)) not in _CHOICES}
+    for label, attributes in names.items():
+        fitting = {name for name in attributes if kinds.get((label, name)) not in _CHOICES}
         declared = all((label, name) in kinds for name in fitting)
         chosen[label] = name = boxes.text_field(source, fitting, places[label], declared)
         if kinds.get((label, name or "")) == _NUMBER:
-            note = f"the texts of {texts.shown(label)} are the numbers of {texts.shown(name)}"
-            source.notes.append(f"{note}; --text-column names another attribute")
+            note = f"the texts of {texts.shown(label)} are the numbers in its attribute {texts.shown(name)}"
+            source.notes.append(f"{note}; name another one with --text-column")
     return chosen
 
 
 def _shapes(image: Any) -> Iterator[Any]:
+    """Yield the elements of an image that are shapes or tags."""
     return (child for child in image if child.tag.rpartition("}")[2] in _SHAPES)
 
 
-def _image(source: Source, image: Any, photos: Photos, fields: dict[str, str | None]) -> list[Item]:
-    outlines = list(_shapes(image))
-    if not outlines:
+def _crops(source: Source, image: Any, photos: Photos, fields: dict[str, str | None]) -> list[Item]:
+    drawn = list(_shapes(image))
+    if not drawn:
         return []
     place = markup.place(source.path, image)
     written = image.get("name", "").strip()
     if not written:
-        return [LinetuneError("image without a name", place)]
-    # In the export of a project, images are in folders with the names of their subsets.
+        return [LinetuneError("the image has no name", place)]
+    # The export of a project has one folder of images for each subset.
     subset = image.get("subset")
     near = [source.root / "images" / subset] if subset else []
     try:
-        photo = photos.find(written, place, len(outlines), near)
+        photo = photos.find(written, place, len(drawn), near)
     except LinetuneError as error:
         return [error]
     size = shapes.size(image.get("width"), image.get("height"))
-    return [_crop(source, shape, photo, size, index, fields) for index, shape in enumerate(outlines)]
+    return [_crop(source, shape, photo, size, index, fields) for index, shape in enumerate(drawn)]
 
 
 def _crop(
@@ -136,13 +142,14 @@ def _crop(
 
 
 def _box(shape: Any) -> Points:
-    left, top, right, bottom = (shapes.number(shape.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
-    if left is None or top is None or right is None or bottom is None:
+    """Return the corners of a box element. Empty if a coordinate is missing or not a number."""
+    ends = shapes.pairs([shape.get(side) for side in ("xtl", "ytl", "xbr", "ybr")])
+    if not ends:
         return ()
+    (left, top), (right, bottom) = ends
     corners = shapes.rectangle(left, top, right - left, bottom - top)
-    return shapes.rotated(
-        corners, shapes.number(shape.get("rotation", 0)) or 0, ((left + right) / 2, (top + bottom) / 2)
-    )
+    degrees = shapes.number(shape.get("rotation", 0)) or 0
+    return shapes.rotated(corners, degrees, ((left + right) / 2, (top + bottom) / 2))
 
 
 FORMAT = Format(find, read, columns=True)

@@ -1,4 +1,4 @@
-"""The folder of an import: it is filled completely or not at all, and files of others stay."""
+"""The target folder of an import. It changes as a whole or not at all, and files of the user stay."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from linetune.core.errors import LinetuneError, os_errors
 LABELS = "labels.txt"
 IMAGES = "images"
 RECORD = "import.json"
-"""The file with what was imported, what was left out, and the import's own files."""
+"""Name of the file that lists what was imported, what was left out, and the files that the import wrote."""
 
 
 def earlier(target: Path, overwrite: bool) -> list[Path]:
-    """Return the files of an earlier import that may be replaced. None if the target is new or empty.
+    """Return the files of an earlier import, which the new one replaces. Empty if the target is new or empty.
+
+    Args:
+        target: the folder of the import.
+        overwrite: whether the user allows to replace an earlier import.
 
     Raises:
-        LinetuneError: the target has an import that must not be overwritten, or other files.
+        LinetuneError: the target is not a folder, has files but no import, has an import that must not be
+            replaced, or the user changed its labels.
     """
     with os_errors("cannot be read", target):
         if not target.exists() or (target.is_dir() and not any(target.iterdir())):
@@ -48,6 +53,7 @@ def earlier(target: Path, overwrite: bool) -> list[Path]:
 
 
 def _read_record(target: Path) -> dict[str, Any] | None:
+    """Return the record of an import. None if it is missing or damaged."""
     try:
         record = json.loads((target / RECORD).read_bytes())
         images, digest = record["images"], record["labels_sha256"]
@@ -59,7 +65,13 @@ def _read_record(target: Path) -> dict[str, Any] | None:
 
 
 def write_record(folder: Path, images: Sequence[str], facts: dict[str, Any]) -> None:
-    """Write the record of an import, with the names of its own files."""
+    """Write the record of an import.
+
+    Args:
+        folder: the folder of the import, with its label file.
+        images: the names of the image files that the import wrote.
+        facts: what else the record says.
+    """
     record = {**facts, "labels_sha256": _hash(folder / LABELS), "images": list(images)}
     # ASCII, because a file name that is not UTF-8 could not be written otherwise.
     atomic.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
@@ -71,42 +83,46 @@ def _hash(path: Path) -> str:
 
 @contextmanager
 def replacing(target: Path, old: Sequence[Path]) -> Iterator[Path]:
-    """Give a folder beside ``target`` to the block. If the block succeeds, its files replace ``old``.
+    """Give the block a new folder beside the target, and move its files into the target at the end.
 
-    Otherwise everything stays as before.
+    If the block or a move fails, the target stays as it was.
+
+    Args:
+        target: the folder of the import.
+        old: files in the target that the new ones replace.
 
     Raises:
-        LinetuneError: something cannot be written.
+        LinetuneError: a file cannot be written or moved.
     """
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        (part / IMAGES).mkdir(parents=True)
-        yield part
-        if target.exists():
-            _exchange(part, target, old)
-        else:
-            part.rename(target)
-    except OSError as error:
-        raise LinetuneError(f"cannot write ({error.strerror})", target) from None
+        with os_errors("cannot write", target):
+            (part / IMAGES).mkdir(parents=True)
+            yield part
+            if target.exists():
+                _exchange(part, target, old)
+            else:
+                part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
 def _exchange(part: Path, target: Path, old: Sequence[Path]) -> None:
+    """Move old files out of the target and new files in. Move all of them back if a move fails."""
     images = sorted((part / IMAGES).iterdir())
     moves = [(path, part / "old" / path.relative_to(target)) for path in old]
-    # The labels come last. Without them, nobody takes the folder for an import.
+    # The label file comes last, because a folder without it does not look like an import.
     moves += [(p, target / p.relative_to(part)) for p in (*images, part / RECORD, part / LABELS)]
     done: list[tuple[Path, Path]] = []
     try:
-        for here, there in moves:
-            there.parent.mkdir(parents=True, exist_ok=True)
-            done.append((here, there))
-            here.rename(there)
+        for source, destination in moves:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            done.append((source, destination))
+            source.rename(destination)
     except BaseException:
-        for here, there in reversed(done):
-            if not here.exists():
-                there.rename(here)
+        for source, destination in reversed(done):
+            if not source.exists():
+                destination.rename(source)
         with suppress(OSError):
             (target / IMAGES).rmdir()
         raise

@@ -17,12 +17,12 @@ _IMAGE = re.compile(rf'\s*\[\s*\{{[^{{}}\[\]]*:\s*"[^"]+{texts.IMAGE_END}"', re.
 
 
 def find(path: Path) -> list[Path]:
-    """``.jsonl`` and ``.ndjson`` files, and JSON lists whose first object names an image."""
+    """Return ``.jsonl`` and ``.ndjson`` files, and JSON lists whose first object names an image."""
     candidates = texts.files(path, *_SUFFIXES, ".json") if path.is_dir() else [path]
-    return [p for p in candidates if p.suffix.lower() in _SUFFIXES or _is_list(p)]
+    return [p for p in candidates if p.suffix.lower() in _SUFFIXES or _is_list_of_images(p)]
 
 
-def _is_list(path: Path) -> bool:
+def _is_list_of_images(path: Path) -> bool:
     named = path.suffix.lower() == ".json" and _IMAGE.match(texts.head(path))
     return bool(named) and not label_studio.FORMAT.find(path)
 
@@ -39,20 +39,20 @@ def read(source: Source) -> list[Item]:
     if not names:
         return [entry for _, entry in rows if isinstance(entry, LinetuneError)]
     table = [[entry.get(name) for name in names] for entry in objects]
-    chosen = columns.choose(source, names, table, source.path, form="jsonl")
-    image, text = names[chosen.image], names[chosen.text]
+    choice = columns.choose(source, names, table, source.path, form="jsonl")
+    image, text = names[choice.image], names[choice.text]
     return [
-        entry if isinstance(entry, LinetuneError) else _crop(source, entry, image, text, place, chosen)
+        entry if isinstance(entry, LinetuneError) else _crop(source, entry, image, text, place, choice)
         for place, entry in rows
     ]
 
 
 def _entries(source: Source) -> Iterator[tuple[str, dict[str, Any] | LinetuneError]]:
-    """Yield every object with its place, or the value in its place."""
+    """Yield place and object of each entry. An entry that is not an object gives an error instead."""
     content = source.read_text(source.path)
     if source.path.suffix.lower() == ".json" and _LIST.match(content):
         for line, number, entry in texts.members(content, source.path):
-            # Most programs write all objects on one line, so that the line alone is not enough.
+            # Most programs write all objects on one line, so the place also has the number.
             yield _checked(entry, f"{source.path}:{line}, entry {number}")
         return
     for number, row in texts.rows(content):
@@ -67,19 +67,18 @@ def _entries(source: Source) -> Iterator[tuple[str, dict[str, Any] | LinetuneErr
 def _checked(entry: Any, place: str) -> tuple[str, dict[str, Any] | LinetuneError]:
     if isinstance(entry, dict):
         return place, entry
-    return place, LinetuneError("no JSON object", place, 'write {"file_name": …, "text": …}')
+    return place, LinetuneError("not a JSON object", place, 'write {"file_name": …, "text": …}')
 
 
 def _crop(
-    source: Source, entry: dict[str, Any], image: str, text: str, place: str, chosen: columns.Choice
+    source: Source, entry: dict[str, Any], image: str, text: str, place: str, choice: columns.Choice
 ) -> Item:
     for key in (image, text):
         if not isinstance(entry.get(key), str):
             what = f"{key!r:.60} is not a string" if key in entry else f"no {key!r:.60}"
-            return LinetuneError(
-                what, place, f"write {{{image!r:.60}: …, {text!r:.60}: …}}".replace("'", '"')
-            )
-    return source.label(chosen.path(entry[image]), entry[text], place)
+            hint = f"write {{{image!r:.60}: …, {text!r:.60}: …}}".replace("'", '"')
+            return LinetuneError(what, place, hint)
+    return source.label(choice.path(entry[image]), entry[text], place)
 
 
 FORMAT = Format(find, read, columns=True)
