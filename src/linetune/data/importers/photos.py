@@ -73,7 +73,7 @@ class Photos:
         return photo
 
     def check_pages(self) -> None:
-        """Check that each photo has one page file. Others may have the readings of a program.
+        """Check that no photo has several page files, such as those of a person and of a program.
 
         Raises:
             LinetuneError: a photo has several page files.

@@ -34,10 +34,10 @@ def numbers(text: object) -> list[float]:
 
 def pairs(values: Sequence[Any]) -> Points:
     """Return the points of a list ``x1, y1, x2, y2, …``. Empty if the values are not such a list."""
-    found = [number(value) for value in values]
-    if len(found) % 2 or any(value is None for value in found):
+    parsed = [number(value) for value in values]
+    if len(parsed) % 2 or any(value is None for value in parsed):
         return ()
-    return tuple(zip(found[::2], found[1::2], strict=True))  # type: ignore[arg-type]
+    return tuple(zip(parsed[::2], parsed[1::2], strict=True))  # type: ignore[arg-type]
 
 
 def points(values: object) -> Points:
