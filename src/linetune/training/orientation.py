@@ -60,6 +60,15 @@ class WaysUp:
     plausible: int
     """Number of the other labels that the model finds plausible on the better way up of their crop."""
 
+    def __add__(self, other: WaysUp) -> WaysUp:
+        """Join what is known of two sets of crops."""
+        return WaysUp(
+            np.concatenate((self.clear, other.clear)),
+            np.concatenate((self.upside_down, other.upside_down)),
+            self.unwritable + other.unwritable,
+            self.plausible + other.plausible,
+        )
+
     @property
     def doubt(self) -> str | None:
         """Why the model cannot tell which crops are upside down, one sentence. None if it can."""
@@ -87,17 +96,18 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
         crops: real crops.
         reporter: gets the share of crops that are upside down.
     """
-    sample: Sequence[int] = spread(range(len(crops)), SAMPLE)
-    part: Sequence[int] = [number for place, number in enumerate(sample) if place % 5 in FIRST]
-    ways = _sampled(model, unknown, crops, part, reporter)
+    sample = spread(range(len(crops)), SAMPLE)
+    first = [number for place, number in enumerate(sample) if place % 5 in FIRST]
+    rest = [number for place, number in enumerate(sample) if place % 5 not in FIRST]
+    ways = _sampled(model, unknown, crops, first, reporter)
     if ways.upside_down[ways.clear].any() or ways.clear.sum() < ENOUGH:
-        part = sample
-        ways = _sampled(model, unknown, crops, part, reporter)
+        ways += _sampled(model, unknown, crops, rest, reporter)
     if ways.doubt:
         reporter.say(ways.doubt)
         return model.both_ways
     clear, upside_down = int(ways.clear.sum()), int((ways.clear & ways.upside_down).sum())
-    among = f" ({clear} of {len(part)} crops are clear)" if 2 * clear < len(part) else ""
+    total = len(ways.clear)
+    among = f" ({clear} of {total} crops are clear)" if 2 * clear < total else ""
     reporter.say(f"about {upside_down / clear:.0%} of the real crops are upside down{among}")
     pays = upside_down > FEW and upside_down >= LEAST * clear
     if upside_down >= LEAST * clear and not pays:
