@@ -168,9 +168,9 @@ class Packed:
 
     def _take(self, file: NDArray[np.int64], place: NDArray[np.int64], device: torch.device) -> Tensor:
         """Return rows by their file and their place in it."""
+        if len(self._files) == 1:
+            return self._files[0].take(place, device)
         numbers = np.unique(file)
-        if len(numbers) == 1:
-            return self._files[int(numbers[0])].take(place, device)
         parts = [np.flatnonzero(file == number) for number in numbers]
         taken = [self._files[n].take(place[part], device) for n, part in zip(numbers, parts, strict=True)]
         order = np.argsort(np.concatenate(parts))
