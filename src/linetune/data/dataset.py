@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice, repeat
 from typing import NamedTuple, overload
 
@@ -106,7 +107,7 @@ class Decoded:
     """Each crop as (width, 48, 3) uint8, BGR. Width 0 for a crop that cannot be used."""
     problems: list[LinetuneError | None]
     """What is wrong with each crop."""
-    looks: list[CropSummary | LinetuneError]
+    summaries: list[CropSummary | LinetuneError]
     """The summary of each crop for the check. Empty unless it was asked for."""
 
     def dataset(self, lines: Sequence[Line], charset: Charset | None, skip_bad: bool = False) -> Dataset:
@@ -121,11 +122,10 @@ class Decoded:
         Raises:
             LinetuneError: it lists the first ten lines that cannot be used, and their number.
         """
-        row = {line: number for number, line in enumerate(self.lines)}
         good: list[tuple[Line, int, list[int]]] = []
         bad: list[LinetuneError] = []
         for line in lines:
-            number = row[line]
+            number = self._numbers[line]
             try:
                 if problem := self.problems[number]:
                     raise problem
@@ -141,6 +141,10 @@ class Decoded:
             )
         columns = self.columns.select([number for _, number, _ in good])
         return Dataset([line for line, _, _ in good], columns, [label for _, _, label in good], len(bad))
+
+    @cached_property
+    def _numbers(self) -> dict[Line, int]:
+        return {line: number for number, line in enumerate(self.lines)}
 
 
 def decode_lines(
@@ -159,7 +163,7 @@ def decode_lines(
     """
     images: Iterator[Crop | None] = repeat(None) if crops is None else iter(crops)
     problems: list[LinetuneError | None] = []
-    looks: list[CropSummary | LinetuneError] = []
+    summaries: list[CropSummary | LinetuneError] = []
 
     def columns() -> Iterator[NDArray[np.uint8]]:
         with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -168,13 +172,13 @@ def decode_lines(
                 window = lines[start : start + WINDOW]
                 for found in pool.map(_decode, window, islice(images, len(window)), repeat(inspected)):
                     problems.append(found.problem)
-                    if found.look is not None:
-                        looks.append(found.look)
+                    if found.summary is not None:
+                        summaries.append(found.summary)
                     progress(len(problems))
                     yield NOTHING if found.crop is None else found.crop.transpose(1, 0, 2)
 
     packed = Packed.write(columns(), ROW, np.uint8)
-    return Decoded(lines, packed, problems, looks)
+    return Decoded(lines, packed, problems, summaries)
 
 
 def load_dataset(
@@ -193,7 +197,7 @@ class _Found(NamedTuple):
 
     crop: Crop | None = None
     problem: LinetuneError | None = None
-    look: CropSummary | LinetuneError | None = None
+    summary: CropSummary | LinetuneError | None = None
 
 
 def _decode(line: Line, crop: Crop | None, inspected: bool) -> _Found:
