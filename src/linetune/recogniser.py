@@ -15,7 +15,7 @@ from linetune.core.charset import Charset
 from linetune.core.device import survive_forks
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter, Silent, count
-from linetune.decode import Reading, default_decoder
+from linetune.decode import Reading
 from linetune.decode.read import read_crops
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
@@ -99,7 +99,7 @@ class Recogniser:
         crops = [_crop(each, number) for number, each in enumerate(images)]
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
-        return read_crops(self.model.reader.run, crops, default_decoder(self.charset), batch_size, progress)
+        return read_crops(self.model.reader.run, crops, self.model.decoder, batch_size, progress)
 
     def read_files(
         self, paths: Iterable[Path], reporter: Reporter | None = None

@@ -21,7 +21,6 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
-from linetune.decode import default_decoder
 from linetune.formats.hf_config import (
     BGR_PROCESSOR,
     architecture_of,
@@ -220,14 +219,13 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
     """
     crops = spread(crops, MOST)
     theirs, processor = load_in_transformers(folder)
-    characters, decoder = model.charset, default_decoder(model.charset)
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
             out = theirs(pixel_values=torch.from_numpy(batch)).last_hidden_state
         return np.asarray(out.numpy(), np.float32)
 
-    worst = check_parity(model.network.run, run, characters, characters, crops, where)
+    worst = check_parity(model.network.run, run, model.charset, model.charset, crops, where)
     for size in (1, BATCH):
         for start in range(0, len(crops), size):
             rgb = [np.ascontiguousarray(crop[..., ::-1]) for crop in crops[start : start + size]]
@@ -237,7 +235,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
                 out = theirs(pixel_values=pixels)
             found = processor.post_process_text_recognition(out)
             for probabilities, other in zip(mine, found, strict=True):
-                text = decoder(probabilities[None])[0].text
+                text = model.decoder(probabilities[None])[0].text
                 if text != other["text"]:
                     raise LinetuneError(
                         f"reads {other['text']!r} in transformers, but the trained model reads {text!r}",
