@@ -43,6 +43,7 @@ from linetune.training.batches import ImageBatches
 from linetune.training.context import Context
 from linetune.training.features import HeldOutFeatures
 from linetune.training.journal import Journal
+from linetune.training.loop import Keeper
 from linetune.training.losses import ctc_loss
 from linetune.training.run import train as train_and_export
 from linetune.training.schedule import rate_at, validated_epochs
@@ -179,6 +180,16 @@ def test_training_learns(data: Dataset, context: Context, charset: Charset, tmp_
     assert losses[-1] < losses[0] / 2
 
 
+class Kept(Keeper):
+    """The exact match of each better network."""
+
+    def __init__(self) -> None:
+        self.better_ones = list[float]()
+
+    def better(self, network: Network, validation: Validation) -> None:
+        self.better_ones.append(validation.score.exact_match)
+
+
 def test_an_epoch_below_the_start_is_only_kept_where_none_is_above(
     data: Dataset, context: Context, charset: Charset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,16 +197,12 @@ def test_an_epoch_below_the_start_is_only_kept_where_none_is_above(
     for start, best, told in ((0.75, 2, [0.9, 0.8]), (0.95, 3, [])):
         asked = scripted(monkeypatch, [0.1, 0.5, 0.8])
         net = network(charset)
-        better = list[float]()
-
-        def heard(_: Network, found: Validation, into: list[float] = better) -> None:
-            into.append(found.score.exact_match)
-
+        keeper = Kept()
         settings, limit = stage(epochs=3, freeze="backbone"), Score(start, 0.0, 8)
-        outcome = train_stage(net, StageTask(settings, 0, data, start=limit), context, heard)
+        outcome = train_stage(net, StageTask(settings, 0, data, start=limit), context, keeper)
         assert outcome.at.best_epoch == best
         assert not differing(asked[best - 1], state(net))
-        assert better == told
+        assert keeper.better_ones == told
 
 
 def test_validation_tells_how_probable_the_labels_are(
@@ -311,7 +318,9 @@ def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
     assert outcome.at.best_epoch == 1
     assert all(tensor.isfinite().all() for tensor in net.state_dict().values())
     assert isinstance(context.reporter, Heard)
-    assert "stops with its best validation; lower its learning_rate" in context.reporter.lines[0]
+    assert "goes back to step 2 with half the learning rate" in context.reporter.lines[0]
+    assert "stops with its best validation; lower its learning_rate" in context.reporter.lines[-1]
+    assert outcome.at.setbacks == 2
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 10), (100, 0), (5, 2.5), (1, 0.5), (3, 3), (2, 8)])
@@ -557,7 +566,7 @@ def test_a_stage_starts_from_the_best_model_so_far(
     result = train(config, reporter=heard)
     assert not differing(ends[0], starts[1])
     assert not differing(ends[0], starts[2])
-    assert "stage b is no better, so that the next stage starts from stage a" in heard.lines
+    assert "stage b is no better; the next stage starts from stage a" in heard.lines
     assert result.best == "stage c"
 
 

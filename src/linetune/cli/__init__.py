@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -108,6 +109,14 @@ def _encode(stream: Any) -> None:
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
+class _Terminated(KeyboardInterrupt):
+    """Another program asked this one to end. Everything cleans up as after Ctrl-C."""
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise _Terminated
+
+
 def main() -> None:
     """Run the command line and exit.
 
@@ -115,6 +124,7 @@ def main() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         _encode(stream)
+    signal.signal(signal.SIGTERM, _terminate)
     # linetune reports images that OpenCV cannot decode. OpenCV reads this variable when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
@@ -130,6 +140,9 @@ def main() -> None:
             mistake = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
             print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
+    except _Terminated:
+        print("terminated", file=sys.stderr)
+        sys.exit(143)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         sys.exit(130)

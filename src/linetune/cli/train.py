@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from linetune.cli.options import (
-    ConfigArgument,
     JsonOption,
     OverridesArgument,
     OverwriteOption,
@@ -15,11 +15,22 @@ from linetune.cli.options import (
     print_json,
     seconds_of,
 )
+from linetune.core.errors import LinetuneError
 
 
 def train(
-    config: ConfigArgument,
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="The run file. linetune init writes one.")
+    ] = None,
     overrides: OverridesArgument = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Continue the interrupted run in this folder, instead of CONFIG. KEY=VALUE may say where "
+            "its data are now.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     skip_bad: SkipBadOption = False,
     within: Annotated[
@@ -35,19 +46,30 @@ def train(
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
     Prints every stage beside the untouched base model, with 95% intervals. The run folder (output in the run
-    file) holds the model, the ONNX file and all figures.
+    file) holds the model, the ONNX file and all figures. After an interruption, --resume continues with the
+    same result.
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
     from linetune.config.load import load
     from linetune.report.run import run_lines, run_table
     from linetune.report.terminal import console, terminal
+    from linetune.training.run import resume as resume_run
     from linetune.training.run import train as train_run
 
-    seconds = None if within is None else seconds_of(within, "--within")
-    run = load(config, overrides or ())
-    with terminal() as reporter:
-        result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
+    if resume is not None:
+        if overwrite or skip_bad or within:
+            raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
+        moved = [*([str(config)] if config else []), *(overrides or ())]
+        with terminal() as reporter:
+            result = resume_run(resume, moved, reporter=reporter)
+    elif config is None:
+        raise LinetuneError("missing argument 'CONFIG'", "linetune train", "see linetune train --help")
+    else:
+        seconds = None if within is None else seconds_of(within, "--within")
+        run = load(config, overrides or ())
+        with terminal() as reporter:
+            result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
     if as_json:
         print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
         return

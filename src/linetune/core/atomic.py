@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PART = ".part"
+"""Suffix of files that are not complete. Those of a killed program stay."""
+
 
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
+def written(path: Path, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``. Its file replaces ``path`` if the block succeeds.
 
     Otherwise the file is deleted. Its name is random, so two programs may write the same file: the one that
     ends last wins.
+
+    Args:
+        path: the file.
+        durable: whether the file must survive a power failure, which takes some milliseconds.
     """
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
     try:
         yield partial
+        if durable:
+            sync(partial)
         partial.replace(path)
+        if durable and os.name == "posix":  # Windows cannot open folders
+            sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -98,7 +119,7 @@ def files_written(folder: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with LF line ends on every system."""
-    with written(path) as partial:
+def write_text(path: Path, text: str, durable: bool = False) -> None:
+    """Write UTF-8 with LF line ends on every system. ``durable`` is that of :func:`written`."""
+    with written(path, durable) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")

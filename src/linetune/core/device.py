@@ -71,6 +71,13 @@ def free_memory(device: torch.device) -> int:
         return free
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch raised an error because memory ran out."""
+    # On a CPU it is a plain RuntimeError. These are the words of its two allocators.
+    words = ("not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(part in str(error) for part in words)
+
+
 def now(device: torch.device) -> float:
     """Wait until the device has finished its work, then return the seconds of a clock."""
     if device.type == "cuda":

@@ -31,6 +31,8 @@ class Model:
     """The figures of its training."""
     both_ways: bool = False
     """Whether every crop is read both ways up."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """The weights, data, settings, software and machine of its training. Empty if they are not known."""
 
     @property
     def decoder(self) -> Decoder:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from linetune.core import atomic, image, reading_order
 from linetune.core.charset import Charset
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.formats.model import Model, fill, refuse_logical_order
 from linetune.models.architecture import Official
 from linetune.models.families import from_settings, to_settings
@@ -53,9 +53,10 @@ def save_model(model: Model, path: Path) -> None:
         "base_model": model.base_model,
         "history": json.dumps(model.history),
         "both_ways": json.dumps(model.both_ways),
+        "provenance": json.dumps(model.provenance),
         "text_order": reading_order.VISUAL,
     }
-    with atomic.written(path) as partial:
+    with os_errors("cannot write the model", path), atomic.written(path, durable=True) as partial:
         # Not save_file: some of its versions write files that only their owner can read.
         partial.write_bytes(save(tensors, header))
 
@@ -87,8 +88,10 @@ def load_model(path: Path) -> Model:
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
         raise LinetuneError("the header's 'base_model' is missing or damaged", path)
+    # Files of earlier versions lack the two.
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
-    return Model(network, charset, header["base_model"], str(path), history, both_ways)
+    provenance = _rebuilt({"provenance": "{}", **header}, "provenance", path, dict)
+    return Model(network, charset, header["base_model"], str(path), history, both_ways, provenance)
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:

@@ -19,6 +19,7 @@ from linetune.core import image
 from linetune.core.device import to_device
 from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
+from linetune.training.schedule import Progress
 
 EPOCH = 2**32
 """Address of the draws of an epoch, beyond the addresses of all crops."""
@@ -85,14 +86,14 @@ class BatchPlan:
 class Batches(Protocol):
     """Batches of images or of features."""
 
-    def epoch(self, epoch: int) -> Iterator[Step]:
-        """Yield all batches of an epoch. The first epoch is 1."""
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
+        """Yield the batches of an epoch from number ``start`` on. The first epoch is 1."""
 
 
-def endless(batches: Batches) -> Iterator[tuple[int, Step]]:
-    """Yield (epoch, batch) without end."""
-    for epoch in itertools.count(1):
-        for batch in batches.epoch(epoch):
+def endless(batches: Batches, after: Progress = Progress()) -> Iterator[tuple[int, Step]]:  # noqa: B008 - frozen
+    """Yield (epoch, batch) without end: the batches that follow the given progress."""
+    for epoch in itertools.count(max(1, after.epoch)):
+        for batch in batches.epoch(epoch, after.in_epoch if epoch == after.epoch else 0):
             yield epoch, batch
 
 
@@ -112,9 +113,9 @@ class ImageBatches:
         self.data, self.stage, self.seed, self.number, self.device = data, stage, seed, number, device
         data.columns.settle(device)
 
-    def epoch(self, epoch: int) -> Iterator[Step]:
-        """Yield all batches of an epoch. The first epoch is 1."""
-        for plan in self.plan(epoch):
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
+        """Yield the batches of an epoch from number ``start`` on. The first epoch is 1."""
+        for plan in self.plan(epoch)[start:]:
             yield self.make(plan)
 
     def plan(self, epoch: int) -> list[BatchPlan]:

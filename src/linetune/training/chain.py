@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from linetune.config.schema import Stage
 from linetune.core.errors import LinetuneError
@@ -16,14 +17,17 @@ from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score, score
 from linetune.formats.model import Model
 from linetune.formats.store import load_model, save_model
-from linetune.models.network import Network
+from linetune.models.network import Network, new_guide
+from linetune.training.checkpoint import Checkpoints
 from linetune.training.context import Context
 from linetune.training.features import HeldOutFeatures
 from linetune.training.gather import Inputs
+from linetune.training.loop import Keeper
 from linetune.training.plan import Plan, StagePlan
 from linetune.training.result import Row, RunResult
-from linetune.training.stage import StageResult, StageTask, train_stage
-from linetune.training.state import Validation
+from linetune.training.stage import StageResult, StageTask, to_resume, train_stage
+from linetune.training.state import StageState, Validation
+from linetune.training.tracker import Tracker
 from linetune.training.trial import try_rendered
 from linetune.training.validation import score_of
 
@@ -32,47 +36,130 @@ WORTH = 3
 soon."""
 
 
-class Chain:
+@dataclass
+class Position:
+    """Where a run is between its stages and within one."""
+
+    done: int = 0
+    """Stages that are over."""
+    tried: bool = False
+    """Whether a trial has shown that the rendered crops of the next stage help."""
+    rendered: int | None = None
+    """Rendered crops of the present stage. None between two stages."""
+    budget: float | None = None
+    """Seconds that the present stage may take."""
+    stage: Mapping[str, Any] | None = None
+    """The state of the present stage, from :func:`linetune.training.stage.to_resume`."""
+
+
+class Chain(Keeper):
     """Scores the base model, trains the stages, and fills the result of a run.
 
     Args:
         inputs: the base model and the crops.
         context: what all stages share.
         result: gets a row for each model. Its folder gets the model files.
+        checkpoints: get the state of the run after each stage, and now and then within one.
+        about: what each checkpoint says about the run besides its state.
     """
 
-    def __init__(self, inputs: Inputs, context: Context, result: RunResult) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        context: Context,
+        result: RunResult,
+        checkpoints: Checkpoints,
+        about: Mapping[str, Any],
+    ) -> None:
         self._inputs, self._context, self._result = inputs, context, result
-        self._model = inputs.start
+        self._checkpoints, self._about = checkpoints, about
+        self._model, self._in_training = inputs.start, inputs.start
+        self._position = Position()
         self._scoring = 0.0
+        self._general: Score | str = ""
 
-    def run(self, plan: Plan, untrained: str) -> None:
+    def run(self, plan: Plan, untrained: str, saved: Mapping[str, Any] | None = None) -> None:
         """Score the base model, train all stages, and keep the best model.
 
         Args:
             plan: the stages and the time for each.
             untrained: the name of the base model's row when it is limited to the charset.
+            saved: the checkpoint to continue from.
         """
-        general = self._score_base(untrained)
-        for stage_plan in plan.stages:
-            task = self._task(plan, stage_plan)
-            if task is None:
-                continue
-            self._train(task)
-            name = f"stage {task.stage.name}"
-            if self._result.best != name and stage_plan is not plan.stages[-1]:
-                self._say(f"{name} is no better, so that the next stage starts from {self._best.name}")
-        self._result.general = self._compare_general(general)
+        self._plan = plan
+        if saved is None:
+            self._score_base(untrained)
+            self._moves_on(Position())
+        else:
+            self._restore(saved)
+        for stage_plan in plan.stages[self._position.done :]:
+            if task := self._task(stage_plan):
+                self._train(task)
+                name = f"stage {task.stage.name}"
+                if self._result.best != name and stage_plan is not plan.stages[-1]:
+                    self._say(f"{name} is no better; the next stage starts from {self._best.name}")
+            self._moves_on(Position(stage_plan.number + 1))
+        self._result.general = self._compare_general()
+
+    def better(self, network: Network, validation: Validation) -> None:
+        """Keep the best network of the present stage at once. An interrupted run loses nothing."""
+        row = Row(f"stage {self._stage.name}", validation.score, None, 0)
+        _save(replace(self._in_training, network=network), row, self._result.model)
+
+    def rest(self, state: StageState, tracker: Tracker) -> None:
+        """Write a checkpoint if the last one is old."""
+        if self._checkpoints.due:
+            self._moves_on(replace(self._position, stage=to_resume(state, tracker)))
 
     @property
     def _best(self) -> Row:
         return self._result.kept
 
+    @property
+    def _stage(self) -> Stage:
+        return self._plan.stages[self._position.done].stage
+
     def _say(self, text: str) -> None:
         self._context.reporter.say(text)
 
-    def _score_base(self, untrained: str) -> Score | str:
-        """Score the base model, untouched and limited to the charset. Return how well it reads everyday
+    def _moves_on(self, position: Position) -> None:
+        """Write a checkpoint of the run at a position. The run is there now."""
+        self._position = position
+        journal = self._context.journal
+        self._checkpoints.write(
+            {
+                **self._about,
+                "journal": journal.position(),
+                "seconds": journal.seconds,
+                "rows": [asdict(row) for row in self._result.rows],
+                "best": self._result.best,
+                "general": self._general if isinstance(self._general, str) else asdict(self._general),
+                "scoring": self._scoring,
+                "pieces": self._plan.pieces,
+                "network": self._model.network.state_dict(),
+                "position": asdict(replace(position, stage=None)) | {"stage": position.stage},
+            }
+        )
+        # The tensors belong to the training that goes on.
+        self._position = replace(position, stage=None)
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        self._result.rows = [_row(row) for row in saved["rows"]]
+        self._result.best, self._scoring = saved["best"], saved["scoring"]
+        general = saved["general"]
+        self._general = general if isinstance(general, str) else Score(**general)
+        self._plan.pieces = saved["pieces"]
+        self._position = Position(**saved["position"])
+        network = self._model.network
+        if any(name.startswith("nrtr.") for name in saved["network"]) and network.nrtr is None:
+            network.nrtr = new_guide(network, len(self._model.charset)).to(network.device)
+        network.load_state_dict(saved["network"])
+        at = f" in stage {self._stage.name}" if self._position.done < len(self._plan.stages) else ""
+        self._say(f"continues the run after {self._context.journal.seconds:.0f} s{at}")
+
+    def _score_base(self, untrained: str) -> None:
+        """Score the base model, untouched and limited to the charset, and how well it reads everyday
         texts."""
         progress, inputs = self._context.reporter.progress, self._inputs
         progress("base model", 0, 2)
@@ -87,45 +174,52 @@ class Chain:
         progress("base model", 1, 2)
         self._result.best = row.name
         try:
-            general: Score | str = general_reading(self._model.reader.run, self._model.charset)
+            self._general = general_reading(self._model.reader.run, self._model.charset)
         except LinetuneError as error:
-            general = error.what
+            self._general = error.what
         progress("base model", 2, 2)
         _save(self._model, row, self._result.model)
-        return general
 
-    def _task(self, plan: Plan, stage_plan: StagePlan) -> StageTask | None:
-        """Return a stage with its crops and its time. None if a trial shows that its crops do harm."""
-        stage, number = stage_plan.stage, stage_plan.number
-        if stage.trial and stage_plan.rendered >= WORTH * stage.trial:
-            trial = try_rendered(
-                self._model.network, StageTask(stage, number, plan.rendered(stage.trial)), self._context
-            )
-            self._say(f"stage {stage.name}: {trial.sentence()}")
-            self._context.journal.record(f"{stage.name} trial", **asdict(trial))
-            if not trial.helps:
+    def _task(self, stage_plan: StagePlan) -> StageTask | None:
+        """Return the next stage with its crops and its time. None if a trial shows that its crops do
+        harm."""
+        stage, number, position = stage_plan.stage, stage_plan.number, self._position
+        if position.rendered is not None:
+            data = self._plan.data(replace(stage_plan, rendered=position.rendered))
+            left = position.budget
+        else:
+            if not position.tried and not self._crops_help(stage_plan):
                 return None
-        budget, started = plan.time_for(stage_plan, self._scoring), time.perf_counter()
-        fitted = stage_plan if budget is None else stage_plan.fitted(budget)
-        if fitted.rendered < stage_plan.rendered:
-            crops = f"{fitted.rendered} of {stage_plan.rendered} rendered crops"
-            self._say(f"stage {stage.name}: uses {crops}, because the time is short")
-        data = plan.data(fitted)
-        left = None if budget is None else budget - (time.perf_counter() - started)
-        return StageTask(stage, number, data, stage_plan.cost.piece, left, self._best.val)
+            budget, started = self._plan.time_for(stage_plan, self._scoring), time.perf_counter()
+            fitted = stage_plan if budget is None else stage_plan.fitted(budget)
+            if fitted.rendered < stage_plan.rendered:
+                crops = f"{fitted.rendered} of {stage_plan.rendered} rendered crops"
+                self._say(f"stage {stage.name}: uses {crops}, because the time is short")
+            data = self._plan.data(fitted)
+            left = None if budget is None else budget - (time.perf_counter() - started)
+            self._position = replace(position, rendered=fitted.rendered, budget=left)
+        return StageTask(stage, number, data, stage_plan.cost.piece, left, self._best.val, position.stage)
+
+    def _crops_help(self, stage_plan: StagePlan) -> bool:
+        """Return whether a trial shows that the rendered crops of a stage help. True without a trial."""
+        stage = stage_plan.stage
+        if not stage.trial or stage_plan.rendered < WORTH * stage.trial:
+            return True
+        task = StageTask(stage, stage_plan.number, self._plan.rendered(stage.trial))
+        trial = try_rendered(self._model.network, task, self._context)
+        self._say(f"stage {stage.name}: {trial.sentence()}")
+        self._context.journal.record(f"{stage.name} trial", **asdict(trial))
+        if trial.helps:
+            self._moves_on(replace(self._position, tried=True))
+        return trial.helps
 
     def _train(self, task: StageTask) -> None:
         """Train one stage from the best model so far, and keep its model if it is better."""
         stage, name = task.stage, f"stage {task.stage.name}"
         model = replace(self._model, network=copy.deepcopy(self._model.network))
-
-        def keep(network: Network, validation: Validation) -> None:
-            # At once, so that an interrupted run loses nothing.
-            row = Row(name, validation.score, None, 0)
-            _save(replace(model, network=network), row, self._result.model)
-
+        self._in_training = model
         best = self._best
-        stage_result = train_stage(model.network, task, self._context, keep)
+        stage_result = train_stage(model.network, task, self._context, self)
         test = score_of(model.reader.run, self._inputs.test, model.charset) if self._inputs.test else None
         row = self._add(Row(name, stage_result.score, test, stage_result.seconds))
         when = _when(stage, stage_result)
@@ -142,13 +236,19 @@ class Chain:
         self._context.journal.record("result", **row.as_dict())
         return row
 
-    def _compare_general(self, before: Score | str) -> General | str:
+    def _compare_general(self) -> General | str:
         """Return how well everyday texts are read before and after the run."""
-        if isinstance(before, str):
-            return before
+        if isinstance(self._general, str):
+            return self._general
         kept = load_model(self._result.model)
         kept.network.to(self._context.device)
-        return General(before, general_reading(kept.reader.run, kept.charset))
+        return General(self._general, general_reading(kept.reader.run, kept.charset))
+
+
+def _row(saved: Mapping[str, Any]) -> Row:
+    """Return a row from its dict in a checkpoint."""
+    test = saved["test"]
+    return Row(saved["name"], Score(**saved["val"]), test and Score(**test), saved["seconds"])
 
 
 def _scores(models: Sequence[Model], data: Dataset) -> list[Score]:
@@ -170,4 +270,6 @@ def _when(stage: Stage, result: StageResult) -> str:
 
 def _save(model: Model, row: Row, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    save_model(replace(model, history=row.as_dict()), path)
+    # Without times: the same run gives the same file.
+    history = {key: value for key, value in row.as_dict().items() if key != "training_seconds"}
+    save_model(replace(model, history=history), path)

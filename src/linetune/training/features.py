@@ -106,20 +106,20 @@ class FeatureBatches:
                     self._labels[view][member] = sample.label
                     record += 1
 
-    def epoch(self, epoch: int) -> Iterator[Step]:
-        """Yield all batches of an epoch. The first epoch is 1."""
-        return self._epoch_of(np.arange(self._record.shape[1]), epoch)
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
+        """Yield the batches of an epoch from number ``start`` on. The first epoch is 1."""
+        return self._epoch_of(np.arange(self._record.shape[1]), epoch, start)
 
     def of(self, members: Sequence[int]) -> Batches:
         """Return the batches of some crops alone, by their numbers."""
         return _Some(self, np.asarray(members, np.int64))
 
-    def _epoch_of(self, chosen: NDArray[np.int64], epoch: int) -> Iterator[Step]:
+    def _epoch_of(self, chosen: NDArray[np.int64], epoch: int, start: int) -> Iterator[Step]:
         images, views = self._images, len(self._record)
         rng = generator(images.seed, images.number, epoch, VIEW)
         view = rng.integers(views, size=len(chosen))
         frames = self._features.lengths[self._record[view, chosen]]
-        for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False, unit=FRAME):
+        for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False, unit=FRAME)[start:]:
             yield self._step(view[batch.indices], chosen[batch.indices])
 
     def once(self, members: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], Step]]:
@@ -148,8 +148,8 @@ class _Some:
     features: FeatureBatches
     members: NDArray[np.int64]
 
-    def epoch(self, epoch: int) -> Iterator[Step]:
-        return self.features._epoch_of(self.members, epoch)
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
+        return self.features._epoch_of(self.members, epoch, start)
 
 
 class HeldOutFeatures:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linetune.core import owned
-from linetune.core.errors import LinetuneError
+from linetune.core import atomic, owned
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter
 from linetune.formats.store import load_model
+from linetune.training import checkpoint
+from linetune.training.journal import JOURNAL, TENSORBOARD
 
 # The model comes first: as long as it is there, nothing was moved.
-OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", "journal.jsonl", "results.json")
-OWN_FOLDERS = ("tensorboard", "stages")
+OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", JOURNAL, "results.json")
+OWN_FOLDERS = (TENSORBOARD, "stages", checkpoint.FOLDER)
 EARLIER = "earlier-run"
 """Folder in the run folder for an earlier run that will be replaced."""
-WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", EARLIER}
+WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", checkpoint.FOLDER, EARLIER}
 """Files and folders that make an earlier run worth keeping."""
 UNTRAINED = "limited to the charset"
 """How the name of the limited base model ends."""
@@ -31,42 +34,53 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     """
     if not owned.holds(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
         return
-    if not overwrite and not _came_to_nothing({path.name for path in folder.iterdir()}):
-        hint = "choose another output=, or pass --overwrite"
-        raise LinetuneError("the folder already has a run", folder, hint)
+    if overwrite or _came_to_nothing({path.name for path in folder.iterdir()}):
+        return
+    if checkpoint.exist(folder):
+        hint = f"{resume_command(folder)} continues it, and --overwrite starts a new run"
+        raise LinetuneError("the folder has an interrupted run", folder, hint)
+    raise LinetuneError("the folder already has a run", folder, "choose another output=, or pass --overwrite")
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that continues an interrupted run."""
+    return f"linetune train --resume {shlex.quote(str(folder))}"
 
 
 @contextmanager
-def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -> Iterator[Path]:
+def claimed(
+    folder: Path, overwrite: bool, untrained: str, reporter: Reporter, resumed: bool = False
+) -> Iterator[Path]:
     """Give the run folder to the block, without the files of an earlier run. Other files stay.
 
     The earlier run is set aside inside the folder. It comes back if the block fails or is interrupted before
-    a stage was better than the base model. Otherwise it is deleted. After an interruption, the reporter says
-    what the folder contains.
+    a stage was better than the base model. Otherwise it is deleted. After an interruption or an error, the
+    reporter says what the folder contains, and which command continues the run.
 
     Args:
         folder: the run folder.
         overwrite: whether an earlier run may be replaced.
         untrained: the name of the limited base model in the history of a model file.
         reporter: gets messages.
+        resumed: whether the run in the folder continues. Its files stay.
 
     Raises:
         LinetuneError: the folder cannot be created or cleared, or another run took it in the meantime.
     """
-    refuse_taken(folder, overwrite)  # again, because from now on no other run can take it
+    if not resumed:
+        refuse_taken(folder, overwrite)  # again, because from now on no other run can take it
     aside, model = folder / EARLIER, folder / "model.safetensors"
-    try:
+    with os_errors("cannot use the run folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _recover(folder, reporter)
-    except OSError as error:
-        raise _unusable(folder, error) from None
+        _remove_partial(folder)
+        if not resumed:
+            _recover(folder, reporter)
     try:
-        try:
-            if _came_to_nothing({path.name for path in folder.iterdir()}):
-                _clear(folder)
-            _move(folder, aside)
-        except OSError as error:
-            raise _unusable(folder, error) from None
+        with os_errors("cannot use the run folder", folder):
+            if not resumed:
+                if _came_to_nothing({path.name for path in folder.iterdir()}):
+                    _clear(folder)
+                _move(folder, aside)
         yield folder
     except BaseException as error:
         name = load_model(model).history["name"] if model.exists() else untrained
@@ -77,6 +91,8 @@ def claimed(folder: Path, overwrite: bool, untrained: str, reporter: Reporter) -
         if isinstance(error, KeyboardInterrupt) and model.exists():
             best = "the base model, because no stage was better yet" if name == untrained else name
             reporter.say(f"{model} is the best model so far: {best}")
+        if checkpoint.exist(folder):
+            reporter.say(f"{resume_command(folder)} continues the run")
         shutil.rmtree(aside, ignore_errors=True)
         raise
     # No `finally`: if the earlier run cannot be put back, it stays aside.
@@ -88,7 +104,7 @@ def _came_to_nothing(there: set[str]) -> bool:
 
     Such a run has a journal. A config.yaml without a journal belongs to the user.
     """
-    return "journal.jsonl" in there and not there & WORTH
+    return JOURNAL in there and not there & WORTH
 
 
 def _recover(folder: Path, reporter: Reporter) -> None:
@@ -110,8 +126,14 @@ def _restore(folder: Path) -> None:
     (folder / EARLIER).rmdir()
 
 
-def _unusable(folder: Path, error: OSError) -> LinetuneError:
-    return LinetuneError(f"cannot use the run folder ({error.strerror})", folder)
+def _remove_partial(folder: Path) -> None:
+    """Delete the half-written files of a killed run."""
+    for name in OWN_FILES:
+        for path in folder.glob(f"{name}.*{atomic.PART}"):
+            path.unlink(missing_ok=True)
+    for name in OWN_FOLDERS:
+        for path in (folder / name).glob(f"*{atomic.PART}"):
+            path.unlink(missing_ok=True)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from linetune.config.schema import Config, Stage, Synth
@@ -66,6 +67,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     transfer = with_charset(base, charset)
     _say_charset(charset, transfer.unknown, reporter)
 
+    @cache
     def render(number: int) -> Dataset:
         assert config.synth is not None
         lines, crops = synthetic(config.synth.model_copy(update={"count": number}), reporter)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +13,11 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from tensorboardX import SummaryWriter
+
+from linetune.core.errors import os_errors
+
+JOURNAL = "journal.jsonl"
+TENSORBOARD = "tensorboard"
 
 
 class MetricLogger(Protocol):
@@ -28,6 +36,10 @@ class MetricLogger(Protocol):
         """Write whatever is still in memory."""
 
 
+def _is_odd(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 class JsonLines:
     """Writes one JSON object for each event.
 
@@ -36,13 +48,22 @@ class JsonLines:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("a", encoding="utf-8", newline="\n")
 
     def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
-        row = {"event": event, **figures}
-        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        # An interrupted run leaves everything up to its end.
-        self._file.flush()
+        # JSON has neither NaN nor infinity.
+        finite = {key: None if _is_odd(value) else value for key, value in figures.items()}
+        with os_errors("cannot write the journal", self._path, "free some space, then resume the run"):
+            self._file.write(json.dumps({"event": event, **finite}, ensure_ascii=False) + "\n")
+            # An interrupted run leaves everything up to its end.
+            self._file.flush()
+
+    def position(self) -> int:
+        """Wait until the file is on the disk, and return its size in bytes."""
+        with os_errors("cannot write the journal", self._path, "free some space, then resume the run"):
+            os.fsync(self._file.fileno())
+            return self._file.tell()
 
     def close(self) -> None:
         self._file.close()
@@ -53,31 +74,60 @@ class TensorBoard:
 
     Args:
         folder: the log folder.
+        started: when the run started, in seconds since 1970.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
+    def __init__(self, folder: Path, started: float) -> None:
+        self._writer, self._started = SummaryWriter(str(folder)), started
 
     def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
         for name, value in figures.items() if step is not None else ():
-            # The time of an event is TensorBoard's own.
-            if isinstance(value, float) and name != "seconds":
-                self._writer.add_scalar(f"{event}/{name}", value, step)
+            if isinstance(value, float) and name != "seconds" and not _is_odd(value):
+                self._writer.add_scalar(f"{event}/{name}", value, step, self._started + figures["seconds"])
 
     def close(self) -> None:
         self._writer.close()
 
 
 class Journal:
-    """Gives the figures of a run to some loggers, with the seconds since its start."""
+    """Gives the figures of a run to some loggers, with the seconds since its start.
 
-    def __init__(self, loggers: Sequence[MetricLogger] = ()) -> None:
-        self._loggers, self._start = loggers, time.perf_counter()
+    Args:
+        loggers: get the figures.
+        seconds: seconds that the run has already taken.
+    """
+
+    def __init__(self, loggers: Sequence[MetricLogger] = (), seconds: float = 0) -> None:
+        self._loggers, self._start = loggers, time.perf_counter() - seconds
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Journal:
-        """Return the journal of a run: ``journal.jsonl`` and ``tensorboard/`` in the run folder."""
-        return cls((JsonLines(folder / "journal.jsonl"), TensorBoard(folder / "tensorboard")))
+    def in_folder(cls, folder: Path, position: int = 0, seconds: float = 0) -> Journal:
+        """Return the journal of a run: ``journal.jsonl`` and ``tensorboard/`` in the run folder.
+
+        Args:
+            folder: the run folder.
+            position: bytes of ``journal.jsonl`` that stay. TensorBoard's files are written again from them.
+            seconds: seconds that the run has already taken.
+        """
+        path, boards = folder / JOURNAL, folder / TENSORBOARD
+        with os_errors("cannot write the journal", path):
+            with path.open("ab") as file:
+                file.truncate(position)
+            kept = path.read_bytes()
+        shutil.rmtree(boards, ignore_errors=True)
+        board = TensorBoard(boards, time.time() - seconds)
+        for row in map(json.loads, kept.decode().splitlines()):
+            board.record(row.pop("event"), row.get("step"), row)
+        return cls((JsonLines(path), board), seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the run has taken so far."""
+        return time.perf_counter() - self._start
+
+    def position(self) -> int:
+        """Return the size of ``journal.jsonl`` in bytes, once it is on the disk. 0 without this file."""
+        return sum(logger.position() for logger in self._loggers if isinstance(logger, JsonLines))
 
     def record(self, event: str, step: int | None = None, **figures: Any) -> None:
         """Record one event.
@@ -87,8 +137,7 @@ class Journal:
             step: the step of the stage, for events that belong to one.
             figures: numbers, and what describes them.
         """
-        seconds = round(time.perf_counter() - self._start, 3)
-        figures = {"seconds": seconds, **({} if step is None else {"step": step}), **figures}
+        figures = {"seconds": round(self.seconds, 3), **({} if step is None else {"step": step}), **figures}
         for logger in self._loggers:
             logger.record(event, step, figures)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -20,6 +20,7 @@ from linetune.training.context import Context
 from linetune.training.estimate import Estimate, estimate
 from linetune.training.gather import Inputs
 from linetune.training.schedule import EXPECTED, expected_epochs
+from linetune.training.trainer import MEMORY
 
 FEW = 1000
 """Rendered crops on which estimates are based. The others are rendered later."""
@@ -78,7 +79,6 @@ class Plan:
         self._rendered = config.synth.count if config.synth else 0
         self._end = None if within is None else time.perf_counter() + within
         seconds_a_crop = _rendering_time(config.synth) if within is not None and config.synth else 0.0
-        self._loaded = dict[int, Dataset]()
         self.stages = [
             self._plan(stage, number, seconds_a_crop) for number, stage in enumerate(config.stages)
         ]
@@ -87,10 +87,19 @@ class Plan:
     def rendered(self, count: int) -> Dataset:
         """Return the first ``count`` rendered crops, or all if there are fewer. It renders missing ones,
         once."""
-        count = min(count, self._rendered)
-        if count not in self._loaded:
-            self._loaded[count] = self._inputs.render(count)
-        return self._loaded[count]
+        return self._inputs.render(min(count, self._rendered))
+
+    @property
+    def pieces(self) -> list[int]:
+        """How many crops of 320 px go through the network together, for each stage."""
+        return [stage_plan.cost.piece for stage_plan in self.stages]
+
+    @pieces.setter
+    def pieces(self, pieces: Sequence[int]) -> None:
+        self.stages = [
+            replace(stage_plan, cost=replace(stage_plan.cost, piece=piece))
+            for stage_plan, piece in zip(self.stages, pieces, strict=True)
+        ]
 
     def data(self, stage_plan: StagePlan) -> Dataset:
         """Return all crops of a stage."""
@@ -201,4 +210,4 @@ def _costs(stage: Stage, crops: int, cost: Estimate, device: torch.device) -> It
             "with the same gradient"
         )
     if not cost.fits:
-        yield "even that may not fit into memory; close other programs, or use a smaller charset"
+        yield f"even that may not fit into memory; {MEMORY}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from linetune.config.schema import Stage
 from linetune.models.network import Network
-from linetune.training.batches import Batches, Step, endless
+from linetune.training.batches import Batches, endless
 from linetune.training.schedule import warmed
 from linetune.training.state import Validation
 from linetune.training.trainer import Trainer
@@ -44,19 +44,19 @@ def find_rate(
     validate: Callable[[Network], Validation],
     rates: Sequence[float],
     budget: float | None = None,
-) -> tuple[dict[float, Validation], float, Iterator[tuple[int, Step]]]:
+) -> dict[float, Validation]:
     """Take a few steps at each rate, from the same start on the same crops, and continue from the best.
 
-    The best rate is the one after which the validation labels are most probable. Its steps count: the trainer
-    keeps them, and the batches go on after them. With a budget, only as many rates are tried as fit into
+    The best rate is the one after which the validation labels are most probable. It becomes the peak of the
+    trainer's state. The state keeps its steps. With a budget, only as many rates are tried as fit into
     :data:`SHARE` of it, at least one.
 
     Returns:
-        The validation after each rate, the best rate, and the batches that follow.
+        The validation after each rate.
     """
     began = time.perf_counter()
     state = trainer.state
-    start, kept, stream = state.snapshot(), None, endless(batches)
+    start, kept = state.snapshot(), None
     trials = dict[float, Validation]()
     best = rates[0]
     for number, rate in enumerate(rates):
@@ -64,12 +64,12 @@ def find_rate(
         if number and budget is not None and spent * (number + 1) / number > SHARE * budget:
             break
         state.restore(start)
-        stream = endless(batches)
-        for epoch, batch in itertools.islice(stream, STEPS):
+        for epoch, batch in itertools.islice(endless(batches), STEPS):
             trainer.step(batch, epoch, warmed(rate, state.progress.step))
         trials[rate] = validate(state.average.network)
         if kept is None or trials[rate].label_probability > trials[best].label_probability:
             best, kept = rate, state.snapshot()
     assert kept is not None
     state.restore(kept)
-    return trials, best, stream
+    state.peak = best
+    return trials

@@ -5,15 +5,21 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from linetune.config.load import save
+from linetune.config.load import load, save
 from linetune.config.schema import Config
 from linetune.core import atomic, cache
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter, Silent
+from linetune.training import checkpoint, provenance
 from linetune.training.chain import Chain
 from linetune.training.context import Context, device_of, precision_of
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
@@ -25,6 +31,18 @@ from linetune.training.result import RunResult
 
 COMPARED = 64
 """Most validation crops on which the export is compared with the kept model."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is done, besides its configuration. A run that continues has the same options."""
+
+    skip_bad: bool = False
+    """Leave out lines that cannot be used."""
+    within: float | None = None
+    """Seconds in which the run ends. Fewer crops are rendered if necessary, and stages end sooner."""
+    export: bool = True
+    """Write ``model.onnx``."""
 
 
 def train(
@@ -42,7 +60,8 @@ def train(
     character error rate. Within a stage, the label probability decides between validations that are better
     than the start of the stage. The test crops are scored, and nothing is chosen on them.
 
-    The run folder gets the model, its export, the results, all settings, and the journal.
+    The run folder gets the model, its export, the results, all settings, and the journal. Until the end, it
+    also has checkpoints, from which :func:`resume` continues an interrupted run.
 
     Args:
         config: the run.
@@ -55,36 +74,83 @@ def train(
     Raises:
         LinetuneError: the configuration or the data cannot be used, or the export reads other texts.
     """
-    reporter = reporter or Silent()
-    started = time.perf_counter()
     refuse_taken(config.output, overwrite)
     if within is not None:
         refuse_lengths(config)
-    device = device_of(config)
+    return _run(config, Options(skip_bad, within, export), overwrite, None, reporter or Silent())
+
+
+def resume(folder: Path, overrides: Sequence[str] = (), *, reporter: Reporter | None = None) -> RunResult:
+    """Continue an interrupted run from its last checkpoint.
+
+    On the same machine with the same number of threads, the result on a CPU is the same, bit for bit, as
+    without the interruption. Only times differ, and with a time limit also what depends on them.
+
+    Args:
+        folder: the run folder. It may have been moved.
+        overrides: settings such as ``data.train=...`` for data that have been moved, as ``key.path=value``.
+        reporter: gets messages and progress.
+
+    Raises:
+        LinetuneError: the folder has no interrupted run, or settings or data have changed since it began.
+    """
+    reporter, path = reporter or Silent(), folder / "config.yaml"
+    if not path.is_file():
+        raise LinetuneError("the folder has no run to resume", folder, "name the run folder (output=)")
+    if (folder / "results.json").exists() and not checkpoint.exist(folder):
+        raise LinetuneError("the run is complete; nothing is left to resume", folder)
+    with cache.locked(folder):
+        saved = checkpoint.newest(folder, reporter)
+    config = load(path, overrides).model_copy(update={"output": folder})
+    return _run(config, Options(**saved["options"]), False, saved, reporter)
+
+
+def _run(
+    config: Config,
+    options: Options,
+    overwrite: bool,
+    saved: Mapping[str, Any] | None,
+    reporter: Reporter,
+) -> RunResult:
+    """Do a run from its start, or from a checkpoint."""
+    seconds = saved["seconds"] if saved else 0.0
+    started = time.perf_counter() - seconds
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
-    inputs = gather(config, skip_bad, reporter)
+    device = device_of(config)
+    inputs = gather(config, options.skip_bad, reporter)
     inputs.start.network.to(device)
     config, inputs = with_both_ways(config, inputs, reporter)
+    about = {"options": asdict(options), "provenance": provenance.record(config, inputs)}
+    if saved:
+        for text in provenance.refuse_changes(saved["provenance"], about["provenance"], config.output):
+            reporter.say(text)
+    inputs = replace(inputs, start=replace(inputs.start, provenance=about["provenance"]))
     result = RunResult(config.output, unknown_characters=inputs.unknown, skipped=inputs.skipped)
     untrained = f"{inputs.base.base_model}, {UNTRAINED}"
-    with (
-        cache.locked(config.output),
-        claimed(config.output, overwrite, untrained, reporter) as folder,
-        Journal.in_folder(folder) as journal,
-    ):
-        save(config, folder / "config.yaml")
-        inputs.start.charset.write(folder / "charset.txt")
+    with ExitStack() as stack:
+        stack.enter_context(cache.locked(config.output))
+        folder = stack.enter_context(
+            claimed(config.output, overwrite, untrained, reporter, resumed=saved is not None)
+        )
+        journal = Journal.in_folder(folder, saved["journal"] if saved else 0, seconds)
+        stack.enter_context(journal)
+        with os_errors("cannot write to the run folder", folder):
+            save(config, folder / "config.yaml")
+            inputs.start.charset.write(folder / "charset.txt")
         context = _context(config, inputs, device, journal, reporter)
-        left = within and within - (time.perf_counter() - started)
+        left = options.within and max(1.0, options.within - (time.perf_counter() - started))
         plan = Plan(config, inputs, context, left)
-        Chain(inputs, context, result).run(plan, untrained)
+        checkpoints = checkpoint.Checkpoints(folder)
+        Chain(inputs, context, result, checkpoints, about).run(plan, untrained, saved)
         result.seconds = time.perf_counter() - started
         journal.record("end", best=result.best, total_seconds=result.seconds)
-    figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
-    atomic.write_text(folder / "results.json", figures + "\n")
-    if export:
-        result.compared = _export(result, inputs)
+        if options.export:
+            result.compared = _export(result, inputs)
+        figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
+        with os_errors("cannot write to the run folder", folder):
+            atomic.write_text(folder / "results.json", figures + "\n", durable=True)
+        checkpoints.clear()
     return result
 
 

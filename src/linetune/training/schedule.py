@@ -1,7 +1,7 @@
 """How long a stage trains, at what learning rate, and when it is validated.
 
 The training loop asks a schedule before every step and after every validation. A schedule has no memory of
-its own: everything it depends on is in :class:`Progress`, so that a resumed stage goes on as before.
+its own. Everything it depends on is in :class:`Progress`. A resumed stage therefore goes on as before.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Progress:
 
     epoch: int = 0
     """The epoch of the last step, from 1."""
+    in_epoch: int = 0
+    """Steps of this epoch."""
     step: int = 0
     """Steps taken."""
     seen: int = 0
@@ -52,6 +54,8 @@ class Progress:
     """The same counts at the best validation."""
     cooling: tuple[int, int] | None = None
     """The step at which the learning rate began to fall, and the number of steps it takes to fall to 0."""
+    setbacks: int = 0
+    """How often the loss became NaN or infinite. Each time halves the learning rate."""
 
 
 class Clock:

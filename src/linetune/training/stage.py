@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,10 +17,10 @@ from linetune.models.network import Network, new_guide
 from linetune.training.batches import Batches, ImageBatches, endless
 from linetune.training.context import Context
 from linetune.training.features import FeatureBatches, HeldOutFeatures
-from linetune.training.loop import OnBetter, run_steps
+from linetune.training.loop import Keeper, run_steps
 from linetune.training.rate import STEPS, find_rate, rates_for
 from linetune.training.schedule import InEpochs, Progress, schedule_of
-from linetune.training.state import Validation
+from linetune.training.state import StageState, Validation
 from linetune.training.tracker import Tracker
 from linetune.training.trainer import Trainer
 from linetune.training.validation import Validator
@@ -42,6 +42,8 @@ class StageTask:
     """Seconds that a stage without a number of epochs may take."""
     start: Score | None = None
     """The validation score of the model that the stage starts from. Without it, every validation helps."""
+    saved: Mapping[str, Any] | None = None
+    """What :func:`to_resume` returned, to continue from there."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def train_stage(
     network: Network,
     task: StageTask,
     context: Context,
-    on_better: OnBetter = lambda network, validation: None,
+    keeper: Keeper = Keeper(),  # noqa: B008 - it has no state
 ) -> StageResult:
     """Train ``network`` in place, and leave it with the averaged weights of its best validation.
 
@@ -74,42 +76,58 @@ def train_stage(
         network: a folded network with the run's charset. It gets an NRTR guide if the stage asks for one.
         task: the stage.
         context: what all stages share.
-        on_better: called with the averaged network after each validation that helps and is the best so far.
+        keeper: keeps better networks, and states that can be resumed.
 
     Raises:
-        LinetuneError: the loss became NaN or infinite before the first validation.
+        LinetuneError: the loss became NaN or infinite three times before the first validation.
     """
-    started = time.perf_counter()
     stage = task.stage
     tracker = Tracker(f"stage {stage.name}", stage.name, context.journal, context.reporter)
     _add_guide(network, stage, context, tracker)
     batches, features = _batches(network, task, context)
     validator = Validator(context, task.start, features)
     trainer = _trainer(network, task, context)
-    state, peak, stream = trainer.state, stage.learning_rate, endless(batches)
-    if peak is None:
-        trials, peak, stream = find_rate(trainer, batches, validator, rates_for(stage), task.budget)
-        if state.keep_if_best(trials[peak]) and trials[peak].helps:
-            on_better(state.average.network, trials[peak])
+    state = trainer.state
+    if task.saved:
+        state.load_state_dict(task.saved["state"])
+        tracker.load_state_dict(task.saved["tracker"])
+    elif stage.learning_rate is None:
+        trials = find_rate(trainer, batches, validator, rates_for(stage), task.budget)
+        best = trials[_peak(state)]
+        if state.keep_if_best(best) and best.helps:
+            keeper.better(state.average.network, best)
         tracker.rates(trials)
-        tracker.say(_found(trials, peak))
+        tracker.say(_found(trials, _peak(state)))
+        keeper.rest(state, tracker)
+    else:
+        state.peak = stage.learning_rate
     readings = len(context.val) * (1 + context.both_ways)
-    left = task.budget and max(1.0, task.budget - (time.perf_counter() - started))
-    schedule = schedule_of(stage, peak, len(task.data), readings, left)
+    left = task.budget and max(1.0, task.budget - tracker.seconds)
+    schedule = schedule_of(stage, _peak(state), len(task.data), readings, left)
     tracker.starts(state.progress)
-    run_steps(trainer, stream, schedule, tracker, validator, on_better)
+    run_steps(trainer, endless(batches, state.progress), schedule, tracker, validator, keeper)
     if isinstance(schedule, InEpochs) and schedule.gave_up(state.progress):
         tracker.say(f"stopped, because the last {stage.patience} epochs brought no better validation")
     assert state.best is not None
     network.load_state_dict(state.best_weights)
-    return StageResult(stage.name, state.best, state.progress, peak, time.perf_counter() - started)
+    return StageResult(stage.name, state.best, state.progress, _peak(state), tracker.seconds)
+
+
+def to_resume(state: StageState, tracker: Tracker) -> dict[str, Any]:
+    """Return what a stage continues from. The tensors are not copied."""
+    return {"state": state.state_dict(), "tracker": tracker.state_dict()}
+
+
+def _peak(state: StageState) -> float:
+    assert state.peak is not None
+    return state.peak
 
 
 def _add_guide(network: Network, stage: Stage, context: Context, tracker: Tracker) -> None:
     if stage.nrtr_weight and network.nrtr is None:
         torch.manual_seed(context.seed)
         network.nrtr = new_guide(network, len(context.charset)).to(context.device)
-        tracker.say("the base model has no NRTR guide, so that it starts untrained")
+        tracker.say("the base model has no NRTR guide; a new one starts untrained")
 
 
 def _batches(network: Network, task: StageTask, context: Context) -> tuple[Batches, HeldOutFeatures | None]:

@@ -44,18 +44,22 @@ class StageState:
         factors: the learning rate of each parameter relative to the stage's rate, by name. They depend on the
             weights at the start of the stage, so that a resumed stage cannot compute them again.
         progress: the counts.
+        peak: the highest learning rate, once it is known.
+        piece: how many crops of 320 px go through the network together.
         best: the best validation so far.
     """
 
-    def __init__(self, network: Network, dtype: torch.dtype) -> None:
+    def __init__(self, network: Network, dtype: torch.dtype, piece: int) -> None:
         self.network = network
         self.average = WeightAverage(network)
         self.factors = rate_factors(network)
         self.optimiser = make_optimiser(network, self.factors)
         self.scaler = torch.amp.GradScaler(network.device.type, enabled=dtype == torch.float16)
         self.progress = Progress()
+        self.peak: float | None = None
+        self.piece = piece
         self.best: Validation | None = None
-        self._at_best: dict[str, Any] = {}
+        self._good = self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
         """Return a copy of the weights, the average, the optimiser and the counts."""
@@ -78,36 +82,34 @@ class StageState:
             return False
         at = self.progress
         self.progress = replace(at, best_epoch=at.epoch, best_step=at.step, best_seen=at.seen)
-        self.best, self._at_best = validation, self.snapshot()
+        self.best, self._good = validation, self.snapshot()
         return True
 
     def return_to_best(self) -> None:
-        """Continue from the weights of the best validation. The counts go on."""
+        """Continue from the weights of the best validation, or from those of the start if there was none. The
+        counts go on."""
         progress = self.progress
-        self.restore(self._at_best)
+        self.restore(self._good)
         self.progress = progress
 
     @property
     def best_weights(self) -> dict[str, Tensor]:
         """The averaged weights of the best validation."""
-        weights: dict[str, Tensor] = self._at_best["average"]["network"]
+        weights: dict[str, Tensor] = self._good["average"]["network"]
         return weights
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that :meth:`load_state_dict` continues from. The tensors are not copied."""
-        best = None
-        if self.best is not None:
-            figures = {"helps": self.best.helps, "label_probability": self.best.label_probability}
-            best = {**figures, "score": asdict(self.best.score), "snapshot": self._at_best}
-        return {**self._moving(), "best": best}
+        best = asdict(self.best) if self.best else None
+        fixed = {"peak": self.peak, "piece": self.piece, "best": best, "good": self._good}
+        return {**self._moving(), **fixed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from another state of the same stage."""
         self.restore(state)
-        self.best, self._at_best = None, {}
-        if best := state["best"]:
-            self.best = Validation(best["helps"], best["label_probability"], Score(**best["score"]))
-            self._at_best = best["snapshot"]
+        self.peak, self.piece, self._good = state["peak"], state["piece"], state["good"]
+        best = state["best"]
+        self.best = best and Validation(**{**best, "score": Score(**best["score"])})
 
     def _moving(self) -> dict[str, Any]:
         return {

@@ -1,9 +1,10 @@
-"""What a stage tells while it trains: the journal's figures and a progress bar."""
+"""What a stage reports while it trains: the figures of the journal and a progress bar."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,21 @@ class Tracker:
         self._recent = list[Tensor]()
         self._losses = list[float]()
         self._since, self._seen = time.perf_counter(), 0
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the training began. Those of an interrupted run count, those between runs do not."""
+        return time.perf_counter() - self._began
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what :meth:`load_state_dict` continues from, right after an entry of the journal."""
+        return {"losses": list(self._losses), "seconds": self.seconds}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from an earlier training."""
+        self._losses = list(state["losses"])
+        self._began = time.perf_counter() - state["seconds"]
 
     def say(self, text: str) -> None:
         """Say one line about the training."""
@@ -99,6 +115,15 @@ class Tracker:
         )
         self._losses = []
         self.starts(at)
+
+    def setback(self, loss: float, at: Progress) -> None:
+        """Record that training goes back to its last good weights, and halves the learning rate."""
+        self._losses = []
+        self._journal.record(f"{self._event} setback", at.step, epoch=at.epoch, setbacks=at.setbacks)
+        since = f"step {at.best_step}" if at.best_step else "the start"
+        self.say(
+            f"the loss became {loss} at step {at.step}; goes back to {since} with half the learning rate"
+        )
 
     def ends(self) -> None:
         """Show that the stage is over."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from linetune.augment.draws import generator
 from linetune.config.schema import Stage
-from linetune.core.device import autocast
+from linetune.core.device import autocast, out_of_memory
+from linetune.core.errors import LinetuneError
 from linetune.models.network import Network
 from linetune.training.batches import Step
 from linetune.training.freeze import set_trainable
@@ -20,6 +21,8 @@ from linetune.training.state import StageState
 
 DROPOUT = 2**33
 """Address of the dropout of a step, beyond the addresses of all crops and epochs."""
+MEMORY = "close other programs, or use a smaller charset"
+"""The hint if memory is too small."""
 NEW = 30
 """Learning rate of the rows of unknown characters relative to all others. A rate that preserves what the base
 model can do is too low for a row that starts from nothing (docs/recipe.md has the measurements)."""
@@ -34,7 +37,7 @@ class Trainer:
         address: the run's seed and the stage's number, which address every random draw.
         dtype: the precision of the forward pass.
         piece: how many crops of 320 px go through the network together. The gradients of all pieces add up to
-            the gradient of the batch.
+            the gradient of the batch. If memory runs out, the pieces get smaller.
         new_rows: rows of the CTC layer for unknown characters. They move :data:`NEW` times as fast.
 
     Attributes:
@@ -51,35 +54,56 @@ class Trainer:
         piece: int,
         new_rows: Sequence[int] = (),
     ) -> None:
-        self._stage, self._address, self._dtype, self._piece = stage, address, dtype, piece
+        self._stage, self._address, self._dtype = stage, address, dtype
         set_trainable(network, stage.freeze)
         self._trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         layer = network.head.fc
         self._layer = [layer.weight, layer.bias] if new_rows and layer.weight.requires_grad else []
         self._new_rows = torch.tensor(new_rows, dtype=torch.long, device=network.device)
-        self.state = StageState(network, dtype)
+        self.state = StageState(network, dtype, piece)
         self.gradient_norm = torch.zeros(())
 
     def step(self, batch: Step, epoch: int, rate: float) -> Tensor:
-        """Take one step and return the loss of the batch, a scalar on the network's device."""
-        state = self.state
+        """Take one step and return the loss of the batch, a scalar on the network's device.
+
+        Raises:
+            LinetuneError: memory is too small for a single crop.
+        """
+        state, progress = self.state, self.state.progress
         set_rate(state.optimiser, rate)
-        draws = generator(*self._address, epoch, DROPOUT + state.progress.step)
-        torch.manual_seed(int(draws.integers(2**63)))
-        state.optimiser.zero_grad()
-        loss = self._backward(batch)
+        draws = generator(*self._address, epoch, DROPOUT + progress.step)
+        seed = int(draws.integers(2**63))
+        while True:
+            torch.manual_seed(seed)
+            state.optimiser.zero_grad()
+            try:
+                loss = self._backward(batch)
+                break
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                if state.piece == 1:
+                    raise LinetuneError(
+                        "not enough memory to train on one crop at a time", hint=MEMORY
+                    ) from None
+                state.piece //= 2
         state.scaler.unscale_(state.optimiser)
         self.gradient_norm = torch.nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
         self._update()
         state.average.update(state.network)
-        step, seen = state.progress.step + 1, state.progress.seen + len(batch.labels)
-        state.progress = replace(state.progress, epoch=epoch, step=step, seen=seen)
+        state.progress = replace(
+            progress,
+            epoch=epoch,
+            in_epoch=progress.in_epoch + 1 if epoch == progress.epoch else 1,
+            step=progress.step + 1,
+            seen=progress.seen + len(batch.labels),
+        )
         return loss
 
     def _backward(self, batch: Step) -> Tensor:
         """Add up the gradients of all pieces and return the loss."""
         network, losses = self.state.network, list[Tensor]()
-        for piece in batch.pieces(self._piece):
+        for piece in batch.pieces(self.state.piece):
             with autocast(network.device, self._dtype):
                 features = piece.inputs if batch.stored else network.backbone(piece.inputs)
                 loss = stage_loss(network, features, piece.labels, self._stage.nrtr_weight)

@@ -1,0 +1,159 @@
+"""Where a model comes from: weights, data, settings, software and machine of its run.
+
+A checkpoint keeps the same record. It shows whether a run that continues still has the data and settings it
+began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linetune.config.schema import Config
+from linetune.core.errors import LinetuneError
+from linetune.data.dataset import Dataset
+from linetune.models.network import Network
+from linetune.training.context import device_of, precision_of
+from linetune.training.gather import Inputs, uses_rendered
+from linetune.training.plan import FEW
+
+DIGEST = 16
+"""Bytes of a hash."""
+FILE = "file"
+"""Key of a path in the settings. Only the name of the file is kept: a model must not tell the folders of the
+machine that trained it."""
+
+
+def record(config: Config, inputs: Inputs) -> dict[str, Any]:
+    """Return the record of a run, as JSON values. Equal runs have equal records.
+
+    The rendered crops count by the first ones. They show a changed font or another renderer.
+    """
+    data = {**inputs.data, "val": inputs.val, **({"test": inputs.test} if inputs.test else {})}
+    if config.synth and uses_rendered(config):
+        data["synth"] = inputs.render(min(FEW, config.synth.count))
+    device = device_of(config)
+    left_out = {"output", "base_model"}
+    settings = _settings(
+        config.model_dump(exclude=left_out), config.model_dump(mode="json", exclude=left_out)
+    )
+    return {
+        "base_model": inputs.base.base_model,
+        "weights": _hash_of_weights(inputs.base.network),
+        "charset": inputs.start.charset.sha256,
+        # By name, or by the number of the file that a stage names.
+        "data": {
+            f"file {number}" if Path(name).is_absolute() else name: _hash_of_crops(crops)
+            for number, (name, crops) in enumerate(data.items(), 1)
+        },
+        "settings": settings,
+        "software": {
+            "linetune": f"{version('linetune')} ({_code()})",
+            **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
+            "python": platform.python_version(),
+        },
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            "precision": str(precision_of(config, device)).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def refuse_changes(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) -> list[str]:
+    """Compare the record of a checkpoint with that of the run that continues.
+
+    Args:
+        saved: the record of the checkpoint.
+        now: the present record.
+        run: the run folder.
+
+    Returns:
+        A sentence for each difference of software and machine. The result may then differ in its last digits.
+
+    Raises:
+        LinetuneError: settings, weights, characters or data differ.
+    """
+    start_anew = "or start a new run with --overwrite"
+    for key, before, after in _differences(saved["settings"], now["settings"]):
+        what = f"{key} is {after!r}, but was {before!r} when the run began"
+        raise LinetuneError(what, run / "config.yaml", f"change it back, {start_anew}")
+    for name, before in saved["data"].items():
+        if now["data"].get(name) != before:
+            what = f"the crops or labels of {name} have changed since the run began"
+            raise LinetuneError(what, run / "config.yaml", f"restore them, {start_anew}")
+    for key in ("weights", "charset"):
+        if saved[key] != now[key]:
+            what = f"the {key} of the base model changed since the run began"
+            raise LinetuneError(what, run / "config.yaml", f"restore the file, {start_anew}")
+    return [
+        f"{key} was {before} when the run began, and is {after} now; the result may differ in its last digits"
+        for part in ("software", "machine")
+        for key, before, after in _differences(saved[part], now[part])
+    ]
+
+
+def _settings(value: Any, as_json: Any) -> Any:
+    """Return settings as JSON values, without folders. The two values are the same, of Python and of JSON."""
+    if isinstance(value, Path):
+        return {FILE: value.name}
+    if isinstance(value, Mapping):
+        return {key: _settings(item, as_json[key]) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_settings(*pair) for pair in zip(value, as_json, strict=True)]
+    return as_json
+
+
+def _differences(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (key, value before, value after) of all values that differ. Names of files may differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        if FILE in before and FILE in after:
+            return
+        for name in {**before, **after}:
+            yield from _differences(before.get(name), after.get(name), f"{key}.{name}".lstrip("."))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, pair in enumerate(zip(before, after, strict=True)):
+            yield from _differences(*pair, f"{key}.{_name(pair[0], number)}")
+    elif before != after:
+        yield key, before, after
+
+
+def _name(item: Any, number: int) -> str:
+    return str(item.get("name", number)) if isinstance(item, dict) else str(number)
+
+
+def _hash_of_crops(data: Dataset) -> dict[str, Any]:
+    labels = "\n".join(data.texts).encode()
+    crops = hashlib.blake2b(digest_size=DIGEST)
+    data.columns.feed(crops.update)
+    return {
+        "lines": len(data),
+        "labels": hashlib.blake2b(labels, digest_size=DIGEST).hexdigest(),
+        "crops": crops.hexdigest(),
+    }
+
+
+def _hash_of_weights(network: Network) -> str:
+    digest = hashlib.blake2b(digest_size=DIGEST)
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Return a hash of linetune's own source, since a version number does not show local changes."""
+    digest = hashlib.blake2b(digest_size=4)
+    for path in sorted(Path(str(resources.files("linetune"))).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
