@@ -35,6 +35,8 @@ from linetune.cli import (
 )
 from linetune.core.errors import LinetuneError
 
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes after Ctrl-C (SIGINT) and SIGTERM: 128 and the number of the signal."""
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 """The error that typer raises for a wrong command line. It has no public name in any release."""
 
@@ -109,14 +111,6 @@ def _encode(stream: Any) -> None:
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
-class _Terminated(KeyboardInterrupt):
-    """Another program asked this one to end. Everything cleans up as after Ctrl-C."""
-
-
-def _terminate(_signal: int, _frame: object) -> None:
-    raise _Terminated
-
-
 def main() -> None:
     """Run the command line and exit.
 
@@ -124,12 +118,23 @@ def main() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         _encode(stream)
-    signal.signal(signal.SIGTERM, _terminate)
+    terminated = False
+
+    def terminate(_signal: int, _frame: object) -> None:
+        # Everything cleans up as after Ctrl-C.
+        nonlocal terminated
+        terminated = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
     # linetune reports images that OpenCV cannot decode. OpenCV reads this variable when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         # In standalone mode typer reports a wrong option in a box of five lines.
-        sys.exit(app(prog_name="linetune", standalone_mode=False))
+        code = app(prog_name="linetune", standalone_mode=False)
+        if code == INTERRUPTED:  # some releases of typer return this instead of raising an error
+            raise KeyboardInterrupt
+        sys.exit(code)
     except LinetuneError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -140,12 +145,9 @@ def main() -> None:
             mistake = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
             print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    except _Terminated:
-        print("terminated", file=sys.stderr)
-        sys.exit(143)
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        print("terminated" if terminated else "interrupted", file=sys.stderr)
+        sys.exit(TERMINATED if terminated else INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output stopped reading, as `head` does.
         sys.stderr.close()

@@ -11,8 +11,12 @@ import psutil
 import torch
 from torch import Tensor
 
+from linetune.core.errors import LinetuneError
+
 CGROUP = Path("/sys/fs/cgroup")
 """Folder in which Linux gives the limits of a container (cgroup v2)."""
+MEMORY = "close other programs, or use a smaller charset"
+"""The hint if memory is too small."""
 CPU_PIECE = 16
 """Most crops in one forward pass on a CPU. With more, tensors are too large for the heap: the system maps and
 clears new memory for each of them. Fewer crops are not faster."""
@@ -76,6 +80,11 @@ def out_of_memory(error: RuntimeError) -> bool:
     # On a CPU it is a plain RuntimeError. These are the words of its two allocators.
     words = ("not enough memory", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(part in str(error) for part in words)
+
+
+def no_memory(where: str) -> LinetuneError:
+    """Return the error for a stage that cannot even train on one crop at a time."""
+    return LinetuneError("not enough memory to train on one crop at a time", where, MEMORY)
 
 
 def now(device: torch.device) -> float:

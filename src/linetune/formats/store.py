@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from linetune.core import atomic, image, reading_order
 from linetune.core.charset import Charset
@@ -58,7 +59,17 @@ def save_model(model: Model, path: Path) -> None:
     }
     with os_errors("cannot write the model", path), atomic.written(path, durable=True) as partial:
         # Not save_file: some of its versions write files that only their owner can read.
-        partial.write_bytes(save(tensors, header))
+        partial.write_bytes(as_bytes(tensors, header))
+
+
+def as_bytes(tensors: dict[str, Tensor], header: dict[str, str]) -> bytes:
+    """Return the content of a safetensors file. Equal arguments give equal bytes."""
+    data = save(tensors, header)
+    # The library writes the keys of the header in random order.
+    end = 8 + int.from_bytes(data[:8], "little")
+    ordered = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    ordered += b" " * (-len(ordered) % 8)
+    return len(ordered).to_bytes(8, "little") + ordered + data[end:]
 
 
 def load_model(path: Path) -> Model:

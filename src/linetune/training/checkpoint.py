@@ -21,6 +21,7 @@ from torch import Tensor
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter
+from linetune.formats.store import as_bytes
 
 FOLDER = "checkpoints"
 """Folder of the checkpoints in the run folder."""
@@ -60,7 +61,7 @@ class Checkpoints:
         """
         tensors = dict[str, Tensor]()
         header = {"version": str(VERSION), "content": json.dumps(_packed(content, tensors))}
-        data = safetensors.torch.save(tensors, header)
+        data = as_bytes(tensors, header)
         with os_errors("cannot write a checkpoint", self._folder, "free some space, then resume the run"):
             self._folder.mkdir(exist_ok=True)
             earlier = _files(self._folder)

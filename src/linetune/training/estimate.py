@@ -11,7 +11,7 @@ from torch import Tensor
 
 from linetune.config.schema import Stage
 from linetune.core import image
-from linetune.core.device import autocast, free_memory, now, piece_size
+from linetune.core.device import autocast, free_memory, no_memory, now, out_of_memory, piece_size
 from linetune.models.network import Network
 from linetune.training.batches import BatchPlan, ImageBatches
 from linetune.training.freeze import set_trainable
@@ -62,8 +62,17 @@ def estimate(
     # The batch of median width represents the others.
     typical = sorted(plan, key=lambda batch: batch.width)[len(plan) // 2]
     piece = piece_size(images.device, stage.batch_size)
-    measured = typical.truncated(image.fitting(piece, typical.width))
-    forward, step, kept = _measure(network, stage, images, measured, dtype)
+    while True:
+        measured = typical.truncated(image.fitting(piece, typical.width))
+        try:
+            forward, step, kept = _measure(network, stage, images, measured, dtype)
+            break
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if piece == 1:
+                raise no_memory(f"stage {stage.name}") from None
+            piece //= 2
     scale = (crops or len(images.data)) / len(images.data)
     total = scale * sum(batch.pixels for batch in plan) / measured.pixels
     per_epoch = math.ceil(scale * len(plan))

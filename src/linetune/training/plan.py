@@ -11,7 +11,7 @@ from functools import reduce
 import torch
 
 from linetune.config.schema import Config, Stage, Synth
-from linetune.core.device import piece_size
+from linetune.core.device import MEMORY, piece_size
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
 from linetune.synth.generate import is_current, stream
@@ -20,7 +20,6 @@ from linetune.training.context import Context
 from linetune.training.estimate import Estimate, estimate
 from linetune.training.gather import Inputs
 from linetune.training.schedule import EXPECTED, expected_epochs
-from linetune.training.trainer import MEMORY
 
 FEW = 1000
 """Rendered crops on which estimates are based. The others are rendered later."""

@@ -41,10 +41,9 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
     if config.synth and uses_rendered(config):
         data["synth"] = inputs.render(min(FEW, config.synth.count))
     device = device_of(config)
-    left_out = {"output", "base_model"}
-    settings = _settings(
-        config.model_dump(exclude=left_out), config.model_dump(mode="json", exclude=left_out)
-    )
+    left_out = {"output", "base_model"}  # the base model may be a path, and its weights have a hash
+    python = config.model_dump(exclude=left_out)
+    json = config.model_dump(mode="json", exclude=left_out)
     return {
         "base_model": inputs.base.base_model,
         "weights": _hash_of_weights(inputs.base.network),
@@ -54,7 +53,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
             f"file {number}" if Path(name).is_absolute() else name: _hash_of_crops(crops)
             for number, (name, crops) in enumerate(data.items(), 1)
         },
-        "settings": settings,
+        "settings": _settings(python, json),
         "software": {
             "linetune": f"{version('linetune')} ({_code()})",
             **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from linetune.augment.draws import generator
 from linetune.config.schema import Stage
-from linetune.core.device import autocast, out_of_memory
-from linetune.core.errors import LinetuneError
+from linetune.core.device import autocast, no_memory, out_of_memory
 from linetune.models.network import Network
 from linetune.training.batches import Step
 from linetune.training.freeze import set_trainable
@@ -21,8 +20,6 @@ from linetune.training.state import StageState
 
 DROPOUT = 2**33
 """Address of the dropout of a step, beyond the addresses of all crops and epochs."""
-MEMORY = "close other programs, or use a smaller charset"
-"""The hint if memory is too small."""
 NEW = 30
 """Learning rate of the rows of unknown characters relative to all others. A rate that preserves what the base
 model can do is too low for a row that starts from nothing (docs/recipe.md has the measurements)."""
@@ -83,9 +80,7 @@ class Trainer:
                 if not out_of_memory(error):
                     raise
                 if state.piece == 1:
-                    raise LinetuneError(
-                        "not enough memory to train on one crop at a time", hint=MEMORY
-                    ) from None
+                    raise no_memory(f"stage {self._stage.name}") from None
                 state.piece //= 2
         state.scaler.unscale_(state.optimiser)
         self.gradient_norm = torch.nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)

@@ -1,0 +1,324 @@
+"""An interrupted run continues to the same result, and every fault leaves a way to go on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torture
+from torch import Tensor
+
+from linetune.config.load import load
+from linetune.core import cache
+from linetune.core.errors import LinetuneError
+from linetune.evaluation import general
+from linetune.models.network import Network
+from linetune.training import checkpoint, losses, rate
+from linetune.training import run as runs
+from linetune.training.losses import ctc_loss
+from linetune.training.run import resume
+from linetune.training.state import Validation
+from linetune.training.validation import Validator
+
+train = partial(runs.train, export=False)
+LAST = 9
+"""The number of a validation in the last stage."""
+
+
+class Heard:
+    """A reporter that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
+        pass
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(checkpoint, "EVERY", 0.0)
+    patch.setattr(rate, "STEPS", 3)
+    patch.setattr(general, "FEWEST", 1000)  # it is not measured then
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("resume") / "project"
+    torture.prepare(folder)
+    # One stage on images is enough here: the script has three.
+    text = (folder / "linetune.yaml").read_text("utf-8")
+    (folder / "linetune.yaml").write_text(re.sub(r"  - {name: full.*\n", "", text), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The result of the run without an interruption."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        train(load(project / "linetune.yaml", [f"output={out}"]))
+    return torture.result(out)
+
+
+def interrupted(
+    project: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int = LAST,
+    error: Any = KeyboardInterrupt,
+) -> list[str]:
+    """Start a run that is interrupted in a validation. Return what it said."""
+    calls, heard = 0, Heard()
+    validate = Validator.__call__
+
+    def stopping(self: Validator, network: Network) -> Validation:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise KeyboardInterrupt
+        return validate(self, network)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Validator, "__call__", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train(load(project / "linetune.yaml", [f"output={out}"]), reporter=heard)
+    return heard.lines
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [7, 13, 21])
+def test_an_interrupted_run_continues_to_the_same_result(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    out = tmp_path / "run"
+    lines = interrupted(project, out, monkeypatch, after)
+    assert lines[-1] == f"linetune train --resume {out} continues the run"
+    assert len(list((out / "checkpoints").iterdir())) == 2
+    resume(out)
+    assert torture.result(out) == whole
+
+
+def test_a_resumed_run_may_be_interrupted_and_moved(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(project, tmp_path / "run", monkeypatch)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "clear", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            resume(tmp_path / "moved")
+    resume(tmp_path / "moved")
+    assert torture.result(tmp_path / "moved") == whole
+
+
+def test_training_anew_names_the_command_that_continues(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a run"
+    interrupted(project, out, monkeypatch)
+    with pytest.raises(
+        LinetuneError, match=r"interrupted run; linetune train --resume '.*a run' continues it"
+    ):
+        train(load(project / "linetune.yaml", [f"output={out}"]))
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, heard = tmp_path / "run", Heard()
+    interrupted(project, out, monkeypatch)
+    _, newest = sorted((out / "checkpoints").iterdir())
+    data = bytearray(newest.read_bytes())
+    data[-1] ^= 1
+    newest.write_bytes(data)
+    resume(out, reporter=heard)
+    assert heard.lines[0] == f"{newest} is damaged; the checkpoint before it is used"
+    assert torture.result(out) == whole
+
+
+def test_without_a_whole_checkpoint_nothing_continues(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    interrupted(project, out, monkeypatch)
+    for path in (out / "checkpoints").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(LinetuneError, match="every checkpoint is damaged; linetune train with --overwrite"):
+        resume(out)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("stages.real.batch_size=2", "stages.real.batch_size is 2, but was 4 when the run began"),
+        ("seed=1", "seed is 1, but was 0"),
+        ("data.train=other/labels.txt", "the crops or labels of train have changed"),
+    ],
+)
+def test_a_change_is_refused_before_anything_is_written(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str, said: str
+) -> None:
+    out = tmp_path / "run"
+    interrupted(project, out, monkeypatch)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    shutil.copytree(project / "real", tmp_path / "other")
+    labels = tmp_path / "other/labels.txt"
+    labels.write_text(labels.read_text("utf-8").replace("C-0", "C-1"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LinetuneError, match=said):
+        resume(out, [override])
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_data_that_were_moved_can_be_named(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, out = tmp_path / "project", tmp_path / "run"
+    shutil.copytree(project, mine)
+    interrupted(mine, out, monkeypatch)
+    (mine / "real").rename(tmp_path / "elsewhere")
+    with pytest.raises(LinetuneError, match="label file not found"):
+        resume(out)
+    resume(out, [f"data.train={tmp_path / 'elsewhere/labels.txt'}"])
+    assert torture.result(out)["models"] == whole["models"]
+
+
+def test_a_complete_run_and_other_folders_are_not_resumed(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(load(project / "linetune.yaml", [f"output={out}"]))
+    assert not (out / "checkpoints").exists()
+    with pytest.raises(LinetuneError, match="the run is complete"):
+        resume(out)
+    with pytest.raises(LinetuneError, match=r"no run to resume; name the run folder"):
+        resume(tmp_path)
+
+
+def test_a_run_in_progress_is_not_resumed_by_another_process(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    interrupted(project, out, monkeypatch)
+    with cache.locked(out), pytest.raises(LinetuneError, match="another linetune is writing to this folder"):
+        resume(out)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".jsonl"])
+def test_a_full_disk_is_one_line_and_the_run_continues_later(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    out, calls, sync = tmp_path / "run", 0, os.fsync
+
+    def full(descriptor: int) -> None:
+        nonlocal calls
+        calls += suffix in str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if calls > LAST:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(
+            LinetuneError, match=r"cannot write .* \(No space left on device\); free some space"
+        ):
+            train(load(project / "linetune.yaml", [f"output={out}"]))
+    assert not list(out.rglob("*.part"))
+    resume(out)
+    assert torture.result(out) == whole
+
+
+def test_a_run_that_is_asked_to_end_says_how_to_go_on(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    out = tmp_path / "run"
+    validate, calls = Validator.__call__, 0
+
+    def ending(self: Validator, network: Network) -> Validation:
+        nonlocal calls
+        calls += 1
+        if calls > LAST:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validate(self, network)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Validator, "__call__", ending)
+        ended = cli("train", project / "linetune.yaml", f"output={out}")
+    assert ended.code == 143
+    assert f"linetune train --resume {out} continues the run\n" in ended.err
+    assert ended.err.endswith("terminated\n")
+    assert cli("train", "--resume", out).code == 0
+    assert (out / "model.onnx").exists()
+
+
+def test_a_loss_that_is_not_finite_once_costs_half_the_learning_rate(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, calls, heard = tmp_path / "run", 0, Heard()
+
+    def diverging(logits: Tensor, labels: list[list[int]]) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return ctc_loss(logits, labels) * (float("nan") if calls == 70 else 1)
+
+    monkeypatch.setattr(losses, "ctc_loss", diverging)
+    train(load(project / "linetune.yaml", [f"output={out}"]), reporter=heard)
+    setbacks = [row for row in torture.result(out)["journal"] if row["event"].endswith("setback")]
+    assert [row["setbacks"] for row in setbacks] == [1]
+    assert any("with half the learning rate" in line for line in heard.lines)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_divided(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limited(logits: Tensor, labels: list[list[int]]) -> Tensor:
+        if len(labels) > 2:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"
+            )
+        return ctc_loss(logits, labels)
+
+    monkeypatch.setattr(losses, "ctc_loss", limited)
+    assert (
+        train(load(project / "linetune.yaml", [f"output={tmp_path / 'run'}"])).rows[-1].name == "stage real"
+    )
+
+
+def test_memory_for_no_crop_at_all_is_one_line(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(losses, "ctc_loss", none)
+    with pytest.raises(LinetuneError, match="not enough memory to train on one crop at a time; close other"):
+        train(load(project / "linetune.yaml", [f"output={tmp_path / 'run'}"]))
+
+
+def test_killed_runs_continue_to_the_same_files(tmp_path: Path) -> None:
+    kills = os.environ.get("KILLS", "10")
+    command = [sys.executable, torture.__file__, str(tmp_path / "torture"), "--kills", kills]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"{kills} of {kills} results are the same" in ended.stdout
