@@ -12,7 +12,7 @@ from linetune.core import image, labelfile, textfile
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.data.importers import cut, folder, texts
 from linetune.data.importers.registry import READERS, choose
-from linetune.data.importers.source import Box, Found, Item, Options, Source, outside
+from linetune.data.importers.source import Box, Found, Item, Options, Source, Stream, outside
 from linetune.data.importers.writing import Writer
 from linetune.data.naming import Names
 
@@ -132,7 +132,7 @@ def _chosen(source: Path, target: Path, options: Options) -> tuple[str, Path]:
     return name, entry
 
 
-def _write(items: Sequence[Item], writer: Writer, progress: Progress) -> _Written:
+def _write(items: Sequence[Item] | Stream, writer: Writer, progress: Progress) -> _Written:
     """Write all crops that can be used."""
     written = _Written([], {}, [])
     for number, item in enumerate(items, 1):
@@ -148,7 +148,7 @@ def _write(items: Sequence[Item], writer: Writer, progress: Progress) -> _Writte
     return written
 
 
-def _common_folder(items: Sequence[Item]) -> Path | None:
+def _common_folder(items: Sequence[Item] | Stream) -> Path | None:
     """Return the folder below which all images are; None if they are in one folder or on several drives."""
     pixels = [item.pixels for item in items if isinstance(item, Found)]
     paths = [part.photo if isinstance(part, Box) else part for part in pixels]

@@ -119,18 +119,6 @@ def parse_json(text: str, path: Path, line: int = 1) -> Any:
         raise LinetuneError(f"not valid JSON ({error})", f"{path}:{line}") from None
 
 
-def entries(text: str, key: str, path: Path) -> list[tuple[int, Any]]:
-    """Return the entries of the list under ``key`` in a JSON object, each with its line.
-
-    Raises:
-        LinetuneError: the text is not JSON, or has no such list.
-    """
-    content = parse_json(text, path)
-    if not isinstance(content, dict) or not isinstance(content.get(key), list):
-        raise LinetuneError(f'no list "{key}"', path)
-    return [(line, value) for line, _, value in members(text, path, key)]
-
-
 def members(text: str, path: Path, key: str | None = None) -> list[tuple[int, str | int, Any]]:
     """Return the members of a JSON list or object: line, name or number from 1, and value.
 
