@@ -420,7 +420,7 @@ def test_an_lmdb_store(tmp_path: Path) -> None:
     assert [str(error) for error in result.refused] == [
         f"{place}: 000000005: no image-000000005 in the store",
         f"{place}: 000000007: the label is not utf-8; pass its encoding with --encoding",
-        f"{place}: 000000008: empty text",
+        f"{place}: 000000008: empty text; write the text of the crop, or delete this label",
         f"{place}: 000000009: no image-000000009 in the store",
     ]
     with lmdb.open(str(tmp_path / "empty"), map_size=1 << 20) as store:

@@ -27,7 +27,7 @@ _DOUBTS = {
         r"(img|dscn?|dscf|pxl|vid|win|photo|picture|screenshot|whatsapp image|frame)[-_ ]?\d"
     ),
 }
-"""Names that hold more than a text: what to say of them, and how they start."""
+"""Names that hold more than a text: a clause for messages, and how such names start."""
 _FOLDER_DOUBTS = _DOUBTS | {"holds a date": r"(19|20)\d\d-[01]\d-[0-3]\d$"}
 """The same for folders. A file may be named after a date that is printed on the crop."""
 _FEWEST_COUNTED = 3
@@ -91,10 +91,11 @@ def read_folders(source: Source) -> list[Item]:
     """Return one crop for each image. Its label is the name of its folder."""
     items: list[Item] = []
     for path in source.scan():
-        if path.parent.parent != source.path:
-            items.append(LinetuneError("not directly in a folder whose name is the label", path))
-        else:
+        if path.parent.parent == source.path:
             items.append(Found(path, texts.composed(path.parent.name), str(path), path.stem))
+        else:
+            what = "not directly in a folder whose name is the label"
+            items.append(LinetuneError(what, path, "move it into such a folder"))
     _add_notes(source, items)
     return items
 

@@ -76,7 +76,8 @@ def _crop(source: Source, store: Any, number: int, encoding: str, failure: type[
 def _value(store: Any, key: str) -> bytes | None:
     """Return the value of a key. None if the store does not have the key."""
     with store.begin() as transaction:
-        return transaction.get(key.encode())
+        value: bytes | None = transaction.get(key.encode())
+    return value
 
 
 def _encoding(source: Source, store: Any, count: int) -> str:

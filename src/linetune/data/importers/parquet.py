@@ -166,7 +166,7 @@ def _crop(source: Source, chosen: columns.Choice, image: Any, text: str, place: 
     if content is not None:
         return Found(content, text, place, Path(path).stem if path else stem)
     if not path:
-        return LinetuneError("no image", place)
+        return LinetuneError("no image", place, "add the image or delete the row")
     return source.label(chosen.path(path), text, place)
 
 

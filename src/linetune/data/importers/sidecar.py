@@ -96,12 +96,14 @@ def read(source: Source, end: str) -> list[Item]:
         images.setdefault(stem, []).append(path)
     items: list[Item] = []
     for stem in sorted({*images, *labels}, key=lambda path: path.as_posix()):
-        if stem not in labels:
-            items.append(LinetuneError(f"no {end} beside the image", images[stem][0]))
-        elif stem not in images:
-            items.append(LinetuneError("no image beside the text", labels[stem]))
-        else:
+        if stem in images and stem in labels:
             items.append(_crop(source, labels[stem], images[stem], stem.name))
+        elif stem in images:
+            hint = f"write its text into {stem.name}{end}"
+            items.append(LinetuneError(f"no {end} beside the image", images[stem][0], hint))
+        else:
+            hint = "add the image, or delete the text"
+            items.append(LinetuneError("no image beside the text", labels[stem], hint))
     return items
 
 
@@ -110,13 +112,14 @@ def _crop(source: Source, label: Path, images: list[Path], stem: str) -> Item:
     variants = ([path for path in images if _stem(path, path.suffix).name == stem + v] for v in _VARIANTS)
     fitting = next(filter(None, variants))
     if len(fitting) > 1:
-        return LinetuneError(f"several images: {', '.join(path.name for path in fitting)}", label)
+        what = f"several images: {', '.join(path.name for path in fitting)}"
+        return LinetuneError(what, label, "keep one of them")
     try:
         rows = list(texts.rows(source.read_text(label)))
     except LinetuneError as error:
         return error
     if len(rows) > 1:
-        return LinetuneError("more than one line of text", f"{label}:{rows[1][0]}")
+        return LinetuneError("more than one line of text", f"{label}:{rows[1][0]}", "keep one line")
     line, text = rows[0] if rows else (1, "")
     # Tesseract ends every page with a form feed.
     return Found(fitting[0], text.strip("\f"), f"{label}:{line}", stem)

@@ -159,7 +159,7 @@ class Source(Options):
             LinetuneError: see :meth:`locate`.
         """
         if not written.strip():
-            return LinetuneError("no image path", place)
+            return LinetuneError("no image path", place, "write the path of the image")
         path = self.locate(written, place)
         if path is None:
             self._missing += 1
@@ -168,7 +168,7 @@ class Source(Options):
         return Found(path, text, place, path.stem)
 
     def locate(self, written: str, place: str) -> Path | None:
-        """Return the file that a path names; None if there is none.
+        """Return the file that a path names. None if no file fits.
 
         The path may be of another operating system, of a folder that has moved since, a URL, or a path of
         Label Studio. If nothing exists there, :meth:`locate` looks for a :func:`files.twin`, and then for
@@ -185,9 +185,7 @@ class Source(Options):
         key = "/".join(_parts(written))
         other, other_logged = self._paths_of.setdefault(path, (key, log is not None))
         if other != key and (log is not None or other_logged):
-            what = (
-                f"{written} does not exist and ends like {other}, so that {path} may be the image of either"
-            )
+            what = f"{written} does not exist and ends like {other}: {path} may be the image of either"
             raise LinetuneError(what, place, "pass --images DIR, the folder that the paths start from")
         if log is not None:
             log.append((written, path))
@@ -251,7 +249,7 @@ def outside(paths: Iterable[Path], folder: Path | None) -> list[Path]:
 
 
 def forms(written: str) -> list[str]:
-    """Return the paths that a written path may stand for, the path itself first.
+    """Return the paths that a written path may mean. The path itself is the first.
 
     URLs and Label Studio's paths contain a path of their own.
     """

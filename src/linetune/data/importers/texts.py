@@ -95,7 +95,7 @@ def files(folder: Path, *suffixes: str) -> list[Path]:
 
 
 def parse_json(text: str, path: Path, line: int = 1) -> Any:
-    """Parse JSON that starts in the given line of a file.
+    """Parse JSON that starts in a line of a file.
 
     Raises:
         LinetuneError: the text is not JSON; the error names the line.
