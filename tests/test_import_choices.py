@@ -1011,6 +1011,14 @@ def test_parquets_columns_are_chosen_as_tables_are(tmp_path: Path) -> None:
     assert "a.parquet: not a Parquet file (" in refused(path, tmp_path)
 
 
+def test_a_parquet_of_paths_counts_each_image_once(tmp_path: Path) -> None:
+    source = grow(tmp_path / "source", IMAGES)
+    parquet(source / "a.parquet", [{"image": f"old/{i}.png", "text": text} for i, text in enumerate(WORDS)])
+    result = taken(source / "a.parquet", tmp_path)
+    assert brought(result) == whole()
+    assert "images found by the end of their path: 4, such as" in " ".join(result.notes)
+
+
 # What a person corrected
 
 

@@ -269,12 +269,12 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             ]
         },
         [
-            "3: entry 2 has no img_path or no instances",
-            "4: entry 3 has 0 instances, but a crop has one",
-            "5: entry 4 has no text",
-            "6: the text is not valid Unicode: '\\ud800'",
-            "7: entry 6: image not found: 9.png",
-            "7: entry 7 has no img_path or no instances",
+            "3, entry 2: no img_path or no instances",
+            "4, entry 3: 0 instances, but a crop has one",
+            "5, entry 4: the instance has no text",
+            "6, entry 5: the text is not valid Unicode: '\\ud800'",
+            "7, entry 6: image not found: 9.png",
+            "7, entry 7: no img_path or no instances",
         ],
     ),
     (
@@ -388,6 +388,16 @@ def test_folders_as_labels(tmp_path: Path) -> None:
         import_crops(splits, tmp_path / "other")
 
 
+def test_mmocr_says_where_a_missing_image_is(tmp_path: Path) -> None:
+    entries = [{"img_path": f"{i}.png", "instances": [{"text": text}]} for i, text in enumerate(TEXTS)]
+    tree = {f"x/{i}.png": i for i in range(1, len(TEXTS))} | {"0.png": 0}
+    source = grow(tmp_path / "source", tree | {"a.json": json.dumps({"data_list": entries})})
+    result = import_crops(source, tmp_path / "to")
+    assert result.count == 1
+    hint = f"it is in {source / 'x'}, so pass --images {source / 'x'}"
+    assert [error.hint for error in result.refused] == [hint] * (len(TEXTS) - 1)
+
+
 # LMDB
 
 
@@ -409,8 +419,8 @@ def test_an_lmdb_store(tmp_path: Path) -> None:
     place = tmp_path / "store"
     assert [str(error) for error in result.refused] == [
         f"{place}: 000000005: no image-000000005 in the store",
-        f"{place}: 000000007: the label is not utf-8",
-        f"{place}: 000000008: empty text",
+        f"{place}: 000000007: the label is not utf-8; pass its encoding with --encoding",
+        f"{place}: 000000008: empty text; write the text of the crop, or delete this label",
         f"{place}: 000000009: no image-000000009 in the store",
     ]
     with lmdb.open(str(tmp_path / "empty"), map_size=1 << 20) as store:

@@ -316,8 +316,8 @@ def test_label_studios_json_of_an_ocr_project(
     assert_whole(result, photo, "label_studio")
     assert_whole(import_crops(source / "project-1.json", tmp_path / "file"), photo, "label_studio")
     assert result.notes == [
-        f"images found by the end of their path: 1, such as {source}/a b.png for "
-        "/data/upload/1/a3f0b1c2-a%20b.png"
+        f"images found by the end of their path: 1, such as {str(source / 'a b.png')!r} for "
+        "'/data/upload/1/a3f0b1c2-a%20b.png'"
     ]
 
 
@@ -950,7 +950,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.xml:14: 'LOT 4711': a corner is not a number",
             "a.xml:15: 'LOT 4711': the box is outside the photo of 300 x 120 px",
             "a.xml:16: 'LOT 4711': the box is empty",
-            "a.xml:17: a line break inside the text 'LOT\\n 4711'",
+            "a.xml:17: a line break inside the text 'LOT\\n 4711'; "
+            "a label is one line without tabs: correct the text",
         ],
     ),
     (

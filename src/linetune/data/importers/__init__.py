@@ -28,6 +28,6 @@ FORMATS = {
     "doctr": "docTR's labels.json",
     "coco_text": "COCO with texts: images, annotations",
 }
-"""All formats by name. This module imports nothing, so that the command's help is fast."""
+"""All formats by name. This module imports nothing. The help of the command is therefore fast."""
 WITH_BOXES = ("ppocrlabel", "label_studio", "page_xml", "alto", "cvat", "icdar_boxes", "coco_text")
 """Formats whose boxes linetune cuts out of photos."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -79,7 +79,7 @@ class Column:
         if not any(isinstance(cell, str) for cell in self.cells):
             kinds = {type(cell) for cell in self.cells}
             return "holds JSON" if kinds & {dict, list} else "holds numbers, perhaps of classes"
-        if all(map(is_json, self.cells[:SAMPLE])):
+        if self.every(is_json):
             return (
                 "holds JSON of whole documents, as for Donut"
                 if '"gt_parse' in str(self.cells[0])
@@ -105,14 +105,20 @@ class Column:
         return sum(re.search(r"[^\W\d_]", text) is not None for text in self.texts)
 
     @property
-    def numeric(self) -> bool:
-        """Whether all cells are numbers."""
-        return bool(self.cells) and all(map(_is_number, self.cells[:SAMPLE]))
-
-    @property
     def boxed(self) -> bool:
         """Whether each cell is a box or a list of boxes."""
-        return bool(self.cells) and all(map(_is_box, self.cells[:SAMPLE]))
+        return self.every(_is_box)
+
+    @property
+    def coordinates(self) -> bool:
+        """Whether each cell is a number that may be a coordinate of a box, by the name of the column."""
+        words = _WORD.findall(self.name)
+        named = any(_COORDINATE.fullmatch(word.lower()) for word in words) or self.name.isdecimal()
+        return named and self.every(_is_number)
+
+    def every(self, test: Callable[[Any], bool]) -> bool:
+        """Return whether the column has cells and the first of them pass a test."""
+        return bool(self.cells) and all(map(test, self.cells[:SAMPLE]))
 
     @property
     def shown(self) -> str:
@@ -130,12 +136,7 @@ def plain(name: str) -> str:
 
 def is_image_name(cell: Any) -> bool:
     """Return whether a cell is a text that ends like the name of an image."""
-    return isinstance(cell, str) and cell.lower().endswith(tuple(SUFFIXES))
-
-
-def is_coordinate(name: str) -> bool:
-    """Return whether the name of a column means a coordinate of a box, such as ``x_min``."""
-    return any(_COORDINATE.fullmatch(word.lower()) for word in _WORD.findall(name))
+    return isinstance(cell, str) and cell.strip().lower().endswith(tuple(SUFFIXES))
 
 
 def _is_number(cell: Any) -> bool:

@@ -17,17 +17,7 @@ from linetune.core.errors import LinetuneError, did_you_mean
 from linetune.core.image import SUFFIXES
 from linetune.core.labelfile import spread
 from linetune.data.importers import texts
-from linetune.data.importers.column import (
-    IMAGE,
-    OF_A_BOX,
-    SHOWN,
-    TEXT,
-    Column,
-    is_coordinate,
-    is_image_name,
-    listed,
-    plain,
-)
+from linetune.data.importers.column import IMAGE, OF_A_BOX, SHOWN, TEXT, Column, is_image_name, listed, plain
 from linetune.data.importers.source import Source
 from linetune.data.importers.text_column import text_column
 
@@ -105,6 +95,7 @@ def choose(
 
 
 def _has_splits(column: Column) -> bool:
+    """Return whether the column says the split of each crop."""
     named = plain(column.name) in _SPLIT_COLUMNS and len(column.texts) > 1
     return named and {text.lower() for text in column.texts} <= _SPLIT_NAMES
 
@@ -185,9 +176,8 @@ def _files_without_suffix(source: Source, column: Column) -> Mapping[str, str]:
 
 def _are_stems(column: Column, known: Mapping[str, str]) -> bool:
     """Return whether every cell is the stem of an image, and no cell is empty."""
-    return 0 < len(column.cells) == column.rows and all(
-        isinstance(cell, str) and cell in known for cell in column.cells
-    )
+    whole = 0 < len(column.cells) == column.rows
+    return whole and all(isinstance(cell, str) and cell in known for cell in column.cells)
 
 
 def stems(folder: Path) -> dict[str, str]:
@@ -208,8 +198,8 @@ def _refuse_boxes(columns: list[Column], place: object, form: str) -> None:
     Raises:
         LinetuneError: a column holds boxes, or four columns hold coordinates.
     """
-    numbers = [c for c in columns if c.numeric and (c.name.isdecimal() or is_coordinate(c.name))]
+    numbers = [column for column in columns if column.coordinates]
     boxed = [column for column in columns if column.boxed]
     if boxes := boxed or (numbers if len(numbers) >= OF_A_BOX else []):
-        what = f"there are boxes beside the texts, so that an image may be a whole photo: {listed(boxes)}"
+        what = f"there are boxes beside the texts, and an image may be a whole photo: {listed(boxes)}"
         raise LinetuneError(what, place, texts.of_boxes(form))

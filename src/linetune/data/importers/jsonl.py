@@ -1,4 +1,4 @@
-"""JSON objects with a path and a text: one for each line, as in MMOCR and Hugging Face, or in a list."""
+"""JSON of crops: objects with a path and a text, on lines or in a list, and MMOCR's ``data_list``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from linetune.data.importers import columns, label_studio, texts
 from linetune.data.importers.source import Format, Item, Source
 
 _SUFFIXES = (".jsonl", ".ndjson")
+_DATA_LIST = re.compile(r'.*"data_list"\s*:', re.DOTALL)
 _LIST = re.compile(r"\s*\[\s*\{")
+_MMOCR_ENTRY = 'write {"img_path": …, "instances": [{"text": …}]}'
 _IMAGE = re.compile(rf'\s*\[\s*\{{[^{{}}\[\]]*:\s*"[^"]+{texts.IMAGE_END}"', re.IGNORECASE)
 
 
@@ -48,12 +50,11 @@ def read(source: Source) -> list[Item]:
 
 
 def _entries(source: Source) -> Iterator[tuple[str, dict[str, Any] | LinetuneError]]:
-    """Yield place and object of each entry. An entry that is not an object gives an error instead."""
+    """Yield the place and the object of each entry, or an error if the entry is not an object."""
     content = source.read_text(source.path)
     if source.path.suffix.lower() == ".json" and _LIST.match(content):
         for line, number, entry in texts.members(content, source.path):
-            # Most programs write all objects on one line, so the place also has the number.
-            yield _checked(entry, f"{source.path}:{line}, entry {number}")
+            yield _checked(entry, _place(source, line, number))
         return
     for number, row in texts.rows(content):
         try:
@@ -81,4 +82,38 @@ def _crop(
     return source.label(choice.path(entry[image]), entry[text], place)
 
 
+def find_mmocr(path: Path) -> list[Path]:
+    """Return JSON files with a ``data_list``."""
+    return texts.having(path, ".json", lambda file: texts.begins(file, _DATA_LIST))
+
+
+def read_mmocr(source: Source) -> list[Item]:
+    """Return one crop for each entry of MMOCR's ``data_list``.
+
+    Raises:
+        LinetuneError: the file is not JSON, or has no ``data_list``.
+    """
+    entries = texts.members(source.read_text(source.path), source.path, "data_list")
+    return [_of_mmocr(source, entry, _place(source, line, number)) for line, number, entry in entries]
+
+
+def _of_mmocr(source: Source, entry: Any, place: str) -> Item:
+    fields = entry if isinstance(entry, dict) else {}
+    path, instances = fields.get("img_path"), fields.get("instances")
+    if not isinstance(path, str) or not isinstance(instances, list):
+        return LinetuneError("no img_path or no instances", place, _MMOCR_ENTRY)
+    if len(instances) != 1:
+        return LinetuneError(f"{len(instances)} instances, but a crop has one", place, _MMOCR_ENTRY)
+    text = instances[0].get("text") if isinstance(instances[0], dict) else None
+    if not isinstance(text, str):
+        return LinetuneError("the instance has no text", place, _MMOCR_ENTRY)
+    return source.label(path, text, place)
+
+
+def _place(source: Source, line: int, number: object) -> str:
+    """Return the place of an entry. Most programs write all entries on one line, so it has a number too."""
+    return f"{source.path}:{line}, entry {number}"
+
+
 FORMAT = Format(find, read, columns=True)
+MMOCR = Format(find_mmocr, read_mmocr)

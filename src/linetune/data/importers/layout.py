@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 from linetune.core import image
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import unknown
+from linetune.data.importers import texts, unknown
 from linetune.data.importers.source import Format, Found, Item, Source, outside
 
 PATTERN = r"(?P<text>.+?)(?:_\d+)?"
@@ -29,27 +27,14 @@ _DOUBTS = {
         r"(img|dscn?|dscf|pxl|vid|win|photo|picture|screenshot|whatsapp image|frame)[-_ ]?\d"
     ),
 }
-"""Names that hold more than a text: what to say of them, and how they start."""
+"""Names that hold more than a text: a clause for messages, and how such names start."""
 _FOLDER_DOUBTS = _DOUBTS | {"holds a date": r"(19|20)\d\d-[01]\d-[0-3]\d$"}
 """The same for folders. A file may be named after a date that is printed on the crop."""
 _FEWEST_COUNTED = 3
 """Fewest names that can look like a mere count."""
-_NO_LABELS = {
-    "train",
-    "training",
-    "val",
-    "valid",
-    "validating",
-    "validation",
-    "test",
-    "testing",
-    "images",
-    "image",
-    "img",
-    "imgs",
-    "crops",
-    "crop_img",
-}
+_NO_LABELS = re.compile(
+    r"train(ing)?|val(id|idating|idation)?|test(ing)?|images?|imgs?|crops|crop_img", re.IGNORECASE
+)
 """Names of folders that say what kind of files they hold, not what the images show."""
 
 
@@ -76,16 +61,14 @@ def read_names(source: Source) -> list[Item]:
     if "text" not in pattern.groupindex:
         raise LinetuneError("no group named text", "--pattern", "write (?P<text>…) around the label")
     items: list[Item] = []
-    indexed: list[str] = []
     for path in source.scan():
-        match = pattern.fullmatch(_composed(path.stem))
-        text = match["text"] if match else None
-        if text is None:
-            items.append(LinetuneError(f"the file name does not match {pattern.pattern}", path))
-            continue
-        items.append(Found(path, text, str(path), path.stem))
-        if _INDEX.fullmatch(path.stem):
-            indexed.append(path.stem)
+        match = pattern.fullmatch(texts.composed(path.stem))
+        if match and match["text"] is not None:
+            items.append(Found(path, match["text"], str(path), path.stem))
+        else:
+            what = f"the file name does not match {pattern.pattern}"
+            items.append(LinetuneError(what, path, "rename the file, or pass another --pattern"))
+    indexed = [item.stem for item in items if isinstance(item, Found) and _INDEX.fullmatch(item.stem)]
     if source.pattern is None and indexed:
         source.notes.append(
             f"file names that lose their last _ and digits: {len(indexed)}, such as {indexed[0]}; "
@@ -97,21 +80,22 @@ def read_names(source: Source) -> list[Item]:
 
 def find_folders(path: Path) -> list[Path]:
     """Return the folder itself if all its images are in subfolders whose names may be labels."""
-    if not path.is_dir() or any(_images(path)):
+    if not path.is_dir() or _images(path):
         return []
     entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    folders = [entry for entry in entries if entry.is_dir() and any(_images(entry))]
-    return [path] if folders and all(folder.name.lower() not in _NO_LABELS for folder in folders) else []
+    folders = [entry for entry in entries if entry.is_dir() and _images(entry)]
+    return [path] if folders and not any(_NO_LABELS.fullmatch(folder.name) for folder in folders) else []
 
 
 def read_folders(source: Source) -> list[Item]:
     """Return one crop for each image. Its label is the name of its folder."""
     items: list[Item] = []
     for path in source.scan():
-        if path.parent.parent != source.path:
-            items.append(LinetuneError("not directly in a folder whose name is the label", path))
+        if path.parent.parent == source.path:
+            items.append(Found(path, texts.composed(path.parent.name), str(path), path.stem))
         else:
-            items.append(Found(path, _composed(path.parent.name), str(path), path.stem))
+            what = "not directly in a folder whose name is the label"
+            items.append(LinetuneError(what, path, "move it into such a folder"))
     _add_notes(source, items)
     return items
 
@@ -124,7 +108,7 @@ def doubt(path: Path, form: str) -> str | None:
         form: ``names`` for the names of the files, ``folders`` for those of the subfolders.
     """
     if form == "names":
-        names = [file.stem for file in sorted(_images(path))]
+        names = [file.stem for file in _images(path)]
         doubts = _DOUBTS
     else:
         names = [entry.name for entry in sorted(path.iterdir()) if entry.is_dir()]
@@ -166,16 +150,9 @@ def mixed(path: Path, skip: Path | None) -> bool:
     return len({file.parent == path for file in images}) > 1
 
 
-def _composed(name: str) -> str:
-    """Return a name in NFC, because macOS separates letters and accents in names."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    """Yield the images directly in a folder."""
-    for path in folder.iterdir():
-        if path.suffix.lower() in image.SUFFIXES and not path.name.startswith(".") and path.is_file():
-            yield path
+def _images(folder: Path) -> list[Path]:
+    """Return the images directly in a folder, sorted."""
+    return texts.files(folder, *image.SUFFIXES)
 
 
 def _add_notes(source: Source, items: list[Item]) -> None:

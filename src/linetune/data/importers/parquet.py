@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, texts
-from linetune.data.importers.source import Format, Found, Item, Source
+from linetune.data.importers.source import Format, Found, Item, Source, Stream
 
-_PARQUET, _ARROW, _FEATHER = ".parquet", ".arrow", ".feather"
+_PARQUET = ".parquet"
+_SUFFIXES = (_PARQUET, ".arrow", ".feather")
+_DAMAGED = "the file may be damaged: download or export it again"
 _SHARD = re.compile(r"(?P<split>.*?)-?\d+(-of-(?P<count>\d+))?")
 """``train-00000-of-00002``, or ``0000`` in a folder with the name of the split."""
 _SAMPLE_ROWS = 2000
@@ -24,10 +27,10 @@ _BATCH_ROWS = 64
 def find(path: Path) -> list[Path]:
     """Return Parquet and Arrow files; of the shards of one data set only the first."""
     if path.is_file():
-        return [path] if path.suffix.lower() in (_PARQUET, _ARROW, _FEATHER) else []
-    inside = texts.files(path, _PARQUET, _ARROW, _FEATHER)
+        return [path] if path.suffix.lower() in _SUFFIXES else []
     # The library datasets keeps its own results in files named cache-….
-    return [file for file in inside if not file.name.startswith("cache-") and _shards(file)[0] == file]
+    inside = [file for file in texts.files(path, *_SUFFIXES) if not file.name.startswith("cache-")]
+    return [file for file in inside if _shards(file)[0] == file]
 
 
 def _shards(path: Path) -> list[Path]:
@@ -35,58 +38,9 @@ def _shards(path: Path) -> list[Path]:
     own = _SHARD.fullmatch(path.stem)
     if own is None:
         return [path]
+    key = own.group("split", "count")
     siblings = [(file, _SHARD.fullmatch(file.stem)) for file in texts.files(path.parent, path.suffix.lower())]
-    key = (own["split"], own["count"])
-    return [file for file, match in siblings if match and (match["split"], match["count"]) == key]
-
-
-class _Crops(Sequence[Item]):
-    """Crops that are read a few at a time, because the files may be larger than memory."""
-
-    def __init__(
-        self, source: Source, tables: list[_Table], names: list[str], chosen: columns.Choice
-    ) -> None:
-        self._source = source
-        self._tables = tables
-        self._image = names[chosen.image]
-        self._text = names[chosen.text]
-        self._chosen = chosen
-
-    def __len__(self) -> int:
-        return sum(len(table) for table in self._tables)
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return list(self)[index]
-        for item in islice(self, index, None):
-            return item
-        raise IndexError(index)
-
-    def __iter__(self) -> Iterator[Item]:
-        for table in self._tables:
-            number = 0
-            try:
-                for number, row in enumerate(table.rows([self._image, self._text]), 1):
-                    yield self._crop(row[self._image], row[self._text], f"{table.path}: row {number}", number)
-            except table.failures as error:
-                what = f"cannot be read after row {number} ({_first_line(error)})"
-                yield LinetuneError(what, table.path)
-
-    def _crop(self, image: Any, text: Any, place: str, number: int) -> Item:
-        if not isinstance(text, str):
-            return LinetuneError(f"no text in {self._text!r}", place)
-        content, path = (image.get("bytes"), image.get("path")) if isinstance(image, dict) else (image, None)
-        if isinstance(content, str):
-            content, path = None, content
-        if content is not None:
-            return Found(content, text, place, Path(path).stem if path else f"row_{number}")
-        if not path:
-            return LinetuneError("no image", place)
-        return self._source.label(self._chosen.path(path), text, place)
+    return [file for file, match in siblings if match and match.group("split", "count") == key]
 
 
 class _Table:
@@ -106,17 +60,14 @@ class _Table:
         self.path = path
         self.failures = (pyarrow.ArrowException, OSError, ValueError)
         self._pyarrow = pyarrow
+        is_parquet = path.suffix.lower() == _PARQUET
         try:
-            self._parquet = pyarrow.parquet.ParquetFile(path) if path.suffix.lower() == _PARQUET else None
+            self._parquet = pyarrow.parquet.ParquetFile(path) if is_parquet else None
             self.schema = self._parquet.schema_arrow if self._parquet else self._arrow().schema
-            counts = [self._parquet.metadata.num_rows] if self._parquet else map(len, self._batches())
-            self._count = sum(counts)
+            self.count = self._parquet.metadata.num_rows if self._parquet else sum(map(len, self._batches()))
         except self.failures as error:
-            kind = "a Parquet" if path.suffix.lower() == _PARQUET else "an Arrow"
-            raise LinetuneError(f"not {kind} file ({_first_line(error)})", path) from None
-
-    def __len__(self) -> int:
-        return self._count
+            kind = "a Parquet" if is_parquet else "an Arrow"
+            raise LinetuneError(f"not {kind} file ({_first_line(error)})", path, _DAMAGED) from None
 
     def rows(self, names: list[str]) -> Iterator[dict[str, Any]]:
         """Yield the rows: the cells of the named columns by their name."""
@@ -125,7 +76,7 @@ class _Table:
         else:
             batches = (batch.select(names) for batch in self._batches())
         for batch in batches:
-            # Arrow does not check files: damaged offsets would lead outside the memory.
+            # Arrow does not check files. Damaged offsets would lead outside the memory.
             batch.validate(full=True)
             for start in range(0, len(batch), _BATCH_ROWS):
                 yield from batch.slice(start, _BATCH_ROWS).to_pylist()
@@ -141,11 +92,11 @@ class _Table:
     def _batches(self) -> Iterator[Any]:
         reader = self._arrow()
         if hasattr(reader, "get_batch"):
-            return (reader.get_batch(number) for number in range(reader.num_record_batches))
+            return map(reader.get_batch, range(reader.num_record_batches))
         return iter(reader)
 
 
-def read(source: Source) -> Sequence[Item]:
+def read(source: Source) -> Stream | list[Item]:
     """Return one crop for each row of a file and of the other shards of its data set.
 
     Raises:
@@ -168,15 +119,55 @@ def read(source: Source) -> Sequence[Item]:
     if len(images) > 1 and source.image_column is None:
         what = f"several columns hold images: {', '.join(images)}"
         raise LinetuneError(what, source.path, "pass --image-column with one of them")
-    plain = [name for name in types if name not in images]
+    others = [name for name in types if name not in images]
     try:
-        sample = list(islice(tables[0].rows(plain), _SAMPLE_ROWS)) if plain else []
+        sample = list(islice(tables[0].rows(others), _SAMPLE_ROWS)) if others else []
     except tables[0].failures as error:
-        raise LinetuneError(f"cannot be read ({_first_line(error)})", tables[0].path) from None
+        raise LinetuneError(f"cannot be read ({_first_line(error)})", tables[0].path, _DAMAGED) from None
     cells = [[row.get(name) for name in types] for row in sample]
     known = list(types).index(images[0]) if images else None
     chosen = columns.choose(source, list(types), cells, source.path, known, "parquet")
-    return _Crops(source, tables, list(types), chosen)
+    crops = partial(_crops, source, tables, list(types), chosen)
+    # A second pass over paths would count the images that are moved or missing twice.
+    has_pixels = list(types)[chosen.image] in images
+    return Stream(sum(table.count for table in tables), crops) if has_pixels else list(crops())
+
+
+def _crops(source: Source, tables: list[_Table], names: list[str], chosen: columns.Choice) -> Iterator[Item]:
+    image, text = names[chosen.image], names[chosen.text]
+    for table in tables:
+        number = 0
+        try:
+            for number, row in enumerate(table.rows([image, text]), 1):
+                place = f"{table.path}: row {number}"
+                if isinstance(row[text], str):
+                    yield _crop(source, chosen, row[image], row[text], place, f"row_{number}")
+                else:
+                    yield LinetuneError(f"no text in {text!r}", place, "write a text or delete the row")
+        except table.failures as error:
+            what = f"cannot be read after row {number} ({_first_line(error)})"
+            yield LinetuneError(what, table.path, _DAMAGED)
+
+
+def _crop(source: Source, chosen: columns.Choice, image: Any, text: str, place: str, stem: str) -> Item:
+    """Return the crop of a row. The cell of its image has a path, the content of a file, or both.
+
+    Args:
+        source: where paths start.
+        chosen: the columns of images and texts.
+        image: the cell of the image.
+        text: the label.
+        place: the file and the row, for messages.
+        stem: the name of a crop without a path.
+    """
+    content, path = (image.get("bytes"), image.get("path")) if isinstance(image, dict) else (image, None)
+    if isinstance(content, str):
+        content, path = None, content
+    if content is not None:
+        return Found(content, text, place, Path(path).stem if path else stem)
+    if not path:
+        return LinetuneError("no image", place, "add the image or delete the row")
+    return source.label(chosen.path(path), text, place)
 
 
 def _first_line(error: BaseException) -> str:

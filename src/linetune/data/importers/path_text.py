@@ -7,7 +7,7 @@ text only if it is certainly not one of several columns of a table.
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 from linetune.core.errors import LinetuneError
@@ -81,17 +81,14 @@ def _check(source: Source, lines: list[tuple[int, str, _Parts]]) -> None:
     if not lines:
         return
     number, _, example = lines[0]
-    if all((m := _LEXICON.fullmatch(_stem(parts.path))) and m[1] == parts.text for _, _, parts in lines):
+    numbered = [(_LEXICON.fullmatch(PureWindowsPath(parts.path).stem), parts.text) for _, _, parts in lines]
+    if all(name and name[1] == text for name, text in numbered):
         what = f"{example.text} is the number of a text in a lexicon, as in MJSynth's lists"
         hint = r"import the folder with --format names --pattern '\d+_(?P<text>.+)_\d+'"
         raise LinetuneError(what, f"{source.path}:{number}", hint)
     if all(_NUMBERS.match(parts.text) for _, _, parts in lines):
         what = "every line has four or more numbers after its path, like a file of boxes"
         raise LinetuneError(what, f"{source.path}:{number}", texts.of_boxes("path_text"))
-
-
-def _stem(written: str) -> str:
-    return PurePosixPath(written.replace("\\", "/")).stem
 
 
 def _split(source: Source, row: str) -> _Parts | None:

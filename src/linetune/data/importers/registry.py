@@ -20,7 +20,6 @@ from linetune.data.importers import (
     label_studio,
     layout,
     lmdb_store,
-    mmocr,
     paddleocr,
     page_xml,
     parquet,
@@ -44,7 +43,7 @@ READERS: dict[str, Format] = {
     "names": layout.NAMES,
     "folders": layout.FOLDERS,
     "lmdb": lmdb_store.FORMAT,
-    "mmocr": mmocr.FORMAT,
+    "mmocr": jsonl.MMOCR,
     "jsonl": jsonl.FORMAT,
     "parquet": parquet.FORMAT,
     "label_studio": label_studio.FORMAT,
@@ -175,12 +174,12 @@ def _several_sources(path: Path, hits: list[_Hit]) -> LinetuneError:
     below = all(entry.parent != path and entry != path for _, entry in hits)
     sources = [f"{name} ({entry.relative_to(path) if below else entry.name})" for name, entry in hits]
     more = f" and {len(hits) - _MOST_SHOWN} more" if len(hits) > _MOST_SHOWN else ""
+    several = "several sources in its subfolders" if below else "several sources"
     if below:
-        what = f"several sources in its subfolders: {', '.join(sources[:_MOST_SHOWN])}{more}"
-        return LinetuneError(what, path, "import them one by one")
-    formats = {name for name, _ in hits}
-    hint = "pass the path of one of them" + ("" if len(formats) == 1 else ", or --format NAME")
-    return LinetuneError(f"several sources: {' or '.join(sources[:_MOST_SHOWN])}{more}", path, hint)
+        hint = "import them one by one"
+    else:
+        hint = "pass the path of one of them" + (", or --format NAME" if len(dict(hits)) > 1 else "")
+    return LinetuneError(f"{several}: {' or '.join(sources[:_MOST_SHOWN])}{more}", path, hint)
 
 
 def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
@@ -189,7 +188,7 @@ def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
         example, kind = _example(others)
         name = "it" if example == path else str(example)
         what = "format not recognised" + (f" ({name} looks like {kind})" if kind else "")
-        hint = unknown.way_out(example) or f"pass --format with one of {', '.join(FORMATS)}"
+        hint = unknown.way_out(kind) or f"pass --format with one of {', '.join(FORMATS)}"
         return LinetuneError(what, path, hint)
     if elsewhere := unknown.above(path):
         hint = f"the labels may be in {elsewhere[0]}: import that, or the folder that holds both"

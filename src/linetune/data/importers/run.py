@@ -12,7 +12,7 @@ from linetune.core import image, labelfile, textfile
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.data.importers import cut, folder, texts
 from linetune.data.importers.registry import READERS, choose
-from linetune.data.importers.source import Box, Found, Item, Options, Source, outside
+from linetune.data.importers.source import Box, Found, Item, Options, Source, Stream, outside
 from linetune.data.importers.writing import Writer
 from linetune.data.naming import Names
 
@@ -46,17 +46,6 @@ class Imported:
             "refused": [{"place": str(error.where), "reason": error.what} for error in self.refused],
             "notes": self.notes,
         }
-
-
-@dataclass(frozen=True)
-class _Written:
-    """The crops of an import that are written, and what is left out."""
-
-    labels: list[tuple[str, str]]
-    """File name and text of each crop."""
-    texts_of: dict[Path, set[str]]
-    """The texts of each image file that is a crop."""
-    refused: list[LinetuneError]
 
 
 def import_crops(
@@ -94,15 +83,17 @@ def import_crops(
         replaced = {path.name.lower() for path in old}
         kept = (path.name for path in (own / folder.IMAGES).glob("*") if path.name.lower() not in replaced)
         writer = Writer(part / folder.IMAGES, Names(kept), options.upright, _common_folder(items))
-        written = _write(items, writer, progress)
-        if not written.labels:
-            raise _nothing_imported(entry, written.refused)
-        reading.notes += _image_notes(written.texts_of, own, with_unused=not READERS[name].folder)
-        labels = ((f"{folder.IMAGES}/{file}", text) for file, text in written.labels)
+        for number, item in enumerate(items, 1):
+            writer.add(item)
+            progress(number, len(items))
+        if not writer.labels:
+            raise _nothing_imported(entry, writer.refused)
+        labels = ((f"{folder.IMAGES}/{file}", text) for file, text in writer.labels)
         labelfile.write_labels(part / folder.LABELS, labels)
+        reading.notes += _image_notes(writer.texts_of, own, with_unused=not READERS[name].folder)
         notes = [*_notes(reading), *cut.notes(writer.remarks, writer.reach.values())]
-        result = Imported(target / folder.LABELS, entry, name, len(written.labels), written.refused, notes)
-        folder.write_record(part, [file for file, _ in written.labels], result.as_dict())
+        result = Imported(target / folder.LABELS, entry, name, len(writer.labels), writer.refused, notes)
+        folder.write_record(part, [file for file, _ in writer.labels], result.as_dict())
     return result
 
 
@@ -132,23 +123,7 @@ def _chosen(source: Path, target: Path, options: Options) -> tuple[str, Path]:
     return name, entry
 
 
-def _write(items: Sequence[Item], writer: Writer, progress: Progress) -> _Written:
-    """Write all crops that can be used."""
-    written = _Written([], {}, [])
-    for number, item in enumerate(items, 1):
-        try:
-            if isinstance(item, LinetuneError):
-                raise item
-            written.labels.append((writer.add(item), item.text))
-            if isinstance(item.pixels, Path):
-                written.texts_of.setdefault(item.pixels, set()).add(item.text)
-        except LinetuneError as error:
-            written.refused.append(error)
-        progress(number, len(items))
-    return written
-
-
-def _common_folder(items: Sequence[Item]) -> Path | None:
+def _common_folder(items: Sequence[Item] | Stream) -> Path | None:
     """Return the folder below which all images are; None if they are in one folder or on several drives."""
     pixels = [item.pixels for item in items if isinstance(item, Found)]
     paths = [part.photo if isinstance(part, Box) else part for part in pixels]
@@ -198,15 +173,12 @@ def _notes(source: Source) -> list[str]:
     if source.gbk:
         more = f" and {len(source.gbk) - 1} more files" if len(source.gbk) > 1 else ""
         notes.append(f"not UTF-8, so read as GBK; check the texts of {source.gbk[0]}{more}")
-    if source.moved:
-        written, path = source.moved[0]
-        notes.append(
-            f"images found by the end of their path: {len(source.moved)}, such as {path} for {written}"
-        )
-    if source.twins:
-        written, path = source.twins[0]
-        notes.append(
-            "images found by a name that differs in Unicode form, capitals, spaces or quotes: "
-            f"{len(source.twins)}, such as {str(path)!r} for {written!r}"
-        )
+    ways = {
+        "the end of their path": source.moved,
+        "a name that differs in Unicode form, capitals, spaces or quotes": source.twins,
+    }
+    for way, images in ways.items():
+        if images:
+            written, path = images[0]
+            notes.append(f"images found by {way}: {len(images)}, such as {str(path)!r} for {written!r}")
     return notes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,9 @@ from linetune.data.importers.source import Format, Found, Item, Source
 
 GT, TXT = ".gt.txt", ".txt"
 _VARIANTS = ("", ".raw", ".nrm", ".bin")
-"""What may stand between the common stem and the image's suffix. The first existing variant is imported."""
+"""What the name of an image may have between the stem of its text file and its suffix. linetune imports the
+first of these variants that exists."""
+_VARIANT = re.compile(r"\.(raw|nrm|bin)$")
 _BOX = re.compile(rf"[\[({{]*(?:[^\s,]+[\s,]+[\[({{]*){{0,2}}{texts.NUMBERS}")
 """A line that may be a box: a word or two at most, then numbers."""
 _CERTAIN_BOX = re.compile(
@@ -42,7 +43,7 @@ def find_txt(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     images, _ = image.in_folder(path)
-    stems = {_composed(file.with_name(file.stem)) for file in images}
+    stems = {_stem(file, file.suffix) for file in images}
     labels = _text_files(path, TXT)
     paired = [label for stem, label in labels.items() if stem in stems]
     return [path] if paired and len(paired) * 2 > len(labels) and not _are_boxes(paired) else []
@@ -58,15 +59,15 @@ def _text_files(folder: Path, end: str) -> dict[Path, Path]:
     """Return the files below a folder whose name ends in ``end``, by their path without that end."""
     names = [(path, path.name.lower()) for path in files.below(folder)]
     return {
-        _composed(path.with_name(path.name[: -len(end)])): path
+        _stem(path, end): path
         for path, name in names
         if name.endswith(end) and name != end and (end == GT or not name.endswith(GT))
     }
 
 
-def _composed(stem: Path) -> Path:
-    """Return the path with its name in NFC, because macOS separates letters and accents in names."""
-    return stem.with_name(unicodedata.normalize("NFC", stem.name))
+def _stem(path: Path, end: str) -> Path:
+    """Return the path without the end of its name, in the Unicode form of :func:`texts.composed`."""
+    return path.with_name(texts.composed(path.name[: -len(end)]))
 
 
 def read(source: Source, end: str) -> list[Item]:
@@ -89,41 +90,39 @@ def read(source: Source, end: str) -> list[Item]:
     source.alike = list(labels.values())
     images: dict[Path, list[Path]] = {}
     for path in source.scan():
-        stem = _composed(path.with_name(path.stem))
-        images.setdefault(stem if stem in labels else _without_variant(stem), []).append(path)
+        stem = _stem(path, path.suffix)
+        if stem not in labels:
+            stem = stem.with_name(_VARIANT.sub("", stem.name))
+        images.setdefault(stem, []).append(path)
     items: list[Item] = []
     for stem in sorted({*images, *labels}, key=lambda path: path.as_posix()):
-        if stem not in labels:
-            items.append(LinetuneError(f"no {end} beside the image", images[stem][0]))
-        elif stem not in images:
-            items.append(LinetuneError("no image beside the text", labels[stem]))
-        else:
+        if stem in images and stem in labels:
             items.append(_crop(source, labels[stem], images[stem], stem.name))
+        elif stem in images:
+            hint = f"write its text into {stem.name}{end}"
+            items.append(LinetuneError(f"no {end} beside the image", images[stem][0], hint))
+        else:
+            hint = "add the image, or delete the text"
+            items.append(LinetuneError("no image beside the text", labels[stem], hint))
     return items
 
 
 def _crop(source: Source, label: Path, images: list[Path], stem: str) -> Item:
     """Return the crop of a text file and the images that share its stem."""
-    variants = ([path for path in images if _composed(Path(path.stem)).name == stem + v] for v in _VARIANTS)
+    variants = ([path for path in images if _stem(path, path.suffix).name == stem + v] for v in _VARIANTS)
     fitting = next(filter(None, variants))
     if len(fitting) > 1:
-        return LinetuneError(f"several images: {', '.join(path.name for path in fitting)}", label)
+        what = f"several images: {', '.join(path.name for path in fitting)}"
+        return LinetuneError(what, label, "keep one of them")
     try:
         rows = list(texts.rows(source.read_text(label)))
     except LinetuneError as error:
         return error
     if len(rows) > 1:
-        return LinetuneError("more than one line of text", f"{label}:{rows[1][0]}")
+        return LinetuneError("more than one line of text", f"{label}:{rows[1][0]}", "keep one line")
     line, text = rows[0] if rows else (1, "")
     # Tesseract ends every page with a form feed.
     return Found(fitting[0], text.strip("\f"), f"{label}:{line}", stem)
-
-
-def _without_variant(stem: Path) -> Path:
-    for variant in _VARIANTS[1:]:
-        if stem.name.endswith(variant):
-            return stem.with_name(stem.name.removesuffix(variant))
-    return stem
 
 
 FORMAT = Format(find, partial(read, end=GT), folder=True)

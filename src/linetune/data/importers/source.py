@@ -61,6 +61,20 @@ Item: TypeAlias = Found | LinetuneError
 """A crop, or the reason why it is left out."""
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Crops that are read from a file again in each pass, because they may be larger than memory."""
+
+    count: int
+    read: Callable[[], Iterator[Item]]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.read()
+
+
 @dataclass(kw_only=True)
 class Options:
     """What the user says about a source. For None, linetune finds the value itself."""
@@ -145,7 +159,7 @@ class Source(Options):
             LinetuneError: see :meth:`locate`.
         """
         if not written.strip():
-            return LinetuneError("no image path", place)
+            return LinetuneError("no image path", place, "write the path of the image")
         path = self.locate(written, place)
         if path is None:
             self._missing += 1
@@ -154,7 +168,7 @@ class Source(Options):
         return Found(path, text, place, path.stem)
 
     def locate(self, written: str, place: str) -> Path | None:
-        """Return the file that a path names; None if there is none.
+        """Return the file that a path names. None if no file fits.
 
         The path may be of another operating system, of a folder that has moved since, a URL, or a path of
         Label Studio. If nothing exists there, :meth:`locate` looks for a :func:`files.twin`, and then for
@@ -171,9 +185,7 @@ class Source(Options):
         key = "/".join(_parts(written))
         other, other_logged = self._paths_of.setdefault(path, (key, log is not None))
         if other != key and (log is not None or other_logged):
-            what = (
-                f"{written} does not exist and ends like {other}, so that {path} may be the image of either"
-            )
+            what = f"{written} does not exist and ends like {other}: {path} may be the image of either"
             raise LinetuneError(what, place, "pass --images DIR, the folder that the paths start from")
         if log is not None:
             log.append((written, path))
@@ -185,24 +197,19 @@ class Source(Options):
         return hit is not None and not (exactly and hit[1] is not None)
 
     def way_to(self, written: str) -> str | None:
-        """Return a hint at the only file that a missing path may mean; None without exactly one."""
+        """Return a hint with the one file that a missing path may mean. None without exactly one."""
         plain = written.replace("\\", "/")
         above = self.root.parent
-        likely = [
-            *self._subfolders,
-            above,
-            *(above / name for name in ("images", "img") if above != self.root),
-        ]
+        likely = [*(path for path in sorted(self.root.glob("[!.]*")) if path.is_dir()), above]
+        if above != self.root:
+            likely += [above / "images", above / "img"]
         holders = [folder for folder in dict.fromkeys(likely) if files.is_file(folder / plain)]
         if self.images is None and len(holders) == 1:
             return f"it is in {holders[0]}, so pass --images {holders[0]}"
-        return files.missing_file_hint(self.root / plain) or self._same_stem(plain)
-
-    def _same_stem(self, plain: str) -> str | None:
-        """Return a hint at the only image whose name differs in its suffix alone."""
         path = self.root / plain
-        if not path.name:
-            return None
+        hint = files.missing_file_hint(path)
+        if hint or not path.name:
+            return hint
         others = [path.with_suffix(end) for suffix in image.SUFFIXES for end in (suffix, suffix.upper())]
         images = [other for other in others if files.is_file(other)]
         return f"there is {images[0]}, another kind of image" if len(images) == 1 else None
@@ -219,30 +226,19 @@ class Source(Options):
     def _joint_judgement(self) -> Judgement:
         return textfile.judged_together(self.alike)
 
-    @cached_property
-    def _subfolders(self) -> list[Path]:
-        try:
-            entries = sorted(self.root.iterdir())
-        except OSError:
-            return []
-        return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
-
     def _search(self, written: str) -> tuple[Path, _Log | None] | None:
-        """Return a file and the log to write it to; no log if the file is exactly where the path says."""
+        """Return a file and the log to write it to. The log is None if the file is exactly at the path."""
         roots = [self.root, *(self.root / name for name in self.beside)]
         if self.images is None and self.path.is_symlink() and not self.path.is_dir():
             roots.append(self.path.resolve().parent)
         paths = forms(written)
-        return self._first_file([root / path for root in roots for path in paths], None) or self._first_file(
-            [root.joinpath(*end) for path in paths for end in _ends(path) for root in roots], self.moved
-        )
-
-    def _first_file(self, candidates: list[Path], log: _Log | None) -> tuple[Path, _Log | None] | None:
-        for candidate in candidates:
-            if files.is_file(candidate):
-                return candidate, log
-        for candidate in candidates:
-            if twin := files.twin(candidate):
+        exactly = (root / path for root in roots for path in paths)
+        by_end = (root.joinpath(*end) for path in paths for end in _ends(path) for root in roots)
+        for places, log in ((exactly, None), (by_end, self.moved)):
+            candidates = list(places)
+            if found := next(filter(files.is_file, candidates), None):
+                return found, log
+            if twin := next(filter(None, map(files.twin, candidates)), None):
                 return twin, self.twins
         return None
 
@@ -253,7 +249,7 @@ def outside(paths: Iterable[Path], folder: Path | None) -> list[Path]:
 
 
 def forms(written: str) -> list[str]:
-    """Return the paths that a written path may stand for, the path itself first.
+    """Return the paths that a written path may mean. The path itself is the first.
 
     URLs and Label Studio's paths contain a path of their own.
     """
@@ -285,7 +281,7 @@ class Format:
 
     find: Callable[[Path], list[Path]]
     """Returns the sources of this format: the path itself, or files directly in the folder."""
-    read: Callable[[Source], Sequence[Item]]
+    read: Callable[[Source], Sequence[Item] | Stream]
     """Returns the crops of a source. Raises LinetuneError if the whole source is unusable."""
     find_asked: Callable[[Path], list[Path]] | None = None
     """Takes the place of ``find`` if the user named the format."""

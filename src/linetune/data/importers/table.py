@@ -6,14 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from linetune.core.errors import LinetuneError
-from linetune.core.image import SUFFIXES
 from linetune.data.importers import columns, icdar, texts
-from linetune.data.importers.column import IMAGE, TEXT, plain
+from linetune.data.importers.column import IMAGE, TEXT, is_image_name, plain
 from linetune.data.importers.source import Format, Item, Source
 
 Row: TypeAlias = "list[str] | LinetuneError"
@@ -55,7 +53,7 @@ def _is_plain_table(path: Path) -> bool:
     width = len(rows[0]) if rows else 0
     if width < 2 or any(len(row) != width for row in rows):
         return False
-    images = [i for i in range(width) if all(_is_image(row[i]) for row in rows[1:] or rows)]
+    images = [i for i in range(width) if all(is_image_name(row[i]) for row in rows[1:] or rows)]
     # A comma alone may also separate a path and a text.
     certain = width > 2 or delimiter in ";|" or texts.head(path).startswith('"')
     return bool(images) and (images[0] > 0 or (delimiter != "\t" and certain))
@@ -67,8 +65,8 @@ def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
     # The last line may be incomplete.
     content = content[: content.rfind("\n") + 1] or content
     delimiter, content = _split(content, Source(path))
-    rows = islice(_records(content, delimiter, path), _SNIFFED_ROWS)
-    return delimiter, [row for _, row in rows if not isinstance(row, LinetuneError)]
+    rows = _records(content, delimiter, path)[:_SNIFFED_ROWS]
+    return delimiter, [row for _, row in rows if isinstance(row, list)]
 
 
 def read(source: Source) -> list[Item]:
@@ -79,7 +77,7 @@ def read(source: Source) -> list[Item]:
     """
     delimiter, content = _split(source.read_text(source.path), source)
     hint = f"put quotes around texts that contain {delimiter!r}"
-    return crops(source, list(_records(content, delimiter, source.path)), hint)
+    return crops(source, _records(content, delimiter, source.path), hint)
 
 
 def crops(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str = "csv") -> list[Item]:
@@ -127,34 +125,29 @@ def crops(source: Source, rows: Sequence[tuple[int, Row]], hint: str, form: str 
 
 def _is_header(source: Source, row: list[str]) -> bool:
     """Return whether a first row names the columns: it has no image, or a name that columns often have."""
-    if any(_is_image(cell) or source.leads(cell) for cell in row):
+    if any(is_image_name(cell) or source.leads(cell) for cell in row):
         return False
     named = not {*map(plain, row)}.isdisjoint(IMAGE | TEXT)
     return named or columns.stems(source.root).keys().isdisjoint(row)
 
 
 def _split(content: str, source: Source) -> tuple[str, str]:
-    """Return the delimiter, and the content without a first line that names it."""
-    named = _SEPARATOR_LINE.match(content)
-    return (named[1], content[named.end() :]) if named else (_delimiter(content, source), content)
+    """Return the delimiter, and the content without a first line that names it.
 
-
-def _delimiter(content: str, source: Source) -> str:
-    """Return the delimiter that gives a column of images, or else the most even rows."""
+    If no line names it, it is the delimiter that gives a column of images, or else the most even rows.
+    """
 
     def fitness(delimiter: str) -> tuple[bool, float]:
-        rows = [row for _, row in islice(_records(content, delimiter, Path()), _SNIFFED_ROWS)]
-        good = [row for row in rows if not isinstance(row, LinetuneError)]
+        rows = [row for _, row in _records(content, delimiter, Path())[:_SNIFFED_ROWS]]
+        good = [row for row in rows if isinstance(row, list)]
         if not good or len(good[0]) < 2:
             return False, 0
         even = sum(len(row) == len(good[0]) for row in good) / len(rows)
-        return any(source.leads(cell) or _is_image(cell) for row in good[:3] for cell in row), even
+        return any(source.leads(cell) or is_image_name(cell) for row in good[:3] for cell in row), even
 
-    return max(_DELIMITERS, key=fitness)
-
-
-def _is_image(cell: Any) -> bool:
-    return str(cell).strip().lower().endswith(tuple(SUFFIXES))
+    if named := _SEPARATOR_LINE.match(content):
+        return named[1], content[named.end() :]
+    return max(_DELIMITERS, key=fitness), content
 
 
 def _records(content: str, delimiter: str, path: Path) -> list[tuple[int, Row]]:

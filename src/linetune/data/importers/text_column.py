@@ -44,7 +44,7 @@ def text_column(source: Source, columns: list[Column], place: object) -> Column:
         # A column with the same text in all rows counts only if no other column can have the texts.
         likely = [column for column in likely if column.constant and not is_json(column.cells[0])]
         likely = [column for column in likely if isinstance(column.cells[0], str)]
-    # Being the last possible column proves nothing: its numbers may be counts, or parts of a box.
+    # The last possible column need not have the texts. It may have numbers of things, or parts of a box.
     sure = bool(named) or len(columns) == 1 or any(column.variety for column in likely)
     # Another column may hold the corrections of these texts.
     others = [column for column in columns if column not in likely]
@@ -73,7 +73,7 @@ def _are_versions(column: Column, other: Column) -> bool:
 
 
 def _doubtful(column: Column, named: bool, fitting: list[Column]) -> bool:
-    """Return whether a column may hold classes instead of texts: its cells repeat, and another varies more.
+    """Return whether a column may hold classes, not texts: its cells repeat, and another column varies more.
 
     Args:
         column: the likely column of texts.
@@ -83,7 +83,7 @@ def _doubtful(column: Column, named: bool, fitting: list[Column]) -> bool:
     different = len(column.texts)
     if not named or different * 2 > column.rows:
         return False
-    # Beside a name that always means text, a column of numbers holds counts or measures.
+    # Beside a name that always means text, a column of numbers has amounts or measures.
     certain = column.named(TEXT - _VAGUE)
     counts = [other.variety if certain else len(other.texts) for other in fitting if other is not column]
     return any(count >= 2 * different for count in counts)

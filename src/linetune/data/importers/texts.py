@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,6 +29,7 @@ _SNIFFED_ROWS = 20
 _APART = r"[\s,;()\[\]{}]+"
 NUMBERS = rf"(?:-?\d+(?:\.\d+)?{_APART}){{3,}}-?\d+(?:\.\d+)?(?:{_APART}|$)"
 """Regular expression for four or more numbers in a row, such as the corners of a box."""
+_MEND = "correct the file, or export it again"
 _BETWEEN = re.compile(r"[\s,:]*")
 
 
@@ -35,15 +37,6 @@ def of_boxes(form: str) -> str:
     """Return the hint for boxes in a format from which linetune only imports whole images."""
     with_boxes = ", ".join(WITH_BOXES)
     return f"pass --format {form} to import whole images anyway; linetune imports boxes from {with_boxes}"
-
-
-def decode(path: Path) -> tuple[str, str]:
-    """Return the content of a file and the name of its encoding, see :func:`textfile.decode`.
-
-    Raises:
-        LinetuneError: the file cannot be read, or its encoding is not certain.
-    """
-    return textfile.decode(textfile.content(path, "file"), path)
 
 
 def head(path: Path) -> str:
@@ -84,7 +77,7 @@ def begins(path: Path, pattern: re.Pattern[str]) -> bool:
     """Return whether the content of a file matches at its start; False if the file cannot be read."""
     try:
         # All of it, because thousands of images may be listed before the key that the pattern needs.
-        return bool(pattern.match(decode(path)[0]))
+        return bool(pattern.match(textfile.decode(textfile.content(path, "file"), path)[0]))
     except LinetuneError:
         return False
 
@@ -102,7 +95,7 @@ def files(folder: Path, *suffixes: str) -> list[Path]:
 
 
 def parse_json(text: str, path: Path, line: int = 1) -> Any:
-    """Parse JSON that starts in the given line of a file.
+    """Parse JSON that starts in a line of a file.
 
     Raises:
         LinetuneError: the text is not JSON; the error names the line.
@@ -111,24 +104,11 @@ def parse_json(text: str, path: Path, line: int = 1) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         what = f"not valid JSON ({error.msg} at character {error.colno})"
-        raise LinetuneError(what, f"{path}:{line + error.lineno - 1}") from None
-    except RecursionError:
-        raise LinetuneError("not valid JSON (nested too deeply)", f"{path}:{line}") from None
-    except ValueError as error:
-        # A number with thousands of digits.
-        raise LinetuneError(f"not valid JSON ({error})", f"{path}:{line}") from None
-
-
-def entries(text: str, key: str, path: Path) -> list[tuple[int, Any]]:
-    """Return the entries of the list under ``key`` in a JSON object, each with its line.
-
-    Raises:
-        LinetuneError: the text is not JSON, or has no such list.
-    """
-    content = parse_json(text, path)
-    if not isinstance(content, dict) or not isinstance(content.get(key), list):
-        raise LinetuneError(f'no list "{key}"', path)
-    return [(line, value) for line, _, value in members(text, path, key)]
+        raise LinetuneError(what, f"{path}:{line + error.lineno - 1}", _MEND) from None
+    except (RecursionError, ValueError) as error:
+        # A ValueError means a number with thousands of digits.
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise LinetuneError(f"not valid JSON ({reason})", f"{path}:{line}", _MEND) from None
 
 
 def members(text: str, path: Path, key: str | None = None) -> list[tuple[int, str | int, Any]]:
@@ -179,6 +159,11 @@ def _skip_gap(text: str, at: int) -> int:
     """Return the position after spaces, commas and colons."""
     gap = _BETWEEN.match(text, at)
     return gap.end() if gap else at
+
+
+def composed(name: str) -> str:
+    """Return a file name in NFC, because macOS separates letters and accents in names."""
+    return unicodedata.normalize("NFC", name)
 
 
 def shown(name: object) -> str:

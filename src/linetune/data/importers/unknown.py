@@ -10,34 +10,20 @@ from linetune.core.labelfile import spread
 from linetune.data.importers import sidecar, texts
 from linetune.data.importers.source import outside
 
-_ARCHIVES = {
+_KINDS = {
     ".zip": "a ZIP archive", ".tar": "a tar archive", ".tgz": "a tar archive", ".gz": "a gzip archive",
     ".bz2": "a bzip2 archive", ".xz": "an xz archive", ".7z": "a 7-Zip archive", ".rar": "a RAR archive",
-}  # fmt: skip
-_SHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
-_OTHERS = {
+    ".xlsx": "a spreadsheet", ".xls": "a spreadsheet", ".xlsm": "a spreadsheet", ".ods": "a spreadsheet",
+    ".numbers": "a spreadsheet",
     ".db": "a database", ".sqlite": "a database", ".sqlite3": "a database", ".npz": "NumPy arrays",
     ".npy": "NumPy arrays", ".h5": "an HDF5 file", ".hdf5": "an HDF5 file", ".mat": "a MATLAB file",
     ".pkl": "a Python pickle", ".tfrecord": "TFRecord", ".mdb": "an LMDB store", ".lmdb": "an LMDB store",
-    ".parquet": "Parquet", ".arrow": "Arrow", ".yaml": "YAML", ".yml": "YAML", ".html": "a web page",
-    ".htm": "a web page", ".hocr": "hOCR", ".tab": "a table", ".dat": "data",
-    ".lst": "a list", ".list": "a list",
+    ".parquet": "Parquet", ".arrow": "Arrow", ".yaml": "YAML", ".yml": "YAML", ".tab": "a table",
+    ".dat": "data", ".lst": "a list", ".list": "a list",
 }  # fmt: skip
 _NAMESAKES = (".txt", ".gt.txt", ".xml", ".json")
 """Ends of file names that may hold the label of the image with the same stem."""
-_LABEL_SUFFIXES = {
-    *texts.TABLES,
-    ".txt",
-    ".json",
-    ".jsonl",
-    ".ndjson",
-    ".xml",
-    ".tab",
-    ".lst",
-    ".list",
-    ".dat",
-    ".gt",
-}
+_LABEL_SUFFIXES = {*texts.STRUCTURED, ".txt", ".xml", ".tab", ".lst", ".list", ".dat", ".gt"}
 """Suffixes of label files. Other files that name images, such as scripts and logs, are no label files."""
 _SAMPLE = 20
 """Images of a folder whose names are looked for in other files."""
@@ -85,8 +71,8 @@ def beside(folder: Path, skip: Path | None) -> list[Path]:
 def above(folder: Path) -> list[Path]:
     """Return files outside a folder that may hold the labels of its images.
 
-    They are the label files one folder up that contain the name of an image in their first 64 KiB, and the
-    files in the neighbouring folders that share the stem of an image.
+    These are the label files in the parent folder whose first 64 KiB contain the name of an image, and the
+    files in the neighbouring folders that have the stem of an image.
     """
     images = spread(image.in_folder(folder)[0], _SAMPLE)
     resolved = folder.resolve()
@@ -104,13 +90,10 @@ def above(folder: Path) -> list[Path]:
 def looks_like(path: Path) -> str | None:
     """Return what kind of file a path is, for example "a ZIP archive"; None if nothing shows it."""
     suffix = path.suffix.lower()
-    kind = _ARCHIVES.get(suffix) or ("a spreadsheet" if suffix in _SHEETS else _OTHERS.get(suffix))
-    if kind and suffix not in (".html", ".htm", ".hocr"):
-        return kind
     content = texts.head(path)
-    for pattern, name in _CONTENT:
-        if pattern.search(content):
-            return name
+    by_content = (name for pattern, name in _CONTENT if pattern.search(content))
+    if kind := _KINDS.get(suffix) or next(by_content, None):
+        return kind
     first_row = next((row for _, row in texts.rows(content)), "")
     if suffix != ".txt" or not sidecar.is_box(first_row):
         return None
@@ -118,9 +101,8 @@ def looks_like(path: Path) -> str | None:
     return f"boxes of YOLO or ICDAR{hint}"
 
 
-def way_out(path: Path) -> str | None:
-    """Return a hint how to make a file importable; None if there is none."""
-    suffix = path.suffix.lower()
-    if suffix in _ARCHIVES:
+def way_out(kind: str | None) -> str | None:
+    """Return a hint that says how to make a file of this kind importable. None if linetune knows no way."""
+    if kind and kind.endswith("archive"):
         return "unpack it and import the folder"
-    return "save it as CSV and import the CSV file" if suffix in _SHEETS else None
+    return "save it as CSV and import the CSV file" if kind == "a spreadsheet" else None

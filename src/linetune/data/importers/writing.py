@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from linetune.core.image import Crop
 from linetune.data.importers import texts
 from linetune.data.importers.boxes import NO_TEXT
 from linetune.data.importers.cut import cut, turn_with_exif
-from linetune.data.importers.source import Box, Found
+from linetune.data.importers.source import Box, Found, Item
 from linetune.data.naming import Names, safe
 
 _SIGNATURES = {
@@ -42,10 +44,28 @@ class Writer:
     reach: dict[Path, tuple[float, float]] = field(default_factory=dict)
     """For each photo whose size the source does not say: how far right and down its boxes go, as fractions of
     its width and height."""
-    _photo: tuple[Path, Crop | LinetuneError] | None = None
-    """The last photo. The boxes of one photo follow each other."""
+    labels: list[tuple[str, str]] = field(default_factory=list)
+    """File name and text of each crop."""
+    texts_of: dict[Path, set[str]] = field(default_factory=dict)
+    """The texts of each image file that is a crop."""
+    refused: list[LinetuneError] = field(default_factory=list)
+    """Why something is left out, and where it is."""
+    _read: Callable[[Path], Crop] = field(default_factory=lambda: lru_cache(maxsize=1)(image.read))
+    """Reads a photo. It keeps the last one, because the boxes of one photo follow each other."""
 
-    def add(self, found: Found) -> str:
+    def add(self, item: Item) -> None:
+        """Write one crop, or note why it is left out."""
+        try:
+            if isinstance(item, LinetuneError):
+                raise item
+            self.labels.append((self._write(item), item.text))
+        except LinetuneError as error:
+            self.refused.append(error)
+            return
+        if isinstance(item.pixels, Path):
+            self.texts_of.setdefault(item.pixels, set()).add(item.text)
+
+    def _write(self, found: Found) -> str:
         """Write one crop and return the name of its file.
 
         Raises:
@@ -63,10 +83,13 @@ class Writer:
             raise LinetuneError(what, found.place, error.hint) from None
 
     def _cut(self, found: Found, box: Box) -> str:
-        photo = self._decoded(box.photo)
+        photo = self._read(box.photo)
         upright_box, turn_remarks = turn_with_exif(box, photo)
         crop, cut_remarks = cut(photo, upright_box, found.text, self.upright)
-        self._note_reach(box, photo)
+        if box.size is None:
+            (right, low), (height, width) = np.max(box.corners, 0).tolist(), photo.shape[:2]
+            before = self.reach.get(box.photo, (0.0, 0.0))
+            self.reach[box.photo] = (max(before[0], right / width), max(before[1], low / height))
         name = self.names.take(self._stem(found), ".png")
         image.write(self.folder / name, crop)
         for kind, detail in (cut_remarks | turn_remarks).items():
@@ -94,28 +117,6 @@ class Writer:
         folders = path.parent.relative_to(self.home).parts if self.home and isinstance(path, Path) else ()
         return safe("-".join((*folders, found.stem)))
 
-    def _note_reach(self, box: Box, photo: Crop) -> None:
-        if box.size is None:
-            (right, low), (height, width) = np.max(box.corners, 0).tolist(), photo.shape[:2]
-            before = self.reach.get(box.photo, (0.0, 0.0))
-            self.reach[box.photo] = (max(before[0], right / width), max(before[1], low / height))
-
-    def _decoded(self, path: Path) -> Crop:
-        """Return the photo, which is read once for all its boxes.
-
-        Raises:
-            LinetuneError: the photo cannot be read, for each of its boxes.
-        """
-        if self._photo is None or self._photo[0] != path:
-            try:
-                self._photo = (path, image.read(path))
-            except LinetuneError as error:
-                self._photo = (path, error)
-        photo = self._photo[1]
-        if isinstance(photo, LinetuneError):
-            raise photo
-        return photo
-
 
 def _suffix(data: bytes) -> str:
     return next((suffix for start, suffix in _SIGNATURES.items() if data.startswith(start)), ".img")
@@ -123,14 +124,15 @@ def _suffix(data: bytes) -> str:
 
 def _check_text(text: str, place: str) -> None:
     if not text:
-        raise LinetuneError("empty text", place)
+        raise LinetuneError("empty text", place, "write the text of the crop, or delete this label")
     if reason := NO_TEXT.get(text):
         raise LinetuneError(f"{texts.quoted(text)}: {reason}", place)
-    if "\n" in text or "\r" in text:
-        raise LinetuneError(f"a line break inside the text {text!r:.60}", place)
-    if "\t" in text:
-        raise LinetuneError(f"a tab inside the text {text!r:.60}", place)
+    for character, name in (("\n", "line break"), ("\r", "line break"), ("\t", "tab")):
+        if character in text:
+            hint = "a label is one line without tabs: correct the text"
+            raise LinetuneError(f"a {name} inside the text {text!r:.60}", place, hint)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise LinetuneError(f"the text is not valid Unicode: {text!r:.60}", place) from None
+        what = f"the text is not valid Unicode: {text!r:.60}"
+        raise LinetuneError(what, place, "correct the text, or export it again") from None
