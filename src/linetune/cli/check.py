@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,7 +64,7 @@ def check(
     from linetune.rules.rule import Rule
 
     config = load(Path(paths[0]), paths[1:]) if Path(paths[0]).suffix.lower() in CONFIGS else None
-    files = _files_of(config) if config else _by_split(paths)
+    files = {split: labels for split, labels in config.data if labels} if config else _by_split(paths)
     if config and isinstance(config.charset, Path):
         charset = charset or config.charset
     own_rule, taught = _rule_of(config) if config else (None, ())
@@ -88,12 +88,6 @@ def check(
             print_cleaned(console(), cleaned)
     if checked.of(Severity.error):
         raise typer.Exit(1)
-
-
-def _files_of(config: Config) -> Mapping[str, Sequence[Path]]:
-    data = config.data
-    files = {"train": data.train, "val": data.val, "test": data.test}
-    return {split: paths for split, paths in files.items() if paths}
 
 
 def _rule_of(config: Config) -> tuple[Rule | None, tuple[str, ...]]:

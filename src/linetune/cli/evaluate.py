@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from linetune.cli.options import (
     ModelArgument,
     OverwriteOption,
     SkipBadOption,
-    load_recogniser,
+    evaluate_models,
     print_json,
     refuse_existing,
 )
@@ -51,25 +50,13 @@ def evaluate(
 
     Example: linetune evaluate mine/runs/first mine/crops/test.txt --errors wrong.html
     """
-    from linetune.core.labelfile import read_labels
-    from linetune.core.progress import count
-    from linetune.data.dataset import load_dataset
-    from linetune.evaluation.result import Evaluation
     from linetune.report.evaluation import print_evaluation
     from linetune.report.misread import write_misread
-    from linetune.report.terminal import console, terminal
+    from linetune.report.terminal import console
 
     if errors is not None:
         refuse_existing(errors, overwrite)
-    lines = read_labels(*labels)
-    with terminal() as reporter:
-        texts = [line.text for line in lines]
-        recogniser = load_recogniser(model, charset, reporter, texts, both_ways)
-        data = load_dataset(lines, None, skip_bad, count(reporter, "decoding", len(lines)))
-        started = time.perf_counter()
-        readings = recogniser.read(data.crops, progress=count(reporter, "reading", len(data)))
-        seconds = time.perf_counter() - started
-    evaluation = Evaluation(data.lines, readings, data.skipped, seconds)
+    data, (evaluation,) = evaluate_models({"reading": model}, labels, charset, skip_bad, both_ways)
     if errors is not None:
         write_misread(errors, model, evaluation, data.crops)
     if as_json:

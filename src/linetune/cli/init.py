@@ -79,14 +79,10 @@ def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str
     from linetune.drafting.draft import draft
     from linetune.report.terminal import terminal
 
-    ask = _ask if sys.stdin.isatty() and sys.stdout.isatty() else None
+    ask = typer.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
     new = draft(folder, source, fonts, also, ask, terminal)
     path = save(new)
     print("\n".join(new.reasons))
     print(f"wrote {path}")
     print("next:")
     print(f"  {shell_command('train', path)}")
-
-
-def _ask(question: str, default: bool) -> bool:
-    return typer.confirm(question, default)
