@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.config.schema import Config
-from linetune.core import atomic, labelfile, owned
+from linetune.core import atomic, labelfile, outputs
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.labelfile import Line, read_labels, spread
 from linetune.core.progress import Reporter, Silent, count
@@ -209,7 +209,7 @@ def _key(config: Config, group_by: str | None) -> str:
 def _claim(output: Path, key: str, overwrite: bool) -> None:
     """Create the folder, or continue the curve in it."""
     with os_errors("cannot use the folder", output):
-        exists = owned.holds(output, (RESULTS,), "a learning curve", "choose another --output")
+        exists = outputs.is_filled(output, (RESULTS,), "a learning curve", "choose another --output")
         if exists and not overwrite and _before(output).get("key") != key:
             what = "the folder has a learning curve of other settings or labels"
             raise LinetuneError(what, output, "choose another --output, or pass --overwrite")

@@ -11,6 +11,7 @@ import typer
 
 from linetune.cli.options import JsonOption, print_json
 from linetune.core.errors import LinetuneError
+from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from linetune.config import Config
@@ -69,8 +70,8 @@ def check(
         charset = charset or config.charset
     own_rule, taught = _rule_of(config) if config else (None, ())
     followed = Rule(rule) if rule else own_rule
-    if fix is not None and fix.exists():
-        raise LinetuneError("already exists", fix, "name a new folder")
+    if fix is not None:
+        refuse_existing(fix, hint="name a new folder")
     with terminal() as reporter:
         checked = check_data(
             files,

@@ -17,8 +17,8 @@ from linetune.cli.options import (
     SkipBadOption,
     evaluate_models,
     print_json,
-    refuse_existing,
 )
+from linetune.core.outputs import refuse_existing
 
 
 def evaluate(

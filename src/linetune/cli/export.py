@@ -16,8 +16,8 @@ from linetune.cli.options import (
     OverwriteOption,
     load_recogniser,
     print_json,
-    refuse_existing,
 )
+from linetune.core.outputs import refuse_existing
 from linetune.formats.registry import FORMATS, PRECISIONS
 from linetune.formats.targets import ALL, export_targets
 

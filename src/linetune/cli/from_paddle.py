@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import OverwriteOption, refuse_existing, shell_command
+from linetune.cli.options import OverwriteOption, shell_command
 from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.outputs import refuse_existing
 
 
 def from_paddle(

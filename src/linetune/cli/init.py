@@ -12,6 +12,7 @@ from linetune.cli.options import shell_command
 from linetune.config.new import preset
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.outputs import refuse_existing
 
 FOLDERS = ("crops", "fonts", "backgrounds")
 
@@ -54,8 +55,7 @@ def init(
     Example: linetune init mine --from labels.txt
     """
     path = folder / "linetune.yaml"
-    if path.exists():
-        raise LinetuneError("the run file already exists", path, "choose another folder")
+    refuse_existing(path, hint="choose another folder", what="run file")
     if source is not None:
         _write_draft(folder, source, fonts, also)
     elif fonts or also is not None:

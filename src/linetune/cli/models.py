@@ -21,7 +21,7 @@ def models(
     Each name can be the base_model of a run file and the MODEL of a command.
     """
     from linetune.formats.catalogue import catalogue
-    from linetune.report.models import models_table
+    from linetune.report.tables import models_table
     from linetune.report.terminal import console
 
     entries = list(catalogue(speed))

@@ -79,17 +79,6 @@ _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
 _TIME = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+")
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Check that an output may be written.
-
-    Raises:
-        LinetuneError: the path exists and ``overwrite`` is false.
-    """
-    if path.exists() and not overwrite:
-        kind = "folder" if path.is_dir() else "file"
-        raise LinetuneError(f"the {kind} already exists", path, "--overwrite replaces it")
-
-
 def seconds_of(text: str, option: str) -> float:
     """Return the seconds of a duration such as 20min, 1h30min or 90s.
 

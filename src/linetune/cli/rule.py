@@ -31,7 +31,7 @@ def rule(
 
     Example: linetune rule mine/crops/train.txt
     """
-    from linetune.config.new import rule_lines
+    from linetune.config.new import rule_value
     from linetune.core.labelfile import read_labels
     from linetune.rules import Rule
     from linetune.rules.infer import propose
@@ -46,7 +46,9 @@ def rule(
         reasons = ({"source": line.source, "text": line.text, "reason": reason} for line, reason in missed)
         print_json({"labels": len(lines), "rule": list(fields), "not_covered": list(reasons)})
         return
-    print("\n".join(map(_escaped, rule_lines(patterns))))
+    value = rule_value(patterns)
+    lines_of_rule = [f"  rule: {value}"] if isinstance(value, str) else ["  rule:", *value]
+    print("\n".join(map(_escaped, lines_of_rule)))
     for pattern in patterns:
         if pattern.check:
             passing = f"all {pattern.weight:.0f} labels of {_escaped(pattern.pattern)}"

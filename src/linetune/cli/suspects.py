@@ -15,8 +15,8 @@ from linetune.cli.options import (
     OverwriteOption,
     SkipBadOption,
     print_json,
-    refuse_existing,
 )
+from linetune.core.outputs import refuse_existing
 
 SHOWN = 20
 """Suspects that are printed."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import ConfigArgument, JsonOption, OverridesArgument, print_json, refuse_existing
+from linetune.cli.options import ConfigArgument, JsonOption, OverridesArgument, print_json
 from linetune.core.errors import LinetuneError
+from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from linetune.config import Synth
@@ -77,7 +78,7 @@ def synth(
 
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
     from linetune.formats.official import load_base
-    from linetune.report.synthesis import looks_table
+    from linetune.report.tables import looks_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare
     from linetune.synth.pairs import real_and_rendered

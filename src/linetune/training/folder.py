@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linetune.core import owned
+from linetune.core import outputs
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
 from linetune.formats.store import load_model
@@ -29,7 +29,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     Raises:
         LinetuneError: the folder cannot be used.
     """
-    if not owned.holds(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
+    if not outputs.is_filled(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
         return
     if not overwrite and not _came_to_nothing({path.name for path in folder.iterdir()}):
         hint = "choose another output=, or pass --overwrite"
