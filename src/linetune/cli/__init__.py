@@ -1,6 +1,6 @@
-"""The command line: one file for each command, which parses, calls and prints.
+"""The command line. Each command has one file, which parses, calls and prints.
 
-A command's function has a parameter for each option, so it may have more than six.
+The function of a command has one parameter for each option. It may therefore have more than six.
 """
 
 from __future__ import annotations

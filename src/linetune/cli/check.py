@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, print_json
+from linetune.cli import options
 from linetune.core.errors import LinetuneError
 from linetune.core.outputs import refuse_existing
 
@@ -46,7 +46,7 @@ def check(
         Path | None,
         typer.Option(metavar="DIR", help="Write a cleaned copy of labels and crops to this new folder."),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Find problems in labels and crops before you train.
 
@@ -82,7 +82,7 @@ def check(
         )
     cleaned = write_clean(checked, fix) if fix is not None else None
     if as_json:
-        print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
+        options.print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
     else:
         print_findings(console(), checked)
         if cleaned:

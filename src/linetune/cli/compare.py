@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from linetune.cli.options import (
-    JsonOption,
-    LabelsArgument,
-    LabelsCharsetOption,
-    ModelAArgument,
-    ModelBArgument,
-    SkipBadOption,
-    evaluate_models,
-    print_json,
-)
+from linetune.cli import options
 
 
 def compare(
-    model_a: ModelAArgument,
-    model_b: ModelBArgument,
-    labels: LabelsArgument,
-    charset: LabelsCharsetOption = None,
-    skip_bad: SkipBadOption = False,
-    as_json: JsonOption = False,
+    model_a: options.ModelAArgument,
+    model_b: options.ModelBArgument,
+    labels: options.LabelsArgument,
+    charset: options.LabelsCharsetOption = None,
+    skip_bad: options.SkipBadOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Compare two models on the same crops: is one better, or is it chance?
 
@@ -35,11 +26,11 @@ def compare(
     from linetune.report.terminal import console
 
     models = {"reading with A": model_a, "reading with B": model_b}
-    data, (a, b) = evaluate_models(models, labels, charset, skip_bad)
+    data, (a, b) = options.evaluate_models(models, labels, charset, skip_bad)
     comparison = compare_scores(a.score, b.score)
     different = only_one_reads(a, b)
     if as_json:
-        print_json(
+        options.print_json(
             {
                 "a": {"model": model_a, **a.score.as_dict()},
                 "b": {"model": model_b, **b.score.as_dict()},

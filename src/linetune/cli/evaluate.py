@@ -7,24 +7,14 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    BothWaysOption,
-    JsonOption,
-    LabelsArgument,
-    LabelsCharsetOption,
-    ModelArgument,
-    OverwriteOption,
-    SkipBadOption,
-    evaluate_models,
-    print_json,
-)
+from linetune.cli import options
 from linetune.core.outputs import refuse_existing
 
 
 def evaluate(
-    model: ModelArgument,
-    labels: LabelsArgument,
-    charset: LabelsCharsetOption = None,
+    model: options.ModelArgument,
+    labels: options.LabelsArgument,
+    charset: options.LabelsCharsetOption = None,
     errors: Annotated[
         Path | None,
         typer.Option(metavar="PAGE.html", help="Write a page with every misread crop and all confusions."),
@@ -38,10 +28,10 @@ def evaluate(
             help="Report coverage and accuracy for readings at or above this confidence.",
         ),
     ] = None,
-    overwrite: OverwriteOption = False,
-    skip_bad: SkipBadOption = False,
-    both_ways: BothWaysOption = False,
-    as_json: JsonOption = False,
+    overwrite: options.OverwriteOption = False,
+    skip_bad: options.SkipBadOption = False,
+    both_ways: options.BothWaysOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Score a model on labelled crops.
 
@@ -56,11 +46,11 @@ def evaluate(
 
     if errors is not None:
         refuse_existing(errors, overwrite)
-    data, (evaluation,) = evaluate_models({"reading": model}, labels, charset, skip_bad, both_ways)
+    data, (evaluation,) = options.evaluate_models({"reading": model}, labels, charset, skip_bad, both_ways)
     if errors is not None:
         write_misread(errors, model, evaluation, data.crops)
     if as_json:
-        print_json(evaluation.as_dict(accept))
+        options.print_json(evaluation.as_dict(accept))
         return
     out = console()
     print_evaluation(out, evaluation, accept)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, print_json
+from linetune.cli import options
 
 
 def models(
@@ -14,7 +14,7 @@ def models(
         bool,
         typer.Option(help="Measure on this machine how long each model takes for one crop."),
     ] = False,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """List the official models with their sizes and where their weights are on this machine.
 
@@ -26,6 +26,6 @@ def models(
 
     entries = list(catalogue(speed))
     if as_json:
-        print_json([entry.as_dict() for entry in entries])
+        options.print_json([entry.as_dict() for entry in entries])
     else:
         console().print(models_table(entries))

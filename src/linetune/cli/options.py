@@ -58,7 +58,7 @@ BothWaysOption = Annotated[
     typer.Option(
         "--both-ways",
         help="Read every crop upright and upside down and keep the reading with the higher confidence. "
-        "This takes twice the time. Models of runs whose crops need it do it without this option.",
+        "This takes twice the time. If the run of a model needed this, the model does it without the option.",
     ),
 ]
 GroupByOption = Annotated[

@@ -6,22 +6,14 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    ConfigArgument,
-    JsonOption,
-    OverridesArgument,
-    OverwriteOption,
-    SkipBadOption,
-    print_json,
-    seconds_of,
-)
+from linetune.cli import options
 
 
 def train(
-    config: ConfigArgument,
-    overrides: OverridesArgument = None,
-    overwrite: OverwriteOption = False,
-    skip_bad: SkipBadOption = False,
+    config: options.ConfigArgument,
+    overrides: options.OverridesArgument = None,
+    overwrite: options.OverwriteOption = False,
+    skip_bad: options.SkipBadOption = False,
     within: Annotated[
         str | None,
         typer.Option(
@@ -30,7 +22,7 @@ def train(
             "crops and trains for less time.",
         ),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
@@ -44,12 +36,12 @@ def train(
     from linetune.report.terminal import console, terminal
     from linetune.training.run import train as train_run
 
-    seconds = None if within is None else seconds_of(within, "--within")
+    seconds = None if within is None else options.seconds_of(within, "--within")
     run = load(config, overrides or ())
     with terminal() as reporter:
         result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
     if as_json:
-        print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
+        options.print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
         return
     out = console()
     out.print(run_table(result))

@@ -92,7 +92,7 @@ class _RunFile:
         names = keys.split(".")
         where = f"override {override!r}"
         if not equals or not all(names):
-            raise LinetuneError("expected key.path=value", where)
+            raise LinetuneError("expected key.path=value", where, "for example seed=1")
         try:
             value = YAML(typ="safe").load(text)
         except YAMLError:
@@ -102,7 +102,7 @@ class _RunFile:
         for number, name in enumerate(names, 1):
             if not isinstance(node, (dict, list)):
                 above = ".".join(names[: number - 1])
-                raise LinetuneError(f"{above} is a single value and has no keys to set", where)
+                raise LinetuneError(f"{above} is a single value", where, f"set {above}=VALUE")
             key: Any = _index(node, name, where) if isinstance(node, list) else name
             location += (key,)
             if number == len(names):

@@ -1,4 +1,4 @@
-"""The decisions of a draft, and the files that they become."""
+"""The decisions about a new run, and the files that contain them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def save(new: Draft) -> Path:
     try:
         with os_errors("cannot write", new.folder):
             new.folder.mkdir(parents=True, exist_ok=True)
-            # The files appear in reverse order, so that the run file is the last one.
+            # The files appear in reverse order. The run file is the last one: it shows that all are complete.
             with ExitStack() as stack:
                 stack.enter_context(atomic.written(path)).write_text(_text(new), "utf-8", newline="\n")
                 if new.charset:

@@ -14,6 +14,7 @@ from linetune.paddle_config.settings import note_unused
 from linetune.paddle_config.stage import PaddleStage
 from linetune.paddle_config.write import run_text
 
+_ADD = "add a label file"
 OFFICIAL = "PP-OCRv5_mobile_rec"
 """The official model that PaddleOCR's configurations of this network start from."""
 
@@ -48,7 +49,7 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     last, locations = stages[-1], Paths(root, output)
     if not last.val:
         raise last.document.error(
-            "missing, and the run needs validation crops", "Eval.dataset.label_file_list"
+            "missing, and the run needs validation crops", "Eval.dataset.label_file_list", _ADD
         )
     for stage in stages:
         _note_dictionary(stage, last)
@@ -57,13 +58,13 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     for before, stage in pairwise(stages):
         _note_start(before, stage)
     _note_common_labels(stages)
-    output, base_model = _output(last, locations), _base_model(stages[0], locations)
+    folder, base_model = _output(last, locations), _base_model(stages[0], locations)
     without_effect = sorted({key for document in documents for key in note_unused(document)})
     notes = _merged([note for document in documents for note in document.notes])
     needed = [path for stage in stages for path in stage.train] + last.val
     needed += [path for path in (last.dictionary, _weights(stages[0])) if path]
     missing = [path for path in dict.fromkeys(map(locations.absolute, needed)) if not path.is_file()]
-    text = run_text(stages, locations, output, base_model, notes, without_effect)
+    text = run_text(stages, locations, folder, base_model, notes, without_effect)
     return Conversion(text, notes, missing)
 
 
@@ -94,7 +95,7 @@ def _output(last: PaddleStage, locations: Paths) -> str:
     path = locations.absolute(folder)
     if path.is_dir() and any(path.iterdir()) and not (path / "config.yaml").exists():
         folder = f"{folder.rstrip('/')}_linetune"
-        last.document.note(key, f"the folder already has files, so the run folder is {folder}")
+        last.document.note(key, f"the folder already has files; the run folder is {folder}")
     return locations.for_run_file(folder)
 
 
@@ -125,7 +126,7 @@ def _note_data(stage: PaddleStage, last: PaddleStage) -> None:
         if elsewhere:
             stage.document.note(
                 f"{split}.dataset.data_dir",
-                f"PaddleOCR looks for images in {folder}; linetune looks beside the label file, so move "
+                f"PaddleOCR looks for images in {folder}; linetune looks beside the label file: move "
                 f"{', '.join(elsewhere)} there",
             )
     if stage.val and set(map(normalised, stage.val)) != set(map(normalised, last.val)):

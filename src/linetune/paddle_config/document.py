@@ -152,7 +152,7 @@ class Document:
         if value is None and default is not None:
             return default
         if value is None:
-            raise self.error("missing", key)
+            raise self.error("missing", key, "add it with a whole number")
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(f"expected a whole number from {least}, not {_shown(value)}", key)
         return int(value)

@@ -14,6 +14,7 @@ _DATASETS = ("SimpleDataSet", "MultiScaleDataSet")
 _RATES = ("Optimizer.lr.learning_rate", "Optimizer.lr.max_lr", "Optimizer.lr.values")
 """Keys in which PaddleOCR's schedulers have their highest learning rate."""
 _SMALLEST_RATE = 1e-12
+_HINT = "name the configuration of a recogniser"
 
 
 class PaddleStage:
@@ -73,12 +74,10 @@ def _refuse_other_tasks(document: Document) -> None:
     key = "Architecture.model_type"
     task = document.text(key)
     if task is None:
-        raise document.error("not a PaddleOCR recognition configuration: it has no model_type", key)
+        raise document.error("not a PaddleOCR recognition configuration: it has no model_type", key, _HINT)
     if task != "rec":
         name = {"det": "detection", "cls": "classification"}.get(task, task)
-        raise document.error(
-            f"a {name} configuration, not a recognition configuration", key, "linetune trains recognisers"
-        )
+        raise document.error(f"a {name} configuration, not a recognition configuration", key, _HINT)
 
 
 def _label_files(document: Document, split: str) -> list[str]:
@@ -103,7 +102,7 @@ def _learning_rate(document: Document) -> float:
             value = document.take(key)
             highest = value[0] if isinstance(value, list) and value else value
             return document.as_number(highest, key, _SMALLEST_RATE)
-    raise document.error("missing", _RATES[0])
+    raise document.error("missing", _RATES[0], "add the learning rate")
 
 
 def _nrtr_weight(document: Document) -> float:
