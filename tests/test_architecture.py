@@ -16,7 +16,7 @@ LAYERS = [
     {"core.encodings"},
     {
         "core.atomic",
-        "core.owned",
+        "core.outputs",
         "core.cache",
         "core.device",
         "core.files",

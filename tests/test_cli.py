@@ -791,7 +791,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
         (("check", tmp_path / "none.txt"), "none.txt: label file not found"),
         (("check", labels, "--rule", "("), "rule (: missing )"),
         (("check", labels, tmp_path / "none.yaml"), "a run file among label files"),
-        (("check", labels, "--fix", folder), f"{folder}: already exists"),
+        (("check", labels, "--fix", folder), f"{folder}: the folder already exists"),
         (("rule", tmp_path / "none.txt"), "none.txt: label file not found"),
         (("rule", empty), f"{empty}: the label file has no labels"),
         (("rule", spaced), "no label is a text of at most 100 printable characters without outer spaces"),

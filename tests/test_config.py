@@ -152,7 +152,7 @@ def test_a_mistyped_source_is_no_label_file(wrong: str, tmp_path: Path) -> None:
 def test_a_stage_cannot_use_crops_that_nothing_renders(tmp_path: Path) -> None:
     start, end = RUN.index("synth:"), RUN.index("stages:")
     (message,) = refused(written(tmp_path, RUN[:start] + RUN[end:]))
-    assert message.endswith("a stage trains on synth, but the file has no synth section")
+    assert message.endswith("a stage has data: synth, but the file has no synth section; add one")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,9 @@ def test_what_is_no_yaml_is_told_in_one_line(
 
 def test_a_value_that_does_not_fit_its_tag(tmp_path: Path) -> None:
     (message,) = refused(written(tmp_path, "seed: !!int x\n"))
-    assert message.endswith("run.yaml: not valid YAML: a value that does not fit its tag")
+    assert message.endswith(
+        "run.yaml: not valid YAML: a value that does not fit its tag; remove words that start with !"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "just text", "5"])

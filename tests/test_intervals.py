@@ -84,6 +84,6 @@ def test_a_comparison_says_which_model_is_better_or_that_the_difference_may_be_c
     sentence = compare(b, a).sentence("the old", "the new")
     assert sentence.startswith("the old is better: only the new reads 1 crop, only the old reads 12;")
     assert compare(a, b).difference == pytest.approx(b.exact_match - a.exact_match)
-    assert compare(a, a).sentence() == "no difference beyond chance on 50 crops: both read the same ones"
+    assert compare(a, a).sentence() == "no difference beyond chance on 50 crops: both read the same crops"
     with pytest.raises(ValueError, match="argument 2"):
         compare(a, score(["1"], ["1"]))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from linetune.config import Synth
-from linetune.config.schema import Material
+from linetune.config.synth import Material
 from linetune.core import cache, image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop

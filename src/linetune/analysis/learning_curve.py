@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.config.schema import Config
-from linetune.core import atomic, labelfile, owned
+from linetune.core import atomic, labelfile, outputs
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.labelfile import Line, read_labels, spread
 from linetune.core.progress import Reporter, Silent, count
@@ -29,7 +29,7 @@ RESULTS = "curve.json"
 SHARED = "shared"
 """Folder of the run with the stages that use no training crops."""
 DEFAULT_PARTS = (8, 4, 2)
-"""Default sizes: one part in so many of all crops."""
+"""Default sizes: an eighth, a quarter and half of all crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Point:
 
     @property
     def held_out(self) -> Score:
-        """The score on the test crops, or on the validation crops without them."""
+        """The score on the test crops. If there are none, the score on the validation crops."""
         return self.test or self.val
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,7 +130,8 @@ def learning_curve(
     sizes = _checked(sizes, len(lines))
     leading = next((i for i, stage in enumerate(config.stages) if "train" in stage.data), None)
     if leading is None:
-        raise LinetuneError("no stage uses training crops, so that their number changes nothing", "stages")
+        hint = "give one stage data: train"
+        raise LinetuneError("no stage uses training crops, and their number changes nothing", "stages", hint)
     key = _key(config, group_by)
     _claim(output, key, overwrite)
     order = _order(lines, group_by, config.seed, reporter)
@@ -138,7 +139,7 @@ def learning_curve(
     curve, shared = Curve(output), dict[str, Any](rows=[])
     if leading:
         first_stages = {"output": output / SHARED, "stages": config.stages[:leading]}
-        shared = finished_run(config.model_copy(update=first_stages), skip_bad, _Prefixed(reporter, SHARED))
+        shared = finished_run(config.model_copy(update=first_stages), skip_bad, reporter)
         curve.shared_seconds = shared["seconds"]
         best = str(output / SHARED / "model.safetensors")
         config = config.model_copy(update={"base_model": best, "stages": config.stages[leading:]})
@@ -147,7 +148,7 @@ def learning_curve(
         chosen = (lines[i] for i in sorted(order[:size]))
         labelfile.write_labels(labels, ((line.image.resolve().as_posix(), line.text) for line in chosen))
         own = {"output": output / str(size), "data": config.data.model_copy(update={"train": [labels]})}
-        run = finished_run(config.model_copy(update=own), skip_bad, _Prefixed(reporter, str(size)))
+        run = finished_run(config.model_copy(update=own), skip_bad, reporter)
         point = _point(size, run, shared)
         curve.points.append(point)
         _write(curve, key)
@@ -164,7 +165,7 @@ def _with_common_settings(
     charset.write(config.output / "charset.txt")
     common: dict[str, Any] = {"charset": config.output / "charset.txt", "charset_space": False}
     if config.both_ways == "auto":
-        # Decided once for all sizes, so that a few wrong labels in a small one do not decide.
+        # Decided once for all sizes: in a small size, a few wrong labels could decide otherwise.
         base = with_charset(load_base(config.base_model), charset)
         sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
         common["both_ways"] = any_upside_down(base.model, base.unknown, sample, reporter)
@@ -173,7 +174,7 @@ def _with_common_settings(
 
 @dataclass
 class _Prefixed:
-    """Puts the size before everything that it passes to a reporter."""
+    """A reporter that writes the name of a run folder before each message and each task."""
 
     reporter: Reporter
     name: str
@@ -190,7 +191,8 @@ def _checked(sizes: Sequence[int], total: int) -> list[int]:
     wanted = sizes or [total // part for part in DEFAULT_PARTS if total // part]
     for size in wanted:
         if not 0 < size <= total:
-            raise LinetuneError(f"{size} is not a possible size: there are {total} training crops", "--sizes")
+            what = f"{size} is not a possible size: there are {total} training crops"
+            raise LinetuneError(what, "--sizes", f"write numbers from 1 to {total}")
     return sorted({*wanted, total})
 
 
@@ -201,7 +203,7 @@ def _key(config: Config, group_by: str | None) -> str:
     digest.update(json.dumps([settings, group_by]).encode())
     files = [*config.data.train, *config.data.val, *(config.data.test or ()), *label_files(config.stages)]
     for path in files:
-        # Read as labels, so that problems in them are reported.
+        # Read as labels, because this reports problems in them.
         digest.update(json.dumps([(str(line.image), line.text) for line in read_labels(path)]).encode())
     return digest.hexdigest()
 
@@ -209,7 +211,7 @@ def _key(config: Config, group_by: str | None) -> str:
 def _claim(output: Path, key: str, overwrite: bool) -> None:
     """Create the folder, or continue the curve in it."""
     with os_errors("cannot use the folder", output):
-        exists = owned.holds(output, (RESULTS,), "a learning curve", "choose another --output")
+        exists = outputs.is_filled(output, (RESULTS,), "a learning curve", "choose another --output")
         if exists and not overwrite and _before(output).get("key") != key:
             what = "the folder has a learning curve of other settings or labels"
             raise LinetuneError(what, output, "choose another --output, or pass --overwrite")
@@ -235,11 +237,9 @@ def _write(curve: Curve, key: str) -> None:
 
 def _order(lines: Sequence[Line], group_by: str | None, seed: int, reporter: Reporter) -> list[int]:
     """Return the numbers of the lines in the order in which sizes take them, group after group."""
-    groups = (
-        group(lines, group_by, count(reporter, "comparing", len(lines)))
-        if group_by
-        else [[i] for i in range(len(lines))]
-    )
+    groups = [[number] for number in range(len(lines))]
+    if group_by:
+        groups = group(lines, group_by, count(reporter, "comparing", len(lines)))
     random.Random(seed).shuffle(groups)
     return [number for members in groups for number in members]
 
@@ -250,7 +250,7 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
     Raises:
         LinetuneError: anything in the configuration or the data that cannot be used.
     """
-    results = config.output / "results.json"
+    results, reporter = config.output / "results.json", _Prefixed(reporter, config.output.name)
     if results.is_file():
         reporter.say("finished before")
     else:
@@ -260,7 +260,7 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
 
 
 def _point(crops: int, found: Mapping[str, Any], shared: Mapping[str, Any]) -> Point:
-    """The best model on validation, which may be one of before the first train crop."""
+    """Return the result of a run. Its best model on validation may be one of the shared run."""
     rows = [row for row in (*shared["rows"], *found["rows"]) if not row["name"].endswith(", untouched")]
     best = max(rows, key=lambda row: _score(row["val"]))
     test = _score(best["test"]) if best["test"] else None

@@ -45,7 +45,7 @@ CERTAIN = 0.2
 """Largest negative log-likelihood of a certain reading. On 800 cable markers read upside down, right readings
 had at most 0.36, most of them below 0.1, and wrong readings had at least 0.34."""
 UNLIKELY = 5.0
-"""Least negative log-likelihood of a label that the upright crop does not show at all."""
+"""Least negative log-likelihood of a label that is surely not the text of the upright crop."""
 LEARNT = 0.5
 """Least share of right readings among the labels with an unknown character. Below it, training has not taught
 the character, and the reading shows nothing about the label."""
@@ -74,8 +74,8 @@ class Reading:
     def score(self) -> float:
         """How strongly the model disagrees: p(read) (log p(read) - log p(label)). 0 if the label was read.
 
-        The difference alone would put crops first on which nothing is certain, such as one that is upside
-        down.
+        The difference alone would be highest for crops on which no reading is certain, such as an illegible
+        one.
         """
         return math.exp(-self.read_nll) * (self.label_nll - self.read_nll)
 
@@ -122,9 +122,9 @@ def find_suspects(
     2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, arXiv 1911.00068). Here the
     CTC probability of the label is compared with that of the text that was read.
 
-    A crop whose label is not read is read upside down as well. If its label is read there, the label counts
-    as right, so that a 6 with the label 9 is not found. If the crop is read with certainty only upside down,
-    its label is compared with that reading.
+    A crop whose reading differs from its label is read upside down as well. If that reading equals the label,
+    the label counts as correct: a 6 with the label 9 is no suspect. If the crop is read with certainty only
+    upside down, its label is compared with that reading.
 
     The backbone is frozen, and its features serve all folds. In every fold, the neck and the head start again
     from the base model.
@@ -181,15 +181,14 @@ def _say_doubts(found: Suspects, reporter: Reporter) -> None:
 
 
 def way_up(upright: Reading, turned: Reading) -> Reading:
-    """Return the reading to compare a label with: the upright one, or the other if the crop is upside
-    down."""
+    """Return the reading to compare with the label: upright, or turned if the crop is upside down."""
     nothing_said = upright.label_nll >= UNLIKELY and upright.read_nll > CERTAIN
     certain = turned.read != "" and turned.read_nll <= CERTAIN
     return turned if turned.agrees or (nothing_said and certain) else upright
 
 
 def judge(readings: Sequence[Reading], unknown: Collection[str] = (), skipped: int = 0) -> Suspects:
-    """Separate suspects from labels of which the model is only unsure, or which it cannot read.
+    """Return the suspects, without labels on which the model is only unsure or cannot judge.
 
     Args:
         readings: one reading of every label.

@@ -1,6 +1,6 @@
-"""The command line: one file for each command, which parses, calls and prints.
+"""The command line. Each command has one file, which parses, calls and prints.
 
-A command's function has a parameter for each option, so it may have more than six.
+The function of a command has one parameter for each option. It may therefore have more than six.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from typing import Annotated, Any
 
 import typer
 
-from linetune.cli import (
-    check,
-    compare,
-    evaluate,
-    export,
-    from_paddle,
-    import_,
-    init,
-    learning_curve,
-    models,
-    predict,
-    rule,
-    split,
-    suspects,
-    synth,
-    train,
-)
+from linetune.cli.check import check
+from linetune.cli.compare import compare
+from linetune.cli.evaluate import evaluate
+from linetune.cli.export import export
+from linetune.cli.from_paddle import from_paddle
+from linetune.cli.import_ import FORMAT_LIST, import_
+from linetune.cli.init import init
+from linetune.cli.learning_curve import learning_curve
+from linetune.cli.models import models
+from linetune.cli.predict import predict
+from linetune.cli.rule import rule
+from linetune.cli.split import split
+from linetune.cli.suspects import suspects
+from linetune.cli.synth import synth
+from linetune.cli.train import train
 from linetune.core.errors import LinetuneError
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -56,27 +54,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "Set up": {"init": init.init, "from-paddle": from_paddle.from_paddle, "models": models.models},
-    "Data": {
-        "import": import_.import_,
-        "check": check.check,
-        "suspects": suspects.suspects,
-        "split": split.split,
-        "rule": rule.rule,
-    },
-    "Train": {
-        "synth": synth.synth,
-        "train": train.train,
-        "learning-curve": learning_curve.learning_curve,
-    },
-    "Measure and use": {
-        "evaluate": evaluate.evaluate,
-        "compare": compare.compare,
-        "predict": predict.predict,
-        "export": export.export,
-    },
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Set up": (init, from_paddle, models),
+    "Data": (import_, check, suspects, split, rule),
+    "Train": (synth, train, learning_curve),
+    "Measure and use": (evaluate, compare, predict, export),
 }
+"""The commands by the heading under which the help lists them."""
 
 
 @app.callback()
@@ -95,8 +79,9 @@ def _help(command: Callable[..., None]) -> str:
 
 
 for panel, commands in COMMANDS.items():
-    for name, command in commands.items():
-        epilog = import_.FORMAT_LIST if command is import_.import_ else None
+    for command in commands:
+        name = command.__name__.strip("_").replace("_", "-")
+        epilog = FORMAT_LIST if command is import_ else None
         app.command(name, help=_help(command), epilog=epilog, rich_help_panel=panel)(command)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, print_json
+from linetune.cli import options
 from linetune.core.errors import LinetuneError
+from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from linetune.config import Config
@@ -45,7 +46,7 @@ def check(
         Path | None,
         typer.Option(metavar="DIR", help="Write a cleaned copy of labels and crops to this new folder."),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Find problems in labels and crops before you train.
 
@@ -64,13 +65,13 @@ def check(
     from linetune.rules.rule import Rule
 
     config = load(Path(paths[0]), paths[1:]) if Path(paths[0]).suffix.lower() in CONFIGS else None
-    files = _files_of(config) if config else _by_split(paths)
+    files = {split: labels for split, labels in config.data if labels} if config else _by_split(paths)
     if config and isinstance(config.charset, Path):
         charset = charset or config.charset
     own_rule, taught = _rule_of(config) if config else (None, ())
     followed = Rule(rule) if rule else own_rule
-    if fix is not None and fix.exists():
-        raise LinetuneError("already exists", fix, "name a new folder")
+    if fix is not None:
+        refuse_existing(fix, hint="name a new folder")
     with terminal() as reporter:
         checked = check_data(
             files,
@@ -81,19 +82,13 @@ def check(
         )
     cleaned = write_clean(checked, fix) if fix is not None else None
     if as_json:
-        print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
+        options.print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
     else:
         print_findings(console(), checked)
         if cleaned:
             print_cleaned(console(), cleaned)
     if checked.of(Severity.error):
         raise typer.Exit(1)
-
-
-def _files_of(config: Config) -> Mapping[str, Sequence[Path]]:
-    data = config.data
-    files = {"train": data.train, "val": data.val, "test": data.test}
-    return {split: paths for split, paths in files.items() if paths}
 
 
 def _rule_of(config: Config) -> tuple[Rule | None, tuple[str, ...]]:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    BothWaysOption,
-    JsonOption,
-    LabelsArgument,
-    LabelsCharsetOption,
-    ModelArgument,
-    OverwriteOption,
-    SkipBadOption,
-    load_recogniser,
-    print_json,
-    refuse_existing,
-)
+from linetune.cli import options
+from linetune.core.outputs import refuse_existing
 
 
 def evaluate(
-    model: ModelArgument,
-    labels: LabelsArgument,
-    charset: LabelsCharsetOption = None,
+    model: options.ModelArgument,
+    labels: options.LabelsArgument,
+    charset: options.LabelsCharsetOption = None,
     errors: Annotated[
         Path | None,
         typer.Option(metavar="PAGE.html", help="Write a page with every misread crop and all confusions."),
@@ -39,10 +28,10 @@ def evaluate(
             help="Report coverage and accuracy for readings at or above this confidence.",
         ),
     ] = None,
-    overwrite: OverwriteOption = False,
-    skip_bad: SkipBadOption = False,
-    both_ways: BothWaysOption = False,
-    as_json: JsonOption = False,
+    overwrite: options.OverwriteOption = False,
+    skip_bad: options.SkipBadOption = False,
+    both_ways: options.BothWaysOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Score a model on labelled crops.
 
@@ -51,29 +40,17 @@ def evaluate(
 
     Example: linetune evaluate mine/runs/first mine/crops/test.txt --errors wrong.html
     """
-    from linetune.core.labelfile import read_labels
-    from linetune.core.progress import count
-    from linetune.data.dataset import load_dataset
-    from linetune.evaluation.result import Evaluation
     from linetune.report.evaluation import print_evaluation
     from linetune.report.misread import write_misread
-    from linetune.report.terminal import console, terminal
+    from linetune.report.terminal import console
 
     if errors is not None:
         refuse_existing(errors, overwrite)
-    lines = read_labels(*labels)
-    with terminal() as reporter:
-        texts = [line.text for line in lines]
-        recogniser = load_recogniser(model, charset, reporter, texts, both_ways)
-        data = load_dataset(lines, None, skip_bad, count(reporter, "decoding", len(lines)))
-        started = time.perf_counter()
-        readings = recogniser.read(data.crops, progress=count(reporter, "reading", len(data)))
-        seconds = time.perf_counter() - started
-    evaluation = Evaluation(data.lines, readings, data.skipped, seconds)
+    data, (evaluation,) = options.evaluate_models({"reading": model}, labels, charset, skip_bad, both_ways)
     if errors is not None:
         write_misread(errors, model, evaluation, data.crops)
     if as_json:
-        print_json(evaluation.as_dict(accept))
+        options.print_json(evaluation.as_dict(accept))
         return
     out = console()
     print_evaluation(out, evaluation, accept)

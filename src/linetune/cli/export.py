@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import (
-    BothWaysOption,
-    CharsetOption,
-    JsonOption,
-    ModelArgument,
-    OverwriteOption,
-    load_recogniser,
-    print_json,
-    refuse_existing,
-)
+from linetune.cli import options
+from linetune.core.outputs import refuse_existing
 from linetune.formats.registry import FORMATS, PRECISIONS
 from linetune.formats.targets import ALL, export_targets
 
@@ -67,17 +59,17 @@ StaticOption = Annotated[
 
 
 def export(
-    model: ModelArgument,
+    model: options.ModelArgument,
     form: FormatOption = "onnx",
     output: OutputOption = None,
     compare_on: CompareOnOption = None,
-    charset: CharsetOption = None,
+    charset: options.CharsetOption = None,
     precision: PrecisionOption = "fp32",
     max_loss: MaxLossOption = 0.5,
     static: StaticOption = None,
-    overwrite: OverwriteOption = False,
-    both_ways: BothWaysOption = False,
-    as_json: JsonOption = False,
+    overwrite: options.OverwriteOption = False,
+    both_ways: options.BothWaysOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Write a model for other programs, and check that it reads the same texts.
 
@@ -94,7 +86,7 @@ def export(
     for path in (path for target in targets for path in target.files):
         refuse_existing(path, overwrite)
     with terminal() as reporter:
-        recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
+        recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways)
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
         crops, texts = (data.crops, data.texts) if data else ([], [])
         if precision != "fp32":
@@ -107,7 +99,7 @@ def export(
     left_out = [name for name in FORMATS if name not in exported] if form == ALL else []
     if as_json:
         results = {name: _as_dict(result) for name, result in exported.items()}
-        print_json({"formats": results, "left_out": left_out} if form == ALL else results[form])
+        options.print_json({"formats": results, "left_out": left_out} if form == ALL else results[form])
         return
     for result in exported.values():
         print(
@@ -131,7 +123,9 @@ def _as_dict(result: Exported) -> dict[str, object]:
 
 def _print_reduced(reduced: Reduced, as_json: bool) -> None:
     if as_json:
-        print_json({**dataclasses.asdict(reduced), "path": str(reduced.path), "speedup": reduced.speedup})
+        options.print_json(
+            {**dataclasses.asdict(reduced), "path": str(reduced.path), "speedup": reduced.speedup}
+        )
         return
     measured = (
         f"{reduced.alike} of {reduced.crops} drawn crops read as in fp32"

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import OverwriteOption, refuse_existing, shell_command
+from linetune.cli import options
 from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.outputs import refuse_existing
 
 
 def from_paddle(
@@ -31,7 +32,7 @@ def from_paddle(
             "--repair", help="Treat non-breaking and other unusual spaces in CONFIGS as plain ones."
         ),
     ] = False,
-    overwrite: OverwriteOption = False,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Convert PaddleOCR configurations into one run file.
 
@@ -54,4 +55,4 @@ def from_paddle(
     for path in conversion.missing:
         print(f"not found yet: {path}")
     print(f"wrote {output}, {len(configs)} {'stage' if len(configs) == 1 else 'stages'}")
-    print(f"next: {shell_command('train', output)}")
+    print(f"next: {options.shell_command('train', output)}")

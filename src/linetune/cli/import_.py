@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, print_json
+from linetune.cli import options
 from linetune.core import files
 from linetune.data.importers import FORMATS
 
@@ -88,7 +88,7 @@ def import_(
     text_column: TextColumnOption = None,
     image_column: ImageColumnOption = None,
     overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Import labelled crops from the formats of other tools.
 
@@ -101,7 +101,7 @@ def import_(
     from linetune.data.importers.source import Options
     from linetune.report.terminal import terminal
 
-    options = Options(
+    asked = Options(
         form=form,
         images=images,
         pattern=pattern,
@@ -111,9 +111,9 @@ def import_(
         image_column=image_column,
     )
     with terminal() as reporter:
-        result = import_crops(source, to, options, overwrite, partial(reporter.progress, "importing"))
+        result = import_crops(source, to, asked, overwrite, partial(reporter.progress, "importing"))
     if as_json:
-        print_json(result.as_dict())
+        options.print_json(result.as_dict())
     else:
         _print(result, to)
 

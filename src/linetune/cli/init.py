@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import shell_command
+from linetune.cli import options
 from linetune.config.new import preset
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.outputs import refuse_existing
 
 FOLDERS = ("crops", "fonts", "backgrounds")
 
@@ -54,14 +55,17 @@ def init(
     Example: linetune init mine --from labels.txt
     """
     path = folder / "linetune.yaml"
-    if path.exists():
-        raise LinetuneError("the run file already exists", path, "choose another folder")
+    refuse_existing(path, hint="choose another folder", what="run file")
     if source is not None:
         _write_draft(folder, source, fonts, also)
     elif fonts or also is not None:
-        raise LinetuneError("--fonts and --also need --from", "linetune init")
+        raise LinetuneError("--fonts and --also need --from", "linetune init", "add --from LABELS")
     else:
         _write_example(folder, path)
+    print(f"wrote {path}")
+    steps = "put your crops and label files into crops/ and fonts into fonts/, set synth.rule, and run"
+    print("next:" if source else f"next: {steps}")
+    print(f"  {options.shell_command('train', path)}")
 
 
 def _write_example(folder: Path, path: Path) -> None:
@@ -69,9 +73,6 @@ def _write_example(folder: Path, path: Path) -> None:
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         atomic.write_text(path, preset())
-    print(f"wrote {path}")
-    print("next: put your crops and label files into crops/ and fonts into fonts/, set synth.rule, and run")
-    print(f"  {shell_command('train', path)}")
 
 
 def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str | None) -> None:
@@ -79,14 +80,7 @@ def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str
     from linetune.drafting.draft import draft
     from linetune.report.terminal import terminal
 
-    ask = _ask if sys.stdin.isatty() and sys.stdout.isatty() else None
+    ask = typer.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
     new = draft(folder, source, fonts, also, ask, terminal)
-    path = save(new)
+    save(new)
     print("\n".join(new.reasons))
-    print(f"wrote {path}")
-    print("next:")
-    print(f"  {shell_command('train', path)}")
-
-
-def _ask(question: str, default: bool) -> bool:
-    return typer.confirm(question, default)

@@ -7,21 +7,13 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    ConfigArgument,
-    GroupByOption,
-    JsonOption,
-    OverridesArgument,
-    OverwriteOption,
-    SkipBadOption,
-    print_json,
-)
+from linetune.cli import options
 from linetune.core.errors import LinetuneError
 
 
 def learning_curve(
-    config: ConfigArgument,
-    overrides: OverridesArgument = None,
+    config: options.ConfigArgument,
+    overrides: options.OverridesArgument = None,
     sizes: Annotated[
         str | None,
         typer.Option(
@@ -36,10 +28,10 @@ def learning_curve(
             metavar="DIR", help="Folder for the results. The default is the run folder plus -curve."
         ),
     ] = None,
-    group_by: GroupByOption = None,
-    overwrite: OverwriteOption = False,
-    skip_bad: SkipBadOption = False,
-    as_json: JsonOption = False,
+    group_by: options.GroupByOption = None,
+    overwrite: options.OverwriteOption = False,
+    skip_bad: options.SkipBadOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Estimate how much more labelled crops would help.
 
@@ -55,12 +47,12 @@ def learning_curve(
 
     run = load(config, overrides or ())
     folder = output or run.output.with_name(f"{run.output.name}-curve")
+    run = run.model_copy(update={"output": folder})
     with terminal() as reporter:
-        run = run.model_copy(update={"output": folder})
         curve = train_curve(run, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
     picture = write_picture(curve)
     if as_json:
-        print_json({**curve.as_dict(), "picture": str(picture)})
+        options.print_json({**curve.as_dict(), "picture": str(picture)})
         return
     out = console()
     out.print(curve_table(curve))

@@ -6,7 +6,8 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,8 @@ from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
     from linetune.core.progress import Reporter
+    from linetune.data.dataset import Dataset
+    from linetune.evaluation.result import Evaluation
     from linetune.recogniser import Recogniser
 
 _MODEL = "A run folder, a model file, or an official name such as PP-OCRv6_small_rec."
@@ -55,7 +58,7 @@ BothWaysOption = Annotated[
     typer.Option(
         "--both-ways",
         help="Read every crop upright and upside down and keep the reading with the higher confidence. "
-        "This takes twice the time. Models of runs whose crops need it do it without this option.",
+        "This takes twice the time. If the run of a model needed this, the model does it without the option.",
     ),
 ]
 GroupByOption = Annotated[
@@ -74,17 +77,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as J
 
 _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
 _TIME = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+")
-
-
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Check that an output may be written.
-
-    Raises:
-        LinetuneError: the path exists and ``overwrite`` is false.
-    """
-    if path.exists() and not overwrite:
-        kind = "folder" if path.is_dir() else "file"
-        raise LinetuneError(f"the {kind} already exists", path, "--overwrite replaces it")
 
 
 def seconds_of(text: str, option: str) -> float:
@@ -153,3 +145,41 @@ def load_recogniser(
     if limited.unknown:
         reporter.say(f"the model has never seen {show(*limited.unknown)}")
     return Recogniser(limited.model)
+
+
+def evaluate_models(
+    models: Mapping[str, str],
+    labels: Sequence[Path],
+    charset: str | None,
+    skip_bad: bool,
+    both_ways: bool = False,
+) -> tuple[Dataset, list[Evaluation]]:
+    """Read the crops of label files with models. Return the crops, and the result of each model.
+
+    Args:
+        models: MODEL arguments. Their keys name the progress of the reading.
+        labels: the label files.
+        charset: see :func:`load_recogniser`.
+        skip_bad: leave out lines that cannot be used.
+        both_ways: see :func:`load_recogniser`.
+
+    Raises:
+        LinetuneError: a model, the charset, the labels or a crop cannot be read.
+    """
+    from linetune.core.labelfile import read_labels
+    from linetune.core.progress import count
+    from linetune.data.dataset import load_dataset
+    from linetune.evaluation.result import Evaluation
+    from linetune.report.terminal import terminal
+
+    lines, evaluations = read_labels(*labels), []
+    texts = [line.text for line in lines]
+    with terminal() as reporter:
+        recognisers = [load_recogniser(name, charset, reporter, texts, both_ways) for name in models.values()]
+        data = load_dataset(lines, None, skip_bad, count(reporter, "decoding", len(lines)))
+        for task, recogniser in zip(models, recognisers, strict=True):
+            started = time.perf_counter()
+            readings = recogniser.read(data.crops, progress=count(reporter, task, len(data)))
+            seconds = time.perf_counter() - started
+            evaluations.append(Evaluation(data.lines, readings, data.skipped, seconds))
+    return data, evaluations

@@ -9,21 +9,14 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    BothWaysOption,
-    CharsetOption,
-    JsonOption,
-    ModelArgument,
-    load_recogniser,
-    print_json,
-)
+from linetune.cli import options
 from linetune.core import files
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.decode import Reading
 
 
 def predict(
-    model: ModelArgument,
+    model: options.ModelArgument,
     images: Annotated[
         list[Path],
         # typer's own check would refuse all images because of one that cannot be read.
@@ -31,9 +24,9 @@ def predict(
             metavar="IMAGES...", help=f"Crops, or folders of crops, {files.RULE}.", readable=False
         ),
     ],
-    charset: CharsetOption = None,
-    both_ways: BothWaysOption = False,
-    as_json: JsonOption = False,
+    charset: options.CharsetOption = None,
+    both_ways: options.BothWaysOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Read crops. Prints path, text and confidence, separated by tabs.
 
@@ -51,14 +44,14 @@ def predict(
             what = "a tab or line break in the name would break the columns"
             errors[path] = LinetuneError(what, repr(str(path)), "use --json")
     with terminal() as reporter:
-        recogniser = load_recogniser(model, charset, reporter, both_ways=both_ways)
+        recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways)
         readable = [path for path in paths if path not in errors]
         results: dict[Path, Reading | LinetuneError] = {**errors, **recogniser.read_files(readable, reporter)}
     failed = [result for path in paths if isinstance(result := results[path], LinetuneError)]
     if len(failed) == len(paths):
         raise many_errors(failed, "images cannot be read") if len(failed) > 1 else failed[0]
     if as_json:
-        print_json([{"image": str(path)} | _as_dict(results[path]) for path in paths])
+        options.print_json([{"image": str(path)} | _as_dict(results[path]) for path in paths])
     else:
         for path in paths:
             if isinstance(result := results[path], Reading):

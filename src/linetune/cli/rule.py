@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import JsonOption, LabelsArgument, print_json
+from linetune.cli import options
 
 SHOWN = 10
 """Labels without a pattern that are shown."""
 
 
 def rule(
-    labels: LabelsArgument,
+    labels: options.LabelsArgument,
     least: Annotated[
         int | None,
         typer.Option(
@@ -23,15 +23,15 @@ def rule(
             help="Labels that a pattern must cover at least. The default is one label in 200.",
         ),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Propose a rule: the regular expressions that your labels follow.
 
-    Prints YAML for the synth section of the run file, so that rendered crops show texts like yours.
+    Prints YAML for the synth section of the run file. Rendered crops then show texts like yours.
 
     Example: linetune rule mine/crops/train.txt
     """
-    from linetune.config.new import rule_lines
+    from linetune.config.new import rule_value
     from linetune.core.labelfile import read_labels
     from linetune.rules import Rule
     from linetune.rules.infer import propose
@@ -44,9 +44,11 @@ def rule(
     if as_json:
         fields = ({"pattern": p.pattern, "weight": int(p.weight or 0), "check": p.check} for p in patterns)
         reasons = ({"source": line.source, "text": line.text, "reason": reason} for line, reason in missed)
-        print_json({"labels": len(lines), "rule": list(fields), "not_covered": list(reasons)})
+        options.print_json({"labels": len(lines), "rule": list(fields), "not_covered": list(reasons)})
         return
-    print("\n".join(map(_escaped, rule_lines(patterns))))
+    value = rule_value(patterns)
+    lines_of_rule = [f"  rule: {value}"] if isinstance(value, str) else ["  rule:", *value]
+    print("\n".join(map(_escaped, lines_of_rule)))
     for pattern in patterns:
         if pattern.check:
             passing = f"all {pattern.weight:.0f} labels of {_escaped(pattern.pattern)}"

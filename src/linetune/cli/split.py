@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import GroupByOption, JsonOption, OverwriteOption, print_json
+from linetune.cli import options
 from linetune.core.errors import LinetuneError
 from linetune.data.split import SHARES
 
@@ -27,10 +27,10 @@ def split(
     test: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the test crops, 0 to 1; 0 for none.")
     ] = SHARES["test"],
-    group_by: GroupByOption = None,
+    group_by: options.GroupByOption = None,
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the choice between equal splits.")] = 0,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
+    overwrite: options.OverwriteOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Split a label file into training, validation and test crops.
 
@@ -57,7 +57,7 @@ def split(
             for path, (name, members) in written
         }
         reasons = [str(error) for error in unreadable]
-        print_json({"splits": sizes, "unbalanced": division.unbalanced, "unreadable": reasons})
+        options.print_json({"splits": sizes, "unbalanced": division.unbalanced, "unreadable": reasons})
         return
     for path, (name, members) in written:
         print(f"wrote {path}: lines {len(members)}, groups {division.groups[name]}")

@@ -7,24 +7,16 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    ConfigArgument,
-    GroupByOption,
-    JsonOption,
-    OverridesArgument,
-    OverwriteOption,
-    SkipBadOption,
-    print_json,
-    refuse_existing,
-)
+from linetune.cli import options
+from linetune.core.outputs import refuse_existing
 
 SHOWN = 20
 """Suspects that are printed."""
 
 
 def suspects(
-    config: ConfigArgument,
-    overrides: OverridesArgument = None,
+    config: options.ConfigArgument,
+    overrides: options.OverridesArgument = None,
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for suspects.html and suspects.txt.")
     ] = Path("suspects"),
@@ -40,10 +32,10 @@ def suspects(
             "labels: it could have learnt the wrong ones.",
         ),
     ] = None,
-    group_by: GroupByOption = None,
-    overwrite: OverwriteOption = False,
-    skip_bad: SkipBadOption = False,
-    as_json: JsonOption = False,
+    group_by: options.GroupByOption = None,
+    overwrite: options.OverwriteOption = False,
+    skip_bad: options.SkipBadOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """List training labels that a model trained on the other folds disagrees with.
 
@@ -54,28 +46,21 @@ def suspects(
     """
     from linetune.analysis.suspects import find_suspects
     from linetune.config.load import load
-    from linetune.report.suspects import (
-        LIST,
-        PAGE,
-        summary,
-        suspects_dict,
-        suspects_table,
-        write_suspects,
-    )
+    from linetune.report import suspects as report
     from linetune.report.terminal import console, terminal
 
     run = load(config, overrides or ())
-    for name in (PAGE, LIST):
+    for name in (report.PAGE, report.LIST):
         refuse_existing(output / name, overwrite)
     with terminal() as reporter:
         found = find_suspects(run, folds, model, group_by, skip_bad, reporter)
-    page, listed = write_suspects(output, found, top)
+    page, listed = report.write_suspects(output, found, top)
     if as_json:
-        print_json({"page": str(page), "list": str(listed), **suspects_dict(found)})
+        options.print_json({"page": str(page), "list": str(listed), **report.suspects_dict(found)})
         return
     out = console()
     if found.disputed:
-        out.print(suspects_table(found, SHOWN))
-    out.print(summary(found, min(SHOWN, top)))
+        out.print(report.suspects_table(found, SHOWN))
+    out.print(report.summary(found, min(SHOWN, top)))
     out.print(f"pictures  {page}")
     out.print(f"list      {listed}")

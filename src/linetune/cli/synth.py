@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linetune.cli.options import ConfigArgument, JsonOption, OverridesArgument, print_json, refuse_existing
+from linetune.cli import options
 from linetune.core.errors import LinetuneError
+from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from linetune.config import Synth
 
 
 def synth(
-    config: ConfigArgument,
-    overrides: OverridesArgument = None,
+    config: options.ConfigArgument,
+    overrides: options.OverridesArgument = None,
     count: Annotated[
         int | None, typer.Option("--count", "-n", min=1, help="Number of crops, instead of synth.count.")
     ] = None,
@@ -35,7 +36,7 @@ def synth(
             help="Write nothing, but compare rendered crops with the real crops of this file.",
         ),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Render labelled crops: texts of a rule, drawn with fonts on backgrounds.
 
@@ -60,7 +61,7 @@ def synth(
     if measure is not None and preview is not None:
         raise LinetuneError("--measure and --preview exclude each other", "linetune synth", "use one of them")
     if as_json and measure is None:
-        raise LinetuneError("--json needs --measure", "linetune synth")
+        raise LinetuneError("--json needs --measure", "linetune synth", "add --measure LABELS")
     if measure is not None:
         _measure(run.base_model, settings, measure, as_json)
     elif preview is not None:
@@ -77,7 +78,7 @@ def synth(
 
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
     from linetune.formats.official import load_base
-    from linetune.report.synthesis import looks_table
+    from linetune.report.tables import looks_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare
     from linetune.synth.pairs import real_and_rendered
@@ -87,6 +88,6 @@ def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> N
         base = load_base(base_model, partial(reporter.progress, "weights"))
         compared = compare(real, rendered, base.network)
     if as_json:
-        print_json(compared.as_dict())
+        options.print_json(compared.as_dict())
     else:
         console().print(looks_table(compared))

@@ -7,14 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linetune.cli.options import (
-    JsonOption,
-    OverridesArgument,
-    OverwriteOption,
-    SkipBadOption,
-    print_json,
-    seconds_of,
-)
+from linetune.cli import options
 from linetune.core.errors import LinetuneError
 
 
@@ -22,7 +15,7 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="CONFIG", help="The run file. linetune init writes one.")
     ] = None,
-    overrides: OverridesArgument = None,
+    overrides: options.OverridesArgument = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -31,8 +24,8 @@ def train(
             "its data are now.",
         ),
     ] = None,
-    overwrite: OverwriteOption = False,
-    skip_bad: SkipBadOption = False,
+    overwrite: options.OverwriteOption = False,
+    skip_bad: options.SkipBadOption = False,
     within: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +34,7 @@ def train(
             "crops and trains for less time.",
         ),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
@@ -66,12 +59,12 @@ def train(
     elif config is None:
         raise LinetuneError("missing argument 'CONFIG'", "linetune train", "see linetune train --help")
     else:
-        seconds = None if within is None else seconds_of(within, "--within")
+        seconds = None if within is None else options.seconds_of(within, "--within")
         run = load(config, overrides or ())
         with terminal() as reporter:
             result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
     if as_json:
-        print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
+        options.print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
         return
     out = console()
     out.print(run_table(result))

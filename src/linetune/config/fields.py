@@ -19,8 +19,7 @@ class FromShell(str):
 
 
 def resolve(value: Any, info: ValidationInfo) -> Any:
-    """Return an absolute path. A path in a run file is relative to that file, so that the file works
-    anywhere."""
+    """Return an absolute path. A path in a run file is relative to the folder of that file."""
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError("expected a path")
     folder = Path.cwd() if isinstance(value, FromShell) else (info.context or {}).get("folder", Path.cwd())
@@ -40,7 +39,7 @@ def refuse_repeated(values: list[Any]) -> list[Any]:
     """Return the values, or raise ValueError if one occurs twice."""
     for number, value in enumerate(values):
         if value in values[:number]:
-            raise ValueError(f"{value} is named twice, so its crops would count twice")
+            raise ValueError(f"{value} is named twice, and its crops would count twice; name it once")
     return values
 
 

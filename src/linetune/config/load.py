@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -91,28 +92,25 @@ class _RunFile:
         names = keys.split(".")
         where = f"override {override!r}"
         if not equals or not all(names):
-            raise LinetuneError("expected key.path=value", where)
+            raise LinetuneError("expected key.path=value", where, "for example seed=1")
         try:
             value = YAML(typ="safe").load(text)
         except YAMLError:
             hint = "quote it, as in 'key=\"value\"'"
             raise LinetuneError("the value is not valid YAML", where, hint) from None
-        node, location = self.tree, list[str | int]()
-        key: Any
-        for name in names[:-1]:
+        node, location = self.tree, tuple[str | int, ...]()
+        for number, name in enumerate(names, 1):
             if not isinstance(node, (dict, list)):
-                raise LinetuneError(f"{name!r} cannot be set below a single value", where)
-            key = _index(node, name, where) if isinstance(node, list) else name
-            if isinstance(node, dict) and not isinstance(node.get(name), (dict, list)):
-                node[name] = {}
+                above = ".".join(names[: number - 1])
+                raise LinetuneError(f"{above} is a single value", where, f"set {above}=VALUE")
+            key: Any = _index(node, name, where) if isinstance(node, list) else name
+            location += (key,)
+            if number == len(names):
+                node[key] = _from_shell(value)
+            elif isinstance(node, dict) and not isinstance(node.get(key), (dict, list)):
+                node[key] = {}
             node = node[key]
-            location.append(key)
-        if not isinstance(node, (dict, list)):
-            raise LinetuneError(f"{'.'.join(names[:-1])} has no keys to set", where)
-        key = _index(node, names[-1], where) if isinstance(node, list) else names[-1]
-        node[key] = _from_shell(value)
-        location.append(key)
-        self._overrides[tuple(location)] = override
+        self._overrides[location] = override
 
     def explain(self, problem: Any) -> LinetuneError:
         """Return pydantic's problem as one line: the place, the key, and what is wrong."""
@@ -152,12 +150,9 @@ class _RunFile:
         one."""
         parts = [str(part) for part in location]
         if len(location) > 1 and location[0] == "stages":
-            try:
+            with suppress(KeyError, IndexError, TypeError):
                 name = str(self.tree["stages"][location[1]]["name"])
-            except (KeyError, IndexError, TypeError):
-                name = ""
-            if re.fullmatch(STAGE_NAME, name):
-                parts[1] = name
+                parts[1] = name if re.fullmatch(STAGE_NAME, name) else parts[1]
         return ".".join(parts)
 
 

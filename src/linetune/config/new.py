@@ -11,6 +11,8 @@ from linetune.config.schema import Pattern
 _LINE = re.compile(r"(?P<key> *(?:# )?\w+):(?P<value>[^#]*)(?P<comment>#.*)?")
 """A line of the preset with a key. The key may be commented out."""
 _STAGE = re.compile(r"  (?:# )?- name:")
+_RENDERED = re.compile(r"(?m)^[ #]*data:[^#\n]*synth")
+"""The key of a stage that trains on rendered crops."""
 _PLAIN_PATH = re.compile(r"[\w./-]+\.\w+")
 """Paths that need no quotes in YAML."""
 
@@ -45,11 +47,18 @@ def filled(values: Mapping[str, str | Sequence[str] | None], rendered: bool) -> 
     return text if rendered else _without_rendered_stages(text)
 
 
-def rule_lines(patterns: Sequence[Pattern]) -> list[str]:
-    """Return the lines of ``rule`` in the synth section. A single pattern without a check needs no list."""
+def rule_value(patterns: Sequence[Pattern]) -> str | list[str]:
+    """Return the value of ``rule`` in the synth section: one pattern as a text, or lines below the key.
+
+    A single pattern without a check needs no list.
+    """
     if len(patterns) == 1 and not patterns[0].check:
-        return [f"  rule: {_quoted(patterns[0].pattern)}"]
-    return ["  rule:", *map(_list_item, patterns)]
+        return _quoted(patterns[0].pattern)
+    return [
+        f"    - {{pattern: {_quoted(each.pattern)}, weight: {each.weight:.0f}"
+        f"{f', check: {each.check}' if each.check else ''}}}"
+        for each in patterns
+    ]
 
 
 def path_value(path: str) -> str:
@@ -59,11 +68,6 @@ def path_value(path: str) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _list_item(pattern: Pattern) -> str:
-    check = f", check: {pattern.check}" if pattern.check else ""
-    return f"    - {{pattern: {_quoted(pattern.pattern)}, weight: {pattern.weight:.0f}{check}}}"
 
 
 def _with_value(match: re.Match[str], value: str | Sequence[str]) -> Iterator[str]:
@@ -80,12 +84,4 @@ def _with_value(match: re.Match[str], value: str | Sequence[str]) -> Iterator[st
 def _without_rendered_stages(text: str) -> str:
     before, stages = re.split(r"(?<=\n)(?=stages:)", text)
     head, *blocks = re.split(rf"(?m)^(?={_STAGE.pattern})", stages)
-    return before + head + "".join(block for block in blocks if not _trains_on_rendered(block))
-
-
-def _trains_on_rendered(stage: str) -> bool:
-    for line in stage.splitlines():
-        key, _, value = line.strip().removeprefix("# ").strip().partition(":")
-        if key == "data":
-            return "synth" in value.partition("#")[0]
-    return False
+    return before + head + "".join(block for block in blocks if not _RENDERED.search(block))

@@ -10,21 +10,9 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from linetune.config.augment import STANDARD, Augment
 from linetune.config.fields import FilePath, LabelFiles, Section, resolve
 from linetune.config.stage import Stage
-from linetune.config.synth import CheckName, Material, Pattern, Style, Synth
+from linetune.config.synth import Pattern, Synth
 
-__all__ = [
-    "MODEL_SUFFIXES",
-    "STANDARD",
-    "Augment",
-    "CheckName",
-    "Config",
-    "Data",
-    "Material",
-    "Pattern",
-    "Stage",
-    "Style",
-    "Synth",
-]
+__all__ = ["MODEL_SUFFIXES", "STANDARD", "Augment", "Config", "Data", "Pattern", "Stage", "Synth"]
 
 MODEL_SUFFIXES = {".safetensors", ".onnx", ".pdparams"}
 """Suffixes of model files."""
@@ -96,11 +84,11 @@ class Config(Section):
     def _compare_sections(self) -> Config:
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
-            raise ValueError(f"two stages have the same name: {', '.join(names)}")
+            raise ValueError(f"two stages have the same name: {', '.join(names)}; rename one")
         if self.synth is None and any("synth" in stage.data for stage in self.stages):
-            raise ValueError("a stage trains on synth, but the file has no synth section")
+            raise ValueError("a stage has data: synth, but the file has no synth section; add one")
         if self.synth and self.synth.texts == "like_labels" and self.synth.labels is None:
-            # The manifest of rendered crops holds this section alone, so the section must name the labels.
+            # The manifest of rendered crops has this section only. The section therefore names the labels.
             synth = self.synth.model_copy(update={"labels": self.data.train})
             object.__setattr__(self, "synth", synth)
         return self

@@ -100,5 +100,5 @@ class Stage(Section):
     @classmethod
     def _refuse_all_frozen(cls, freeze: list[str]) -> list[str]:
         if set(freeze) == {"backbone", "neck", "head"}:
-            raise ValueError("everything is frozen, so nothing would train")
+            raise ValueError("everything is frozen and nothing would train; leave one part out")
         return freeze

@@ -17,7 +17,7 @@ PartName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 
 @dataclass(frozen=True)
 class _Place:
-    """The place of a pattern. All places are equal, so that equal patterns of two files are equal."""
+    """The place of a pattern. All places compare equal: equal patterns of two files are equal."""
 
     where: str | None = field(default=None, compare=False)
 
@@ -68,7 +68,7 @@ class Synth(Section):
     ``{month}``. Empty by default."""
     texts: Literal["balanced", "uniform", "like_labels"] = "balanced"
     """How texts are drawn. ``balanced``, the default: lengths, alternatives and characters about equally
-    often. ``uniform``: each text of a pattern equally often, so most texts are long. ``like_labels``:
+    often. ``uniform``: each text of a pattern equally often; most texts are then long. ``like_labels``:
     lengths, alternatives and characters as often as in ``labels``."""
     labels: LabelFiles | None = None
     """Label file, or a list of them, for ``texts: like_labels``. By default those of ``data.train``."""

@@ -33,11 +33,12 @@ def parse(text: str, path: Path, hint: str | None = None) -> Any:
     except ReaderError as error:
         before = text[: error.position].split("\n")
         where = f"{path}:{len(before)}:{len(before[-1]) + 1}"
-        raise LinetuneError("not valid YAML: a control character", where) from None
+        raise LinetuneError("not valid YAML: a control character", where, "delete it") from None
     except YAMLError as error:
         raise LinetuneError(f"not valid YAML: {str(error).splitlines()[0]}", path) from None
     except ValueError:  # ruamel raises it without a place, for example for `!!int x`
-        raise LinetuneError("not valid YAML: a value that does not fit its tag", path) from None
+        what = "not valid YAML: a value that does not fit its tag"
+        raise LinetuneError(what, path, "remove words that start with !") from None
     if not isinstance(tree, dict):
         raise LinetuneError("no keys in this configuration", path, hint)
     return tree

@@ -36,7 +36,7 @@ def set_charset(new: Draft, also: str | None, ask: Ask | None) -> None:
     patterns = [p.model_copy(update={"pattern": widened(p.pattern, added)}) for p in new.patterns]
     if patterns != new.patterns:
         # A character that is never rendered is never learned.
-        new.reasons.append("rule: it gets these characters too, so that they are rendered")
+        new.reasons.append("rule: the patterns get these characters too, and linetune renders them")
         new.patterns = patterns
 
 
@@ -55,8 +55,7 @@ def _missing(new: Draft, known: Charset, ask: Ask | None) -> list[str]:
 def _answered(gap: Gap, ask: Ask) -> str:
     taken = ""
     question = f"The labels have no {{}} of the {gap.series}. Can they occur?"
-    if gap.missing and ask(question.format(" ".join(gap.missing)), True):
-        taken += gap.missing
-    if gap.avoided and ask(question.format(" ".join(gap.avoided)), False):
-        taken += gap.avoided
+    for characters, likely in ((gap.missing, True), (gap.avoided, False)):
+        if characters and ask(question.format(" ".join(characters)), likely):
+            taken += characters
     return taken

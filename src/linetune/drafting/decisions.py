@@ -1,23 +1,25 @@
-"""The decisions of a draft, and the files that they become."""
+"""The decisions about a new run, and the files that contain them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from linetune.config import Pattern
-from linetune.config.new import filled, path_value, rule_lines
+from linetune.config.new import filled, path_value, rule_value
 from linetune.core import atomic, files
 from linetune.core.charset import Charset
-from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.errors import os_errors
 from linetune.core.labelfile import Line
+from linetune.core.outputs import refuse_existing
 from linetune.data.split import NAMES, Division, write
 
 CONFIG, CHARSET, LABELS = "linetune.yaml", "charset.txt", "labels"
 """Names of the files, and of the folder of label files."""
+ELSEWHERE = "choose another folder for the run"
+"""How to go on if one of them exists."""
 
 
 @dataclass
@@ -46,19 +48,8 @@ class Draft:
 
     def set_charset(self, charset: Charset) -> None:
         """Write a charset file instead of ``charset: auto``."""
-        refuse_present(self.folder / CHARSET)
+        refuse_existing(self.folder / CHARSET, hint=ELSEWHERE)
         self.charset = charset
-
-
-def refuse_present(path: Path) -> None:
-    """Refuse to write over a file or folder.
-
-    Raises:
-        LinetuneError: the path exists.
-    """
-    if path.exists():
-        kind = "folder" if path.is_dir() else "file"
-        raise LinetuneError(f"the {kind} already exists", path, "choose another folder for the run")
 
 
 def save(new: Draft) -> Path:
@@ -71,7 +62,7 @@ def save(new: Draft) -> Path:
     try:
         with os_errors("cannot write", new.folder):
             new.folder.mkdir(parents=True, exist_ok=True)
-            # The files appear in reverse order, so that the run file is the last one.
+            # The files appear in reverse order. The run file is the last one: it shows that all are complete.
             with ExitStack() as stack:
                 stack.enter_context(atomic.written(path)).write_text(_text(new), "utf-8", newline="\n")
                 if new.charset:
@@ -88,27 +79,19 @@ def save(new: Draft) -> Path:
 def _text(new: Draft) -> str:
     """Return the content of the run file."""
     labels = {name: _label_file(new, name) for name in NAMES}
-    small = {"synth.small_letters": str(new.small_letters)} if new.small_letters else {}
     return filled(
         {
             "charset": CHARSET if new.charset else "auto",
             "data.train": labels["train"],
             "data.val": labels["val"],
             "data.test": labels["test"],
-            "synth.rule": _rule_value(new.patterns),
+            "synth.rule": rule_value(new.patterns) if new.patterns else None,
             "synth.fonts": [f"    - {path_value(path.as_posix())}" for path in new.fonts],
             "synth.looks": labels["train"],
-            **small,
+            **({"synth.small_letters": str(new.small_letters)} if new.small_letters else {}),
         },
         rendered=bool(new.patterns),
     )
-
-
-def _rule_value(patterns: Sequence[Pattern]) -> str | list[str] | None:
-    if not patterns:
-        return None
-    head, *items = rule_lines(patterns)
-    return items or head.partition(": ")[2]
 
 
 def _label_file(new: Draft, name: str) -> str | None:

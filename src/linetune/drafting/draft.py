@@ -1,4 +1,4 @@
-"""A draft of a run: all decisions, in the order in which they are made."""
+"""Make all decisions about a new run file, in order."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def draft(
         fonts: font files, and folders of them, to choose from. None means the fonts of this machine.
         also: characters that can occur, besides those of the labels and the rule. None means: find out.
         ask: asks whether characters can occur that the labels lack. None if nobody answers.
-        watch: opens a reporter for slow work. None is open during a question.
+        watch: opens a reporter for slow work. No reporter is open while ``ask`` waits for an answer.
 
     Raises:
-        LinetuneError: the labels cannot be read or split, no crop can be read, or there is no base model.
+        LinetuneError: the labels cannot be read or split, no crop can be read, or the base model is missing.
     """
     with watch() as reporter:
         new = with_labels(folder, source, reporter)

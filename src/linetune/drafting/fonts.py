@@ -1,5 +1,4 @@
-"""The fonts of a draft: those that look most like the crops; and whether small letters stand under
-capitals."""
+"""Choose the fonts that look most like the crops, and find out how small letters are labelled."""
 
 from __future__ import annotations
 
@@ -19,10 +18,11 @@ from linetune.synth import choose
 from linetune.synth import fonts as typefaces
 
 SMALL, FEWEST_SMALL = 0.05, 2
-"""Least share, and least number, of crops with small letters under capitals. Fewer may be errors of the base
-model."""
+"""Least share, and least number, of crops that show small letters where their labels have capitals. Fewer may
+be errors of the base model."""
 SMALL_RENDERED = 0.5
-"""Share of rendered crops with small letters then. Training learns both kinds best if both are frequent."""
+"""Share of rendered crops that show small letters in this case. Training learns both kinds best if both are
+frequent."""
 ADD_FONTS = "--fonts names more font files or folders of them"
 
 
@@ -59,9 +59,7 @@ def set_fonts(
         lambda done, total: reporter.progress("comparing fonts", done, total),
     )
     for font in chosen.refused:
-        new.reasons.append(
-            f"refused {font.path}: its glyphs are not read as the characters that they stand for"
-        )
+        new.reasons.append(f"refused {font.path}: the base model does not read its characters")
     if not chosen.fonts:
         none_able = (
             f"none of {len(found)} fonts draws every character of the rule and can be read; {ADD_FONTS}"

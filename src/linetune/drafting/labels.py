@@ -6,10 +6,11 @@ from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
+from linetune.core.outputs import refuse_existing
 from linetune.core.progress import Reporter, count
 from linetune.data.groups import group
 from linetune.data.split import NAMES, SHARES, divide
-from linetune.drafting.decisions import LABELS, Draft, refuse_present
+from linetune.drafting.decisions import ELSEWHERE, LABELS, Draft
 
 
 def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
@@ -27,7 +28,7 @@ def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
         return Draft(folder, _read_splits(source), reasons=[f"data: the label files in {source}"])
     _refuse_one_split(source)
     lines = read_labels(source)
-    refuse_present(folder / LABELS)
+    refuse_existing(folder / LABELS, hint=ELSEWHERE)
     unreadable: list[LinetuneError] = []
     groups = group(lines, None, count(reporter, "comparing", len(lines)), unreadable)
     try:

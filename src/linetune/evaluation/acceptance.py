@@ -12,8 +12,8 @@ from linetune.evaluation.intervals import as_text, wilson
 COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the readings, those with the highest confidence first, for which thresholds are proposed."""
 DIGITS = 4
-"""Decimal places of a threshold. Runtimes agree on so many, so a threshold means the same in each (see
-``export.parity``)."""
+"""Decimal places of a threshold. All runtimes agree on four (``formats.parity``). A threshold therefore means
+the same in each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ def accepted(
     """Return what each threshold accepts: coverage and selective accuracy.
 
     Both are defined as for a classifier that may abstain (El-Yaniv and Wiener 2010, J. Mach. Learn. Res.
-    11:1605). Readings with equal confidence are accepted together, so a proposed threshold may accept more
-    than its share. Equal thresholds are returned once.
+    11:1605). Readings with equal confidence are accepted together. A proposed threshold may therefore accept
+    more than its share. Equal thresholds are returned once.
 
     Args:
         confidences: the confidence of each reading, 0 to 1. At least one.
@@ -90,5 +90,5 @@ def accepted(
 
 
 def round_down(confidence: float) -> float:
-    """Return a confidence rounded down to :data:`DIGITS`, so that it reaches no higher threshold."""
+    """Return a confidence rounded down to :data:`DIGITS`. It then reaches no higher threshold."""
     return float(math.floor(confidence * 10**DIGITS) / 10**DIGITS)

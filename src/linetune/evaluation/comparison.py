@@ -44,7 +44,7 @@ class Comparison:
         """Return the result in words. ``a`` and ``b`` are the names of the models."""
         none = f"no difference beyond chance on {self.lines} crops"
         if not self.only_a and not self.only_b:
-            return f"{none}: both read the same ones"
+            return f"{none}: both read the same crops"
         crops = "crop" if self.only_b == 1 else "crops"
         counts = f"only {b} reads {self.only_b} {crops}, only {a} reads {self.only_a}"
         share = "under 0.1%" if self.p_value < 0.001 else f"{self.p_value:.1%}"

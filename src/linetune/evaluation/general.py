@@ -85,7 +85,8 @@ def texts_for(charset: Charset) -> list[str]:
     )
     texts = list(dict.fromkeys(text for text in spelt if text is not None))
     if len(texts) < FEWEST:
-        raise LinetuneError(f"the charset can spell only {len(texts)} of {len(lines)} everyday texts")
+        what = f"the charset can spell only {len(texts)} of {len(lines)} everyday texts"
+        raise LinetuneError(what, hint=f"{FEWEST} are needed")
     return list(labelfile.spread(texts, MOST))
 
 
@@ -98,7 +99,8 @@ def draw(texts: list[str]) -> list[Crop]:
     try:
         font = ImageFont.load_default(_FONT_SIZE)
     except ImportError:
-        raise LinetuneError("Pillow was built without FreeType and has no font") from None
+        what = "Pillow was built without FreeType and has no font"
+        raise LinetuneError(what, hint="pip install --force-reinstall pillow") from None
     rng = np.random.default_rng(0)
     crops = []
     for text in texts:

@@ -27,7 +27,7 @@ class Score:
     exact_match: float
     """Share of crops whose reading equals the label, 0 to 1."""
     negative_cer: float
-    """Minus the CER, so that a lower CER compares greater."""
+    """The CER times -1. A lower CER therefore compares greater."""
     lines: int
     """Number of crops."""
     correct: tuple[bool, ...] = field(default=(), compare=False, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import linear_regression
 
 from linetune.evaluation.metrics import Score
 
@@ -43,14 +44,12 @@ def power_law(scores: Mapping[int, Score]) -> PowerLaw | None:
     if len(scores) < POINTS or any(score.exact_match == 1 for score in scores.values()):
         return None
     points = [(math.log(crops), math.log(1 - score.exact_match)) for crops, score in scores.items()]
-    mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    exponent = -sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    law = PowerLaw(math.exp(mean_y + exponent * mean_x), exponent)
+    slope, intercept = linear_regression(*zip(*points, strict=True))
+    law = PowerLaw(math.exp(intercept), -slope)
     within_intervals = all(
         score.interval[0] <= 1 - law.error(crops) <= score.interval[1] for crops, score in scores.items()
     )
     # Nearly every law passes through wide intervals. A curve that becomes flat shows it in its last step.
     (x_before, y_before), (x_last, y_last) = sorted(points)[-2:]
-    flattening = y_before - y_last < LEAST_FALL * exponent * (x_last - x_before)
-    return law if exponent > 0 and within_intervals and not flattening else None
+    flattening = y_before - y_last < LEAST_FALL * -slope * (x_last - x_before)
+    return law if slope < 0 and within_intervals and not flattening else None

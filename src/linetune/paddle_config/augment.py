@@ -9,6 +9,7 @@ from linetune.paddle_config.document import Document
 
 HEIGHTS = (32, 48, 64)
 """Heights in px that ``augment.heights`` of a stage may hold."""
+_NO_PAIRS = "expected pairs of width and height, such as [[320, 48]]"
 _TRANSFORMS = "Train.dataset.transforms"
 _OPERATIONS = {
     "tia_prob": "warp",
@@ -88,7 +89,7 @@ def read_sizes(document: Document) -> Sizes:
     batch_size = document.count("Train.sampler.first_bs", 128)
     pairs = document.take(key) or [[320, 48]]
     if not isinstance(pairs, list):
-        raise document.error("expected pairs of width and height", key)
+        raise document.error(_NO_PAIRS, key)
     scales = [_scale(document, key, pair) for pair in pairs]
     batches = [batch_size] * len(scales)
     if not document.flag("Train.sampler.fix_bs", True):
@@ -111,7 +112,7 @@ def _scale(document: Document, key: str, scale: Any) -> tuple[int, int]:
     pair = [scale, scale] if isinstance(scale, int) else scale
     whole = isinstance(pair, list) and all(isinstance(side, int) and side > 0 for side in pair)
     if not whole or len(pair) != 2:
-        raise document.error("expected pairs of width and height", key)
+        raise document.error(_NO_PAIRS, key)
     return int(pair[0]), int(pair[1])
 
 

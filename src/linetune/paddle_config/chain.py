@@ -11,9 +11,10 @@ from pathlib import Path
 from linetune.paddle_config.document import Document, Note
 from linetune.paddle_config.paths import Paths, normalised
 from linetune.paddle_config.settings import note_unused
-from linetune.paddle_config.stage import PaddleStage, read_stage
-from linetune.paddle_config.write import RunSettings, run_text
+from linetune.paddle_config.stage import PaddleStage
+from linetune.paddle_config.write import run_text
 
+_ADD = "add a label file"
 OFFICIAL = "PP-OCRv5_mobile_rec"
 """The official model that PaddleOCR's configurations of this network start from."""
 
@@ -44,11 +45,11 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     """
     unique = len({path.name for path in paths}) == len(paths)
     documents = [Document.read(path, path.name if unique else str(path), repair) for path in paths]
-    stages = [read_stage(document, number) for number, document in enumerate(documents, 1)]
+    stages = [PaddleStage(document, number) for number, document in enumerate(documents, 1)]
     last, locations = stages[-1], Paths(root, output)
     if not last.val:
         raise last.document.error(
-            "missing, and the run needs validation crops", "Eval.dataset.label_file_list"
+            "missing, and the run needs validation crops", "Eval.dataset.label_file_list", _ADD
         )
     for stage in stages:
         _note_dictionary(stage, last)
@@ -57,26 +58,14 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     for before, stage in pairwise(stages):
         _note_start(before, stage)
     _note_common_labels(stages)
-    run = RunSettings(
-        sources=[stage.document.label for stage in stages],
-        output=_output(last, locations),
-        base_model=_base_model(stages[0], locations),
-        charset=locations.for_run_file(last.dictionary) if last.dictionary else "auto",
-        charset_space=bool(last.dictionary) and last.use_space,
-        seed=stages[0].seed,
-        on_cpu=all(stage.on_cpu for stage in stages),
-        train=[locations.for_run_file(path) for path in last.train],
-        val=[locations.for_run_file(path) for path in last.val],
-        names=_unique_names(stages),
-        data=[_stage_data(stage, last, locations) for stage in stages],
-        stages=stages,
-    )
+    folder, base_model = _output(last, locations), _base_model(stages[0], locations)
     without_effect = sorted({key for document in documents for key in note_unused(document)})
     notes = _merged([note for document in documents for note in document.notes])
     needed = [path for stage in stages for path in stage.train] + last.val
     needed += [path for path in (last.dictionary, _weights(stages[0])) if path]
     missing = [path for path in dict.fromkeys(map(locations.absolute, needed)) if not path.is_file()]
-    return Conversion(run_text(run, notes, without_effect), notes, missing)
+    text = run_text(stages, locations, folder, base_model, notes, without_effect)
+    return Conversion(text, notes, missing)
 
 
 def _base_model(stage: PaddleStage, locations: Paths) -> str:
@@ -106,27 +95,8 @@ def _output(last: PaddleStage, locations: Paths) -> str:
     path = locations.absolute(folder)
     if path.is_dir() and any(path.iterdir()) and not (path / "config.yaml").exists():
         folder = f"{folder.rstrip('/')}_linetune"
-        last.document.note(key, f"the folder already has files, so the run folder is {folder}")
+        last.document.note(key, f"the folder already has files; the run folder is {folder}")
     return locations.for_run_file(folder)
-
-
-def _stage_data(stage: PaddleStage, last: PaddleStage, locations: Paths) -> list[str]:
-    """Return the data of a stage: ``train`` for the last stage's label files, paths for all others."""
-    own, of_last = {normalised(path): path for path in stage.train}, {normalised(p) for p in last.train}
-    if not of_last <= own.keys():
-        return [locations.for_run_file(path) for path in own.values()]
-    others = [locations.for_run_file(path) for key, path in own.items() if key not in of_last]
-    return ["train", *others]
-
-
-def _unique_names(stages: Sequence[PaddleStage]) -> list[str]:
-    names: list[str] = []
-    for number, stage in enumerate(stages, 1):
-        name = stage.name
-        while name in names:
-            name = f"{name}_{number}"
-        names.append(name)
-    return names
 
 
 def _note_dictionary(stage: PaddleStage, last: PaddleStage) -> None:
@@ -156,7 +126,7 @@ def _note_data(stage: PaddleStage, last: PaddleStage) -> None:
         if elsewhere:
             stage.document.note(
                 f"{split}.dataset.data_dir",
-                f"PaddleOCR looks for images in {folder}; linetune looks beside the label file, so move "
+                f"PaddleOCR looks for images in {folder}; linetune looks beside the label file: move "
                 f"{', '.join(elsewhere)} there",
             )
     if stage.val and set(map(normalised, stage.val)) != set(map(normalised, last.val)):

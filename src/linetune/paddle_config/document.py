@@ -32,13 +32,6 @@ class Note:
         return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    value: Any
-    line: int
-    column: int
-
-
 class Document:
     """The settings of a configuration. A list of mappings, such as transforms, counts as one mapping.
 
@@ -53,9 +46,11 @@ class Document:
     def __init__(self, path: Path, label: str, tree: Any) -> None:
         self.path, self.label = path, label
         self.notes: list[Note] = []
-        self._entries: dict[str, _Entry] = {}
+        self._values: dict[str, Any] = {}
+        self._places: dict[str, tuple[int, int]] = {}
+        """Line and column of each key, from 1."""
         self._taken: set[str] = set()
-        self._add(tree, "", (), (0, 0))
+        self._add(tree, "", (), (1, 1))
 
     @classmethod
     def read(cls, path: Path, label: str, repair: bool = False) -> Document:
@@ -88,13 +83,12 @@ class Document:
 
     def place(self, key: str) -> str:
         """Return ``file:line:column`` of a key, or of the nearest key above that exists."""
-        entry = self._nearest(key)
-        return f"{self.path}:{entry.line}:{entry.column}" if entry else str(self.path)
+        return ":".join(map(str, (self.path, *self._nearest(key))))
 
     def note(self, key: str, text: str) -> None:
         """Note that a setting means something else in linetune."""
-        entry = self._nearest(key)
-        self.notes.append(Note((f"{self.label}:{entry.line}" if entry else self.label,), key, text))
+        place = ":".join(map(str, (self.label, *self._nearest(key)[:1])))
+        self.notes.append(Note((place,), key, text))
 
     def error(self, what: str, key: str, hint: str | None = None) -> LinetuneError:
         """Return an error about a setting, with its place."""
@@ -102,30 +96,27 @@ class Document:
 
     def has(self, key: str) -> bool:
         """Return whether a key exists, with or without a value."""
-        return key in self._entries
+        return key in self._values
 
     def names_below(self, key: str) -> list[str]:
         """Return the names directly below a key, in order."""
-        start = f"{key}."
-        return [
-            k.removeprefix(start) for k in self._entries if k.startswith(start) and "." not in k[len(start) :]
-        ]
+        below = (k.removeprefix(f"{key}.") for k in self._values if k.startswith(f"{key}."))
+        return [name for name in below if "." not in name]
 
     def take(self, key: str) -> Any:
         """Return the value of a setting and mark it as used. None if it is missing or empty."""
         self._taken.add(key)
-        entry = self._entries.get(key)
-        return entry.value if entry else None
+        return self._values.get(key)
 
     def take_all(self, key: str) -> None:
         """Mark a key and everything below it as used."""
-        self._taken |= {k for k in self._entries if k == key or k.startswith(f"{key}.")}
+        self._taken |= {k for k in self._values if k == key or k.startswith(f"{key}.")}
 
     def unused(self) -> Iterator[tuple[str, Any]]:
         """Yield key and value of each setting that has a value and was not taken."""
-        for key, entry in self._entries.items():
-            if key not in self._taken and entry.value is not None and not _holds_mappings(entry.value):
-                yield key, entry.value
+        for key, value in self._values.items():
+            if key not in self._taken and value is not None and not _holds_mappings(value):
+                yield key, value
 
     def number(self, key: str, default: float, least: float = 0, most: float = math.inf) -> float:
         """Return a number from ``least`` to ``most``, or the default if it is missing.
@@ -161,7 +152,7 @@ class Document:
         if value is None and default is not None:
             return default
         if value is None:
-            raise self.error("missing", key)
+            raise self.error("missing", key, "add it with a whole number")
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(f"expected a whole number from {least}, not {_shown(value)}", key)
         return int(value)
@@ -200,10 +191,11 @@ class Document:
         items = value if isinstance(value, list) else [] if value in (None, "") else [value]
         return [self._checked(item, key) for item in items]
 
-    def _nearest(self, key: str) -> _Entry | None:
-        while key and key not in self._entries:
+    def _nearest(self, key: str) -> tuple[int, ...]:
+        """Return line and column, from 1, of a key or of the nearest key above. Empty if none exists."""
+        while key and key not in self._places:
             key = key.rpartition(".")[0]
-        return self._entries.get(key)
+        return self._places.get(key, ())
 
     def _checked(self, value: Any, key: str) -> str:
         if not isinstance(value, str) or not value.strip() or any(map(_is_control, value)):
@@ -218,15 +210,17 @@ class Document:
             for name, value in node.items():
                 key = f"{above}.{name}" if above else str(name)
                 try:
-                    own_place = node.lc.key(name)  # type: ignore[attr-defined]
+                    line, column = node.lc.key(name)  # type: ignore[attr-defined]
+                    own_place = (line + 1, column + 1)
                 except (AttributeError, KeyError, TypeError):  # the key was merged in from an anchor
                     own_place = place
-                self._entries[key] = _Entry(value, own_place[0] + 1, own_place[1] + 1)
+                self._values[key], self._places[key] = value, own_place
                 self._add(value, key, ancestors, own_place)
         elif isinstance(node, list) and _holds_mappings(node):
             for item in node:
                 if isinstance(item, str):
-                    self._entries[f"{above}.{item}"] = _Entry(None, place[0] + 1, place[1] + 1)
+                    key = f"{above}.{item}"
+                    self._values[key], self._places[key] = None, place
                 else:
                     self._add(item, above, ancestors, place)
 

@@ -51,7 +51,7 @@ class Paths:
 
 
 def normalised(path: str) -> str:
-    """Return one spelling of a path, so that paths can be compared."""
+    """Return one spelling for all spellings of a path, for comparisons."""
     return posixpath.normpath(_with_slashes(path))
 
 

@@ -62,6 +62,13 @@ NO_EFFECT = (
 )
 """Settings and sections that do not change what is learned."""
 
+_IF_TRUE = {
+    "Global.distributed": "linetune trains on one device; in PaddleOCR each further card adds a batch to a "
+    "step",
+    "Global.use_amp": "linetune trains in bf16 if the processor supports it (precision: auto)",
+}
+"""Switches that linetune lacks, and what linetune does instead."""
+
 _INPUT_OUTPUT = ("DecodeImage", "MultiLabelEncode", "CTCLabelEncode", "NRTRLabelEncode", "KeepKeys")
 """Transforms that decode images, encode labels and pack both. linetune does this in its own way."""
 
@@ -88,10 +95,8 @@ def note_differences(document: Document, *, frozen: bool, guided: bool) -> None:
             _GUIDE, "in PaddleOCR only the NRTR loss trains the backbone; in linetune the CTC loss does too"
         )
     if guided and frozen:
-        document.note(
-            _NRTR_LOSS,
-            "with a frozen backbone the guide trains only itself; nrtr_weight: 0 saves its time",
-        )
+        text = "with a frozen backbone the guide trains only itself; nrtr_weight: 0 saves its time"
+        document.note(_NRTR_LOSS, text)
     if guided:
         document.note(
             _NRTR_LOSS,
@@ -121,15 +126,9 @@ def _note_training(document: Document) -> None:
             f"PaddleOCR drops labels longer than {longest} characters; linetune trains on all labels, and "
             "reports an error if a label has more characters than its crop has frames",
         )
-    if document.flag("Global.distributed"):
-        document.note(
-            "Global.distributed",
-            "linetune trains on one device; in PaddleOCR each further card adds a batch to a step",
-        )
-    if document.flag("Global.use_amp"):
-        document.note(
-            "Global.use_amp", "linetune trains in bf16 if the processor supports it (precision: auto)"
-        )
+    for key, text in _IF_TRUE.items():
+        if document.flag(key):
+            document.note(key, text)
     if document.take("Global.checkpoints"):
         document.note(
             "Global.checkpoints", "linetune does not resume; the stage starts from the best model so far"

@@ -10,6 +10,7 @@ from rich.table import Table
 from linetune.analysis.learning_curve import Curve
 from linetune.core import atomic
 from linetune.core.errors import os_errors
+from linetune.report.run import add_scores
 
 PICTURE = "curve.svg"
 COLOURS = {"validation": "#2f6fde", "test": "#d9622b"}
@@ -19,14 +20,8 @@ def curve_table(curve: Curve) -> Table:
     """Return a table with a row for each number of training crops."""
     shared = f"; {curve.shared_seconds:.0f} s before, shared by all rows" if curve.shared_seconds else ""
     table = Table(caption=f"exact match with its 95% interval{shared}")
-    tested = any(point.test for point in curve.points)
-    columns = ("crops", "val exact", "CER", *(("test exact", "CER") if tested else ()), "seconds")
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for point in curve.points:
-        scores = [score for score in (point.val, point.test) if score]
-        figures = [figure for score in scores for figure in (score.as_text(), f"{score.cer:.1%}")]
-        table.add_row(str(point.crops), *figures, f"{point.seconds:.0f}")
+    table.add_column("crops", justify="right", no_wrap=True)
+    add_scores(table, [str(point.crops) for point in curve.points], curve.points)
     return table
 
 

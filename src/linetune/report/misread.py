@@ -47,7 +47,9 @@ def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequenc
         ),
         Part(
             "Misread crops",
-            "The highest confidence comes first. Such labels may be wrong." if misread else "None.",
+            "The highest confidence comes first. If the model is sure of its reading, the label may be wrong."
+            if misread
+            else "None.",
             ("crop", "label", "read", "confidence", "where"),
             rows,
         ),

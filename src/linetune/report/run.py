@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from linetune.evaluation.metrics import Score
-    from linetune.training.result import RunResult
+    from linetune.analysis.learning_curve import Point
+    from linetune.training.result import Row, RunResult
 
 FEW = 100
 """Validation crops below which the best of many epochs looks points better than it is."""
@@ -22,17 +22,27 @@ def run_table(result: RunResult) -> Table:
     table = Table(caption=_caption(result), box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     base = result.rows[0].name.rpartition(", ")[0]
     table.add_column(base)
-    tested = result.rows[0].test is not None
+    names = [row.name.removeprefix(f"{base}, ") + (" *" if row is result.kept else "") for row in result.rows]
+    add_scores(table, names, result.rows)
+    return table
+
+
+def add_scores(table: Table, names: Sequence[str], scored: Sequence[Row | Point]) -> None:
+    """Add the columns of scores and seconds to a table with a first column, and a row for each model.
+
+    Args:
+        table: the table.
+        names: the texts of the first column. A row whose name ends with * is bold.
+        scored: the scores of each row.
+    """
+    tested = any(each.test for each in scored)
     for name in ("val exact", "CER", *(("test exact", "CER") if tested else ()), "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in result.rows:
-        kept = row.name == result.best
-        figures = [*_figures(row.val), *(_figures(row.test) if row.test else ())]
-        seconds = f"{row.seconds:.0f}" if row.seconds else "-"
-        style = "bold" if kept else None
-        name = row.name.removeprefix(f"{base}, ") + (" *" if kept else "")
-        table.add_row(name, *figures, seconds, style=style)
-    return table
+    for name, each in zip(names, scored, strict=True):
+        scores = [score for score in (each.val, each.test) if score]
+        figures = [figure for score in scores for figure in (score.as_text(), f"{score.cer:.1%}")]
+        seconds = f"{each.seconds:.0f}" if each.seconds else "-"
+        table.add_row(name, *figures, seconds, style="bold" if name.endswith("*") else None)
 
 
 def run_lines(result: RunResult) -> Iterator[str]:
@@ -42,10 +52,10 @@ def run_lines(result: RunResult) -> Iterator[str]:
         yield f"{names[name]}: {comparison.sentence('the limited base model', result.best)}"
     untouched = result.rows[0]
     if result.helped and untouched.val.lines < FEW:
-        advice = "use the test figure" if untouched.test else "data.test gives a figure that does not"
+        advice = "look at the test crops" if untouched.test else "add test crops (data.test) to measure this"
         yield (
-            f"validation: {untouched.val.lines} crops chose the epoch and the stage, so their figure makes "
-            f"the kept model look better than it is; {advice}"
+            f"validation: {untouched.val.lines} crops chose the epoch and the stage. On new crops, the "
+            f"kept model probably reads a smaller share right; {advice}"
         )
     if untouched.val.exact_match > result.kept.val.exact_match:
         yield (
@@ -54,10 +64,6 @@ def run_lines(result: RunResult) -> Iterator[str]:
         )
     general = result.general
     yield f"general reading not measured: {general}" if isinstance(general, str) else general.sentence()
-
-
-def _figures(score: Score) -> tuple[str, str]:
-    return score.as_text(), f"{score.cer:.1%}"
 
 
 def _caption(result: RunResult) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from stdnum import ean, iso6346, luhn
 
-from linetune.config.schema import CheckName
+from linetune.config.synth import CheckName
 
 _DIGITS = frozenset(string.digits)
 _LETTERS_AND_DIGITS = _DIGITS | frozenset(string.ascii_letters)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from linetune.config import Pattern, Synth
-from linetune.config.schema import CheckName
+from linetune.config.synth import CheckName
 from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
 from linetune.rules import weights

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.config import Synth
-from linetune.core import atomic, cache, image, labelfile
+from linetune.core import atomic, cache, image, labelfile, outputs
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
@@ -174,15 +174,9 @@ def _prepare(settings: Synth, folder: Path) -> None:
         LinetuneError: the folder contains a user's files, or cannot be written to.
     """
     unfinished, manifest = folder / _UNFINISHED, _manifest(settings)
+    outputs.is_filled(folder, (_UNFINISHED, MANIFEST), "rendered crops", "choose another synth.output")
     with os_errors("cannot be written to", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        is_ours = unfinished.exists() or (folder / MANIFEST).exists()
-        if not is_ours and any(not path.name.startswith(".") for path in folder.iterdir()):
-            raise LinetuneError(
-                "the folder contains files that are not rendered crops",
-                folder,
-                "choose an empty or new folder",
-            )
         if manifest not in (_read_manifest(unfinished)[0], _read_manifest(folder / MANIFEST)[0]):
             # Only files with our names, so that files of a user stay.
             for crop in (folder / "images").glob("[0-9]" * 6 + ".jpg"):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from linetune.config.schema import Style
+from linetune.config.synth import Style
 from linetune.core import scripts
 from linetune.core.reading_order import is_right_to_left
 from linetune.synth import fonts

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.config.schema import Material, Style, Synth
+from linetune.config.synth import Material, Style, Synth
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop, half_turned
 from linetune.rules.rule import Rule

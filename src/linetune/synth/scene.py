@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.config.schema import Material
+from linetune.config.synth import Material
 from linetune.core import files, image
 from linetune.synth.looks import LUMINANCE, Look
 

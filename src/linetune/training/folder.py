@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linetune.core import atomic, owned
+from linetune.core import atomic, outputs
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter
 from linetune.formats.store import load_model
@@ -32,7 +32,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     Raises:
         LinetuneError: the folder cannot be used.
     """
-    if not owned.holds(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
+    if not outputs.is_filled(folder, ("config.yaml", EARLIER), "a run", "choose another output="):
         return
     if overwrite or _came_to_nothing({path.name for path in folder.iterdir()}):
         return

@@ -1,4 +1,4 @@
-"""Folders that linetune fills: it never touches a folder with files of somebody else."""
+"""Files and folders of results. linetune never replaces or mixes with what it does not own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ from pathlib import Path
 from linetune.core.errors import LinetuneError, os_errors
 
 
-def holds(folder: Path, marks: Collection[str], kind: str, hint: str) -> bool:
-    """Return whether a folder already has a result of linetune. An absent or empty folder has none.
+def refuse_existing(
+    path: Path, overwrite: bool = False, hint: str = "--overwrite replaces it", what: str | None = None
+) -> None:
+    """Refuse to write over a file or folder.
+
+    Args:
+        path: the file or folder to write.
+        overwrite: whether the user allows to replace it.
+        hint: how to go on, for the message.
+        what: what the path is, for the message. By default, "file" or "folder".
+
+    Raises:
+        LinetuneError: the path exists and ``overwrite`` is false.
+    """
+    if path.exists() and not overwrite:
+        kind = what or ("folder" if path.is_dir() else "file")
+        raise LinetuneError(f"the {kind} already exists", path, hint)
+
+
+def is_filled(folder: Path, marks: Collection[str], kind: str, hint: str) -> bool:
+    """Return whether a folder already has a result of linetune. False if it is empty or does not exist.
 
     Hidden files (``.name``) do not count.
 
