@@ -32,7 +32,7 @@ def check_writable() -> None:
     """Check that the cache folder can be written, before anything depends on it.
 
     Raises:
-        LinetuneError: it cannot be written.
+        LinetuneError: the cache folder cannot be written.
     """
     with os_errors("the cache folder cannot be written", folder(), _OTHER_FOLDER):
         folder().mkdir(parents=True, exist_ok=True)
