@@ -88,7 +88,7 @@ def _warp(x: Tensor, y: Tensor, aspect: Tensor, parameters: Tensor) -> tuple[Ten
 
     Args:
         x: places in the crop from -1 to 1, shape (batch, height, width).
-        y: likewise.
+        y: places in the crop from -1 to 1, of the same shape.
         aspect: width of each crop divided by its height, shape (batch, 1, 1).
         parameters: the random numbers of the warp from -1 to 1, shape (numbers, batch, 1, 1).
     """

@@ -86,7 +86,7 @@ def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
 def _noise(like: Tensor, offset: Tensor) -> Tensor:
     """Return standard normal noise of the shape of ``like``.
 
-    Each crop takes a stretch of one fixed strip, from the place that ``offset`` in [0, 1) gives. Fresh
+    Each crop takes a stretch of one fixed strip. ``offset`` in [0, 1) is the place where it starts. Fresh
     numbers would differ between devices, and drawing them would take longer than the training step.
     """
     size = like[0].numel()

@@ -42,7 +42,7 @@ class Charset:
 
     def __post_init__(self) -> None:
         if not self.characters:
-            raise LinetuneError("the charset is empty", hint="give the charset at least one character")
+            raise LinetuneError("the charset is empty", hint="add at least one character")
         ordered = tuple(sorted(self.characters, key=lambda c: c == SPACE))
         index = {c: i + 1 for i, c in enumerate(ordered)}
         if "" in index:

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Folder in which Linux gives the limits of a container (cgroup v2)."""
+"""Folder in which Linux shows the limits of a container (cgroup v2)."""
 CPU_PIECE = 16
 """Most crops in one forward pass on a CPU. With more, tensors are too large for the heap: the system maps and
 clears new memory for each of them. Fewer crops are not faster."""
 
 
 def best_device() -> torch.device:
-    """Return the GPU, or the CPU if there is none."""
+    """Return the GPU, or the CPU on a machine without a GPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -62,7 +62,7 @@ def judge(data: bytes) -> Judgement:
     """Return the possible encodings of bytes that are not UTF-8.
 
     GBK is the only encoding that can be certain. Then all characters are in GB2312, at least half of them are
-    frequent, and no other encoding gives plausible text. A person has to choose among all others.
+    frequent, and in no other encoding the text is plausible. Among all others, a person has to choose.
     """
     if name := unmarked_utf16(data):
         return _uncertain([name], data.split("\n".encode(name)))

@@ -1,8 +1,8 @@
 """Tests of whether a decoded text looks like writing in some language, one for each likely encoding.
 
 Nearly any bytes decode without an error in several encodings. Only the result tells them apart: Korean, Thai
-or German bytes decoded as GBK give rows of rare Chinese characters. Chinese bytes decoded as a European
-encoding give Latin letters in odd case between symbols.
+or German bytes decoded as GBK become rows of rare Chinese characters. Chinese bytes decoded as a European
+encoding become Latin letters in odd case between symbols.
 """
 
 from __future__ import annotations

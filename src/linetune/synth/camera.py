@@ -37,7 +37,7 @@ def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
         # Cameras remove noise from colours more than from brightness.
         grain = rng.standard_normal((height, width, 1), np.float32) * np.float32(look.noise)
         picture = picture + grain * (1 + np.float32(0.3) * rng.standard_normal(3, np.float32))
-    crop = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    crop = np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
     if rng.random() < 0.6:
         quality = int(rng.integers(35, 96))
         data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

@@ -27,7 +27,7 @@ _MOST = 500
 _FEWEST = 20
 """Smallest number of crops of each kind. Fewer say nothing about a share."""
 QUANTILES = (0.1, 0.5, 0.9)
-"""Quantiles of each figure that a comparison gives."""
+"""Quantiles of each figure in a comparison."""
 _FOLDS = 5
 """Number of cross-validation folds."""
 _RIDGE = 0.3
@@ -97,7 +97,7 @@ def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) ->
 
     Args:
         real: BGR uint8 images of any size.
-        rendered: likewise, preferably as many.
+        rendered: BGR uint8 images of any size, preferably as many.
         network: the base model's network.
     """
     of_real, of_rendered = (figures_of(measure_all(crops)) for crops in (real, rendered))
@@ -117,7 +117,7 @@ def separation_accuracy(one: NDArray[np.float64], other: NDArray[np.float64]) ->
 
     Args:
         one: features of shape (crops, features).
-        other: likewise.
+        other: features of the other set, of the same shape.
     """
     x = np.concatenate([one, other])
     side = np.repeat([1.0, -1.0], [len(one), len(other)])

@@ -179,7 +179,7 @@ def _prepare(settings: Synth, folder: Path) -> None:
                 "choose an empty or new folder",
             )
         if manifest not in (_read_manifest(unfinished)[0], _read_manifest(folder / MANIFEST)[0]):
-            # Only files with our names, so that files of a user stay.
+            # Only files with our names are deleted. Files of a user stay.
             for crop in (folder / "images").glob("[0-9]" * 6 + ".jpg"):
                 crop.unlink()
         (folder / "images").mkdir(exist_ok=True)

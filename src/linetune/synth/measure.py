@@ -37,7 +37,7 @@ def measure(crop: Crop) -> Look | None:
         crop: BGR uint8 of shape (height, width, 3).
 
     Returns:
-        None if the crop is too small, or if text and surface cannot be told apart.
+        None if the crop is too small, or if text and surface are too alike.
     """
     height, width = crop.shape[:2]
     if height < 6 or width < 4:
@@ -105,7 +105,7 @@ def _measure_lines(lines: Sequence[Line], where: str) -> tuple[Look, ...]:
     if not looks:
         if not crops:
             raise LinetuneError("no image can be read", where, f"`linetune check {where}` lists the reasons")
-        raise LinetuneError("text and surface cannot be told apart on any crop", where, "name other looks")
+        raise LinetuneError("text and surface are too alike on all crops", where, "name other looks")
     return tuple(looks)
 
 

@@ -134,7 +134,7 @@ def _render(drawn: _Drawn, material: Material, photo: Path | None, recolour: boo
         drawn: text, font, style and look.
         material: the texture of the surface, if there is no photo.
         photo: the photo to cut the surface from.
-        recolour: give a photo's surface the colour of the look.
+        recolour: whether a photo's surface gets the colour of the look.
     """
     rng, look = drawn.rng, drawn.look
     height = max(8.0, look.height * (1 - look.top - look.bottom))

@@ -53,7 +53,7 @@ def make_surface(
         look: colour and shading.
         material: the texture, if there is no photo.
         photo: the photo to cut the surface from.
-        recolour: give a photo's surface the colour of the look.
+        recolour: whether a photo's surface gets the colour of the look.
     """
     colour = np.asarray(look.paper, np.float32)
     if photo is not None:
@@ -169,7 +169,7 @@ _MATERIALS = {"plastic": _plastic, "paper": _paper, "metal": _metal, "concrete":
 def _cut_photo(rng: np.random.Generator, path: Path, height: int, width: int) -> Picture:
     """Return the emptiest of a few places in a photo, scaled to ``height`` and ``width``.
 
-    A place with writing would give the crop a second text.
+    With writing on its surface, a crop would show a second text.
     """
     photo, edges = _photo(path)
     scale = min(rng.uniform(0.3, 1.2), photo.shape[0] / height, photo.shape[1] / width)
