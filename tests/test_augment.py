@@ -84,9 +84,9 @@ def test_no_crops_no_draws() -> None:
 def test_gates_open_as_often_as_asked() -> None:
     rows = Draws(draws.draw(0, 0, 0, range(2000)), CPU)
     for operation in [*OPERATIONS, "join"]:
-        assert not rows.gate(operation, 0).any()
-        assert rows.gate(operation, 1).all()
-        assert rows.gate(operation, 0.3).float().mean() == pytest.approx(0.3, abs=0.05)
+        assert not rows.of(operation, 0, 1)[0].any()
+        assert rows.of(operation, 1, 1)[0].all()
+        assert rows.of(operation, 0.3, 1)[0].float().mean() == pytest.approx(0.3, abs=0.05)
 
 
 def test_the_same_address_gives_the_same_batch() -> None:

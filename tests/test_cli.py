@@ -259,7 +259,10 @@ def test_a_label_file_in_gbk_is_refused_with_the_command_that_converts_it(
     texts = [line.text for line in labelfile.read_labels(tmp_path / "new" / "labels.txt")]
     assert texts == ["LOT 4711", "线 2"]
     train.write_bytes("a.png\t线线线线线线\n".encode() + b"b.png\t\xe9\n")
-    assert "not UTF-8; save the file as UTF-8" in cli("check", train).out
+    assert (
+        "not UTF-8; the rest is UTF-8, so these bytes are damaged: write their text again"
+        in cli("check", train).out
+    )
 
 
 def test_check_tells_wrong_check_digits(

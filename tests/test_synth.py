@@ -235,7 +235,7 @@ def test_rendered_crops_look_like_the_real_ones(tmp_path: Path) -> None:
 def test_looks_that_cannot_be_had(tmp_path: Path) -> None:
     image.write(tmp_path / "grey.png", np.full((40, 90, 3), 128, np.uint8))
     labelfile.write_labels(tmp_path / "labels.txt", [("grey.png", "A")])
-    with pytest.raises(LinetuneError, match="text and surface cannot be told apart on any crop"):
+    with pytest.raises(LinetuneError, match="text and surface are too alike on all crops"):
         Renderer.of(settings(tmp_path / "out", looks=tmp_path / "labels.txt"))
     missing = settings(tmp_path / "out", looks=tmp_path / "none.txt")
     for look in (Renderer.of, lambda wanted: generate(wanted, quiet)):

@@ -61,11 +61,14 @@ class Draws:
     def __init__(self, rows: NDArray[np.float32], device: torch.device) -> None:
         self._rows = to_device(torch.from_numpy(rows), device)
 
-    def gate(self, operation: str, probability: float) -> Tensor:
-        """Return which crops the operation changes: bool of shape (batch,)."""
-        return self._rows[:, _STARTS[operation]] < probability
+    def of(self, operation: str, probability: float, dimensions: int) -> tuple[Tensor, ...]:
+        """Return which crops an operation changes, and each of its other numbers.
 
-    def parameters(self, operation: str) -> Tensor:
-        """Return the operation's other numbers: shape (batch, n), in [0, 1)."""
+        Returns:
+            A bool tensor, then tensors of numbers in [0, 1), of ``dimensions`` dimensions each. The first
+            dimension is the batch, the others have size 1.
+        """
         start = _STARTS[operation]
-        return self._rows[:, start + 1 : start + _COLUMNS[operation]]
+        numbers = self._rows[:, start : start + _COLUMNS[operation]]
+        first, *others = (column.view(-1, *[1] * (dimensions - 1)) for column in numbers.unbind(1))
+        return first < probability, *others

@@ -56,11 +56,11 @@ def change_geometry(
     x = (torch.arange(width, device=images.device) + 0.5) / new_own * 2 - 1
     y, x = y.expand(batch, height, width), x.expand(batch, height, width)
 
-    turn = draws.gate("half_turn", augment.half_turn).view(-1, 1, 1)
+    (turn,) = draws.of("half_turn", augment.half_turn, 3)
     x, y = torch.where(turn, -x, x), torch.where(turn, -y, y)
     if augment.warp:
-        gate = draws.gate("warp", augment.warp).view(-1, 1, 1)
-        dx, dy = _warp(x, y, own / old_height, draws)
+        gate, *parameters = draws.of("warp", augment.warp, 3)
+        dx, dy = _warp(x, y, own / old_height, 2 * torch.stack(parameters) - 1)
         x, y = x + gate * dx, y + gate * dy
     amount, side = _cut(draws, "crop", augment.crop)
     cut = amount * MAX_CROP
@@ -79,28 +79,26 @@ def change_geometry(
 
 def _cut(draws: Draws, operation: str, probability: float) -> tuple[Tensor, Tensor]:
     """Return how much each crop loses, from 0 to 1, and where: 1 cuts the top or left, -1 the other side."""
-    gate = draws.gate(operation, probability).view(-1, 1, 1)
-    side, amount = (column.view(-1, 1, 1) for column in draws.parameters(operation).unbind(1))
+    gate, side, amount = draws.of(operation, probability, 3)
     return gate * amount, torch.where(side < 0.5, 1.0, -1.0)
 
 
-def _warp(x: Tensor, y: Tensor, aspect: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+def _warp(x: Tensor, y: Tensor, aspect: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far rotation, slant, zoom, shift and a smooth bend move each point.
 
     Args:
         x: places in the crop from -1 to 1, shape (batch, height, width).
-        y: likewise.
+        y: places in the crop from -1 to 1, of the same shape.
         aspect: width of each crop divided by its height, shape (batch, 1, 1).
-        draws: the random numbers of the batch.
+        parameters: the random numbers of the warp from -1 to 1, shape (numbers, batch, 1, 1).
     """
-    parameters = draws.parameters("warp") * 2 - 1
-    angle, slant, zoom, shift, strength = (column.view(-1, 1, 1) for column in parameters[:, :5].unbind(1))
+    angle, slant, zoom, shift, strength = parameters[:5]
     # The same angle would move the ends of a long line out of the crop.
     angle = angle * MAX_ROTATION * (4 / aspect).clamp(max=1)
     dx = (slant * MAX_SLANT * y + shift * MAX_SHIFT) / aspect + zoom * MAX_ZOOM * x
     dy = angle * aspect * x + zoom * MAX_ZOOM * y
     rows, columns = CONTROL_POINTS
-    control = parameters[:, 5:].view(-1, 2, rows, columns) * MAX_BEND * 2
+    control = parameters[5:, :, 0, 0].T.reshape(-1, 2, rows, columns) * MAX_BEND * 2
     bend = F.interpolate(control, (y.shape[1], x.shape[2]), mode="bicubic", align_corners=True)
     strength = (strength + 1) / 2
     return dx + strength * bend[:, 0] / aspect, dy + strength * bend[:, 1]

@@ -39,30 +39,26 @@ def change_photometry(images: Tensor, draws: Draws, augment: Augment) -> Tensor:
         New values of the same shape in [-1, 1].
     """
     if augment.blur:
-        images = _blur(images, draws.gate("blur", augment.blur), draws.parameters("blur")[:, 0])
+        images = _blur(images, *draws.of("blur", augment.blur, 2))
     if augment.brightness:
-        gate = draws.gate("brightness", augment.brightness).view(-1, 1, 1, 1)
-        contrast, brightness, tint = (
-            2 * c.view(-1, 1, 1, 1) - 1 for c in draws.parameters("brightness").unbind(1)
-        )
+        gate, *shifts = draws.of("brightness", augment.brightness, 4)
+        contrast, brightness, tint = (2 * shift - 1 for shift in shifts)
         channels = torch.tensor([1.0, 0.0, -1.0], device=images.device).view(1, 3, 1, 1)
         changed = images * (1 + MAX_CONTRAST * contrast)
         changed = changed + MAX_BRIGHTNESS * brightness + MAX_TINT * tint * channels
         images = torch.where(gate, changed, images)
     if augment.colours:
-        gate = draws.gate("colours", augment.colours).view(-1, 1, 1, 1)
-        order, greyness = draws.parameters("colours").unbind(1)
-        orders = torch.tensor(CHANNEL_ORDERS, device=images.device)[(order * len(CHANNEL_ORDERS)).long()]
+        gate, order, greyness = draws.of("colours", augment.colours, 4)
+        chosen = (order.flatten() * len(CHANNEL_ORDERS)).long()
+        orders = torch.tensor(CHANNEL_ORDERS, device=images.device)[chosen]
         changed = images.gather(1, orders[:, :, None, None].expand_as(images))
-        changed = changed.lerp(changed.mean(1, keepdim=True), greyness.view(-1, 1, 1, 1))
+        changed = changed.lerp(changed.mean(1, keepdim=True), greyness)
         images = torch.where(gate, changed, images)
     if augment.noise:
-        gate = draws.gate("noise", augment.noise)
-        strength, offset = draws.parameters("noise").unbind(1)
-        images = images + (gate * strength * MAX_NOISE).view(-1, 1, 1, 1) * _noise(images, offset)
+        gate, strength, offset = draws.of("noise", augment.noise, 4)
+        images = images + gate * strength * MAX_NOISE * _noise(images, offset.flatten())
     if augment.invert:
-        gate = draws.gate("invert", augment.invert).view(-1, 1, 1, 1)
-        images = torch.where(gate, -images, images)
+        images = torch.where(draws.of("invert", augment.invert, 4)[0], -images, images)
     return images.clamp(-1, 1)
 
 
@@ -71,14 +67,14 @@ def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
 
     Args:
         images: shape (batch, 3, height, width).
-        gate: which crops to blur, bool of shape (batch,).
-        amount: place of each sigma in :data:`BLUR_SIGMA` from 0 to 1, shape (batch,).
+        gate: which crops to blur, bool of shape (batch, 1).
+        amount: place of each sigma in :data:`BLUR_SIGMA` from 0 to 1, shape (batch, 1).
     """
     low, high = BLUR_SIGMA
-    sigma = (low + (high - low) * amount).view(-1, 1)
+    sigma = low + (high - low) * amount
     taps = torch.exp(-(torch.arange(-3, 4, device=images.device) ** 2) / (2 * sigma**2))
     unchanged = F.one_hot(torch.tensor(3), 7).to(taps)
-    taps = torch.where(gate.view(-1, 1), taps / taps.sum(1, keepdim=True), unchanged)
+    taps = torch.where(gate, taps / taps.sum(1, keepdim=True), unchanged)
     batch, channels, height, width = images.shape
     kernel = taps.repeat_interleave(channels, 0)
     flat = images.reshape(1, batch * channels, height, width)
@@ -90,7 +86,7 @@ def _blur(images: Tensor, gate: Tensor, amount: Tensor) -> Tensor:
 def _noise(like: Tensor, offset: Tensor) -> Tensor:
     """Return standard normal noise of the shape of ``like``.
 
-    Each crop takes a stretch of one fixed strip, from the place that ``offset`` in [0, 1) gives. Fresh
+    Each crop takes a stretch of one fixed strip. ``offset`` in [0, 1) is the place where it starts. Fresh
     numbers would differ between devices, and drawing them would take longer than the training step.
     """
     size = like[0].numel()

@@ -80,8 +80,7 @@ def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> N
     from linetune.formats.official import load_base
     from linetune.report.tables import looks_table
     from linetune.report.terminal import console, terminal
-    from linetune.synth.compare import compare
-    from linetune.synth.pairs import real_and_rendered
+    from linetune.synth.compare import compare, real_and_rendered
 
     with terminal() as reporter:
         real, rendered = real_and_rendered(settings, labels, partial(reporter.progress, "rendering"))

@@ -17,8 +17,8 @@ PART = ".part"
 def written(path: Path, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``. Its file replaces ``path`` if the block succeeds.
 
-    Otherwise the file is deleted. Its name is random, so two programs may write the same file: the one that
-    ends last wins.
+    Otherwise the file is deleted. Its name is random. Two programs may therefore write the same file, and the
+    one that ends last wins.
 
     Args:
         path: the file.
@@ -46,51 +46,31 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def folder_written(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``. It becomes ``path`` if the block succeeds, or is deleted.
-
-    Raises:
-        OSError: ``path`` exists when the block ends.
-    """
-    with _folder_beside(path) as partial:
-        yield partial
-        partial.rename(path)
-
-
-@contextmanager
-def folder_replaced(path: Path, files: Collection[str]) -> Iterator[Path]:
-    """Do as :func:`folder_written`, but replace an existing folder that contains only known files.
+def folder_written(path: Path, files: Collection[str] = ()) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``. It replaces ``path`` if the block succeeds, or is deleted.
 
     Args:
         path: the folder.
-        files: names that the existing folder may contain. We never delete other files.
+        files: names of files that an existing folder may contain. They are lost. We never delete other files.
 
     Raises:
         OSError: ``path`` is a file, or contains another file.
     """
     _refuse_others(path, files)
-    with _folder_beside(path) as partial:
-        yield partial
-        _refuse_others(path, files)
-        aside = partial.with_suffix(".old")
-        try:
-            if path.is_dir():
-                path.rename(aside)
-            partial.rename(path)
-        finally:
-            if aside.exists() and not path.exists():
-                aside.rename(path)
-            shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     partial.mkdir(parents=True)
+    aside = partial.with_suffix(".old")
     try:
         yield partial
+        _refuse_others(path, files)
+        if path.is_dir():
+            path.rename(aside)
+        partial.rename(path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if aside.exists() and not path.exists():
+            aside.rename(path)
+        for outdated in (aside, partial):
+            shutil.rmtree(outdated, ignore_errors=True)
 
 
 def _refuse_others(path: Path, files: Collection[str]) -> None:

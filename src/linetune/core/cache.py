@@ -32,7 +32,7 @@ def check_writable() -> None:
     """Check that the cache folder can be written, before anything depends on it.
 
     Raises:
-        LinetuneError: it cannot be written.
+        LinetuneError: the cache folder cannot be written.
     """
     with os_errors("the cache folder cannot be written", folder(), _OTHER_FOLDER):
         folder().mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def scratch() -> IO[bytes]:
     """Open a temporary file that disappears when it is closed, even if the program crashes.
 
     The file is in the cache folder, because the system's temporary folder is often in memory. If the cache
-    folder cannot be written, we use the system's folder nevertheless.
+    folder cannot be written, we use the system's folder.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def scratch() -> IO[bytes]:
 def locked(written: Path) -> Iterator[None]:
     """Lock a folder against other processes and other code of this process while the block runs.
 
-    The lock file is in the cache folder, so that none remains in the user's folder. The system releases the
+    The lock file is in the cache folder. No file remains in the user's folder. The system releases the
     lock if the process crashes. If the cache folder cannot be written, there is no lock.
 
     Raises:
@@ -84,7 +84,7 @@ def prune(suffix: str, limit: int, spare: Path) -> None:
     Args:
         suffix: the end of the files' names, or what is before ``.part`` in half-written files.
         limit: bytes.
-        spare: the file that is never deleted, whatever its size.
+        spare: a file that is never deleted, even if it is larger than ``limit``.
     """
     kept = 0
     for path in sorted(folder().glob(f"*{suffix}*"), key=_last_used, reverse=True):

@@ -42,7 +42,7 @@ class Charset:
 
     def __post_init__(self) -> None:
         if not self.characters:
-            raise LinetuneError("the charset is empty", hint="it needs at least one character")
+            raise LinetuneError("the charset is empty", hint="add at least one character")
         ordered = tuple(sorted(self.characters, key=lambda c: c == SPACE))
         index = {c: i + 1 for i, c in enumerate(ordered)}
         if "" in index:
@@ -81,28 +81,25 @@ class Charset:
         Raises:
             LinetuneError: the charset lacks characters of the text. The message names each of them.
         """
-        entries = self._split(to_visual(text))
-        if missing := [entry for entry in entries if entry not in self._index]:
-            raise LinetuneError(f"{show(*dict.fromkeys(missing))} not in the charset")
-        return [self._index[entry] for entry in entries]
+        if missing := self.missing(text):
+            raise LinetuneError(f"{show(*missing)} not in the charset")
+        return [self._index[entry] for entry in self._split(text)]
 
     def missing(self, text: str) -> list[str]:
         """Return the characters of a text that the charset lacks, each once, in visual order."""
-        return list(dict.fromkeys(e for e in self._split(to_visual(text)) if e not in self._index))
+        return list(dict.fromkeys(e for e in self._split(text) if e not in self._index))
 
     def decode(self, classes: Iterable[int]) -> str:
         """Return the text, in logical order, of collapsed CTC classes. Blanks are skipped."""
         return to_logical("".join(self.characters[c - 1] for c in classes if c != BLANK))
 
     def _split(self, text: str) -> list[str]:
-        """Split a text into the longest entries of the charset, and single characters that it lacks."""
-        entries = []
-        start = 0
-        while start < len(text):
-            lengths = range(min(self._longest, len(text) - start), 1, -1)
-            length = next((n for n in lengths if text[start : start + n] in self._index), 1)
-            entries.append(text[start : start + length])
-            start += length
+        """Split a text in visual order: into the longest entries of the charset, or single characters."""
+        rest, entries = to_visual(text), []
+        while rest:
+            starts = (rest[:length] for length in range(min(self._longest, len(rest)), 1, -1))
+            entries.append(next((start for start in starts if start in self._index), rest[0]))
+            rest = rest[len(entries[-1]) :]
         return entries
 
     @classmethod
@@ -125,8 +122,9 @@ class Charset:
                 several characters.
         """
         seen: dict[str, int] = {}
-        for number, line in enumerate(_lines(path), 1):
-            where = f"{path}:{number}"
+        text = textfile.read(path, "charset file")
+        for number, row in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
+            line, where = row.removesuffix("\r"), f"{path}:{number}"
             if not line:
                 raise LinetuneError("empty line", where, _ONE_A_LINE)
             if (letters := len(scripts.clusters(line))) > _LONGEST:
@@ -161,9 +159,3 @@ def show(*characters: str) -> str:
         visible = character.isprintable() and not character.isspace()
         named.append(f"'{character}'" if plain else f"'{character}' ({codes})" if visible else codes)
     return ", ".join(named)
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a charset file without their line ends."""
-    text = textfile.read(path, "charset file")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

@@ -14,7 +14,7 @@ from torch import Tensor
 from linetune.core.errors import LinetuneError
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Folder in which Linux gives the limits of a container (cgroup v2)."""
+"""Folder in which Linux shows the limits of a container (cgroup v2)."""
 MEMORY = "close other programs, or use a smaller charset"
 """The hint if memory is too small."""
 CPU_PIECE = 16
@@ -23,7 +23,7 @@ clears new memory for each of them. Fewer crops are not faster."""
 
 
 def best_device() -> torch.device:
-    """Return the GPU, or the CPU if there is none."""
+    """Return the GPU, or the CPU on a machine without a GPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -41,12 +41,8 @@ class Judgement:
     """One of its texts, decoded with every plausible encoding."""
     damaged: bool
     """Nearly all of it is UTF-8, so the rest is damaged and not in another encoding."""
-    lines: tuple[int, int] | None = None
-    """A line in UTF-8 and a line that is not, from 1, where files of two encodings were joined."""
-
-    def shown(self) -> str:
-        """Return the readings as part of a message."""
-        return ", ".join(f"{text!r} as {name}" for name, text in self.readings.items())
+    utf8_line: int | None = None
+    """The first line that is in UTF-8, from 1, if files of two encodings were joined."""
 
 
 def bom_encoding(data: bytes) -> str | None:
@@ -66,7 +62,7 @@ def judge(data: bytes) -> Judgement:
     """Return the possible encodings of bytes that are not UTF-8.
 
     GBK is the only encoding that can be certain. Then all characters are in GB2312, at least half of them are
-    frequent, and no other encoding gives plausible text. A person has to choose among all others.
+    frequent, and in no other encoding the text is plausible. Among all others, a person has to choose.
     """
     if name := unmarked_utf16(data):
         return _uncertain([name], data.split("\n".encode(name)))
@@ -83,14 +79,15 @@ def judge(data: bytes) -> Judgement:
         for name, looks_right in plausible.ENCODINGS.items()
         if looks_right(decoded[name]) and not _SIGN_IN_WORD.search(decoded[name])
     ]
-    lines = _mixed_lines(data)
+    numbered = enumerate(data.split(b"\n"), 1)
+    utf8_line = next((number for number, row in numbered if _looks_like_utf8(row)), None)
     gbk_alone = "gbk" in names and _weak_beside_gbk(joined, decoded).issuperset(names)
-    if gbk_alone and not (lines and _are_really_utf8(rows)):
+    if gbk_alone and not (utf8_line and _are_really_utf8(rows)):
         text = joined.decode("gbk")
         if plausible.is_gb2312(text) and plausible.is_frequent_chinese(text):
             return Judgement("gbk", {}, False)
-    if lines:
-        return Judgement(None, {}, False, lines)
+    if utf8_line:
+        return Judgement(None, {}, False, utf8_line)
     return _uncertain(names, rows)
 
 
@@ -101,20 +98,7 @@ def _weak_beside_gbk(data: bytes, decoded: dict[str, str]) -> set[str]:
     # Any two letters of an alphabet are a possible word. Where all words have two, each may be one character.
     if all(len(run) == 2 for run in re.findall(rb"[\x80-\xff]+", data)):
         weak.update(plausible.ALPHABETS)
-    return weak | {
-        name for name in ("euc_jp", "cp949", "big5") if not plausible.has_proof(decoded[name], name)
-    }
-
-
-def _mixed_lines(data: bytes) -> tuple[int, int] | None:
-    """Return the numbers of the first line in UTF-8 and the first that is not, or None without both."""
-    utf8 = other = 0
-    for number, row in enumerate(data.split(b"\n"), 1):
-        if _looks_like_utf8(row):
-            utf8 = utf8 or number
-        elif "\ufffd" in row.decode("utf-8", "replace"):
-            other = other or number
-    return (utf8, other) if utf8 and other else None
+    return weak | {name for name, proof in plausible.PROOF.items() if not proof.search(decoded[name])}
 
 
 def _looks_like_utf8(row: bytes) -> bool:
@@ -130,24 +114,19 @@ def _are_really_utf8(rows: Sequence[bytes]) -> bool:
 
 
 def _uncertain(names: Sequence[str], rows: Sequence[bytes]) -> Judgement:
-    """Return the readings of the text that tells most of these encodings apart."""
-    fields = [field for row in rows[:_COMPARED_ROWS] for field in _fields(row) if field]
-    options = [{name: _shortened(field, name) for name in names} for field in fields]
-    best = max(options, key=lambda readings: len(set(readings.values())), default={})
-    readings: dict[str, str] = {}
-    for name, text in best.items():
-        # Of encodings with the same reading we keep the first, which is the most usual one.
-        if text not in readings.values():
-            readings[name] = text
-    return Judgement(None, readings, False)
+    """Return the readings of the field that tells most of these encodings apart."""
+    best: dict[str, str] = {}
+    for field in (field for row in rows[:_COMPARED_ROWS] for field in _fields(row) if field):
+        readings: dict[str, str] = {}
+        for name in names:
+            # Of encodings with the same reading we keep the first, which is the most usual one.
+            readings.setdefault(field.decode(name, "replace").strip("\r\n\0 ")[:_SHOWN_CHARACTERS], name)
+        best = max(best, readings, key=len)
+    return Judgement(None, {name: text for text, name in best.items()}, False)
 
 
 def _fields(row: bytes) -> list[bytes]:
-    """Return the fields of a row that are not ASCII, or the complete row if its characters have two bytes."""
+    """Return the fields of a row that are not ASCII, or the complete row in UTF-16."""
     if b"\0" in row:
         return [row]
     return [field for field in _FIELD_SEPARATORS.split(row) if not field.isascii()]
-
-
-def _shortened(field: bytes, encoding: str) -> str:
-    return field.decode(encoding, "replace").strip("\r\n\0 ")[:_SHOWN_CHARACTERS]

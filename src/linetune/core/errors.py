@@ -28,7 +28,7 @@ class LinetuneError(Exception):
         return f"{place}{self.what}{hint}"
 
     def at(self, where: object) -> LinetuneError:
-        """The same mistake, reported at another place."""
+        """Return the same mistake at another place."""
         return LinetuneError(self.what, where, self.hint)
 
 
@@ -46,18 +46,17 @@ class ManyErrors(LinetuneError):
         super().__init__(errors[0].what, errors[0].where, errors[0].hint)
 
     def __str__(self) -> str:
-        lines = [str(error) for error in self.errors]
-        return "\n".join(lines + ([self.summary] if self.summary else []))
+        return "\n".join([*map(str, self.errors), *filter(None, [self.summary])])
 
 
 def many_errors(
     errors: Sequence[LinetuneError], what: str, limit: int = 10, hint: str | None = None
 ) -> ManyErrors:
-    """One error that counts all mistakes and lists the first ones.
+    """Return one error that counts all mistakes and lists the first ones.
 
     Args:
         errors: all mistakes.
-        what: what they are, for the last line: "3 lines that are not labels".
+        what: words for the last line that follow the number: "lines that are not labels".
         limit: how many to list.
         hint: how to fix them.
     """
@@ -79,7 +78,7 @@ def os_errors(what: str, where: object, hint: str | None = None) -> Iterator[Non
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint for a mistyped name: the nearest known name, or all of them."""
+    """Return a hint for a mistyped name: the nearest known name, or all known names."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"

@@ -93,10 +93,11 @@ def missing_file_hint(missing: Path) -> str | None:
     with_slashes = Path(str(missing).replace("\\", "/"))
     if with_slashes != missing and exists(with_slashes):
         return "use / instead of \\ in the path"
-    if found := twin(missing):
-        return f"did you mean {str(found)!r}? The names differ in {_difference(missing, found)}"
-    inside = [folder / missing.name for folder in _folders(missing.parent) if exists(folder / missing.name)]
-    return f"did you mean {inside[0]}?" if len(inside) == 1 else None
+    if meant := twin(missing):
+        return f"did you mean {str(meant)!r}? The names differ in {_difference(missing, meant)}"
+    inside = [folder / missing.name for folder in _listed(missing.parent)[0]]
+    found = list(filter(exists, inside))
+    return f"did you mean {found[0]}?" if len(found) == 1 else None
 
 
 def near(missing: Path, folder: Path) -> Path | None:
@@ -108,7 +109,7 @@ def near(missing: Path, folder: Path) -> Path | None:
     if not name:
         return None
     above = folder.resolve().parent
-    likely = (folder, above, *_folders(folder), *_folders(above))
+    likely = (folder, above, *_listed(folder)[0], *_listed(above)[0])
     found = {os.path.realpath(path / name): path / name for path in likely if is_file(path / name)}
     return next(iter(found.values())) if len(found) == 1 else None
 
@@ -123,25 +124,11 @@ def twin(missing: Path) -> Path | None:
         if exists(found / part):
             found /= part
             continue
-        alike = _by_key(str(found), _changed(found)).get(_key(part), ())
+        alike = _listed(found)[1].get(_key(part), ())
         if len(alike) != 1:
             return None
-        found /= alike[0]
+        (found,) = alike
     return found if found.is_file() else None
-
-
-def _folders(folder: Path) -> tuple[Path, ...]:
-    """Return the direct subfolders, sorted. Empty if the folder cannot be read."""
-    return _listed_folders(folder, _changed(folder))
-
-
-@lru_cache(maxsize=16)
-def _listed_folders(folder: Path, changed: int) -> tuple[Path, ...]:
-    # Cached, because thousands of images may be missing from one folder.
-    try:
-        return tuple(path for path in sorted(folder.iterdir()) if path.is_dir())
-    except (OSError, ValueError):
-        return ()
 
 
 def _key(name: str) -> str:
@@ -149,25 +136,28 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip(_WRAPPING)).casefold()
 
 
-@lru_cache(maxsize=16)
-def _by_key(folder: str, changed: int) -> dict[str, tuple[str, ...]]:
-    """Return the names in a folder by their :func:`_key`."""
-    names: dict[str, tuple[str, ...]] = {}
-    try:
-        entries = os.listdir(folder)  # noqa: PTH208 - an empty path is the current folder
-    except OSError:
-        return names
-    for name in entries:
-        names[_key(name)] = (*names.get(_key(name), ()), name)
-    return names
+def _listed(folder: Path) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the sorted direct subfolders, and all files and folders in a folder by their :func:`_key`.
 
-
-def _changed(folder: Path) -> int:
-    """Return the time of the last change, ns, so that a cached listing is never outdated."""
+    Both are empty if the folder cannot be read.
+    """
     try:
-        return folder.stat().st_mtime_ns
+        return _listed_at(folder, folder.stat().st_mtime_ns)
     except (OSError, ValueError):
-        return 0
+        return [], {}
+
+
+@lru_cache(maxsize=16)
+def _listed_at(folder: Path, changed: int) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Do the work of :func:`_listed`.
+
+    Thousands of images may be missing from one folder, which is then listed once. ``changed`` is the time of
+    the folder's last change in ns. A later change therefore leads to a new listing.
+    """
+    by_key: dict[str, list[Path]] = {}
+    for path in folder.iterdir():
+        by_key.setdefault(_key(path.name), []).append(path)
+    return sorted(path for paths in by_key.values() for path in paths if path.is_dir()), by_key
 
 
 def _difference(one: Path, other: Path) -> str:

@@ -136,15 +136,10 @@ def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
     for image, text in lines:
         if _SEPARATOR.search(image + text):
             raise LinetuneError(f"a tab or line break in {image!r} or its text {text!r:.60}", path)
-        if not f"{image}{text}".isascii():
-            _refuse_bytes(image, path)
+        try:
+            image.encode()
+        except UnicodeEncodeError:
+            what = f"a label file is UTF-8, but this image's name is not: {image!a}"
+            raise LinetuneError(what, path, "rename the image or its folder") from None
         rows.append(f"{image}\t{text}\n")
     atomic.write_text(path, "".join(rows))
-
-
-def _refuse_bytes(image: str, path: Path) -> None:
-    try:
-        image.encode()
-    except UnicodeEncodeError:
-        what = f"a label file is UTF-8, but this image's name is not: {image!a}"
-        raise LinetuneError(what, path, "rename the image or its folder") from None

@@ -1,8 +1,8 @@
 """Tests of whether a decoded text looks like writing in some language, one for each likely encoding.
 
 Nearly any bytes decode without an error in several encodings. Only the result tells them apart: Korean, Thai
-or German bytes decoded as GBK give rows of rare Chinese characters. Chinese bytes decoded as a European
-encoding give Latin letters in odd case between symbols.
+or German bytes decoded as GBK become rows of rare Chinese characters. Chinese bytes decoded as a European
+encoding become Latin letters in odd case between symbols.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _HANZI_RUN, _HANGUL_RUN, _HALF_RUN = (
     re.compile(f"[{letters}]+") for letters in ("\u4e00-\u9fff", "가-힣", "｡-ﾟ")
 )
 _HALF_KANA = re.compile(r"(?:(?:[ｳｶ-ﾄﾊ-ﾎ]ﾞ|[ﾊ-ﾎ]ﾟ|[ｱ-ﾜｦ])(?:(?<=[ｷｼﾁﾆﾋﾐﾘﾌﾃﾄｳｸﾂﾞﾟ])[ｧ-ｮ])?[ﾝｯｰ]*[･､｡｢｣]?)+")
-_PROOF = {
+PROOF = {
     "euc_jp": re.compile("[ぁ-ヺ]"),
     "cp949": re.compile("[가-힣]"),
     "big5": re.compile("[\u4e00-\u9fff]"),
 }
-"""What text in these encodings contains besides signs and kanji.
+"""Patterns of the characters that each encoding was made for.
 
-Other encodings have signs and kanji at the same byte values, so these alone prove nothing.
+Other encodings have signs and kanji at the same byte values. Signs and kanji alone therefore prove nothing.
 """
 _LATIN, _CYRILLIC, _GREEK = "a-zA-ZÀ-ÖØ-öø-ž", "Ѐ-ӿ", "Ͱ-Ͽ"
 """Letters of one script. A word does not mix them."""
 _TOKEN = re.compile(r"[a-zA-Z\x80-\U0010ffff]+")
 _THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
-_SIGNS = "\u00a0°²³¹½¼¾§€£¥µ®©±·´ºª¿¡•™№×÷"
+_SIGN = re.compile("[\x00-\x7f]*[\u00a0°²³¹½¼¾§€£¥µ®©±·´ºª¿¡•™№×÷][\x00-\x7f]*")
 _QUOTES = "«»‘’“”„–—…"
 
 
@@ -61,17 +61,9 @@ def is_frequent_chinese(text: str) -> bool:
 
 def is_gb2312(text: str) -> bool:
     """Return whether all characters are in GB2312, the frequent part of GBK."""
-    try:
-        # Python's gb2312 and gbk codecs map these two signs differently.
-        text.replace("·", "").replace("—", "").encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def has_proof(text: str, encoding: str) -> bool:
-    """Return whether a text contains a character of the script that the encoding was made for."""
-    return _PROOF[encoding].search(text) is not None
+    # Python's gb2312 and gbk codecs map these two signs differently.
+    comparable = text.replace("·", "").replace("—", "")
+    return comparable.encode("gb2312", "ignore").decode("gb2312") == comparable
 
 
 def _mostly_frequent(text: str, runs: re.Pattern[str], frequent: set[str]) -> bool:
@@ -128,17 +120,22 @@ def _japanese(text: str) -> bool:
     return all(map(_HALF_KANA.fullmatch, half_width)) and bool(half_width or re.search(r"[ぁ-ヺ]", text))
 
 
-def _shift_jis(text: str) -> bool:
-    # Frequent kanji come first. Hardly any label file has rare kanji without any kana.
-    leads = _lead_bytes(text, "cp932")
-    frequent = bool(leads) and max(leads) < 0x98 and not _HALF_RUN.search(text)
-    return _japanese(text) or (frequent and "\ufffd" not in text)
+def _japanese_in(encoding: str, rare: int, impossible: str) -> Test:
+    """Return a test for Japanese with kana, or with frequent kanji alone.
 
+    Frequent kanji come first in both encodings. Hardly any label file has rare kanji without any kana.
 
-def _euc_jp(text: str) -> bool:
-    # Frequent kanji come first here, and frequent characters in Chinese encodings: kanji alone prove nothing.
-    leads = _lead_bytes(text, "euc_jp")
-    return _japanese(text) or ("\ufffd" not in text and bool(leads) and max(leads) < 0xD0)
+    Args:
+        encoding: an encoding of two bytes.
+        rare: the lowest first byte of rare kanji.
+        impossible: matches a character that does not occur in a text of kanji alone.
+    """
+
+    def looks_right(text: str) -> bool:
+        leads = _lead_bytes(text, encoding)
+        return _japanese(text) or (bool(leads) and max(leads) < rare and not re.search(impossible, text))
+
+    return looks_right
 
 
 def _alphabet(letters: str) -> Test:
@@ -148,18 +145,12 @@ def _alphabet(letters: str) -> Test:
     def looks_right(text: str) -> bool:
         tokens = {token.strip(_QUOTES) for token in _TOKEN.findall(text)}
         tokens = {token for token in tokens if not token.isascii()}
-        wrong = sum(
-            not (_is_sign(token) or (word.fullmatch(token) and _is_plausible_word(token))) for token in tokens
-        )
+        words = {token for token in tokens if word.fullmatch(token) and _is_plausible_word(token)}
+        wrong = sum(not _SIGN.fullmatch(token) for token in tokens - words)
         # Any file has a few odd words.
         return bool(tokens) and wrong * 5 <= len(tokens)
 
     return looks_right
-
-
-def _is_sign(token: str) -> bool:
-    beyond_ascii = [character for character in token if character > "\x7f"]
-    return len(beyond_ascii) == 1 and beyond_ascii[0] in _SIGNS
 
 
 def _is_plausible_word(word: str) -> bool:
@@ -195,8 +186,8 @@ ENCODINGS: dict[str, Test] = {
     "gbk": _or_signs(_chinese),
     "cp949": _or_signs(_korean),
     "big5": _or_signs(_traditional),
-    "cp932": _or_signs(_shift_jis),
-    "euc_jp": _or_signs(_euc_jp),
+    "cp932": _or_signs(_japanese_in("cp932", 0x98, "[\ufffd｡-ﾟ]")),
+    "euc_jp": _or_signs(_japanese_in("euc_jp", 0xD0, "\ufffd")),
     **ALPHABETS,
     "cp874": _letters(r"[\u0e00-\u0e7f]", rf"(?<![ก-ฮ{_THAI_MARKS}])[{_THAI_MARKS}]|[เ-ไ](?![ก-ฮ])"),
 }

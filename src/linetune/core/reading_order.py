@@ -68,8 +68,8 @@ def _candidates(glyphs: str) -> Iterator[str]:
     """Yield texts that may have these glyphs, from the algorithm itself: it is nearly its own inverse.
 
     It joins a number and its signs only if no Arabic letter comes before them. What comes before differs
-    between the two orders. So we also run it with an Arabic letter in front, and with all Arabic letters
-    replaced by letters of another right-to-left script.
+    between the two orders. We therefore also run the algorithm with an Arabic letter in front, and with all
+    Arabic letters replaced by letters of another right-to-left script.
     """
     yield _displayed(glyphs)
     yield _displayed(_ARABIC_MARK + glyphs)

@@ -1,7 +1,8 @@
-"""Properties of characters: the script, the letter that a mark belongs to, the need of shaping."""
+"""Properties of characters: the script, the letter that a mark belongs to, and whether it needs shaping."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -12,6 +13,7 @@ ZWNJ, ZWJ = "\u200c", "\u200d"
 JOINERS = ZWNJ + ZWJ
 """Invisible characters that separate or join two letters. Some scripts need them for correct spelling."""
 GRAPHEME_JOINER = "\u034f"
+_SELECTOR = re.compile("[\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SHARED = {"Zyyy", "Zinh", "Zzzz"}
 _CODES = (
     "Ahom Bali Batk Beng Bhks Brah Bugi Cakm Cham Deva Diak Dogr Gong Gonm Gran Gujr Guru Hano Java Khmr "
@@ -49,14 +51,9 @@ def is_joining(character: str) -> bool:
     return code in _SHAPED or bool(scripts.script_horizontal_direction(code, "LTR") == "RTL")
 
 
-@lru_cache(maxsize=1 << 16)
 def is_selector(character: str) -> bool:
     """Return whether a character is a variation selector. It chooses the form of the character before it."""
-    return (
-        "\ufe00" <= character <= "\ufe0f"
-        or "\U000e0100" <= character <= "\U000e01ef"
-        or "\u180b" <= character <= "\u180d"
-    )
+    return _SELECTOR.match(character) is not None
 
 
 @lru_cache(maxsize=1 << 16)
@@ -68,7 +65,6 @@ def is_invisible(character: str) -> bool:
     return kind in {"Cf", "Cc", "Zl", "Zp"} or character == GRAPHEME_JOINER or is_selector(character)
 
 
-@lru_cache(maxsize=1 << 16)
 def is_mark(character: str) -> bool:
     """Return whether a character is a combining mark, which belongs to the letter before it."""
     return unicodedata.category(character).startswith("M")
@@ -93,13 +89,10 @@ def clusters(text: str) -> tuple[str, ...]:
     """Split a text into letters, each with the characters that belong to it."""
     letters: list[str] = []
     for character in text:
-        if letters and (continues(character) or _joins_picture(letters[-1], character)):
+        # A joiner makes one picture of two. Between letters it only changes their shapes.
+        picture = letters and letters[-1].endswith(ZWJ) and unicodedata.category(character) == "So"
+        if picture or (letters and continues(character)):
             letters[-1] += character
         else:
             letters.append(character)
     return tuple(letters)
-
-
-def _joins_picture(cluster: str, character: str) -> bool:
-    # A joiner makes one picture of two. Between letters it only changes their shapes.
-    return cluster.endswith(ZWJ) and unicodedata.category(character) == "So"

@@ -59,7 +59,7 @@ def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]
     with suppress(UnicodeDecodeError):
         # splitlines() would also split a text at U+2028, U+0085 and others.
         return [line.removeprefix(_BYTE_ORDER_MARK) for line in data.decode("utf-8-sig").split("\n")]
-    what, hint = _not_utf8(encodings.judge(data), convert)
+    what, hint = _problem(encodings.judge(data), convert)
     lines: list[str | LinetuneError] = []
     for number, line in enumerate(data.split(b"\n"), 1):
         try:
@@ -69,15 +69,23 @@ def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]
     return lines
 
 
-def _not_utf8(judged: encodings.Judgement, convert: str) -> tuple[str, str]:
-    """Return what is wrong with the lines of a file that are not UTF-8, and the hint."""
-    if judged.lines:
-        return f"{NOT_UTF8}, but line {judged.lines[0]} is", "save all lines as UTF-8"
+def _problem(judged: encodings.Judgement, convert: str | None) -> tuple[str, str]:
+    """Return what is wrong with bytes that are not UTF-8, and the hint.
+
+    Args:
+        judged: the possible encodings.
+        convert: the command that writes UTF-8. None if the command that runs takes ``--encoding`` itself.
+    """
+    if judged.utf8_line:
+        return f"{NOT_UTF8}, but line {judged.utf8_line} is", "save all lines as UTF-8"
     if judged.encoding:
         return GBK, f"{convert} writes it as UTF-8"
-    if not judged.readings:
-        return NOT_UTF8, "save the file as UTF-8"
-    return NOT_UTF8, f"it reads {judged.shown()}; {convert} --encoding {_name(judged)} writes it as UTF-8"
+    if judged.damaged:
+        return NOT_UTF8, "the rest is UTF-8, so these bytes are damaged: write their text again"
+    name = next(iter(judged.readings)) if len(judged.readings) == 1 else "NAME"
+    option = f"{convert} --encoding {name} writes it as UTF-8" if convert else f"pass --encoding {name}"
+    readings = ", ".join(f"{text!r} as {name}" for name, text in judged.readings.items())
+    return NOT_UTF8, f"it reads {readings}; {option}" if readings else f"save the file as UTF-8, or {option}"
 
 
 def decode(
@@ -115,17 +123,10 @@ def decode(
         hint = "its byte order mark names this encoding" if mark else "try another --encoding"
         raise LinetuneError(f"not {name.removesuffix('-sig')}", place, hint)
     judged = judge(data)
-    if judged.lines:
-        utf8, other = judged.lines
-        place = f"{where}:{other}" if isinstance(where, Path) else where
-        raise LinetuneError(f"{NOT_UTF8}, but line {utf8} is", place, "save all lines as UTF-8")
     if judged.encoding:
         return data.decode(judged.encoding), judged.encoding
-    if judged.readings:
-        raise LinetuneError(NOT_UTF8, place, f"it reads {judged.shown()}; pass --encoding {_name(judged)}")
-    damaged = "the rest is UTF-8, so these bytes are damaged"
-    hint = damaged if judged.damaged else "save the file as UTF-8, or pass --encoding NAME"
-    raise LinetuneError(NOT_UTF8, place, hint)
+    what, hint = _problem(judged, None)
+    raise LinetuneError(what, place, hint)
 
 
 def judged_together(paths: Iterable[Path]) -> encodings.Judgement:
@@ -139,7 +140,7 @@ def judged_together(paths: Iterable[Path]) -> encodings.Judgement:
             except UnicodeDecodeError:
                 if not encodings.bom_encoding(data) and not encodings.unmarked_utf16(data):
                     others.append(data)
-    return replace(encodings.judge(b"\n".join(others)), lines=None)
+    return replace(encodings.judge(b"\n".join(others)), utf8_line=None)
 
 
 def is_utf8(data: bytes, other: str) -> bool:
@@ -161,7 +162,7 @@ def check_encoding(name: str) -> None:
     """Check that Python knows an encoding.
 
     Raises:
-        LinetuneError: it does not.
+        LinetuneError: Python does not know the encoding.
     """
     try:
         b"".decode(name)
@@ -191,7 +192,3 @@ def content(path: Path, kind: str, missing: str | None = None) -> bytes:
             return path.read_bytes()
         except FileNotFoundError:
             raise LinetuneError(f"{kind} not found", path, missing) from None
-
-
-def _name(judged: encodings.Judgement) -> str:
-    return next(iter(judged.readings)) if len(judged.readings) == 1 else "NAME"

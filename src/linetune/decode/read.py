@@ -47,12 +47,8 @@ def read_crops(
     Returns:
         One reading for each crop, in the order of the crops.
     """
-    return read_batches(
-        ((members, run(batch)) for members, batch in deployed_batches(crops, batch_size)),
-        decoder,
-        len(crops),
-        progress,
-    )
+    batches = ((members, run(batch)) for members, batch in deployed_batches(crops, batch_size))
+    return read_batches(batches, decoder, len(crops), progress)
 
 
 def read_batches(
@@ -61,16 +57,12 @@ def read_batches(
     count: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Reading]:
-    """Decode batches of (crop numbers, class probabilities). Return the readings of all ``count`` crops in
-    order."""
-    readings: list[Reading | None] = [None] * count
-    done = 0
+    """Decode batches of (crop numbers, class probabilities). Return the readings of all crops in order."""
+    readings: dict[int, Reading] = {}
     for members, probabilities in batches:
-        for i, reading in zip(members, decoder(probabilities), strict=True):
-            readings[i] = reading
-        done += len(members)
-        progress(done)
-    return [reading for reading in readings if reading is not None]
+        readings.update(zip(members.tolist(), decoder(probabilities), strict=True))
+        progress(len(readings))
+    return [readings[i] for i in range(count)]
 
 
 def deployed_batches(

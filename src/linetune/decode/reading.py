@@ -1,4 +1,4 @@
-"""What a decoder gives, and what it is."""
+"""Readings, and the decoders that turn class probabilities into readings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from linetune.core.charset import BLANK, Charset
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,30 @@ class Reading:
 
 
 class Decoder(Protocol):
-    """Turns class probabilities into readings. Any function of this kind can take the place of the
-    default."""
+    """Turns class probabilities into readings. Any function of this kind can replace the default decoder."""
 
     def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
         """Decode class probabilities of shape (batch, frames, classes). Class 0 is the blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy:
+    """Takes the most probable class of each frame, and removes repetitions and blanks, as PaddleOCR does.
+
+    The confidence is PaddleOCR's score: the mean of the largest probabilities of the kept frames, 0 for an
+    empty text.
+    """
+
+    charset: Charset
+
+    def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
+        """Decode class probabilities of shape (batch, frames, classes)."""
+        best = probabilities.argmax(2)
+        peaks = np.take_along_axis(probabilities, best[:, :, None], 2)[:, :, 0]
+        kept = best != BLANK
+        kept[:, 1:] &= best[:, 1:] != best[:, :-1]
+        readings = []
+        for classes, scores, keep in zip(best, peaks, kept, strict=True):
+            confidence = float(scores[keep].mean()) if keep.any() else 0.0
+            readings.append(Reading(self.charset.decode(classes[keep].tolist()), confidence))
+        return readings

@@ -185,7 +185,7 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
         config = to_config(model.network.architecture, model.network.classes)
     except ValueError as error:
         raise LinetuneError(str(error), path, "export to onnx") from None
-    with os_errors("cannot write", path), atomic.folder_replaced(path, FILES) as partial:
+    with os_errors("cannot write", path), atomic.folder_written(path, FILES) as partial:
         atomic.write_text(partial / CONFIG, _json(config))
         atomic.write_text(partial / PREPROCESSOR, _json(to_preprocessor(model.charset)))
         (partial / TENSORS).write_bytes(save(to_tensors(model.network), header))

@@ -37,8 +37,12 @@ def photograph(rng: np.random.Generator, scene: Picture, look: Look) -> Crop:
         # Cameras remove noise from colours more than from brightness.
         grain = rng.standard_normal((height, width, 1), np.float32) * np.float32(look.noise)
         picture = picture + grain * (1 + np.float32(0.3) * rng.standard_normal(3, np.float32))
-    crop = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    return _compress(crop, int(rng.integers(35, 96))) if rng.random() < 0.6 else crop
+    crop = np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
+    if rng.random() < 0.6:
+        quality = int(rng.integers(35, 96))
+        data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        crop = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return crop
 
 
 def _lighting(rng: np.random.Generator, height: int, width: int, look: Look) -> Picture:
@@ -77,20 +81,17 @@ def _soften(rng: np.random.Generator, picture: Picture, sigma: float) -> Picture
     kind = rng.random()
     if kind < 0.25:
         # Scaling up pixels that were s wide blurs about as much as a Gaussian with sigma 0.45 s.
-        return _reduce_resolution(picture, min(1.0, 0.45 / sigma))
+        height, width = picture.shape[:2]
+        scale = min(1.0, 0.45 / sigma)
+        size = max(4, round(width * scale)), max(4, round(height * scale))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
     if kind < 0.4:
         # A movement of length l has the standard deviation l / sqrt(12) along its direction. Across it, the
         # picture is only out of focus.
         moved = _motion_blur(picture, 1.3 * sigma * math.sqrt(12), rng.uniform(0, math.pi))
         return _blur(moved, 0.5 * sigma)
     return _blur(picture, sigma)
-
-
-def _reduce_resolution(picture: Picture, scale: float) -> Picture:
-    height, width = picture.shape[:2]
-    size = max(4, round(width * scale)), max(4, round(height * scale))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _blur(picture: Picture, sigma: float) -> Picture:
@@ -104,8 +105,3 @@ def _motion_blur(picture: Picture, length: float, angle: float) -> Picture:
     cv2.line(kernel, (half - reach[0], half - reach[1]), (half + reach[0], half + reach[1]), 1.0)
     moved = cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
-
-
-def _compress(crop: Crop, quality: int) -> Crop:
-    data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from linetune.core import image, scripts
@@ -27,6 +26,7 @@ from linetune.decode.read import read_crops
 from linetune.models.network import Network
 from linetune.synth import fonts as typefaces
 from linetune.synth import lettering
+from linetune.synth.compare import mean_features
 from linetune.synth.fonts import Font
 from linetune.synth.looks import Look
 from linetune.synth.measure import measure
@@ -108,7 +108,8 @@ def choose(
         """Yield the features for each sample: row 0 of the real crop, the others of the fonts' pictures."""
         nonlocal done
         for sample in on:
-            yield _mean_features(network, [sample.crop, *(_picture(font, sample) for font in some)])
+            crops = [sample.crop, *(_picture(font, sample) for font in some)]
+            yield mean_features(network, crops, _narrow_batches(crops))
             done += len(some)
             progress(done, total)
 
@@ -134,15 +135,12 @@ def _choose_samples(crops: Sequence[tuple[Crop, str]], network: Network, charset
             measured.append(Sample(crop, text, look))
     # Crops that the network can read are upright and have the right label.
     readings = read_crops(network.run, [sample.crop for sample in measured], default_decoder(charset))
-    readable = [
-        sample
-        for sample, reading in zip(measured, readings, strict=True)
-        if _share_read(reading.text, sample.text) >= _MIN_READ
-    ]
-    # One crop for each text, the one with the highest contrast: the last one of a text wins.
+    pairs = zip(measured, readings, strict=True)
+    readable = [sample for sample, read in pairs if _share_read(read.text, sample.text) >= _MIN_READ]
     by_contrast = sorted(
         readable if len(readable) >= _SAMPLES else measured, key=lambda s: abs(s.look.contrast)
     )
+    # One crop for each text, the one with the highest contrast: the last one of a text wins.
     different = list({sample.text: sample for sample in by_contrast}.values())
     # Crops with little contrast show the font badly. Wide crops take long.
     clear = sorted(different, key=lambda s: -abs(s.look.contrast))[: max(_SAMPLES, len(different) // 2)]
@@ -171,18 +169,16 @@ def _distances(features: NDArray[np.float64], scale: NDArray[np.float64]) -> NDA
     return np.asarray(distances / max(float(distances.mean()), 1e-6), np.float64)
 
 
-def _mean_features(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Return the backbone's features of crops of one size, averaged over their frames: (crops, channels)."""
+def _narrow_batches(crops: Sequence[Crop]) -> Iterator[tuple[range, NDArray[np.float32]]]:
+    """Yield (crop numbers, network input) of crops of one size.
+
+    Deployed readers pad to 320 px. That would take longer than most crops themselves.
+    """
     resized = [image.resize(crop) for crop in crops]
-    width = resized[0].shape[1]
-    parts = []
+    width = max(64, -(-resized[0].shape[1] // 8) * 8)
     for start in range(0, len(crops), 32):
-        # Deployed readers pad to 320 px. That would take longer than most crops themselves.
-        batch = image.pack(resized[start : start + 32], max(64, -(-width // 8) * 8))
-        images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
-        parts.append(network.evaluated(network.backbone, images).squeeze(2))
-    own = np.concatenate(parts)[:, :, : max(1, image.frames(width))]
-    return np.asarray(own.mean(2), np.float64)
+        members = range(start, min(start + 32, len(crops)))
+        yield members, image.pack([resized[i] for i in members], width)
 
 
 def _picture(font: Font, sample: Sample) -> Crop:
@@ -211,7 +207,10 @@ def _choose_legible(
 ) -> Choice:
     """Choose the first fonts that the network can read, not too many of one family."""
     chosen, refused, families = list[Font](), list[Font](), Counter[str]()
-    pages = _pages(charset, unknown)
+    # Characters that have their own shape and that the network can read, a few on each page.
+    excluded = {*unknown, SPACE}
+    shown = [c for c in charset.characters if c not in excluded and not scripts.continues(c)]
+    pages = ["".join(shown[start : start + _PAGE]) for start in range(0, len(shown), _PAGE)]
     for font in ranked:
         family = typefaces.family(font.path)
         if len(chosen) == MAX_FONTS or families[family] == MAX_FONTS_OF_FAMILY:
@@ -222,13 +221,6 @@ def _choose_legible(
         chosen.append(font)
         families[family] += 1
     return Choice(chosen, refused)
-
-
-def _pages(charset: Charset, unknown: Sequence[str]) -> list[str]:
-    """Divide the characters that have their own shape and that the network can read into short texts."""
-    excluded = {*unknown, SPACE}
-    shown = [c for c in charset.characters if c not in excluded and not scripts.continues(c)]
-    return ["".join(shown[start : start + _PAGE]) for start in range(0, len(shown), _PAGE)]
 
 
 def _legibility(font: Font, pages: Sequence[str], network: Network, charset: Charset) -> float:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from linetune.config import Synth
 from linetune.core import image
+from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
+from linetune.core.labelfile import read_labels, spread
 from linetune.decode.read import deployed_batches
 from linetune.models.network import Network
 from linetune.synth.looks import FIGURES, figures_of
 from linetune.synth.measure import measure_all
+from linetune.synth.render import Renderer
 
+_MOST = 500
+"""Largest number of crops of each kind."""
+_FEWEST = 20
+"""Smallest number of crops of each kind. Fewer say nothing about a share."""
 QUANTILES = (0.1, 0.5, 0.9)
-"""Quantiles of each figure that a comparison gives."""
+"""Quantiles of each figure in a comparison."""
 _FOLDS = 5
 """Number of cross-validation folds."""
 _RIDGE = 0.3
@@ -49,25 +58,56 @@ class Comparison:
         }
 
 
+def real_and_rendered(
+    settings: Synth, labels: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[list[Crop], list[Crop]]:
+    """Read crops of a label file, spread evenly over it, and render as many.
+
+    Args:
+        settings: how to render.
+        labels: the label file.
+        progress: called with the number of crops done and the number of all crops.
+
+    Returns:
+        Real and rendered crops, BGR uint8 of any size.
+
+    Raises:
+        LinetuneError: the label file has fewer than :data:`_FEWEST` lines, a crop cannot be read, or crops
+            cannot be rendered.
+    """
+    lines = spread(read_labels(labels), _MOST)
+    if len(lines) < _FEWEST:
+        raise LinetuneError(
+            f"{len(lines)} crops are too few to compare with", labels, f"name {_FEWEST} or more"
+        )
+    renderer = Renderer.of(settings)
+    real, rendered = [], []
+    for number, line in enumerate(lines):
+        try:
+            real.append(image.read(line.image))
+        except LinetuneError as error:
+            raise LinetuneError(f"{error.what}: {line.image}", line.source, error.hint) from None
+        rendered.append(renderer(number)[0])
+        progress(number + 1, len(lines))
+    return real, rendered
+
+
 def compare(real: Sequence[Crop], rendered: Sequence[Crop], network: Network) -> Comparison:
     """Compare the looks of real and rendered crops, and classify them by the backbone's features.
 
     Args:
         real: BGR uint8 images of any size.
-        rendered: likewise, preferably as many.
+        rendered: BGR uint8 images of any size, preferably as many.
         network: the base model's network.
     """
     of_real, of_rendered = (figures_of(measure_all(crops)) for crops in (real, rendered))
-    figures = {
-        name: (
-            np.quantile(of_real[name], QUANTILES).tolist(),
-            np.quantile(of_rendered[name], QUANTILES).tolist(),
-        )
-        for name in FIGURES
-        if len(of_real[name]) and len(of_rendered[name])
-    }
-    accuracy = separation_accuracy(_mean_features(network, real), _mean_features(network, rendered))
-    return Comparison(figures, accuracy, len(real), len(rendered))
+    figures = {}
+    for name in FIGURES:
+        a, b = of_real[name], of_rendered[name]
+        if len(a) and len(b):
+            figures[name] = np.quantile(a, QUANTILES).tolist(), np.quantile(b, QUANTILES).tolist()
+    features = [mean_features(network, crops, deployed_batches(crops)) for crops in (real, rendered)]
+    return Comparison(figures, separation_accuracy(*features), len(real), len(rendered))
 
 
 def separation_accuracy(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -77,7 +117,7 @@ def separation_accuracy(one: NDArray[np.float64], other: NDArray[np.float64]) ->
 
     Args:
         one: features of shape (crops, features).
-        other: likewise.
+        other: features of the other set, of the same shape.
     """
     x = np.concatenate([one, other])
     side = np.repeat([1.0, -1.0], [len(one), len(other)])
@@ -92,25 +132,28 @@ def separation_accuracy(one: NDArray[np.float64], other: NDArray[np.float64]) ->
         means = [train[train_side == s].mean(0) for s in (1.0, -1.0)]
         within = train - np.where(train_side[:, None] > 0, *means)
         covariance = within.T @ within / len(within)
-        normal = np.linalg.solve(
-            (1 - _RIDGE) * covariance + _RIDGE * np.eye(len(covariance)), means[0] - means[1]
-        )
+        regular = (1 - _RIDGE) * covariance + _RIDGE * np.eye(len(covariance))
+        normal = np.linalg.solve(regular, means[0] - means[1])
         correct[test] = np.sign((z[test] - (means[0] + means[1]) / 2) @ normal) == side[test]
     return float((correct[side > 0].mean() + correct[side < 0].mean()) / 2)
 
 
-@torch.no_grad()
-def _mean_features(network: Network, crops: Sequence[Crop]) -> NDArray[np.float64]:
+def mean_features(
+    network: Network, crops: Sequence[Crop], batches: Iterable[tuple[Iterable[int], NDArray[np.float32]]]
+) -> NDArray[np.float64]:
     """Return the backbone's features of each crop, averaged over its frames: shape (crops, channels).
 
     The frames of the padding do not count.
+
+    Args:
+        network: the network.
+        crops: BGR uint8 images of any size.
+        batches: pairs of crop numbers and the network input of these crops.
     """
     means = np.empty((len(crops), network.backbone.channels))
-    network.eval()
-    for members, batch in deployed_batches(crops):
-        features = (
-            network.backbone(torch.from_numpy(batch).to(network.device)).squeeze(2).float().cpu().numpy()
-        )
+    for members, batch in batches:
+        images = torch.from_numpy(batch).to(network.device, memory_format=torch.channels_last)
+        features = network.evaluated(network.backbone, images).squeeze(2)
         for i, of_crop in zip(members, features, strict=True):
             own = max(1, image.frames(image.line_width(*crops[i].shape[:2])))
             means[i] = of_crop[:, :own].mean(1)

@@ -111,12 +111,21 @@ def load_complete(paths: Sequence[Path], alphabet: Sequence[str]) -> list[Font]:
 
 def installed_files() -> list[Path]:
     """Return the font files in the standard folders of Linux, macOS and Windows."""
-    found: dict[Path, None] = {}
-    for folder in filter(Path.is_dir, _standard_folders()):
-        # Subfolders that cannot be read are skipped.
-        inside = files.below(folder, unreadable=[])
-        found.update(dict.fromkeys(file for file in inside if file.suffix.lower() in _SUFFIXES))
-    return list(found)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - unlike Path.home, it never fails
+    folders = (
+        Path("/usr/share/fonts"),
+        Path("/usr/local/share/fonts"),
+        Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share", "fonts"),
+        home / ".fonts",
+        Path("/System/Library/Fonts"),
+        Path("/Library/Fonts"),
+        home / "Library" / "Fonts",
+        Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts"),
+        Path(os.environ.get("LOCALAPPDATA") or home, "Microsoft", "Windows", "Fonts"),
+    )
+    # Subfolders that cannot be read are skipped.
+    inside = (file for folder in folders if folder.is_dir() for file in files.below(folder, unreadable=[]))
+    return list(dict.fromkeys(file for file in inside if file.suffix.lower() in _SUFFIXES))
 
 
 def family(path: Path) -> str:
@@ -124,22 +133,6 @@ def family(path: Path) -> str:
     with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
         names = tables.get("name")
         return str((names and (names.getDebugName(16) or names.getDebugName(1))) or path.stem)
-
-
-def _standard_folders() -> list[Path]:
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - unlike Path.home, it never fails
-    shared = os.environ.get("XDG_DATA_HOME") or home / ".local" / "share"
-    return [
-        Path("/usr/share/fonts"),
-        Path("/usr/local/share/fonts"),
-        Path(shared, "fonts"),
-        home / ".fonts",
-        Path("/System/Library/Fonts"),
-        Path("/Library/Fonts"),
-        home / "Library" / "Fonts",
-        Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts"),
-        Path(os.environ.get("LOCALAPPDATA") or home, "Microsoft", "Windows", "Fonts"),
-    ]
 
 
 @lru_cache(maxsize=256)
@@ -176,6 +169,8 @@ def _refuse_unshapable(alphabet: Sequence[str]) -> None:
 def _measure(path: Path, characters: frozenset[str]) -> Font:
     """Measure a font on about twelve of its characters."""
     opened = open_face(path, _MEASURED_AT)
+    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
+        angle = float(tables["post"].italicAngle) if "post" in tables else 0.0
     some = _with_ink(characters)
     # Digits and capitals if there are any, since a dash does not show the height.
     full = [c for c in some if c.isdigit() or c.isupper()] or [c for c in some if c.isalpha()] or some
@@ -195,14 +190,8 @@ def _measure(path: Path, characters: frozenset[str]) -> Font:
         width=float(np.median(widths)) / _MEASURED_AT,
         advance=float(np.median([opened.getlength(c) for c in full[:12]])) / _MEASURED_AT,
         stroke=float(np.median(strokes)) / height,
-        slant=_italic_slant(path),
+        slant=math.tan(math.radians(-angle)) if abs(angle) < 45 else 0.0,
     )
-
-
-def _italic_slant(path: Path) -> float:
-    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
-        angle = float(tables["post"].italicAngle) if "post" in tables else 0.0
-    return math.tan(math.radians(-angle)) if abs(angle) < 45 else 0.0
 
 
 def _with_ink(characters: frozenset[str]) -> list[str]:

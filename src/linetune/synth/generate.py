@@ -123,7 +123,7 @@ def _name(index: int) -> str:
 def _manifest(settings: Synth) -> dict[str, Any]:
     """Return everything that the crops depend on.
 
-    Files are listed by name and size, so that they may move to another folder.
+    Files are listed by name and size, because they may move to another folder.
     """
     # Absent if it is 0, since manifests of earlier versions do not have it.
     small = {"small_letters": settings.small_letters} if settings.small_letters else {}
@@ -131,20 +131,15 @@ def _manifest(settings: Synth) -> dict[str, Any]:
         "renderer": VERSION,
         "rule": identity(settings),
         "fonts": _names_and_sizes(fonts.find_files(settings.fonts)),
-        "backgrounds": _names_and_sizes(scene.find_photos(settings.backgrounds))
-        if settings.backgrounds
-        else None,
-        "looks": _names_and_sizes(settings.looks) if settings.looks else None,
-        "style": settings.style,
-        "material": settings.material,
-        "half_turn": settings.half_turn,
-        "seed": settings.seed,
+        "backgrounds": _names_and_sizes(scene.find_photos(settings.backgrounds)) or None,
+        "looks": _names_and_sizes(settings.looks) or None,
+        **settings.model_dump(include={"style", "material", "half_turn", "seed"}),
     }
 
 
-def _names_and_sizes(paths: Sequence[Path]) -> list[list[Any]]:
+def _names_and_sizes(paths: Sequence[Path] | None) -> list[list[Any]]:
     sizes = []
-    for path in paths:
+    for path in paths or ():
         with os_errors("cannot read the file", path):
             sizes.append([path.name, path.stat().st_size])
     return sizes
@@ -178,7 +173,7 @@ def _prepare(settings: Synth, folder: Path) -> None:
     with os_errors("cannot be written to", folder):
         folder.mkdir(parents=True, exist_ok=True)
         if manifest not in (_read_manifest(unfinished)[0], _read_manifest(folder / MANIFEST)[0]):
-            # Only files with our names, so that files of a user stay.
+            # Only files with our names are deleted. Files of a user stay.
             for crop in (folder / "images").glob("[0-9]" * 6 + ".jpg"):
                 crop.unlink()
         (folder / "images").mkdir(exist_ok=True)
@@ -190,16 +185,10 @@ def _prepare(settings: Synth, folder: Path) -> None:
 
 def _write_crops(renderer: Renderer, folder: Path, indices: range) -> list[str]:
     """Render some crops into a folder, except those that exist, and return the texts of all."""
-    texts = []
     for index in indices:
-        path = folder / _name(index)
-        if _is_complete(path):
-            texts.append(renderer.text(index))
-            continue
-        crop, text = renderer(index)
-        image.write(path, crop)
-        texts.append(text)
-    return texts
+        if not _is_complete(folder / _name(index)):
+            image.write(folder / _name(index), renderer(index)[0])
+    return [renderer.text(index) for index in indices]
 
 
 def _resized_crops(renderer: Renderer, indices: range) -> list[Crop]:

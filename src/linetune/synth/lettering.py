@@ -70,7 +70,7 @@ def draw(
     difference = np.clip(look.stroke - font.stroke, -_MAX_WEIGHT_CHANGE, _MAX_WEIGHT_CHANGE)
     change = round(text_height * float(difference))
     changed = _change_weight(mask, change)
-    # Marks are thinner than letters, so that thinner strokes may remove them.
+    # Marks are thinner than letters. Thinner strokes may therefore remove the marks.
     return mask if change < 0 and needs_shaping(text) and _loses_part(mask, changed) else changed
 
 
@@ -86,7 +86,7 @@ def draw_plain(text: str, font: fonts.Font, height: float) -> Mask:
 
 
 def max_cuts(mask: Mask) -> tuple[float, float, float, float]:
-    """Return how much of a mask can be cut off so that every character stays readable.
+    """Return how much of a mask can be cut off while every character stays readable.
 
     A cut takes at most :data:`_MAX_CUT` of a character's width or height.
 
@@ -118,7 +118,7 @@ def needs_shaping(text: str) -> bool:
 
 def _font_size(font: fonts.Font, height: float) -> int:
     """Return the font size in px for a text that will be shown ``height`` px high."""
-    # Multiples of 8, so that few sizes are opened and each is used again.
+    # With multiples of 8, few sizes of a font are opened, and each size is used again.
     return 8 * max(2, math.ceil(height * 1.4 / font.height / 8))
 
 

@@ -29,7 +29,7 @@ class Look:
     top: float
     """Height of the surface above the text, as a share of the crop's height. 0 if the text is cut."""
     bottom: float
-    """Height of the surface below the text, likewise."""
+    """Height of the surface below the text, as a share of the crop's height. 0 if the text is cut."""
     side: float
     """Width of the surface left and right of the text, the mean of both, as a share of the crop's height."""
     paper: Colour
@@ -49,7 +49,10 @@ class Look:
     glyph: float
     """Median width of the characters, as a share of the text's height. nan if they touch."""
     pitch: float
-    """Median distance between the centres of two neighbours, likewise. nan if there is one character."""
+    """Median distance between the centres of two neighbours, as a share of the text's height.
+
+    nan if there is one character.
+    """
 
     @property
     def contrast(self) -> float:

@@ -37,7 +37,7 @@ def measure(crop: Crop) -> Look | None:
         crop: BGR uint8 of shape (height, width, 3).
 
     Returns:
-        None if the crop is too small, or if text and surface cannot be told apart.
+        None if the crop is too small, or if text and surface are too alike.
     """
     height, width = crop.shape[:2]
     if height < 6 or width < 4:
@@ -56,12 +56,10 @@ def measure(crop: Crop) -> Look | None:
     # Colours are measured in the middle of the strokes and away from them, where no edge is blurred.
     core = ink & (depth >= np.quantile(depth[ink], 0.6))
     from_ink = cv2.distanceTransform((~ink).astype(np.uint8), cv2.DIST_L2, 3)
-    clear = from_ink > 3
-    if not clear.any():
-        clear = from_ink > 1
+    clear = from_ink > (3 if from_ink.max() > 3 else 1)
     if not core.any() or not clear.any():
         return None
-    paper, colour = np.median(scaled[clear], 0), np.median(scaled[core], 0)
+    paper, colour = (np.median(scaled[where], 0) for where in (clear, core))
     contrast = abs(float((colour - paper) @ LUMINANCE))
     if contrast < _MIN_CONTRAST:
         return None
@@ -71,8 +69,8 @@ def measure(crop: Crop) -> Look | None:
         top=rows[0] / _HEIGHT,
         bottom=1 - (rows[-1] + 1) / _HEIGHT,
         side=(columns[0] + ink.shape[1] - 1 - columns[-1]) / 2 / _HEIGHT,
-        paper=(float(paper[0]), float(paper[1]), float(paper[2])),
-        ink=(float(colour[0]), float(colour[1]), float(colour[2])),
+        paper=tuple(paper.tolist()),
+        ink=tuple(colour.tolist()),
         shading=float(cv2.GaussianBlur(grey, (0, 0), 2)[clear].std()),
         blur=_blur(grey, ink, contrast),
         noise=_noise(crop, clear),
@@ -102,17 +100,22 @@ def measure_files(paths: Sequence[Path]) -> list[Look]:
 
 @lru_cache(maxsize=4)
 def _measure_lines(lines: Sequence[Line], where: str) -> tuple[Look, ...]:
-    crops = []
-    for line in lines:
-        # Training on these crops reports the ones that cannot be read.
-        with contextlib.suppress(LinetuneError):
-            crops.append(image.read(line.image))
+    crops = readable_crops(lines)
     looks = measure_all(crops)
     if not looks:
         if not crops:
             raise LinetuneError("no image can be read", where, f"`linetune check {where}` lists the reasons")
-        raise LinetuneError("text and surface cannot be told apart on any crop", where)
+        raise LinetuneError("text and surface are too alike on all crops", where, "name other looks")
     return tuple(looks)
+
+
+def readable_crops(lines: Sequence[Line]) -> list[Crop]:
+    """Read the images of some lines. Leave out images that cannot be read, because training reports them."""
+    crops = []
+    for line in lines:
+        with contextlib.suppress(LinetuneError):
+            crops.append(image.read(line.image))
+    return crops
 
 
 def depth_inside(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -147,9 +150,7 @@ def _blur(grey: NDArray[np.float32], ink: NDArray[np.bool_], contrast: float) ->
 
     An edge of height c, blurred with sigma, has the slope c / (sigma sqrt(2 pi)) at its centre.
     """
-    slope = np.hypot(
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
+    slope = np.hypot(*(cv2.Sobel(grey, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0)))
     edge = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     steepest = float(np.quantile(slope[edge], 0.8)) if edge.any() else 0.0
     return contrast / (max(steepest, 1e-3) * math.sqrt(2 * math.pi)) / _HEIGHT
@@ -199,7 +200,5 @@ def _glyph_and_pitch(ink: NDArray[np.bool_], text_height: float) -> tuple[float,
     widths = wide[single & (wide > 0.3)]
     distances = np.diff(np.sort(centre[single, 0])) / text_height
     distances = distances[(distances > 0.25) & (distances < 2)]
-    return (
-        float(np.median(widths)) if len(widths) else math.nan,
-        float(np.median(distances)) if len(distances) else math.nan,
-    )
+    glyph, pitch = (float(np.median(some)) if len(some) else math.nan for some in (widths, distances))
+    return glyph, pitch

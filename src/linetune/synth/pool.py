@@ -47,7 +47,7 @@ def map_chunks(
         yield from map(work, chunks)
         return
     # The work may contain a thousand looks, more than fits into a pipe. If a process ends at once, as in a
-    # script without a __main__ guard, writing to its pipe would block forever. So the work goes into a file.
+    # script without a __main__ guard, writing to its pipe would block forever. We therefore use a file.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "work")
         path.write_bytes(pickle.dumps(work))
@@ -65,7 +65,8 @@ def _in_order(
         LinetuneError: a process ended before its work was done.
     """
     try:
-        # Results wait in memory for their turn. So few chunks run ahead, but enough to keep workers busy.
+        # Finished results wait in memory. The number of chunks that run ahead is therefore limited, but large
+        # enough to keep the workers busy.
         pending = deque[Future[list[Any]]]()
         for chunk in chunks:
             with _ctrl_c_delayed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -52,18 +53,12 @@ class _Drawn(NamedTuple):
 class Renderer:
     """Renders crops by their index. A crop depends only on the settings and its index."""
 
+    settings: Synth
     rule: Rule
-    fonts: tuple[Font, ...]
-    photos: tuple[Path, ...]
-    looks: tuple[Look, ...]
+    fonts: Sequence[Font]
+    photos: Sequence[Path]
+    looks: Sequence[Look]
     """Looks of real crops. Without any, looks are drawn at random."""
-    styles: tuple[Style, ...]
-    materials: tuple[Material, ...]
-    half_turn: float
-    """Share of crops that are upside down."""
-    seed: int
-    small_letters: float = 0
-    """Share of crops that are drawn in small letters, while the label has capitals."""
 
     @classmethod
     def of(cls, settings: Synth) -> Renderer:
@@ -76,15 +71,11 @@ class Renderer:
         rule = Rule.of(settings)
         small = {c.lower() for c in rule.alphabet if len(c.lower()) == 1 and settings.small_letters}
         return cls(
+            settings,
             rule,
-            tuple(fonts.load(settings.fonts, sorted({*rule.alphabet} | small))),
-            tuple(scene.find_photos(settings.backgrounds)) if settings.backgrounds else (),
-            tuple(measure_files(settings.looks)) if settings.looks else (),
-            tuple(settings.style),
-            tuple(settings.material),
-            settings.half_turn,
-            settings.seed,
-            settings.small_letters,
+            fonts.load(settings.fonts, sorted({*rule.alphabet} | small)),
+            scene.find_photos(settings.backgrounds),
+            measure_files(settings.looks) if settings.looks else (),
         )
 
     def text(self, index: int) -> str:
@@ -100,9 +91,10 @@ class Renderer:
         drawn = self._draw(index)
         photo = None
         if self.photos and drawn.rng.random() < 0.6:
-            photo = random.Random(f"{self.seed}/photo/{index // CROPS_PER_PHOTO}").choice(self.photos)
-        material = drawn.draw.choice(self.materials)
-        upside_down = drawn.rng.random() < self.half_turn
+            group = f"{self.settings.seed}/photo/{index // CROPS_PER_PHOTO}"
+            photo = random.Random(group).choice(self.photos)
+        material = drawn.draw.choice(self.settings.material)
+        upside_down = drawn.rng.random() < self.settings.half_turn
         crop = _render(drawn, material, photo, recolour=bool(self.looks))
         return (half_turned(crop) if upside_down else crop), drawn.text
 
@@ -114,20 +106,22 @@ class Renderer:
         return np.ascontiguousarray(np.repeat(page[:, :, None], 3, 2)), drawn.text
 
     def _random(self, index: int) -> random.Random:
-        # A text as the seed is hashed, so that neighbouring indices have nothing in common.
-        return random.Random(f"{self.seed}/{index}")
+        # Python hashes a seed that is a text. Neighbouring indices therefore have nothing in common.
+        return random.Random(f"{self.settings.seed}/{index}")
 
     def _draw(self, index: int) -> _Drawn:
         draw = self._random(index)
         text = shown = self.rule.sample(draw)
-        if self.small_letters and draw.random() < self.small_letters:
+        if self.settings.small_letters and draw.random() < self.settings.small_letters:
             shown = draw.choice((str.lower, str.title))(text)
         complete = [font for font in self.fonts if font.draws(shown)]
         if not complete:
             raise LinetuneError(
-                f"no font draws all of {shown!r}", f"rule {self.rule.pattern}", "add a font that does"
+                f"no font draws all of {shown!r}",
+                f"rule {self.rule.pattern}",
+                "add a font that draws it",
             )
-        font, style = draw.choice(complete), draw.choice(self.styles)
+        font, style = draw.choice(complete), draw.choice(self.settings.style)
         rng = np.random.default_rng(draw.getrandbits(64))
         look = vary_look(rng, self.looks) if self.looks else random_look(rng)
         return _Drawn(draw, rng, text, shown, font, style, look)
@@ -140,7 +134,7 @@ def _render(drawn: _Drawn, material: Material, photo: Path | None, recolour: boo
         drawn: text, font, style and look.
         material: the texture of the surface, if there is no photo.
         photo: the photo to cut the surface from.
-        recolour: give a photo's surface the colour of the look.
+        recolour: whether a photo's surface gets the colour of the look.
     """
     rng, look = drawn.rng, drawn.look
     height = max(8.0, look.height * (1 - look.top - look.bottom))

@@ -28,13 +28,13 @@ _PLACES = 4
 """Number of places in a photo, of which the emptiest becomes the surface."""
 
 
-def find_photos(paths: Sequence[Path]) -> list[Path]:
-    """Return the photos among ``paths`` and in the folders among them.
+def find_photos(paths: Sequence[Path] | None) -> list[Path]:
+    """Return the photos among ``paths`` and in the folders among them. None means no photos.
 
     Raises:
         LinetuneError: a path does not exist, or a folder contains no photo.
     """
-    return files.find(paths, image.SUFFIXES, "name photos or a folder of them, or remove backgrounds")
+    return files.find(paths or (), image.SUFFIXES, "name photos or a folder of them, or remove backgrounds")
 
 
 def make_surface(
@@ -53,7 +53,7 @@ def make_surface(
         look: colour and shading.
         material: the texture, if there is no photo.
         photo: the photo to cut the surface from.
-        recolour: give a photo's surface the colour of the look.
+        recolour: whether a photo's surface gets the colour of the look.
     """
     colour = np.asarray(look.paper, np.float32)
     if photo is not None:
@@ -78,12 +78,8 @@ def ink_colour(look: Look, surface: Picture) -> NDArray[np.float32]:
     darkest, brightest = float(luminance.min()), float(luminance.max())
     colour = np.asarray(look.ink, np.float32)
     own = float(colour @ LUMINANCE)
-    dark = own < float(luminance.mean())
-    if dark and darkest < CONTRAST:
-        dark = False
-    elif not dark and brightest > 255 - CONTRAST:
-        dark = True
-    if dark:
+    # The ink keeps its side, darker or brighter, if there is room for it.
+    if darkest >= CONTRAST if own < float(luminance.mean()) else brightest > 255 - CONTRAST:
         return colour * np.float32(min(1.0, (darkest - CONTRAST) / max(own, 1.0)))
     share_of_white = max(0.0, brightest + CONTRAST - own) / max(255 - own, 1.0)
     return colour + (255 - colour) * np.float32(share_of_white)
@@ -173,7 +169,7 @@ _MATERIALS = {"plastic": _plastic, "paper": _paper, "metal": _metal, "concrete":
 def _cut_photo(rng: np.random.Generator, path: Path, height: int, width: int) -> Picture:
     """Return the emptiest of a few places in a photo, scaled to ``height`` and ``width``.
 
-    A place with writing would give the crop a second text.
+    With writing on its surface, a crop would show a second text.
     """
     photo, edges = _photo(path)
     scale = min(rng.uniform(0.3, 1.2), photo.shape[0] / height, photo.shape[1] / width)
@@ -182,14 +178,13 @@ def _cut_photo(rng: np.random.Generator, path: Path, height: int, width: int) ->
     left = rng.integers(photo.shape[1] - columns + 1, size=_PLACES)
     inside = edges[top + rows, left + columns] - edges[top, left + columns]
     best = int(np.argmin(inside - edges[top + rows, left] + edges[top, left]))
-    part = photo[top[best] : top[best] + rows, left[best] : left[best] + columns]
+    part = photo[top[best] :, left[best] :][:rows, :columns]
     return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _flatten(surface: Picture) -> Picture:
     """Reduce the contrast of a surface until its luminance varies by at most :data:`_MAX_SPREAD`."""
-    luminance = surface @ LUMINANCE
-    spread = float(luminance.max() - luminance.min())
+    spread = float(np.ptp(surface @ LUMINANCE))
     if spread <= _MAX_SPREAD:
         return surface
     mean = surface.mean((0, 1))

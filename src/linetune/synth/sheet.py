@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from linetune.config import Synth
-from linetune.core import image, labelfile
-from linetune.core.errors import LinetuneError
+from linetune.core import labelfile
 from linetune.core.image import Crop
+from linetune.synth.measure import readable_crops
 from linetune.synth.render import Renderer
 
 _CELL = 64, 240
@@ -37,11 +36,7 @@ def preview(settings: Synth, rows: int, columns: int) -> Crop:
     rendered = _sheet([renderer(index)[0] for index in range(rows * columns)], rows, columns)
     if not settings.looks:
         return rendered
-    real = []
-    for line in labelfile.spread(labelfile.read_labels(*settings.looks), rows * columns):
-        # Training on these crops reports the ones that cannot be read.
-        with contextlib.suppress(LinetuneError):
-            real.append(image.read(line.image))
+    real = readable_crops(labelfile.spread(labelfile.read_labels(*settings.looks), rows * columns))
     gap = np.full((len(rendered) + _TITLE, 12, 3), 255, np.uint8)
     return np.hstack([_titled(_sheet(real, rows, columns), "real"), gap, _titled(rendered, "rendered")])
 

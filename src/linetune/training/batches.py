@@ -144,12 +144,12 @@ class ImageBatches:
         padded."""
         own, labels = self.data.columns.lengths, self.data.labels
         rows = Draws(draws, torch.device("cpu"))
-        join = rows.gate("join", self.stage.augment.join).numpy()
-        others = (rows.parameters("join")[:, 0].double().numpy() * len(self.data)).astype(int)
+        join, other = (column.numpy() for column in rows.of("join", self.stage.augment.join, 1))
+        others = (other.astype(float) * len(self.data)).astype(int)
         others = np.where(join & (own + own[others] <= image.MIN_WIDTH), others, -1)
         widths = own + np.where(others >= 0, own[others], 0)
         texts = [labels[i] if j < 0 else labels[i] + labels[j] for i, j in enumerate(others)]
-        wide = np.where(rows.gate("wide", WIDE_SHARE).numpy(), image.MIN_WIDTH, 0)
+        wide = np.where(rows.of("wide", WIDE_SHARE, 1)[0].numpy(), image.MIN_WIDTH, 0)
         needed = 8 * np.array([image.frames_needed(text) for text in texts])
         padded = bucket(np.max((widths, wide, needed), axis=0))
         return [

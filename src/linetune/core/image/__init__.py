@@ -1,4 +1,4 @@
-"""Crops: how they are read, converted, resized and given to a network.
+"""Crops: how they are read, converted, resized and packed for a network.
 
 All modules import these names from here. Training, evaluation and export share this preprocessing.
 """
