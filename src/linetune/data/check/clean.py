@@ -43,12 +43,7 @@ class Cleaned:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            "folder": str(self.folder),
-            "kept": self.kept,
-            "left_out": [asdict(change) for change in self.left_out],
-            "changed": [asdict(change) for change in self.changed],
-        }
+        return asdict(self) | {"folder": str(self.folder)}
 
 
 def write_clean(result: CheckResult, folder: Path) -> Cleaned:
