@@ -88,4 +88,6 @@ def _photos(lines: Sequence[Line], pattern: str | None) -> list[str]:
         for line, photo in zip(lines, by_name, strict=True)
         if photo is None
     ]
-    raise many_errors(errors, f"of {len(lines)} names do not match {where}")
+    raise many_errors(
+        errors, f"of {len(lines)} names do not match {where}", hint="change the pattern, or rename the files"
+    )

@@ -92,7 +92,9 @@ def parse(pattern: str) -> Tree:
         what = f"allows texts of up to {bounds.longest} characters"
         raise LinetuneError(what, where, f"allow at most {LONGEST}")
     if unprintable := sorted(c for c in bounds.characters if not (c.isprintable() or c in JOINERS)):
-        raise LinetuneError(f"allows unprintable characters, such as {show(*unprintable[:3])}", where)
+        raise LinetuneError(
+            f"allows unprintable characters, such as {show(*unprintable[:3])}", where, "leave them out"
+        )
     if SPACE in bounds.first | bounds.last:
         hint = "leave out the space, since no crop shows it"
         raise LinetuneError("allows a text that begins or ends with a space", where, hint)

@@ -145,7 +145,7 @@ class _CheckedPattern:
             if corrected is not None and self._compiled.fullmatch(corrected):
                 return corrected
         what = f"gives no text with the correct check digit of {self._name}"
-        raise LinetuneError(what, f"rule {self.regex}", "allow all digits in its place")
+        raise LinetuneError(what, f"rule {self.regex}", "allow all digits at the place of the check digit")
 
     def _refuse_other_codes(self, check: Check) -> None:
         """Refuse a pattern that can give texts that are not codes of its check.

@@ -30,7 +30,7 @@ def weigh_balanced(texts: Texts) -> None:
     """Make lengths and alternatives equally likely, and characters as evenly frequent as classes allow.
 
     A character that few classes have is drawn more often from those. But no character of a class is drawn
-    more than four times as often as another, so that each is still seen in every place.
+    more than four times as often as another. Therefore each one is still seen in every place.
     """
     weigh_evenly(texts)
     uses: defaultdict[tuple[str, ...], float] = defaultdict(float)
@@ -58,8 +58,8 @@ def weigh_like(texts: Texts, labels: Iterable[str]) -> None:
     """Make lengths, alternatives and characters as frequent as in ``labels``, which must follow the rule.
 
     If a label can be made in several ways, only the most probable way counts (with even weights, this is the
-    tightest alternative). One more label is spread evenly over all that the rule allows (Perks' prior), so
-    that all of it stays possible.
+    tightest alternative). One more label is spread evenly over everything that the rule allows (Perks'
+    prior). Every text of the rule therefore stays possible.
     """
     weigh_evenly(texts)
     seen: dict[Part, Counter[str | Part]] = defaultdict(Counter)
