@@ -110,7 +110,6 @@ def project(tmp_path: Path, clean_crops: list[Path]) -> Project:
 def test_a_clean_set_has_no_findings(project: Project) -> None:
     checked = project.check()
     assert checked.findings == []
-    assert checked.refusal is None
     assert [figures["lines"] for figures in checked.figures.values()] == [110, 10, 10]
 
 
@@ -686,14 +685,11 @@ def test_every_kind_is_planted(project: Project) -> None:
     }
 
 
-def test_what_is_refused_before_training(project: Project) -> None:
+def test_an_error_is_one_line_with_its_place(project: Project) -> None:
     missing = project.add("train", "gone.png", "AB 1234")
     project.label(" AB 1234")
-    refusal = project.check().refusal
-    assert str(refusal).splitlines() == [
-        f"{missing}: image not found: {project.folder / 'gone.png'}",
-        "1 error in the data; linetune check lists all findings",
-    ]
+    errors = [str(finding.as_error()) for finding in project.check().of(Severity.error)]
+    assert errors == [f"{missing}: image not found: {project.folder / 'gone.png'}"]
 
 
 def test_characters_outside_the_charset_are_counted(project: Project) -> None:

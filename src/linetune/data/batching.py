@@ -43,9 +43,8 @@ def plan_epoch(
         widths: padded width of each sample, in px or in frames.
         batch_size: samples in a batch.
         rng: draws the order.
-        mixed: fill the last batch of a width with wider samples, so that only one batch of an epoch is
-            smaller. Without it, every batch has samples of one width, and the last batch of each width may be
-            smaller.
+        mixed: fill the last batch of a width with wider samples. Only one batch of an epoch is then smaller.
+            Otherwise every batch has samples of one width, and the last batch of each width may be smaller.
         unit: px of one unit of width.
     """
     needed = np.asarray(widths)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import islice, repeat
+from functools import cached_property, partial
+from itertools import repeat
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -18,11 +16,9 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
-from linetune.data.check.images import CropSummary, missing_image_hint, quiet_pillow, summarise
+from linetune.data.check.images import CropSummary, in_threads, missing_image_hint, summarise
 from linetune.data.packed import Packed
 
-WINDOW = 256
-"""Crops that are decoded at a time."""
 ROW = (image.HEIGHT, 3)
 """A pixel column of a crop: crops are packed along the line, so that they join and gather by columns."""
 NOTHING = np.zeros((0, *ROW), np.uint8)
@@ -161,21 +157,16 @@ def decode_lines(
         crops: the images of the lines, in their order, if they are not files.
         inspected: keep what the check needs of each crop.
     """
-    images: Iterator[Crop | None] = repeat(None) if crops is None else iter(crops)
     problems: list[LinetuneError | None] = []
     summaries: list[CropSummary | LinetuneError] = []
+    images: Iterable[Crop | None] = repeat(None) if crops is None else crops
 
     def columns() -> Iterator[NDArray[np.uint8]]:
-        with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
-            # A window at a time: decoded crops must not pile up before they are packed.
-            for start in range(0, len(lines), WINDOW):
-                window = lines[start : start + WINDOW]
-                for found in pool.map(_decode, window, islice(images, len(window)), repeat(inspected)):
-                    problems.append(found.problem)
-                    if found.summary is not None:
-                        summaries.append(found.summary)
-                    progress(len(problems))
-                    yield NOTHING if found.crop is None else found.crop.transpose(1, 0, 2)
+        for found in in_threads(partial(_decode, inspected), zip(lines, images, strict=False), progress):
+            problems.append(found.problem)
+            if found.summary is not None:
+                summaries.append(found.summary)
+            yield NOTHING if found.crop is None else found.crop.transpose(1, 0, 2)
 
     packed = Packed.write(columns(), ROW, np.uint8)
     return Decoded(lines, packed, problems, summaries)
@@ -200,7 +191,9 @@ class _Found(NamedTuple):
     summary: CropSummary | LinetuneError | None = None
 
 
-def _decode(line: Line, crop: Crop | None, inspected: bool) -> _Found:
+def _decode(inspected: bool, labelled: tuple[Line, Crop | None]) -> _Found:
+    """Decode the crop of a line, or resize the crop that comes with the line."""
+    line, crop = labelled
     seen: CropSummary | LinetuneError | None = None
     try:
         if crop is None:

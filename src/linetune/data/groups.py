@@ -33,10 +33,18 @@ def group(
         LinetuneError: the pattern is no regular expression or has no group. A ``ManyErrors`` with the lines
             that it does not match.
     """
-    joined = _DisjointSets(len(lines))
+    groups = [[number] for number in range(len(lines))]
+
+    def join(one: int, other: int) -> None:
+        if groups[one] is not groups[other]:
+            small, large = sorted((groups[one], groups[other]), key=len)
+            large += small
+            for number in small:
+                groups[number] = large
+
     numbers_of: dict[str, int] = {}
     for number, photo in enumerate(_photos(lines, pattern)):
-        joined.join(numbers_of.setdefault(photo, number), number)
+        join(numbers_of.setdefault(photo, number), number)
     whole = Split("all", list(lines))
     checked = []
     for line, crop in zip(lines, summarise_all([line.image for line in lines], progress), strict=True):
@@ -46,37 +54,12 @@ def group(
     numbers = {id(line): number for number, line in enumerate(checked)}
     for one, *others in same_content(checked):
         for other in others:
-            joined.join(numbers[id(one)], numbers[id(other)])
+            join(numbers[id(one)], numbers[id(other)])
     for one, other, _ in nearly_same(checked):
         # Serial numbers in the same print look nearly alike, but their labels differ.
         if one.line.text == other.line.text:
-            joined.join(numbers[id(one)], numbers[id(other)])
-    return joined.groups()
-
-
-class _DisjointSets:
-    """Sets of the numbers from 0 to ``count - 1`` (union-find). Each number starts in a set of its own."""
-
-    def __init__(self, count: int) -> None:
-        self._parents = list(range(count))
-
-    def join(self, a: int, b: int) -> None:
-        """Unite the sets of two numbers."""
-        low, high = sorted((self._root(a), self._root(b)))
-        self._parents[high] = low
-
-    def groups(self) -> list[list[int]]:
-        """Return the sets, ordered by their lowest number."""
-        groups: dict[int, list[int]] = {}
-        for number in range(len(self._parents)):
-            groups.setdefault(self._root(number), []).append(number)
-        return list(groups.values())
-
-    def _root(self, number: int) -> int:
-        while self._parents[number] != number:
-            self._parents[number] = self._parents[self._parents[number]]
-            number = self._parents[number]
-        return number
+            join(numbers[id(one)], numbers[id(other)])
+    return sorted({id(group): sorted(group) for group in groups}.values())
 
 
 def _photos(lines: Sequence[Line], pattern: str | None) -> list[str]:
@@ -93,13 +76,18 @@ def _photos(lines: Sequence[Line], pattern: str | None) -> list[str]:
         hint = "put the part that names the photo in brackets: '^(.+)_crop'"
         raise LinetuneError("the pattern has no group", where, hint)
     # The folder may name the photo too.
-    for names in ([line.image.name for line in lines], [line.image.as_posix() for line in lines]):
-        keys = [found[1] for name in names if (found := expression.search(name)) and found[1] is not None]
-        if len(keys) == len(lines):
-            return keys
+    by_name, by_path = (
+        [match[1] if (match := expression.search(text)) else None for text in texts]
+        for texts in ([line.image.name for line in lines], [line.image.as_posix() for line in lines])
+    )
+    for photos in (by_name, by_path):
+        if len(named := [photo for photo in photos if photo is not None]) == len(lines):
+            return named
     errors = [
         LinetuneError(f"the pattern does not match {line.image.name}", line.source)
-        for line in lines
-        if not (found := expression.search(line.image.name)) or found[1] is None
+        for line, photo in zip(lines, by_name, strict=True)
+        if photo is None
     ]
-    raise many_errors(errors, f"of {len(lines)} names do not match {where}")
+    raise many_errors(
+        errors, f"of {len(lines)} names do not match {where}", hint="change the pattern, or rename the files"
+    )

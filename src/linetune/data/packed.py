@@ -1,9 +1,10 @@
-"""Arrays of different lengths in files. Only what is asked for comes into memory."""
+"""Arrays of different lengths in files. Only the arrays that are needed come into memory."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO
 
@@ -17,14 +18,14 @@ from linetune.core.device import free_memory, to_device
 from linetune.core.errors import LinetuneError
 
 PIECE = 2**16
-"""Rows that are read at a time where all are needed."""
+"""Number of rows that are read at a time when all rows are needed."""
 
 
 class _Rows:
     """Rows of one shape in a file.
 
-    The file is mapped anew for every access. What was read stays in the system's cache as long as there is
-    room, but never in this process, however large the data are.
+    The file is mapped anew for every access. Rows that were read stay in the system's cache as long as there
+    is room, but never in the memory of this process.
 
     Args:
         file: an open binary file. It is closed when this object is deleted.
@@ -61,31 +62,37 @@ class _Rows:
             self._resident = torch.cat([piece.to(device) for piece in pieces])
 
 
+@dataclass(frozen=True, eq=False)
 class Packed:
     """Arrays of shape (length, \\*row). They are views into the rows of some files.
 
     A selection and a union of packed arrays share these files. They copy no array.
-
-    Args:
-        file: an open binary file with the arrays one after the other. It is closed with its last view.
-        lengths: number of rows of each array.
-        row: shape of a row.
-        dtype: type of the numbers.
-        offset: bytes before the first array.
-
-    Attributes:
-        lengths: number of rows of each array, shape (arrays,).
     """
 
-    def __init__(
-        self, file: IO[bytes], lengths: Sequence[int], row: tuple[int, ...], dtype: DTypeLike, offset: int = 0
-    ) -> None:
-        self.lengths = np.asarray(lengths, np.int64)
-        ends = self.lengths.cumsum()
-        self._starts = ends - self.lengths
-        self._row = row
-        self._files = [_Rows(file, int(self.lengths.sum()), row, np.dtype(dtype), offset)]
-        self._file = np.zeros(len(self.lengths), np.int64)
+    _files: list[_Rows]
+    _file: NDArray[np.int64]
+    """Index of the file of each array, shape (arrays,)."""
+    _starts: NDArray[np.int64]
+    """First row of each array in its file, shape (arrays,)."""
+    lengths: NDArray[np.int64]
+    """Number of rows of each array, shape (arrays,)."""
+
+    @classmethod
+    def of_file(
+        cls, file: IO[bytes], lengths: Sequence[int], row: tuple[int, ...], dtype: DTypeLike, offset: int = 0
+    ) -> Packed:
+        """Return the arrays of a file.
+
+        Args:
+            file: an open binary file with the arrays one after the other. It is closed with its last view.
+            lengths: number of rows of each array.
+            row: shape of a row.
+            dtype: type of the numbers.
+            offset: bytes before the first array.
+        """
+        counts = np.asarray(lengths, np.int64)
+        rows = _Rows(file, int(counts.sum()), row, np.dtype(dtype), offset)
+        return cls([rows], np.zeros_like(counts), counts.cumsum() - counts, counts)
 
     @classmethod
     def write(cls, arrays: Iterable[NDArray[np.generic]], row: tuple[int, ...], dtype: DTypeLike) -> Packed:
@@ -105,18 +112,18 @@ class Packed:
             file.close()
             what = f"cannot store crops ({error.strerror})"
             raise LinetuneError(what, cache.folder(), cache.HINT) from None
-        return cls(file, lengths, row, dtype)
+        return cls.of_file(file, lengths, row, dtype)
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Packed:
         """Return some of the arrays, in the order of the indices."""
         chosen = np.asarray(indices, np.int64)
-        return self._view(self._files, self._file[chosen], self._starts[chosen], self.lengths[chosen])
+        return Packed(self._files, self._file[chosen], self._starts[chosen], self.lengths[chosen])
 
     def __add__(self, other: Packed) -> Packed:
         """Return these arrays and then those of another object."""
         files = self._files + [rows for rows in other._files if rows not in self._files]
         place = np.array([files.index(rows) for rows in other._files], np.int64)
-        return self._view(
+        return Packed(
             files,
             np.concatenate((self._file, place[other._file])),
             np.concatenate((self._starts, other._starts)),
@@ -157,8 +164,8 @@ class Packed:
             place[element, :count] = np.concatenate(rows)
             file[element, :count] = np.repeat(self._file[list(numbers)], self.lengths[list(numbers)])
         batch = self._take(file.ravel(), place.clip(min=0).ravel(), device)
-        padding = to_device(torch.from_numpy(place < 0), device).view(*place.shape, *[1] * len(self._row))
-        padded: Tensor = batch.view(*place.shape, *self._row).masked_fill_(padding, 0)
+        padding = to_device(torch.from_numpy(place < 0), device).view(*place.shape, *[1] * (batch.dim() - 1))
+        padded: Tensor = batch.view(*place.shape, *batch.shape[1:]).masked_fill_(padding, 0)
         return padded
 
     def settle(self, device: torch.device) -> None:
@@ -183,15 +190,3 @@ class Packed:
         begins = [0, *(1 + np.flatnonzero(~joined)), len(self)] if len(self) else []
         for begin, behind in pairwise(begins):
             yield int(self._file[begin]), int(self._starts[begin]), int(ends[behind - 1])
-
-    def _view(
-        self,
-        files: list[_Rows],
-        file: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        lengths: NDArray[np.int64],
-    ) -> Packed:
-        view = object.__new__(Packed)
-        view._row, view._files = self._row, files
-        view._file, view._starts, view.lengths = file, starts, lengths
-        return view

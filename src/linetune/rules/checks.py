@@ -23,7 +23,6 @@ _LETTERS_AND_DIGITS = _DIGITS | frozenset(string.ascii_letters)
 class Check:
     """One kind of code: its form, and its check character."""
 
-    name: CheckName
     form: str
     """The form in words, for messages."""
     pattern: re.Pattern[str]
@@ -63,7 +62,6 @@ def _vin(code: str) -> str:
 
 CHECKS: Mapping[CheckName, Check] = {
     "iso6346": Check(
-        name="iso6346",
         form="3 letters, U, J or Z, and 7 digits",
         pattern=re.compile("[A-Z]{3}[JUZ][0-9]{7}"),
         counted=_LETTERS_AND_DIGITS,
@@ -72,7 +70,6 @@ CHECKS: Mapping[CheckName, Check] = {
         compute=lambda code: iso6346.calc_check_digit(code[:-1]),
     ),
     "vin": Check(
-        name="vin",
         form="17 digits and letters other than I, O and Q",
         pattern=re.compile("[0-9A-HJ-NPR-Z]{17}"),
         counted=_LETTERS_AND_DIGITS,
@@ -81,7 +78,6 @@ CHECKS: Mapping[CheckName, Check] = {
         compute=_vin,
     ),
     "luhn": Check(
-        name="luhn",
         form="2 digits or more",
         pattern=re.compile("[0-9]+"),
         counted=_DIGITS,
@@ -90,7 +86,6 @@ CHECKS: Mapping[CheckName, Check] = {
         compute=lambda code: luhn.calc_check_digit(code[:-1]),
     ),
     "ean": Check(
-        name="ean",
         form="8, 12, 13 or 14 digits",
         pattern=re.compile("[0-9]+"),
         counted=_DIGITS,

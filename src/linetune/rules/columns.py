@@ -13,10 +13,13 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from typing import TypeVar
 
+K = TypeVar("K")
 SYMBOL = "symbol"
 _ALPHABETS = {"digit": string.digits, "upper": string.ascii_uppercase, "lower": string.ascii_lowercase}
 _OFTEN = 5
@@ -92,18 +95,14 @@ def describe(values: Mapping[str, int]) -> Description:
     """
     total = sum(values.values())
     shortest, longest = min(map(len, values)), max(map(len, values))
-    plain = _describe_columns([(_count(values), shortest, longest)], total)
+    plain = _describe_parts(values, [0, longest])
     if longest == 1 or total < _OFTEN:
         return plain
-    candidates = [plain]
-    if shortest < longest:
-        first, rest = _count(values, slice(1)), _count(values, slice(1, None))
-        candidates.append(_describe_columns([(first, 1, 1), (rest, shortest - 1, longest - 1)], total))
-    else:
-        single = [(_count(values, slice(i, i + 1)), 1, 1) for i in range(longest)]
-        candidates.append(_describe_columns(single, total))
+    cuts = [0, 1, longest] if shortest < longest else list(range(longest + 1))
+    candidates = [plain, _describe_parts(values, cuts)]
     # People read digits more easily as ranges than as a list of words.
-    if len(values) <= _MOST_WORDS and _is_complete(values) and (len(values) == 1 or _have_no_digit(values)):
+    readable = len(values) == 1 or not any(map(str.isdigit, "".join(values)))
+    if len(values) <= _MOST_WORDS and _is_complete(values) and readable:
         bits = _PIECE_BITS + sum(map(_word_bits, values)) + total * math.log2(len(values))
         candidates.append(Description(bits, (Piece(tuple(sorted(values))),)))
     return min(candidates, key=lambda description: description.bits)
@@ -125,18 +124,21 @@ def escape(text: str) -> str:
     return re.sub(r"[][\\.^$*+?{}|()]", r"\\\g<0>", text)
 
 
-def _describe_columns(places: list[tuple[Counter[str], int, int]], total: int) -> Description:
-    """Return the description of columns by one class each.
+def _describe_parts(values: Mapping[str, int], cuts: Sequence[int]) -> Description:
+    """Return the description of values by one class for each part.
 
     Args:
-        places: for each class, the characters that it must contain, and its least and most repeats.
-        total: number of values.
+        values: the number of occurrences of each value.
+        cuts: where the parts begin and end in each value. Only the last part may differ in length.
     """
-    pieces = [Piece(_best_class(characters), least, most) for characters, least, most in places]
-    bits = sum(
-        characters.total() * math.log2(len(piece.choices)) + total * math.log2(piece.most - piece.least + 1)
-        for (characters, _, _), piece in zip(places, pieces, strict=True)
-    )
+    total, shortest = sum(values.values()), min(map(len, values))
+    pieces, bits = [], 0.0
+    for start, end in pairwise(cuts):
+        seen = Counter("".join(value[start:end] * times for value, times in values.items()))
+        piece = Piece(_best_class(seen), min(shortest, end) - start, end - start)
+        choices, repeats = len(piece.choices), piece.most - piece.least + 1
+        bits += seen.total() * math.log2(choices) + total * math.log2(repeats)
+        pieces.append(piece)
     row = join(pieces)
     return Description(bits + sum(_PIECE_BITS + _class_bits(piece.choices) for piece in row), row)
 
@@ -150,7 +152,7 @@ def _best_class(seen: Counter[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _candidate_classes(seen: frozenset[str]) -> list[tuple[str, ...]]:
     """Return three classes with some characters: their alphabets, ranges of these, the characters alone."""
-    groups = _by_kind(sorted(seen))
+    groups = grouped(sorted(seen), kind)
     others = [c for name, some in groups.items() if name not in _ALPHABETS for c in some]
     known = {name: some for name, some in groups.items() if name in _ALPHABETS}
     whole = [c for name in known for c in _ALPHABETS[name]]
@@ -163,7 +165,7 @@ def _candidate_classes(seen: frozenset[str]) -> list[tuple[str, ...]]:
 def _class_bits(choices: tuple[str, ...]) -> float:
     """Return the bits of a class: its alphabets, and for each alphabet all, a range or some characters."""
     bits = 0.0
-    for name, members in _by_kind(choices).items():
+    for name, members in grouped(choices, kind).items():
         whole = _ALPHABETS.get(name)
         if whole is None:
             bits += len(members) * _OTHER_BITS
@@ -182,26 +184,17 @@ def _word_bits(word: str) -> float:
     return _PIECE_BITS + sum(math.log2(len(members)) if members else _OTHER_BITS for members in alphabets)
 
 
-def _have_no_digit(values: Iterable[str]) -> bool:
-    return not any(character.isdigit() for value in values for character in value)
-
-
-def _by_kind(characters: Iterable[str]) -> dict[str, list[str]]:
-    """Return characters grouped by kind."""
-    groups: dict[str, list[str]] = {}
-    for character in characters:
-        groups.setdefault(kind(character), []).append(character)
+def grouped(items: Iterable[str], key: Callable[[str], K]) -> dict[K, list[str]]:
+    """Return the items of each key, in their order."""
+    groups: dict[K, list[str]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
     return groups
 
 
 def _range(whole: str, some: list[str]) -> str:
     """Return the range of an alphabet from the first to the last of some ordered characters."""
     return whole[whole.index(some[0]) : whole.index(some[-1]) + 1]
-
-
-def _count(values: Mapping[str, int], part: slice = slice(None)) -> Counter[str]:
-    """Count the characters in one part of all values."""
-    return Counter("".join(value[part] * times for value, times in values.items()))
 
 
 def _is_complete(seen: Mapping[str, int]) -> bool:

@@ -135,8 +135,8 @@ def _merge_all(found: list[Layout]) -> list[Layout]:
 
 def _assign(texts: Sequence[str], regexes: Sequence[str]) -> dict[str, list[str]]:
     """Return the texts of each pattern. A text that follows several patterns belongs to the tightest."""
-    sizes = {regex: sum(Texts(parse(regex)).lengths.values()) for regex in regexes}
-    rules = {regex: Rule(regex) for regex in sorted(regexes, key=lambda regex: sizes[regex])}
+    ordered = sorted(regexes, key=lambda regex: sum(Texts(parse(regex)).lengths.values()))
+    rules = {regex: Rule(regex) for regex in ordered}
     texts_of: dict[str, list[str]] = defaultdict(list)
     for text in texts:
         tightest = next((regex for regex, rule in rules.items() if rule.matches(text)), None)

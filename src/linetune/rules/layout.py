@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby, pairwise
 
 from linetune.core.charset import SPACE
-from linetune.rules.columns import SYMBOL, Piece, describe, join, kind, runs
+from linetune.rules.columns import SYMBOL, Piece, describe, grouped, join, kind, runs
 from linetune.rules.pattern import LONGEST
 
 Span = tuple[int, int]
@@ -29,6 +29,7 @@ class Layout:
     """The columns of each text."""
     optional: tuple[Span, ...] = ()
     """Groups of columns, in order. In each row, the columns of a group are all empty or all filled."""
+    _values: dict[Span, Counter[str]] = field(default_factory=dict, init=False)
 
     @cached_property
     def bits(self) -> float:
@@ -83,10 +84,6 @@ class Layout:
         """Return whether a column has symbols or spaces."""
         return not self.kinds[column].isdisjoint((SYMBOL, SPACE))
 
-    @cached_property
-    def _values(self) -> dict[Span, Counter[str]]:
-        return {}
-
 
 def layouts(texts: Iterable[str], most: int) -> list[Layout]:
     """Group texts by their runs: the kinds of characters, and the length of each run.
@@ -94,12 +91,12 @@ def layouts(texts: Iterable[str], most: int) -> list[Layout]:
     Only the ``most`` largest groups stay. The other texts are grouped again, with letters and digits as one
     kind.
     """
-    groups = _group((tuple((name, len(value)) for name, value in runs(text)), text) for text in texts)
-    groups.sort(key=len, reverse=True)
+    by_runs = grouped(texts, lambda text: tuple((name, len(value)) for name, value in runs(text)))
+    groups = sorted(by_runs.values(), key=len, reverse=True)
     fine = [Layout([tuple(value for _, value in runs(text)) for text in group]) for group in groups[:most]]
     rows = {text: _cut(text) for group in groups[most:] for text in group}
-    coarse = _group((tuple(map(_outline, row)), text) for text, row in rows.items())
-    return fine + [Layout([rows[text] for text in group]) for group in coarse]
+    coarse = grouped(rows, lambda text: tuple(map(_outline, rows[text])))
+    return fine + [Layout([rows[text] for text in group]) for group in coarse.values()]
 
 
 def merge(one: Layout, other: Layout) -> Layout | None:
@@ -136,14 +133,6 @@ def merge(one: Layout, other: Layout) -> Layout | None:
     ]
     both = Layout(merged, optional)
     return both if both.can_be_drawn else None
-
-
-def _group(keyed: Iterable[tuple[object, str]]) -> list[list[str]]:
-    """Return texts with equal keys in one group, from (key, text) pairs."""
-    groups: dict[object, list[str]] = {}
-    for key, text in keyed:
-        groups.setdefault(key, []).append(text)
-    return list(groups.values())
 
 
 def _outline(column: str) -> tuple[str, int]:

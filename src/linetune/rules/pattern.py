@@ -31,7 +31,6 @@ _CATEGORIES = {
 }
 _START_ANCHORS = {"AT_BEGINNING", "AT_BEGINNING_STRING"}
 _END_ANCHORS = {"AT_END", "AT_END_STRING"}
-_NAME_THE_CHARACTERS = "name the characters, such as [A-Z0-9]"
 _PART_OR_LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<name>[A-Za-z_]\w*)\}", re.DOTALL)
 """An escape or a class, which ``expand`` does not change, or the name of a part in braces."""
 
@@ -93,7 +92,9 @@ def parse(pattern: str) -> Tree:
         what = f"allows texts of up to {bounds.longest} characters"
         raise LinetuneError(what, where, f"allow at most {LONGEST}")
     if unprintable := sorted(c for c in bounds.characters if not (c.isprintable() or c in JOINERS)):
-        raise LinetuneError(f"allows unprintable characters, such as {show(*unprintable[:3])}", where)
+        raise LinetuneError(
+            f"allows unprintable characters, such as {show(*unprintable[:3])}", where, "leave them out"
+        )
     if SPACE in bounds.first | bounds.last:
         hint = "leave out the space, since no crop shows it"
         raise LinetuneError("allows a text that begins or ends with a space", where, hint)
@@ -136,31 +137,6 @@ def expand(pattern: str, parts: Mapping[str, str]) -> str:
     return _PART_OR_LITERAL.sub(replace, pattern)
 
 
-def alphabet(tree: Tree) -> tuple[str, ...]:
-    """Return all characters that the texts can contain, in code-point order."""
-    return tuple(sorted(_bounds(tree).characters))
-
-
-def counted_lengths(tree: Tree, counted: frozenset[str]) -> frozenset[int]:
-    """Return how many of the ``counted`` characters a text can have: all possible numbers."""
-    if isinstance(tree, Characters):
-        return frozenset(int(character in counted) for character in tree.characters)
-    if isinstance(tree, Choice):
-        return frozenset().union(*(counted_lengths(option, counted) for option in tree.options))
-    if isinstance(tree, Concatenation):
-        return reduce(_sums, (counted_lengths(part, counted) for part in tree.parts), frozenset({0}))
-    inner = counted_lengths(tree.inner, counted)
-    if inner == {0}:
-        return inner
-    required = reduce(_sums, [inner] * tree.least, frozenset({0}))
-    return reduce(_sums, [inner | {0}] * (tree.most - tree.least), required)
-
-
-def _sums(numbers: frozenset[int], others: frozenset[int]) -> frozenset[int]:
-    """Return all sums of a number of one set and a number of the other."""
-    return frozenset(a + b for a in numbers for b in others)
-
-
 def _without_anchors(items: list[Any]) -> list[Any]:
     """Drop ``^`` at the start and ``$`` at the end, since a text always matches the whole pattern."""
     if items and str(items[0][1]) in _START_ANCHORS:
@@ -182,6 +158,8 @@ def _convert(kind: str, value: Any) -> Tree:
     Raises:
         LinetuneError: texts cannot be drawn from this kind of item.
     """
+    if kind in {"ANY", "NOT_LITERAL"} or (kind == "IN" and str(value[0][0]) == "NEGATE"):
+        raise LinetuneError("has . or a negated class", hint="name the characters, such as [A-Z0-9]")
     if kind == "LITERAL":
         return Characters((chr(value),))
     if kind == "IN":
@@ -196,8 +174,6 @@ def _convert(kind: str, value: Any) -> Tree:
             hint = "write bounds such as {1,8} instead of *, + and {1,}"
             raise LinetuneError("has a repeat without an upper bound", hint=hint)
         return Repeat(_concatenation(inside), least, most)
-    if kind in {"ANY", "NOT_LITERAL"}:
-        raise LinetuneError("has . or a negated class", hint=_NAME_THE_CHARACTERS)
     if kind == "AT":
         hint = "leave it out, since a text always matches the whole pattern"
         raise LinetuneError("has ^, $ or \\b inside", hint=hint)
@@ -210,7 +186,7 @@ def _class_members(members: Iterable[Any]) -> Iterable[str]:
     """Return the characters of a class.
 
     Raises:
-        LinetuneError: the class is negated, or has a category that is too large to draw from.
+        LinetuneError: the class has a category that is too large to draw from.
     """
     for kind, value in members:
         if str(kind) == "LITERAL":
@@ -219,8 +195,6 @@ def _class_members(members: Iterable[Any]) -> Iterable[str]:
             yield from map(chr, range(value[0], value[1] + 1))
         elif str(value) in _CATEGORIES:
             yield from _CATEGORIES[str(value)]
-        elif str(kind) == "NEGATE":
-            raise LinetuneError("has . or a negated class", hint=_NAME_THE_CHARACTERS)
         else:
             hint = "name the characters; a space is written as a space"
             raise LinetuneError("has \\s, \\S, \\D or \\W", hint=hint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import string
-from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -17,8 +16,8 @@ from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
 from linetune.rules import weights
 from linetune.rules.checks import CHECKS, Check
-from linetune.rules.pattern import alphabet, counted_lengths, expand, parse
-from linetune.rules.texts import RandomSource, Texts, cumulative_shares
+from linetune.rules.pattern import expand, parse
+from linetune.rules.texts import Chances, RandomSource, Texts
 
 _BREAKS_PATTERN = "does not follow the rule"
 _MOST_DRAWS = 1000
@@ -49,10 +48,9 @@ class Rule:
         labels: Sequence[str] = (),
     ) -> None:
         if isinstance(patterns, str):
-            self._patterns = [_CheckedPattern(expand(patterns, parts or {}), None)]
-        else:
-            self._patterns = [_checked_pattern(pattern, parts or {}) for pattern in patterns]
-        self.alphabet = tuple(sorted({c for pattern in self._patterns for c in pattern.alphabet}))
+            patterns = [Pattern.model_construct(pattern=patterns)]
+        self._patterns = [_checked_pattern(pattern, parts or {}) for pattern in patterns]
+        self.alphabet = tuple(sorted({c for pattern in self._patterns for c in pattern.texts.alphabet}))
         """All characters that the texts can contain, in code-point order."""
         shares: list[float] = [1] * len(self._patterns)
         if texts == "balanced":
@@ -62,8 +60,7 @@ class Rule:
             shares = [sum(pattern.texts.lengths.values()) for pattern in self._patterns]
         else:
             shares = self._weigh_like(labels)
-        from_config = [] if isinstance(patterns, str) else [p.weight for p in patterns if p.weight]
-        self._limits = cumulative_shares(from_config or shares)
+        self._chances = Chances(self._patterns, [p.weight for p in patterns if p.weight] or shares)
 
     @classmethod
     def of(cls, settings: Synth) -> Rule:
@@ -84,16 +81,16 @@ class Rule:
         return self.objection(text) is None
 
     def objection(self, text: str) -> str | None:
-        """Return how a text breaks the rule, as a clause for a message, or None if it follows it."""
+        """Return how a text breaks the rule, as a clause for a message, or None if it follows the rule."""
         objections = [pattern.objection(text) for pattern in self._patterns]
         if None in objections:
             return None
-        # A wrong check digit says more than that another pattern does not match.
+        # A message about a check digit helps more than a message about another pattern.
         return next((o for o in objections if o != _BREAKS_PATTERN), _BREAKS_PATTERN)
 
     def sample(self, rng: RandomSource) -> str:
         """Return one text. It depends only on the random numbers."""
-        return self._patterns[bisect(self._limits, rng.random()) if self._limits else 0].draw(rng)
+        return self._chances.draw(rng).draw(rng)
 
     def _weigh_like(self, labels: Sequence[str]) -> list[float]:
         """Weigh each pattern like the labels that belong to it, and return the number of these labels."""
@@ -108,7 +105,7 @@ class Rule:
             raise LinetuneError("no label follows the rule", f"rule {self.pattern}", hint)
         for pattern, texts in own.items():
             weights.weigh_like(pattern.texts, texts)
-        # One more label is spread over all patterns, so that none of them is impossible.
+        # One more label is spread over all patterns. Otherwise a pattern without labels is never drawn.
         return [len(texts) + 1 / len(own) for texts in own.values()]
 
 
@@ -116,14 +113,13 @@ class _CheckedPattern:
     """One pattern, and its check if it has one."""
 
     def __init__(self, regex: str, check: CheckName | None) -> None:
-        tree = parse(regex)
         self.regex = regex
-        self.alphabet = alphabet(tree)
-        self.texts = Texts(tree)
+        self.texts = Texts(parse(regex))
         self._compiled = re.compile(regex)
+        self._name = check
         self._check = CHECKS[check] if check else None
         if self._check:
-            self._refuse_other_codes(self._check, counted_lengths(tree, self._check.counted))
+            self._refuse_other_codes(self._check)
 
     def objection(self, text: str) -> str | None:
         """Return how a text breaks the pattern or its check, or None."""
@@ -132,8 +128,8 @@ class _CheckedPattern:
         if self._check is None or (corrected := self._check.corrected(text)) == text:
             return None
         if corrected is None:
-            return f"is not a code of {self._check.name}: {self._check.form}"
-        return f"has a wrong check digit, {self._check.name} gives {corrected!r}"
+            return f"is not a code of {self._name}: {self._check.form}"
+        return f"has a wrong check digit, {self._name} gives {corrected!r}"
 
     def draw(self, source: RandomSource) -> str:
         """Return one text with the correct check digit.
@@ -141,32 +137,24 @@ class _CheckedPattern:
         Raises:
             LinetuneError: no text of the pattern has the correct check digit.
         """
-        text = self.texts.draw(source)
-        if self._check is None:
-            return text
         for _ in range(_MOST_DRAWS):
+            text = self.texts.draw(source)
+            if self._check is None:
+                return text
             corrected = self._check.corrected(text)
             if corrected is not None and self._compiled.fullmatch(corrected):
                 return corrected
-            text = self.texts.draw(source)
-        raise LinetuneError(
-            f"gives no text with the correct check digit of {self._check.name}",
-            f"rule {self.regex}",
-            "allow all digits in its place",
-        )
+        what = f"gives no text with the correct check digit of {self._name}"
+        raise LinetuneError(what, f"rule {self.regex}", "allow all digits at the place of the check digit")
 
-    def _refuse_other_codes(self, check: Check, lengths: frozenset[int]) -> None:
+    def _refuse_other_codes(self, check: Check) -> None:
         """Refuse a pattern that can give texts that are not codes of its check.
-
-        Args:
-            check: the check of the pattern.
-            lengths: possible numbers of counted characters in the texts.
 
         Raises:
             LinetuneError: a text of the pattern is not such a code, or cannot have its check digit.
         """
-        needs, where = f"{check.name} needs {check.form}, but the rule gives", f"rule {self.regex}"
-        if wrong := sorted(lengths - check.lengths):
+        needs, where = f"{self._name} needs {check.form}, but the rule gives", f"rule {self.regex}"
+        if wrong := sorted(self.texts.counted_lengths(check.counted) - check.lengths):
             kind = "digits" if check.counted.isdisjoint(string.ascii_letters) else "letters and digits"
             raise LinetuneError(f"{needs} {wrong[0]} {kind}", where)
         source = random.Random(0)

@@ -35,7 +35,7 @@ class Gap:
 
 
 def gaps(texts: Iterable[str], known: Iterable[str]) -> list[Gap]:
-    """Return the gap of each series of which some characters, but at most half, are missing.
+    """Return a gap for each series that has missing characters, if at most half of the series is missing.
 
     Args:
         texts: the labels, with repetitions.

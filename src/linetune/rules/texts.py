@@ -1,20 +1,26 @@
 """Draw texts from the tree of a pattern: first the length, then a text of this length.
 
-The tree becomes a graph of four kinds of parts. A repeat becomes a choice between its numbers of times. For
+The tree becomes a graph of three kinds of parts. A repeat becomes a choice between its numbers of times. For
 each length, a part knows the mass of its texts: the sum of their weights, as in the inside pass of a
-probabilistic grammar. With these masses we draw a text of a given length without backtracking.
+probabilistic grammar. With these masses we draw a text of one length without backtracking.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import accumulate
-from typing import Protocol
+from itertools import accumulate, chain, product
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from linetune.rules.pattern import Characters, Choice, Concatenation, Tree
+
+T = TypeVar("T")
+Inside: TypeAlias = "tuple[tuple[Part, int], ...]"
+"""The parts of which a text consists, in their order, each with the length of its text."""
 
 
 class RandomSource(Protocol):
@@ -22,6 +28,21 @@ class RandomSource(Protocol):
 
     def random(self) -> float:
         """Return a number from 0 to 1, without 1."""
+
+
+class Chances(Generic[T]):
+    """Options that are drawn as often as their weights say."""
+
+    def __init__(self, options: Iterable[T], weights: Iterable[float]) -> None:
+        self._options = tuple(options)
+        sums = list(accumulate(weights))
+        if not sums[-1]:  # All weights are too small for a float. The options are then equally likely.
+            sums = list(range(1, len(sums) + 1))
+        self._limits = [part / sums[-1] for part in sums]
+
+    def draw(self, source: RandomSource) -> T:
+        """Return one option. If there is only one, this uses no random number."""
+        return self._options[bisect(self._limits, source.random()) if len(self._options) > 1 else 0]
 
 
 class Part(ABC):
@@ -42,82 +63,76 @@ class Part(ABC):
         """Return a text of ``length`` characters."""
 
 
-class Empty(Part):
-    """The empty text."""
-
-    def update(self) -> None:
-        self.mass = {0: 1}
-
-    def draw(self, length: int, source: RandomSource) -> str:
-        return ""
-
-
 class OneCharacter(Part):
-    """One of several characters."""
+    """One of several characters. The empty text is the only option of an empty part."""
 
-    def __init__(self, characters: tuple[str, ...]) -> None:
-        self.characters = characters
-        self.weights: Sequence[float] = [1] * len(characters)
+    def __init__(self, options: tuple[str, ...]) -> None:
+        self.options = options
+        self.weights: Sequence[float] = [1] * len(options)
 
     def update(self) -> None:
-        self.mass = {1: sum(self.weights)}
-        self._limits = cumulative_shares(self.weights)
+        self.mass = {len(self.options[0]): sum(self.weights)}
+        self._chances = Chances(self.options, self.weights)
 
     def draw(self, length: int, source: RandomSource) -> str:
-        return self.characters[bisect(self._limits, source.random()) if self._limits else 0]
+        return self._chances.draw(source)
 
 
-class OnePart(Part):
+class Way(NamedTuple):
+    """One way to make texts of one length from other parts."""
+
+    inside: Inside
+    weight: float
+    mass: float
+    """Total weight of the texts that are made in this way."""
+
+
+class Compound(Part):
+    """A part that consists of other parts."""
+
+    ways: dict[int, list[Way]]
+    """All ways to make a text, by its length."""
+
+    @abstractmethod
+    def _weighted(self) -> Iterator[tuple[Inside, float]]:
+        """Yield the parts inside and the weight of each way."""
+
+    def update(self) -> None:
+        ways = defaultdict(list)
+        for inside, weight in self._weighted():
+            mass = math.prod((part.mass[length] for part, length in inside), start=weight)
+            ways[sum(length for _, length in inside)].append(Way(inside, weight, mass))
+        self.ways = {length: ways[length] for length in sorted(ways)}
+        self.mass = {length: sum(way.mass for way in some) for length, some in self.ways.items()}
+        self._chances = {n: Chances(some, (way.mass for way in some)) for n, some in self.ways.items()}
+
+    def draw(self, length: int, source: RandomSource) -> str:
+        way = self._chances[length].draw(source)
+        return "".join(part.draw(own, source) for part, own in way.inside)
+
+
+class OnePart(Compound):
     """One of several parts."""
 
     def __init__(self, options: tuple[Part, ...]) -> None:
         self.options = options
         self.weights: Sequence[float] = [1] * len(options)
 
-    def update(self) -> None:
-        self.mass = {}
-        self._table = {}
-        for length in sorted({n for option in self.options for n in option.mass}):
-            choices = self.choices(length)
-            self.mass[length] = sum(mass for _, mass in choices)
-            limits = cumulative_shares(mass for _, mass in choices)
-            self._table[length] = ([option for option, _ in choices], limits)
-
-    def choices(self, length: int) -> list[tuple[Part, float]]:
-        """Return the options that have texts of a length, and the mass of these texts."""
-        pairs = zip(self.options, self.weights, strict=True)
-        return [(option, weight * option.mass[length]) for option, weight in pairs if length in option.mass]
-
-    def draw(self, length: int, source: RandomSource) -> str:
-        options, limits = self._table[length]
-        return options[bisect(limits, source.random()) if limits else 0].draw(length, source)
+    def _weighted(self) -> Iterator[tuple[Inside, float]]:
+        for option, weight in zip(self.options, self.weights, strict=True):
+            yield from ((((option, length),), weight) for length in option.mass)
 
 
-class Pair(Part):
+class Pair(Compound):
     """Two parts, one after the other."""
 
     def __init__(self, left: Part, right: Part) -> None:
         self.left = left
         self.right = right
 
-    def update(self) -> None:
-        self.mass = {}
-        self._table = {}
-        for length in sorted({a + b for a in self.left.mass for b in self.right.mass}):
-            choices = self.choices(length)
-            self.mass[length] = sum(mass for _, mass in choices)
-            limits = cumulative_shares(mass for _, mass in choices)
-            self._table[length] = ([cut for cut, _ in choices], limits)
-
-    def choices(self, length: int) -> list[tuple[int, float]]:
-        """Return the possible lengths of the left part in texts of a length, and the mass of these texts."""
-        left, right = self.left.mass, self.right.mass
-        return [(cut, left[cut] * right[length - cut]) for cut in left if length - cut in right]
-
-    def draw(self, length: int, source: RandomSource) -> str:
-        cuts, limits = self._table[length]
-        cut = cuts[bisect(limits, source.random()) if limits else 0]
-        return self.left.draw(cut, source) + self.right.draw(length - cut, source)
+    def _weighted(self) -> Iterator[tuple[Inside, float]]:
+        for lengths in product(self.left.mass, self.right.mass):
+            yield tuple(zip((self.left, self.right), lengths, strict=True)), 1
 
 
 class Texts:
@@ -135,12 +150,27 @@ class Texts:
         for part in self.parts:
             part.update()
         self.lengths = lengths
-        self._lengths, self._limits = list(lengths), cumulative_shares(lengths.values())
+        self._chances = Chances(lengths, lengths.values())
 
     def draw(self, source: RandomSource) -> str:
         """Return one text."""
-        index = bisect(self._limits, source.random()) if self._limits else 0
-        return self.root.draw(self._lengths[index], source)
+        return self.root.draw(self._chances.draw(source), source)
+
+    @property
+    def alphabet(self) -> set[str]:
+        """All characters that the texts can contain."""
+        return set("".join(c for part in self.parts if isinstance(part, OneCharacter) for c in part.options))
+
+    def counted_lengths(self, counted: frozenset[str]) -> set[int]:
+        """Return all possible numbers of ``counted`` characters in a text."""
+        numbers: dict[Part, set[int]] = {}
+        for part in self.parts:
+            if isinstance(part, Compound):
+                ways = [[numbers[inside] for inside, _ in way.inside] for way in chain(*part.ways.values())]
+                numbers[part] = {sum(together) for way in ways for together in product(*way)}
+            elif isinstance(part, OneCharacter):
+                numbers[part] = {int(character in counted) for character in part.options}
+        return numbers[self.root]
 
     def _build(self, tree: Tree) -> Part:
         """Return the part of a tree, and add it and all parts inside to the list."""
@@ -150,10 +180,10 @@ class Texts:
             return self._add(OnePart(tuple(self._build(option) for option in tree.options)))
         if isinstance(tree, Concatenation):
             return self._chain([self._build(part) for part in tree.parts])
-        inner = self._build(tree.inner)
-        if tree.most == 0 or not any(inner.mass):
-            return self._add(Empty())
-        repeats = [self._add(Empty()), inner]
+        inner = self._build(tree.inner if tree.most else Concatenation())
+        if not any(inner.mass):
+            return inner
+        repeats = [self._chain([]), inner]
         while len(repeats) <= tree.most:
             repeats.append(self._add(Pair(inner, repeats[-1])))
         allowed = tuple(repeats[tree.least : tree.most + 1])
@@ -162,19 +192,10 @@ class Texts:
     def _chain(self, parts: list[Part]) -> Part:
         """Return parts one after the other as nested pairs."""
         if not parts:
-            return self._add(Empty())
+            return self._add(OneCharacter(("",)))
         return reduce(lambda after, part: self._add(Pair(part, after)), reversed(parts))
 
     def _add(self, part: Part) -> Part:
         part.update()
         self.parts.append(part)
         return part
-
-
-def cumulative_shares(weights: Iterable[float]) -> list[float]:
-    """Return the running sums of weights, scaled so that the last is 1. Return [] if there is no choice."""
-    sums = list(accumulate(weights))
-    if len(sums) < 2:
-        return []
-    # If all weights are too small for a float, the choices are equally likely.
-    return [part / sums[-1] for part in sums] if sums[-1] else cumulative_shares([1] * len(sums))

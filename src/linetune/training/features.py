@@ -92,7 +92,7 @@ class FeatureBatches:
             _write(path, key, (_features(network, inputs, dtype).to(dtype) for inputs in made), progress)
             file = path.open("rb")
             cache.prune(SUFFIX, KEEP, spare=path)
-        self._features = Packed(file, lengths, (channels,), STORED[dtype], offset=header)
+        self._features = Packed.of_file(file, lengths, (channels,), STORED[dtype], offset=header)
         self._dtype = dtype
         self._features.settle(images.device)
         # The place of each view of each crop in the file, and its label: a view may show two joined crops.

@@ -104,7 +104,7 @@ def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded
     splits, unreadable = read_splits({name: paths for name, paths in files.items() if paths})
     lines = [line for split in splits for line in split.lines]
     decoded = decode_lines(lines, count(reporter, "crops", len(lines)), inspected=True)
-    checked = inspect(splits, unreadable, decoded.summaries, near=False)
+    checked = inspect(splits, unreadable, decoded.summaries)
     _say_common(checked, reporter)
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]
     if leaks and not skip_bad:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.core.charset import Charset
-from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.errors import LinetuneError
 from linetune.data.check import duplicates, images, origins, statistics
 from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.duplicates import CheckedLine
@@ -43,37 +43,16 @@ class CheckResult:
         counts = Counter(c for checked in self.lines for c in charset.missing(checked.line.text))
         return dict(counts.most_common())
 
-    @property
-    def refusal(self) -> LinetuneError | None:
-        """The error to raise before training: the first errors and their number. None without errors."""
-        errors = [finding.as_error() for finding in self.of(Severity.error)]
-        what = f"error{'s' if len(errors) > 1 else ''} in the data"
-        return many_errors(errors, what, hint="linetune check lists all findings") if errors else None
-
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "lines": sum(split["lines"] for split in self.figures.values()),
-            "errors": len(self.of(Severity.error)),
-            "warnings": len(self.of(Severity.warning)),
-            "notes": len(self.of(Severity.note)),
+            **{f"{severity.value}s": len(self.of(severity)) for severity in Severity},
             "kinds": dict(Counter(finding.kind for finding in self.findings)),
             "findings": [finding.as_dict() for finding in self.findings],
             "outside_charset": self.outside,
             "splits": self.figures,
         }
-
-
-@dataclass(frozen=True)
-class Expected:
-    """The requirements for the labels of a data set."""
-
-    charset: Charset | None = None
-    """The characters that a model can output, or None if they are collected from the labels."""
-    objection: Callable[[str], str | None] | None = None
-    """Returns how a text breaks the rule, as a clause, or None if the text follows the rule."""
-    taught: Collection[str] = ()
-    """Characters that rendered crops teach."""
 
 
 def check(
@@ -98,30 +77,28 @@ def check(
     splits, bad_lines = read_splits(files)
     paths = [line.image for split in splits for line in split.lines]
     crops = images.summarise_all(paths, lambda done: progress(done, len(paths)))
-    return inspect(splits, bad_lines, crops, Expected(charset, objection, taught))
+    return inspect(splits, bad_lines, crops, charset, objection, taught)
 
 
 def inspect(
     splits: Sequence[Split],
     bad_lines: Iterable[Finding],
     crops: Iterable[CropSummary | LinetuneError],
-    expected: Expected | None = None,
-    near: bool = True,
+    charset: Charset | None = None,
+    objection: Callable[[str], str | None] | None = None,
+    taught: Collection[str] = (),
 ) -> CheckResult:
-    """Check labels and images that were read before.
+    """Check labels and images that were read before. The last three arguments are those of :func:`check`.
 
     Args:
         splits: the lines of each split.
         bad_lines: a finding for each line that is not a label.
         crops: the summary of each line's crop, in order, or the error of an unusable one.
-        expected: the requirements for the labels.
-        near: compare all crops for near-duplicates.
     """
-    expected = expected or Expected()
-    findings, charset = list(bad_lines), expected.charset
+    findings = list(bad_lines)
     lines = [(split, line) for split in splits for line in split.lines]
     characters = CharacterChecks.of((line.text for _, line in lines), charset.characters if charset else ())
-    labels = LabelChecks(characters, charset, expected.objection)
+    labels = LabelChecks(characters, charset, objection)
     checked = []
     for (split, line), crop in zip(lines, crops, strict=True):
         findings += labels.findings(line, split.held_out)
@@ -132,8 +109,8 @@ def inspect(
         else:
             checked.append(CheckedLine(split, line, None))
             findings.append(images.unusable(line, crop))
-    findings += duplicates.findings(checked, near)
-    findings += statistics.findings(splits, expected.taught)
+    findings += duplicates.findings(checked)
+    findings += statistics.findings(splits, taught)
     findings += origins.findings_of_all([line for _, line in lines], labels.follows_rule)
     order = {kind: place for place, kind in enumerate(KINDS)}
     findings.sort(key=lambda finding: order[finding.kind])

@@ -43,12 +43,7 @@ class Cleaned:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            "folder": str(self.folder),
-            "kept": self.kept,
-            "left_out": [asdict(change) for change in self.left_out],
-            "changed": [asdict(change) for change in self.changed],
-        }
+        return asdict(self) | {"folder": str(self.folder)}
 
 
 def write_clean(result: CheckResult, folder: Path) -> Cleaned:
@@ -56,8 +51,8 @@ def write_clean(result: CheckResult, folder: Path) -> Cleaned:
 
     The original does not change. The copy leaves out lines with errors. Of equal images it keeps one, in a
     held-out split if possible, and none if their labels differ. It repairs spaces at the ends of labels,
-    invisible characters, look-alikes and accents as separate characters. It stores images that EXIF rotates
-    upright. Other findings stay, because nobody knows the correct label.
+    invisible characters, look-alikes and accents as separate characters. It stores images upright if their
+    EXIF orientation rotates them. Other findings stay, because nobody knows the correct label.
 
     Raises:
         LinetuneError: the folder exists already or cannot be written, or no line is left.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
 
 from linetune.core.labelfile import Line
 from linetune.data.check.characters import quote_both
 from linetune.data.check.findings import Finding, Severity
 from linetune.data.check.images import CropSummary
 from linetune.data.check.labels import Split
-from linetune.data.check.near import Pair, near_pairs
+from linetune.data.check.near import near_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +20,6 @@ class CheckedLine:
     split: Split
     line: Line
     crop: CropSummary | None
-
-
-class Near(NamedTuple):
-    """Two near-duplicates. The first is the one to keep."""
-
-    first: CheckedLine
-    second: CheckedLine
-    turned: bool
-    """Whether one of them is upside down."""
 
 
 def same_content(lines: Sequence[CheckedLine]) -> list[list[CheckedLine]]:
@@ -46,36 +34,33 @@ def same_content(lines: Sequence[CheckedLine]) -> list[list[CheckedLine]]:
     return list(groups.values())
 
 
-def nearly_same(lines: Sequence[CheckedLine]) -> list[Near]:
+def nearly_same(lines: Sequence[CheckedLine]) -> list[tuple[CheckedLine, CheckedLine, bool]]:
     """Return the pairs of near-duplicates, the most similar first.
 
     Of equal images only one takes part. Blank images take no part, because they resemble everything.
+
+    Returns:
+        For each pair, the line to keep, the other line, and whether one of the two crops is upside down.
     """
-    unique = [(group[0], group[0].crop) for group in same_content(lines)]
-    kept = [(line, crop) for line, crop in unique if crop and not crop.is_flat]
-    if not kept:
+    compared = [
+        (group[0], crop.likeness, crop.width / crop.height)
+        for group in same_content(lines)
+        if (crop := group[0].crop) and crop.likeness and not crop.is_flat
+    ]
+    if not compared:
         return []
-    pairs: list[Pair] = near_pairs(
-        np.array([crop.bits for _, crop in kept], np.uint64),
-        np.array([crop.turned_bits for _, crop in kept], np.uint64),
-        np.stack([crop.thumbnail for _, crop in kept]),
-        np.array([crop.width / crop.height for _, crop in kept]),
-    )
-    return [Near(kept[pair.first][0], kept[pair.second][0], pair.turned) for pair in pairs]
+    kept, likenesses, shapes = zip(*compared, strict=True)
+    pairs = near_pairs(likenesses, shapes)
+    return [(kept[pair.first], kept[pair.second], pair.turned) for pair in pairs]
 
 
-def findings(lines: Sequence[CheckedLine], near: bool = True) -> Iterator[Finding]:
-    """Yield the findings for each image that occurs a second time.
-
-    Args:
-        lines: the lines of all splits.
-        near: compare the images for near-duplicates as well.
-    """
+def findings(lines: Sequence[CheckedLine]) -> Iterator[Finding]:
+    """Yield the findings for each image that occurs a second time."""
     for first, *others in same_content(lines):
         for other in others:
             yield from _compare(first, other, f"the same image as {first.line.source}")
     reported: set[tuple[str, str]] = set()
-    for first, other, turned in nearly_same(lines) if near else ():
+    for first, other, turned in nearly_same(lines):
         alike = f"nearly the same image as {first.line.source}{' upside down' if turned else ''}"
         for finding in _compare(first, other, alike, "near-"):
             # Of many near-duplicates, each is reported once, with its nearest.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 
 from linetune.core.errors import LinetuneError
 
 
 class Severity(str, Enum):
-    """An error makes a line unusable or a score wrong. A warning may be intended. A note only informs."""
+    """How serious a finding is.
+
+    An error makes a line unusable or a score wrong. A warning may be intended. A note only informs.
+    """
 
     error = "error"
     warning = "warning"
@@ -67,7 +70,7 @@ KINDS = {
     "constant-label": "training lines that all have the same label",
     "script": "labels written from right to left",
 }
-"""What each kind counts, in the order of the findings."""
+"""What the findings of each kind are, for the terminal. Findings are reported in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,7 @@ class Finding:
 
     def as_dict(self) -> dict[str, str | None]:
         """Return plain values for JSON."""
-        return {
-            "kind": self.kind,
-            "severity": self.severity.value,
-            "source": self.source,
-            "message": self.message,
-            "hint": self.hint,
-            "other": self.other,
-        }
+        return asdict(self) | {"severity": self.severity.value}
 
     def as_error(self) -> LinetuneError:
         """Return the finding as an error to raise."""
@@ -107,8 +103,3 @@ def error(kind: str, source: str, message: str, hint: str | None = None) -> Find
 def warning(kind: str, source: str, message: str, hint: str | None = None) -> Finding:
     """Return a finding that a person should look at."""
     return Finding(kind, Severity.warning, source, message, hint)
-
-
-def note(kind: str, source: str, message: str) -> Finding:
-    """Return a finding that needs no change."""
-    return Finding(kind, Severity.note, source, message)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +23,8 @@ from linetune.core.labelfile import Line
 from linetune.data.check import near
 from linetune.data.check.findings import Finding, error, warning
 
+T = TypeVar("T")
+R = TypeVar("R")
 WINDOW = 256
 """Number of crops that are decoded before the next ones start."""
 SMALLEST = 12
@@ -61,11 +65,8 @@ class CropSummary:
     height: int
     digest: bytes
     """Hash of the pixels. It is equal for the same picture in another lossless format."""
-    bits: int
-    """Difference hash of the crop."""
-    turned_bits: int
-    """Difference hash of the crop rotated by 180 degrees."""
-    thumbnail: NDArray[np.uint8]
+    likeness: near.Likeness | None
+    """What finds near-duplicates. None if the crop is not compared with others."""
     contrast: float
     """Standard deviation of the grey values."""
     orientation: int
@@ -106,9 +107,7 @@ def summarise(crop: image.Crop, data: NDArray[np.uint8], compared: bool = True) 
         width,
         height,
         digest.digest(),
-        near.difference_hash(grey) if compared else 0,
-        near.difference_hash(image.half_turned(grey)) if compared else 0,
-        near.thumbnail(grey) if compared else np.zeros(0, np.uint8),
+        near.likeness(grey) if compared else None,
         float(cv2.meanStdDev(grey)[1].item()),
         image.orientation(data),
         _is_truncated(data),
@@ -133,22 +132,29 @@ def summarise_all(
         except LinetuneError as problem:
             return problem
 
-    done = 0
-    with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # One window after the other, so that an interruption does not wait for all images.
-        for start in range(0, len(paths), WINDOW):
-            for result in pool.map(attempt, paths[start : start + WINDOW]):
-                done += 1
-                progress(done)
-                yield result
+    return in_threads(attempt, paths, progress)
 
 
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings about metadata. They name no file."""
-    with warnings.catch_warnings():
+def in_threads(read: Callable[[T], R], items: Iterable[T], progress: Callable[[int], None]) -> Iterator[R]:
+    """Read images in several threads and yield the results in the order of the items.
+
+    A window of images is read at a time. Otherwise decoded crops pile up before they are used, and an
+    interruption waits for all images.
+
+    Args:
+        read: reads one image.
+        items: an argument of ``read`` for each image.
+        progress: called with the number of images done so far.
+    """
+    waiting = iter(items)
+    windows = iter(lambda: list(islice(waiting, WINDOW)), [])
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Pillow warns about metadata and does not name the file.
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
+        results = chain.from_iterable(pool.map(read, window) for window in windows)
+        for done, result in enumerate(results, 1):
+            progress(done)
+            yield result
 
 
 def missing_image_hint(line: Line, problem: LinetuneError) -> str | None:
@@ -175,16 +181,12 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
     path, source = line.image, line.source
     if not files.exists(path):
         return error("missing-image", source, f"{problem.what}: {path}", missing_image_hint(line, problem))
-    if not path.is_file():
-        kind = "unreadable-image"
-    elif path.stat().st_size == 0:
+    kind = "unreadable-image"
+    if path.is_file() and path.stat().st_size == 0:
         kind = "empty-image"
-    else:
-        try:
-            truncated = _is_truncated(image.content(path))
-        except LinetuneError:  # no permission to read the file
-            truncated = False
-        kind = "truncated" if truncated else "unreadable-image"
+    elif path.is_file():
+        with suppress(LinetuneError):  # no permission to read the file
+            kind = "truncated" if _is_truncated(image.content(path)) else kind
     return error(kind, source, f"{problem.what}: {path}")
 
 
@@ -236,11 +238,9 @@ def _has_two_bands(grey: NDArray[np.uint8]) -> bool:
     if len(bands) != 2 or bands[1][0] - bands[0][1] < _GAP * _ROWS:
         return False
     heights = [b - a for a, b in bands]
-    columns = [np.flatnonzero(ink[a:b].any(0)) for a, b in bands]
-    shared = min(c[-1] for c in columns) - max(c[0] for c in columns)
-    return bool(
-        min(heights) >= _ALIKE * max(heights) and shared >= _ALIKE * min(c[-1] - c[0] for c in columns)
-    )
+    left, right = np.transpose([np.flatnonzero(ink[a:b].any(0))[[0, -1]] for a, b in bands])
+    shared, narrower = right.min() - left.max(), (right - left).min()
+    return bool(min(heights) >= _ALIKE * max(heights) and shared >= _ALIKE * narrower)
 
 
 def _is_truncated(data: NDArray[np.uint8]) -> bool:

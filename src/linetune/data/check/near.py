@@ -1,19 +1,21 @@
 """Find near-duplicates: the same picture in another format, size, brightness or orientation.
 
-A difference hash finds candidates. It is not enough for lines of text: nine in ten pairs of photographed wire
-markers with equal hashes show different codes. So we also compare thumbnails of the candidates. They separate
-two photos of one code from one photo stored twice.
+A difference hash finds candidates. For lines of text, the hash alone is not enough: nine in ten pairs of
+photographed wire markers with equal hashes show different codes. Therefore we also compare thumbnails of the
+candidates. Thumbnails show whether two crops are two photos of one code, or one photo stored twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from linetune.core.image import half_turned
 
 BITS = 5
 """Bits of 64 in which two hashes may differ. In 98 of 100 crops, JPEG at quality 70 changes fewer."""
@@ -30,6 +32,17 @@ _BLOCK = 4096
 _POPULATION = np.array([bin(i).count("1") for i in range(2**16)], np.uint8)
 
 
+class Likeness(NamedTuple):
+    """The properties of a crop by which near-duplicates are found."""
+
+    bits: int
+    """Difference hash of the crop."""
+    turned_bits: int
+    """Difference hash of the crop rotated by 180 degrees."""
+    thumbnail: NDArray[np.uint8]
+    """The crop in 16 x 32 px, as one row of values."""
+
+
 class Pair(NamedTuple):
     """The numbers of two near-duplicates, the lower number first."""
 
@@ -37,40 +50,37 @@ class Pair(NamedTuple):
     second: int
     similarity: float
     turned: bool
-    """Whether one of them is upside down."""
+    """Whether one of the two crops is upside down."""
 
 
-def difference_hash(grey: NDArray[np.uint8]) -> int:
+def likeness(grey: NDArray[np.uint8]) -> Likeness:
+    """Return the likeness of a grey picture."""
+    small = np.asarray(cv2.resize(grey, _SIZE, interpolation=cv2.INTER_AREA), np.uint8).ravel()
+    return Likeness(_difference_hash(grey), _difference_hash(half_turned(grey)), small)
+
+
+def _difference_hash(grey: NDArray[np.uint8]) -> int:
     """Return 64 bits: for each cell of an 8 x 8 grid, whether it is darker than its right neighbour."""
     cells = np.asarray(cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA))
     return int.from_bytes(np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes(), "big")
 
 
-def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the 16 x 32 px picture that :func:`near_pairs` compares, as one row of values."""
-    return np.asarray(cv2.resize(grey, _SIZE, interpolation=cv2.INTER_AREA), np.uint8).ravel()
-
-
-def near_pairs(
-    hashes: NDArray[np.uint64],
-    turned: NDArray[np.uint64],
-    thumbnails: NDArray[np.uint8],
-    shapes: NDArray[np.float64],
-) -> list[Pair]:
+def near_pairs(crops: Sequence[Likeness], shapes: Sequence[float]) -> list[Pair]:
     """Return all pairs of near-duplicates, the most similar first. One of the two may be upside down.
 
     Args:
-        hashes: a :func:`difference_hash` for each crop.
-        turned: the same for each crop rotated by 180 degrees.
-        thumbnails: one :func:`thumbnail` in each row. All need contrast.
+        crops: the :class:`Likeness` of each crop, at least one. All crops need contrast.
         shapes: width divided by height of each crop.
     """
-    count = len(hashes)
+    count = len(crops)
     pairs: list[Pair] = []
-    hashes, shapes = np.concatenate((hashes, turned)), np.concatenate((shapes, shapes))
+    # The second half of each array has the crops rotated by 180 degrees.
+    hashes = np.array([crop.bits for crop in crops] + [crop.turned_bits for crop in crops], np.uint64)
+    thumbnails = np.stack([crop.thumbnail for crop in crops])
     thumbnails = np.concatenate((thumbnails, thumbnails[:, ::-1]))
+    ratios = np.array([*shapes, *shapes])
     for first, second in _candidates(hashes):
-        alike = np.abs(np.log(shapes[first] / shapes[second])) < np.log(SHAPES)
+        alike = np.abs(np.log(ratios[first] / ratios[second])) < np.log(SHAPES)
         first, second = np.minimum(first, second)[alike], np.maximum(first, second)[alike]
         # Two rotated crops are similar if the upright ones are, and a rotated and an upright crop meet twice.
         once = (first < count) & ((second < count) | (first < second - count))

@@ -10,7 +10,7 @@ from html.entities import html5
 from linetune.core import scripts
 from linetune.core.labelfile import Line
 from linetune.core.reading_order import is_right_to_left
-from linetune.data.check.findings import Finding, note, warning
+from linetune.data.check.findings import Finding, Severity, warning
 
 _OTHER_COLUMN = "linetune import FILE --text-column NAME reads the text from another column"
 _JSON = re.compile(
@@ -64,7 +64,7 @@ _MIN_LABELS = 3
 
 
 def findings(text: str, source: str) -> Iterator[Finding]:
-    """Yield what an earlier program left in one label. At most one finding."""
+    """Yield at most one finding: what an earlier program left in one label."""
     if _JSON.fullmatch(text.strip()):
         yield warning("json", source, f"{text!r} looks like JSON", _OTHER_COLUMN)
     elif text.strip().lower() in _ILLEGIBLE:
@@ -95,19 +95,13 @@ def findings_of_all(lines: Sequence[Line], follows_rule: Callable[[str], bool]) 
             if all(form.fullmatch(line.text) for line in lines):
                 message = f"all {len(lines)} labels {what}, such as {lines[0].text}"
                 yield warning(kind, lines[0].source, message, hint)
-    for line in lines:
-        if is_right_to_left(line.text):
-            yield note("script", line.source, _right_to_left(lines))
-            return
-
-
-def _right_to_left(lines: Sequence[Line]) -> str:
-    """Return the note on right-to-left text, with the names of its scripts."""
-    letters = filter(is_right_to_left, set().union(*(line.text for line in lines)))
-    return (
-        f"{', '.join(scripts.names(letters))}: the network learns the letters in visual order, from left to "
-        "right; label files and readings stay in logical order"
-    )
+    if right_to_left := [line for line in lines if is_right_to_left(line.text)]:
+        letters = filter(is_right_to_left, set().union(*(line.text for line in right_to_left)))
+        message = (
+            f"{', '.join(scripts.names(letters))}: the network learns the letters in visual order, from left "
+            "to right; label files and readings stay in logical order"
+        )
+        yield Finding("script", Severity.note, right_to_left[0].source, message)
 
 
 def _escaped(text: str) -> tuple[str, str] | None:

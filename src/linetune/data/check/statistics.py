@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from linetune.core.charset import show
 from linetune.core.labelfile import Line
@@ -14,6 +14,7 @@ from linetune.data.check.duplicates import CheckedLine
 from linetune.data.check.findings import Finding, warning
 from linetune.data.check.labels import Split
 
+K = TypeVar("K")
 ENOUGH = 100
 """Training lines from which we report rare characters and lengths. With fewer lines, everything is rare."""
 RARE = 5
@@ -54,7 +55,7 @@ def findings(splits: Sequence[Split], taught: Collection[str]) -> Iterator[Findi
     if not training:
         return
     known = set(taught).union(*(line.text for line in training))
-    for character, lines in _by_character(held_out).items():
+    for character, lines in _by(iter, held_out).items():
         if character not in known:
             message = (
                 f"{show(character)} is in {_count(lines)} of validation or test, but in no training label"
@@ -78,7 +79,7 @@ def findings(splits: Sequence[Split], taught: Collection[str]) -> Iterator[Findi
 
 def _mixed(lines: Sequence[Line]) -> Iterator[Finding]:
     """Yield a finding for each character that other labels have in another form with the same look."""
-    by_character = _by_character(lines)
+    by_character = _by(iter, lines)
     hint = "use one of them everywhere: a crop does not show the difference"
     for character, plain in sorted(same_look(by_character).items()):
         if any(plain in line.text for line in lines):
@@ -92,20 +93,15 @@ def _mixed(lines: Sequence[Line]) -> Iterator[Finding]:
 def _imbalance(training: Sequence[Line], taught: Collection[str]) -> Iterator[Finding]:
     """Yield the rare characters, rare lengths and frequent labels."""
     total = len(training)
-    for character, lines in sorted(_by_character(training).items(), key=lambda item: len(item[1])):
+    for character, lines in sorted(_by(iter, training).items(), key=lambda item: len(item[1])):
         if len(lines) < RARE and character not in taught:
             message = f"{show(character)} is in only {len(lines)} of {total} training lines"
             yield warning("rare-character", lines[0].source, message)
-    by_length: dict[int, list[Line]] = {}
-    by_text: dict[str, list[Line]] = {}
-    for line in training:
-        by_length.setdefault(len(line.text), []).append(line)
-        by_text.setdefault(line.text, []).append(line)
-    for length, lines in sorted(by_length.items()):
+    for length, lines in sorted(_by(lambda text: [len(text)], training).items()):
         if len(lines) < RARE:
             message = f"labels of {length} characters: only {len(lines)} of {total} training lines"
             yield warning("rare-length", lines[0].source, message)
-    for text, lines in by_text.items():
+    for text, lines in _by(lambda text: [text], training).items():
         if len(lines) > FREQUENT * total:
             message = (
                 f"{text!r} is the label of {len(lines)} of {total} training lines ({len(lines) / total:.0%})"
@@ -117,13 +113,13 @@ def _count(lines: Sequence[Line]) -> str:
     return f"{len(lines)} line{'s' if len(lines) > 1 else ''}"
 
 
-def _by_character(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """Return the lines with each character."""
-    by_character: dict[str, list[Line]] = {}
+def _by(features: Callable[[str], Iterable[K]], lines: Iterable[Line]) -> dict[K, list[Line]]:
+    """Return the lines with each feature. ``features`` returns the features of a text."""
+    found: dict[K, list[Line]] = {}
     for line in lines:
-        for character in dict.fromkeys(line.text):
-            by_character.setdefault(character, []).append(line)
-    return by_character
+        for feature in dict.fromkeys(features(line.text)):
+            found.setdefault(feature, []).append(line)
+    return found
 
 
 def _range(values: Sequence[int]) -> dict[str, float]:
