@@ -1,4 +1,4 @@
-"""ONNX in fp16 or int8: a smaller file, compared with the one in fp32."""
+"""ONNX with weights rounded to fp16 or int8: a smaller file, compared with the one in fp32."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Reduced:
+class Rounded:
     """A file in fp16 or int8, compared with the file of the same model in fp32."""
 
     path: Path
@@ -58,14 +58,14 @@ class Reduced:
         return self.crops_per_second / self.crops_per_second_fp32
 
 
-def export_reduced(
+def export_rounded(
     model: Model,
     path: Path,
     precision: str,
     crops: Sequence[Crop] = (),
     texts: Sequence[str] = (),
     max_loss: float = MAX_LOSS,
-) -> Reduced:
+) -> Rounded:
     """Write an ONNX file in fp16 or int8, and compare it with the file in fp32.
 
     Its texts may differ from those of the model, so that accuracy decides instead of parity.
@@ -105,7 +105,7 @@ def export_reduced(
             rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
             sizes = partial.stat().st_size, beside.stat().st_size
     alike = sum(a == b for a, b in zip(found, expected, strict=True))
-    return Reduced(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
+    return Rounded(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
 
 
 def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
