@@ -31,12 +31,14 @@ from linetune.formats.hf_config import (
 )
 from linetune.formats.model import Model, fill, folded_model
 from linetune.formats.parity import TOLERANCE, Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
 from linetune.models.architecture import Official, renamed
 from linetune.models.families import OFFICIAL, nearest_official
 from linetune.models.layers.reparam import RepDepthwise
 from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
+FORMAT = Format("hf", "-hf")
 CONFIG, PREPROCESSOR, TENSORS = FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """The files of a directory."""
 BATCH = 8

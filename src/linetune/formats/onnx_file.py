@@ -28,11 +28,19 @@ from linetune.formats.graphs import Array, network_of
 from linetune.formats.model import Model, refuse_logical_order
 from linetune.formats.onnx_shape import Shape, compare_widths
 from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
 from linetune.models.architecture import Official
 from linetune.models.both_ways import BothWays
 from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
 
+FORMAT = Format(
+    "onnx",
+    ".onnx",
+    both_ways=True,
+    logical_order="RapidOCR puts it in logical order with Rec.lang_type: arabic "
+    "(pip install 'rapidocr[rtl]')",
+)
 OPSET = 17
 """Every onnxruntime since 1.12 supports it."""
 _ROUNDED = {
@@ -246,6 +254,9 @@ def _graph(model: Model, shape: Shape | None) -> bytes:
             (example,),
             file,  # type: ignore[arg-type]
             dynamo=False,
+            # The network is in evaluation mode, and the new module around it in training mode. If that were
+            # in evaluation mode too, the exporter would merge equal tensors, and one name would be lost.
+            training=torch.onnx.TrainingMode.PRESERVE,
             opset_version=OPSET,
             input_names=["x"],
             output_names=["probabilities"],

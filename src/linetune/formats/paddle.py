@@ -30,12 +30,19 @@ from linetune.formats.dictionary import SETTINGS, matching, read_settings
 from linetune.formats.graphs import OWN, network_of
 from linetune.formats.model import Model
 from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
 from linetune.models.architecture import Official
 from linetune.models.families import OFFICIAL
 
 Array = NDArray[np.float32]
-PROGRAM, PARAMETERS = "inference.json", "inference.pdiparams"
-FILES = (PROGRAM, PARAMETERS, SETTINGS)
+FORMAT = Format(
+    "paddle",
+    "_paddle",
+    files=("inference.json", "inference.pdiparams", "inference.yml"),
+    package="paddle",
+    both_ways=True,
+)
+PROGRAM, PARAMETERS, _ = FORMAT.files
 _HEADER = struct.Struct("<IQIi")
 # The order in which ONNX gives them, which is the order of their names in torch.
 _BATCH_NORM = (0, 3, 4, 1, 2)

@@ -24,13 +24,21 @@ from linetune.decode.read import deployed_batches
 from linetune.formats.dictionary import charset_of_file, refuse_line_ends
 from linetune.formats.model import Model, fill, folded_model
 from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
 from linetune.models.architecture import Architecture, Official, renamed
 from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
 Arrays = dict[str, NDArray[np.float32]]
-SUFFIX = ".pdparams"
+FORMAT = Format(
+    "pdparams",
+    ".pdparams",
+    files=(".pdparams", ".txt", ".yml"),
+    logical_order="PaddleOCR's tools put it in logical order if the path of the dictionary contains the word "
+    "arabic",
+)
+SUFFIX = FORMAT.ending
 MEASURED_ON = 64
 """Largest number of crops for the statistics of batch norms. More crops change them little."""
 

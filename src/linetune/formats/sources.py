@@ -98,9 +98,9 @@ def _unwritable(error: OSError) -> LinetuneError:
 def _unpack(archive: Path, folder: Path, official: Official) -> None:
     """Extract Paddle's three inference files into a folder that appears whole or not at all."""
     try:
-        with tarfile.open(archive) as tar, atomic.folder_replaced(folder, paddle.FILES) as partial:
+        with tarfile.open(archive) as tar, atomic.folder_replaced(folder, paddle.FORMAT.files) as partial:
             members = {Path(member.name).name: member for member in tar if member.isfile()}
-            for name in paddle.FILES:
+            for name in paddle.FORMAT.files:
                 content = tar.extractfile(members[name])
                 assert content is not None
                 (partial / name).write_bytes(content.read())

@@ -14,7 +14,6 @@ from linetune.core import atomic, image, reading_order
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.formats.model import Model, fill, refuse_logical_order
-from linetune.models.architecture import Official
 from linetune.models.families import from_settings, to_settings
 from linetune.models.network import empty_folded
 
@@ -26,14 +25,7 @@ T = TypeVar("T")
 
 def recognises(path: Path) -> bool:
     """Return whether a path is a model file or a run folder."""
-    if path.is_dir():
-        return (path / NAME).is_file()
-    return path.suffix == ".safetensors"
-
-
-def load(path: Path, official: Official | None = None) -> Model:
-    """Load a model file, or the one in a run folder."""
-    return load_model(path / NAME if path.is_dir() else path)
+    return (path / NAME).is_file() if path.is_dir() else path.suffix == ".safetensors"
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -61,11 +53,12 @@ def save_model(model: Model, path: Path) -> None:
 
 
 def load_model(path: Path) -> Model:
-    """Load a model file.
+    """Load a model file, or the one in a run folder.
 
     Raises:
         LinetuneError: the file is missing, is not a linetune model, or contradicts its header.
     """
+    path = path / NAME if path.is_dir() else path
     if not path.is_file():
         raise LinetuneError("model file not found", path)
     try:

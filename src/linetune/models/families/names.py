@@ -7,6 +7,7 @@ replacements.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from linetune.models.architecture import Renaming
@@ -47,14 +48,24 @@ HF_REST: Renaming = [
 ]
 
 
-def hf_attention_config(ratio: int, kernel: int) -> dict[str, Any]:
-    """Return the settings of a neck with attention in transformers' ``config.json``.
+def hf_settings(
+    kind: str, channels: int, backbone: Mapping[str, Any], ratio: float = 2, kernel: int = 3
+) -> dict[str, Any]:
+    """Return the settings of transformers' ``config.json``.
 
     Args:
-        ratio: channels inside the blocks' MLPs over those outside.
-        kernel: width in frames of the neck's convolution.
+        kind: the model type.
+        channels: channels of the sequence that goes into the head.
+        backbone: the settings of the backbone.
+        ratio: channels inside the MLPs of the neck's attention blocks over those outside. 0 if the neck has
+            no such blocks.
+        kernel: width in frames of the convolution of a neck with attention.
     """
+    settings = {"model_type": kind, "hidden_size": channels, "backbone_config": backbone}
+    if not ratio:
+        return settings
     return {
+        **settings,
         "hidden_act": "silu",
         "mlp_ratio": float(ratio),
         "depth": 2,

@@ -13,15 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
-from linetune.models.families.names import (
-    HF_ATTENTION,
-    HF_REST,
-    HF_SVTR,
-    PDPARAMS_REST,
-    PDPARAMS_SVTR,
-    hf_attention_config,
-    hf_stride,
-)
+from linetune.models.families import names
 from linetune.models.layers.reparam import Affine, ConvBN, FoldedRepLayer, MergedRepLayer, Pair, RepLayer
 from linetune.models.layers.squeeze import SqueezeExcite
 from linetune.models.layers.svtr import SVTRNeck
@@ -147,10 +139,10 @@ class PPOCRMobile(Architecture):
         return SVTRNeck(inputs, self.neck_channels)
 
     def pdparams_renaming(self) -> Renaming:
-        return [*_PDPARAMS, *PDPARAMS_SVTR, *PDPARAMS_REST]
+        return [*_PDPARAMS, *names.PDPARAMS_SVTR, *names.PDPARAMS_REST]
 
     def hf_renaming(self) -> Renaming:
-        return [*HF_SVTR, *HF_ATTENTION, *_HF, *HF_REST]
+        return [*names.HF_SVTR, *names.HF_ATTENTION, *_HF, *names.HF_REST]
 
     def hf_config(self) -> dict[str, Any]:
         backbone = {
@@ -163,17 +155,12 @@ class PPOCRMobile(Architecture):
             "conv_symmetric_num": 4,
             "hidden_act": "hardswish",
             "block_configs": [
-                [[b.kernel, b.inputs, b.outputs, hf_stride(b.stride), b.squeeze] for b in stage]
+                [[b.kernel, b.inputs, b.outputs, names.hf_stride(b.stride), b.squeeze] for b in stage]
                 for stage in STAGES
             ],
             "out_features": ["stage2", "stage3", "stage4", "stage5"],
         }
-        return {
-            "model_type": "pp_ocrv5_mobile_rec",
-            "hidden_size": self.neck_channels,
-            "backbone_config": backbone,
-            **hf_attention_config(ratio=2, kernel=3),
-        }
+        return names.hf_settings("pp_ocrv5_mobile_rec", self.neck_channels, backbone)
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRMobile:
@@ -206,6 +193,7 @@ _HF: Renaming = [
 
 LANGUAGES = ["en", "latin", "eslav", "cyrillic", "el", "arabic", "devanagari", "korean", "ta", "te", "th"]
 """Scripts with an own PP-OCRv5 mobile: the same network with another dictionary."""
+FAMILY = PPOCRMobile
 OFFICIAL = (
     Official(
         "PP-OCRv5_mobile_rec",

@@ -15,15 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
-from linetune.models.families.names import (
-    HF_ATTENTION,
-    HF_REST,
-    HF_SVTR,
-    PDPARAMS_REST,
-    PDPARAMS_SVTR,
-    hf_attention_config,
-    hf_stride,
-)
+from linetune.models.families import names
 from linetune.models.layers.reparam import ConvBN, Pair
 from linetune.models.layers.stem import BranchedStem
 from linetune.models.layers.svtr import SVTRNeck
@@ -146,8 +138,8 @@ class PPOCRServer(Architecture):
         return [
             (r"\.gather1\.", ".aggregation_squeeze_conv."),
             (r"\.gather2\.", ".aggregation_excitation_conv."),
-            *PDPARAMS_SVTR,
-            *PDPARAMS_REST,
+            *names.PDPARAMS_SVTR,
+            *names.PDPARAMS_REST,
         ]
 
     def hf_renaming(self) -> Renaming:
@@ -157,7 +149,7 @@ class PPOCRServer(Architecture):
             (r"\.gather1\.", ".aggregation.0."),
             (r"\.gather2\.", ".aggregation.1."),
         ]
-        return [*HF_SVTR, *HF_ATTENTION, *backbone, *HF_REST]
+        return [*names.HF_SVTR, *names.HF_ATTENTION, *backbone, *names.HF_REST]
 
     def hf_config(self) -> dict[str, Any]:
         backbone = {
@@ -169,7 +161,7 @@ class PPOCRServer(Architecture):
             "stage_out_channels": [stage.outputs for stage in STAGES],
             "stage_num_blocks": [stage.blocks for stage in STAGES],
             "stage_downsample": [True] * len(STAGES),
-            "stage_downsample_strides": [hf_stride(stage.stride) for stage in STAGES],
+            "stage_downsample_strides": [names.hf_stride(stage.stride) for stage in STAGES],
             "stage_light_block": [stage.light for stage in STAGES],
             "stage_kernel_size": [stage.kernel for stage in STAGES],
             "stage_numb_of_layers": [LAYERS] * len(STAGES),
@@ -177,16 +169,12 @@ class PPOCRServer(Architecture):
             "use_learnable_affine_block": False,
             "out_features": ["stage1", "stage2", "stage3", "stage4"],
         }
-        return {
-            "model_type": "pp_ocrv5_server_rec",
-            "hidden_size": self.neck_channels,
-            "backbone_config": backbone,
-            **hf_attention_config(ratio=2, kernel=3),
-        }
+        return names.hf_settings("pp_ocrv5_server_rec", self.neck_channels, backbone)
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRServer:
         return cls(neck_channels=int(config.get("hidden_size", 120)))
 
 
+FAMILY = PPOCRServer
 OFFICIAL = (Official("PP-OCRv5_server_rec", PPOCRServer(), "ppocrv5.txt"),)

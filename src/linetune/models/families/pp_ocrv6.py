@@ -14,13 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
-from linetune.models.families.names import (
-    HF_ATTENTION,
-    HF_REST,
-    PDPARAMS_REST,
-    hf_attention_config,
-    hf_stride,
-)
+from linetune.models.families import names
 from linetune.models.layers.light_svtr import ConvNeck, LightSVTRNeck
 from linetune.models.layers.reparam import ConvBN, Pair, RepDepthwise
 from linetune.models.layers.squeeze import SqueezeExcite
@@ -176,10 +170,10 @@ class PPOCRv6(Architecture):
         return LightSVTRNeck(inputs, self.neck_channels, self.neck_ratio)
 
     def pdparams_renaming(self) -> Renaming:
-        return [*_PDPARAMS, *_PDPARAMS_NECKS[self.neck], *PDPARAMS_REST]
+        return [*_PDPARAMS, *_PDPARAMS_NECKS[self.neck], *names.PDPARAMS_REST]
 
     def hf_renaming(self) -> Renaming:
-        return [*_HF_NECKS[self.neck], *HF_ATTENTION, *_HF, *HF_REST]
+        return [*_HF_NECKS[self.neck], *names.HF_ATTENTION, *_HF, *names.HF_REST]
 
     def hf_config(self) -> dict[str, Any]:
         layout = LAYOUTS[self.size]
@@ -192,18 +186,16 @@ class PPOCRv6(Architecture):
             "hidden_act": "relu",
             "use_learnable_affine_block": False,
             "block_configs": [
-                [[3, b.inputs, b.outputs, hf_stride(b.stride), b.squeeze] for b in stage]
+                [[3, b.inputs, b.outputs, names.hf_stride(b.stride), b.squeeze] for b in stage]
                 for stage in layout.stages
             ],
             "out_features": ["stage1", "stage2", "stage3", "stage4"],
         }
-        attention = self.neck == "LightSVTR"
-        return {
-            "model_type": f"pp_ocrv6_{'small' if attention else 'tiny'}_rec",
-            "hidden_size": self.neck_channels,
-            "backbone_config": backbone,
-            **(hf_attention_config(self.neck_ratio, kernel=7) if attention else {}),
-        }
+        if self.neck == "Conv":
+            return names.hf_settings("pp_ocrv6_tiny_rec", self.neck_channels, backbone, ratio=0)
+        return names.hf_settings(
+            "pp_ocrv6_small_rec", self.neck_channels, backbone, self.neck_ratio, kernel=7
+        )
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRv6:
@@ -275,6 +267,7 @@ _HF_NECKS: dict[NeckName, Renaming] = {
 SMALL = PPOCRv6()
 MEDIUM = PPOCRv6(size="medium", neck_channels=192, neck_ratio=4, guide_channels=512)
 TINY = PPOCRv6("Conv", size="tiny", neck_channels=80)
+FAMILY = PPOCRv6
 OFFICIAL = (
     Official(
         "PP-OCRv6_small_rec",
