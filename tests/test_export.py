@@ -164,7 +164,7 @@ def test_a_file_that_was_changed_is_not_read_back(exported: Path, tmp_path: Path
     def no_head(content: onnx.ModelProto) -> None:
         content.graph.initializer[-1].name = "gone"
 
-    assert refused(other_dictionary).endswith("does not match its hash")
+    assert refused(other_dictionary).endswith("does not match its hash; export it again")
     assert "these weights do not fit the network; missing: head.fc.weight" in refused(no_head)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +41,11 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        fields = {
-            "name": self.name,
-            "parameters": self.parameters,
-            "parameters_without_characters": self.parameters_without_characters,
-            "parameters_per_character": self.parameters_per_character,
-            "characters": self.characters,
-            "frames": image.frames(WIDTH),
-            "weights": str(self.weights) if self.weights else None,
-            "url": self.url,
-        }
-        return fields if self.milliseconds is None else fields | {"milliseconds": self.milliseconds}
+        fields = asdict(self) | {"parameters": self.parameters, "frames": image.frames(WIDTH)}
+        fields["weights"] = str(self.weights) if self.weights else None
+        if self.milliseconds is None:
+            del fields["milliseconds"]
+        return fields
 
 
 def catalogue(speed: bool = False) -> Iterator[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,11 +44,13 @@ def read_settings(folder: Path) -> Settings:
         if not isinstance(characters, list):
             raise TypeError
     except (YAMLError, TypeError, LookupError, AttributeError):
-        raise LinetuneError("PostProcess.character_dict is no list of characters", path) from None
+        raise LinetuneError(
+            "PostProcess.character_dict is not a list of characters", path, "list one character a line"
+        ) from None
     for entry in characters:
         if not isinstance(entry, str):
             raise LinetuneError(
-                f"PostProcess.character_dict has {entry!r}, which is not text", path, "quote it"
+                f"PostProcess.character_dict has {entry!r}, which is not text", path, "put it in quotes"
             )
     try:
         charset = Charset.from_dictionary(characters)
@@ -89,12 +92,17 @@ def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
     return charset
 
 
-def refuse_line_ends(charset: Charset, path: Path) -> None:
-    """Refuse characters that a dictionary with one character a line cannot have."""
-    breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
-    if breaking:
-        raise LinetuneError(
-            f"the charset has {show(*breaking)}, which cannot be in a line of a dictionary",
-            path,
-            "remove it from the charset",
-        )
+def refuse(charset: Charset, breaks: Callable[[str], bool], why: str, path: Path) -> None:
+    """Refuse a charset with characters that break the dictionary of an exported file.
+
+    Args:
+        charset: the charset to export.
+        breaks: whether a character breaks the dictionary.
+        why: what the dictionary cannot do, for the message.
+        path: the file to write.
+
+    Raises:
+        LinetuneError: the charset has such a character.
+    """
+    if breaking := list(filter(breaks, charset.characters)):
+        raise LinetuneError(f"the charset has {show(*breaking)}, {why}", path, "remove it from the charset")

@@ -62,7 +62,7 @@ def load_file(path: Path, official: Official | None = None) -> Model:
     if path.is_dir():
         raise _no_model_in(path)
     if not path.exists():
-        raise LinetuneError("model file not found", path)
+        raise LinetuneError("model file not found", path, "correct the path")
     raise LinetuneError(
         "not a model file of a known kind", path, f"known: {', '.join(sorted(MODEL_SUFFIXES))}"
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from linetune.core import atomic, image, reading_order
 from linetune.core.charset import Charset
@@ -20,6 +21,7 @@ from linetune.models.network import empty_folded
 FORMAT = "2"
 NAME = "model.safetensors"
 """The model file in a run folder."""
+_AGAIN = "copy the file again from where it was trained or published"
 T = TypeVar("T")
 
 
@@ -60,18 +62,13 @@ def load_model(path: Path) -> Model:
     """
     path = path / NAME if path.is_dir() else path
     if not path.is_file():
-        raise LinetuneError("model file not found", path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise LinetuneError(f"not a safetensors file ({error})", path) from None
+        raise LinetuneError("model file not found", path, "correct the path")
+    tensors, header = read_tensors(path)
     if header.get("format") != "linetune" or header.get("version") != FORMAT:
-        raise LinetuneError("not a linetune model of a known version", path)
+        raise LinetuneError("not a linetune model of a known version", path, "update linetune")
     charset = _rebuilt(header, "charset", path, lambda characters: Charset(tuple(characters)))
     if charset.sha256 != header.get("charset_sha256"):
-        raise LinetuneError("the charset in the header does not match its hash", path)
+        raise LinetuneError("the charset in the header does not match its hash", path, _AGAIN)
     network = _rebuilt(
         header, "architecture", path, lambda keys: empty_folded(from_settings(keys), charset.classes)
     )
@@ -79,9 +76,23 @@ def load_model(path: Path) -> Model:
     fill(network, tensors, path)
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
-        raise LinetuneError("the header's 'base_model' is missing or damaged", path)
+        raise LinetuneError("the header's 'base_model' is missing or damaged", path, _AGAIN)
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
     return Model(network, charset, header["base_model"], str(path), history, both_ways)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises:
+        LinetuneError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise LinetuneError(f"not a safetensors file ({error})", path, _AGAIN) from None
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
@@ -91,4 +102,4 @@ def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[An
     except LinetuneError as error:
         raise LinetuneError(error.what, path) from None
     except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):
-        raise LinetuneError(f"the header's {key!r} is missing or damaged", path) from None
+        raise LinetuneError(f"the header's {key!r} is missing or damaged", path, _AGAIN) from None

@@ -68,7 +68,11 @@ def export_targets(
         raise LinetuneError(f"only for --format onnx, not {form}", f"--precision {precision}")
     if static is not None and (form != "onnx" or precision != "fp32"):
         raise LinetuneError("only for --format onnx in fp32", f"--static {static}")
-    options = _shape_option(static) if static is not None else {}
+    options = {}
+    if static is not None:
+        from linetune.formats.onnx_shape import Shape  # imports torch, which only this option needs here
+
+        options["shape"] = Shape.parse(static)
     names = [name for name in FORMATS if FORMATS[name].available] if form == ALL else [form]
     folder, stem = _beside(model)
     if output is not None and form == ALL:
@@ -81,12 +85,6 @@ def export_targets(
     return [
         Target(name, output or folder / f"{stem}{suffix}{FORMATS[name].ending}", options) for name in names
     ]
-
-
-def _shape_option(static: str) -> dict[str, Any]:
-    from linetune.formats.onnx_shape import Shape  # it imports torch, which only this option needs here
-
-    return {"shape": Shape.parse(static)}
 
 
 def _beside(model: str) -> tuple[Path, str]:

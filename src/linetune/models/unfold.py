@@ -92,7 +92,7 @@ def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
 def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
     """Make a batch norm add only ``bias`` in evaluation mode. ``moments`` are those of its output.
 
-    Its weight has 11 significant bits, so that its square is exact. The scale then differs from 1 by less
+    Its weight has 11 significant bits. Its square is therefore exact. The scale then differs from 1 by less
     than half a step of float32, and the kernel before it folds back to the same bits.
     """
     if moments is None:

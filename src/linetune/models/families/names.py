@@ -14,7 +14,7 @@ from linetune.models.architecture import Renaming
 from linetune.models.layers.reparam import Pair
 
 PDPARAMS_SVTR: Renaming = [(r"^(neck\.conv\d)\.bn\.", r"\1.norm."), (r"^neck\.conv5\.", "neck.conv1x1.")]
-"""PaddleOCR's names in the SVTR neck; :data:`PDPARAMS_REST` has to follow."""
+"""PaddleOCR's names in the SVTR neck; :data:`PDPARAMS_REST` comes after them."""
 PDPARAMS_REST: Renaming = [
     (r"^neck\.blocks\.", "neck.svtr_block."),
     (r"^head\.", "head.ctc_head."),
@@ -32,7 +32,7 @@ PDPARAMS_REST: Renaming = [
 """PaddleOCR's names in the attention blocks, the heads and the batch norms, of every family."""
 
 HF_SVTR: Renaming = [(rf"^neck\.conv{n + 1}\.", f"head.encoder.conv_block.{n}.") for n in range(5)]
-"""transformers' names in the SVTR neck; :data:`HF_REST` has to follow the backbone's."""
+"""transformers' names in the SVTR neck; :data:`HF_REST` comes after the backbone's."""
 HF_ATTENTION: Renaming = [
     (r"^neck\.norm\.", "head.encoder.norm."),
     (r"^neck\.(blocks\.\d)\.norm([12])\.", r"neck.\1.layer_norm\2."),

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
 from linetune.models.families import names
+from linetune.models.layers.necks import SVTRNeck
 from linetune.models.layers.reparam import ConvBN, Pair
-from linetune.models.layers.stem import BranchedStem
-from linetune.models.layers.svtr import SVTRNeck
+from linetune.models.layers.shared import BranchedStem, pooled
 
 STEM = (32, 48)
 """Channels inside the stem and behind it."""
@@ -57,8 +57,7 @@ class LightConv(nn.Module):
         self.conv2: nn.Module = ConvBN(outputs, outputs, (kernel, kernel), groups=outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(self.conv1(x))
-        return out
+        return self.conv2(self.conv1(x))
 
 
 class Block(nn.Module):
@@ -99,8 +98,7 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*(Block(spec, number == 0) for number in range(spec.blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.blocks(self.downsample(x))
-        return out
+        return self.blocks(self.downsample(x))
 
 
 class PPHGNetV2(Part):
@@ -113,9 +111,7 @@ class PPHGNetV2(Part):
         self.channels = STAGES[-1].outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stages(self.stem(x))
-        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
-        return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
+        return pooled(self.stages(self.stem(x)))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
 from linetune.models.families import names
-from linetune.models.layers.light_svtr import ConvNeck, LightSVTRNeck
+from linetune.models.layers.necks import ConvNeck, LightSVTRNeck
 from linetune.models.layers.reparam import ConvBN, Pair, RepDepthwise
-from linetune.models.layers.squeeze import SqueezeExcite
-from linetune.models.layers.stem import BranchedStem, PlainStem
+from linetune.models.layers.shared import BranchedStem, PlainStem, SqueezeExcite, pooled
 
 NeckName = Literal["LightSVTR", "Conv"]
 Size = Literal["tiny", "small", "medium"]
@@ -102,14 +101,12 @@ class Block(nn.Module):
             if self.same_shape
             else ConvBN(inputs, inputs, (3, 3), spec.stride, inputs)
         )
-        self.squeeze = SqueezeExcite(inputs) if spec.squeeze else None
+        self.squeeze = SqueezeExcite(inputs) if spec.squeeze else nn.Identity()
         self.expand: nn.Module = ConvBN(inputs, 2 * inputs, (1, 1))
         self.compress: nn.Module = ConvBN(2 * inputs, outputs, (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.depthwise(x)
-        if self.squeeze is not None:
-            x = self.squeeze(x)
+        x = self.squeeze(self.depthwise(x))
         mixed: Tensor = self.compress(F.gelu(self.expand(x)))
         return x + mixed if self.same_shape else mixed
 
@@ -121,15 +118,11 @@ class PPLCNetV4(Part):
         super().__init__()
         layout = LAYOUTS[size]
         self.stem = (BranchedStem if layout.branched else PlainStem)(*layout.stem)
-        self.stages = nn.ModuleList(nn.Sequential(*map(Block, stage)) for stage in layout.stages)
+        self.stages = nn.Sequential(*(nn.Sequential(*map(Block, stage)) for stage in layout.stages))
         self.channels = layout.stages[-1][-1].outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        for stage in self.stages:
-            x = stage(x)
-        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
-        return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
+        return pooled(self.stages(self.stem(x)))
 
 
 @dataclass(frozen=True)
@@ -191,11 +184,8 @@ class PPOCRv6(Architecture):
             ],
             "out_features": ["stage1", "stage2", "stage3", "stage4"],
         }
-        if self.neck == "Conv":
-            return names.hf_settings("pp_ocrv6_tiny_rec", self.neck_channels, backbone, ratio=0)
-        return names.hf_settings(
-            "pp_ocrv6_small_rec", self.neck_channels, backbone, self.neck_ratio, kernel=7
-        )
+        kind, ratio = ("tiny", 0) if self.neck == "Conv" else ("small", self.neck_ratio)
+        return names.hf_settings(f"pp_ocrv6_{kind}_rec", self.neck_channels, backbone, ratio, kernel=7)
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRv6:
