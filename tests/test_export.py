@@ -300,7 +300,7 @@ def test_an_input_shape_may_be_written_whole() -> None:
     "wrong", ["320", "1x", "0x320", "1x321", "1x8", "1x99999", "axb", "-1x320", "48x320"]
 )
 def test_what_is_no_input_shape_is_refused(wrong: str) -> None:
-    with pytest.raises(LinetuneError, match=r"is no input shape; write BATCHxWIDTH, such as 1x320"):
+    with pytest.raises(LinetuneError, match=r"is not an input shape; write BATCHxWIDTH, such as 1x320"):
         Shape.parse(wrong)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -113,24 +113,21 @@ class Format:
 
 
 def find_formats() -> dict[str, Format]:
-    """Return the formats that ``linetune export`` writes, by name."""
-    found = sorted(_described(), key=lambda form: (form.name != DEFAULT, form.name))
-    return {form.name: form for form in found}
-
-
-def _described() -> Iterator[Format]:
-    """Yield the formats of this package.
+    """Return the formats of this package by name.
 
     The constant is read without running the module. Most modules import torch, and ``linetune --help`` cannot
     wait for that. The arguments of ``Format(...)`` are therefore literals.
     """
     constant = re.compile(r"^FORMAT = (Format\(.*?\))$", re.MULTILINE | re.DOTALL)
+    found = []
     for path in (path for folder in formats.__path__ for path in Path(folder).glob("*.py")):
-        if found := constant.search(path.read_text("utf-8")):
-            call = ast.parse(found[1], mode="eval").body
+        for text in constant.findall(path.read_text("utf-8")):
+            call = ast.parse(text, mode="eval").body
             assert isinstance(call, ast.Call)
             options = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
-            yield Format(*map(ast.literal_eval, call.args), **options, stem=path.stem)
+            found.append(Format(*map(ast.literal_eval, call.args), **options, stem=path.stem))
+    found.sort(key=lambda form: (form.name != DEFAULT, form.name))
+    return {form.name: form for form in found}
 
 
 FORMATS = find_formats()

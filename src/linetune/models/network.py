@@ -89,7 +89,7 @@ def empty_folded(architecture: Architecture, classes: int) -> Network:
 
 
 def seconds_a_crop(architecture: Architecture, classes: int, width: int, repeats: int = 5) -> float:
-    """Median time of a folded network for one image (1, 3, 48, ``width``) on the CPU, in seconds."""
+    """Return the median time of a folded network for one image (1, 3, 48, width) on the CPU, in s."""
     network = empty_folded(architecture, classes)
     batch = np.zeros((1, 3, HEIGHT, width), np.float32)
     times = []

@@ -136,12 +136,9 @@ class RepDepthwise(nn.Module):
         centre = self.branch_1x1.weight.double() + 1
         kernel = kernel + F.pad(centre, [conv.kernel_size[0] // 2] * 4)
         weight, offset = _fold_bn(kernel, self.rep_bn)
-        scale = self.rep_bn.weight.double() / torch.sqrt(self._variance().double() + self.rep_bn.eps)
-        return _convolution(conv, weight, bias * scale + offset)
-
-    def _variance(self) -> Tensor:
         assert self.rep_bn.running_var is not None
-        return self.rep_bn.running_var
+        scale = self.rep_bn.weight.double() / torch.sqrt(self.rep_bn.running_var.double() + self.rep_bn.eps)
+        return _convolution(conv, weight, bias * scale + offset)
 
 
 class MergedRepLayer(nn.Module):
