@@ -92,6 +92,6 @@ def compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[s
         return (what,)
     return (
         what,
-        f"at a width of {shape.width} px, {changed} of {len(crops)} crops have another text than at their own "
-        f"width, and {squashed} are squashed to fit",
+        f"at a width of {shape.width} px, {changed} of {len(crops)} crops have another text than at their "
+        f"own width, and {squashed} are squashed to fit",
     )
