@@ -27,7 +27,7 @@ from linetune.formats.official import load_base
 from linetune.formats.onnx_file import read_onnx
 from linetune.formats.parity import sample_crops
 from linetune.formats.pdparams import export as export_pdparams
-from linetune.formats.pdparams import read_pdparams, write_pdparams
+from linetune.formats.pickled import read_pdparams, write_pdparams
 from linetune.formats.registry import FORMATS, Format
 from linetune.formats.sources import find
 from linetune.formats.transfer import with_charset

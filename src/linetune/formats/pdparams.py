@@ -1,18 +1,15 @@
-"""PaddleOCR's training weights, without PaddlePaddle: a pickle that may have arrays and nothing else.
+"""PaddleOCR's training weights, without PaddlePaddle.
 
 They are those of the unfolded network. An export writes their dictionary and settings into the same folder.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from linetune.core import atomic
@@ -24,6 +21,7 @@ from linetune.decode.read import deployed_batches
 from linetune.formats.dictionary import charset_of_file, refuse
 from linetune.formats.model import Model, fill
 from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.formats.pickled import HINT, Arrays, read_pdparams, write_pdparams
 from linetune.formats.registry import Format
 from linetune.models.architecture import Architecture, Official, Renaming, renamed
 from linetune.models.families import OFFICIAL
@@ -31,7 +29,6 @@ from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
-Arrays = dict[str, NDArray[np.float32]]
 FORMAT = Format(
     "pdparams",
     ".pdparams",
@@ -47,74 +44,9 @@ _NO_GUIDE = (
     "it has no weights of the NRTR branch, and PaddleOCR starts this branch at random. With use_guide: True, "
     "only that branch trains the backbone: set use_guide: False in the neck of the CTC head"
 )
-_OTHER = "choose the training weights of a recogniser of PaddleOCR"
 _UNSEEN = "linetune has read it back; PaddleOCR's training was not run"
 # A table of sines, which linetune computes, and a classifier of pictures that no recogniser uses.
 _UNUSED = ("backbone.fc.", "backbone.last_conv.", "head.gtc_head.positional_encoding.pe")
-_ADMITTED = {
-    ("collections", "OrderedDict"),
-    ("builtins", "tuple"),
-    ("__builtin__", "tuple"),  # its name in older pickles
-    ("_codecs", "encode"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads arrays only. Anything else in a pickle could run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
-class _ArrayPickler(pickle.Pickler):
-    """Writes arrays as a call of ``numpy.ndarray``, a name that numpy 1 and 2 share."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, np.ndarray):
-            return np.ndarray, (obj.shape, obj.dtype.str, obj.tobytes())
-        return NotImplemented
-
-
-def read_pdparams(path: Path) -> Arrays:
-    """Return the arrays of a ``.pdparams`` file by PaddlePaddle's names.
-
-    Raises:
-        LinetuneError: the file is missing or damaged, or has anything except arrays.
-    """
-    try:
-        with path.open("rb") as file:
-            content = _ArrayUnpickler(file, encoding="latin1").load()
-    except FileNotFoundError:
-        raise LinetuneError("weights not found", path, "correct the path") from None
-    except Exception as error:  # a damaged pickle can raise nearly any error
-        raise LinetuneError(f"not a file with only arrays ({error})", path, _OTHER) from None
-    if not isinstance(content, dict):
-        raise LinetuneError("not a file with named arrays", path, _OTHER)
-    arrays = {}
-    for name, value in content.items():
-        # Newer versions store (name, array); "StructuredToParameterName@@" is a table of names.
-        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
-        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
-            arrays[str(name)] = array.astype(np.float32)
-    if not arrays:
-        raise LinetuneError("has no arrays", path, _OTHER)
-    return arrays
-
-
-def write_pdparams(path: Path, arrays: Arrays) -> None:
-    """Write arrays as ``paddle.save`` would, for ``paddle.load``."""
-    with path.open("wb") as file:
-        _ArrayPickler(file, protocol=4).dump(dict(arrays))
 
 
 def recognises(path: Path) -> bool:
@@ -238,7 +170,7 @@ def _classes(arrays: Arrays, renaming: Renaming) -> int | None:
 
 def _no_head(path: Path) -> LinetuneError:
     what = "not a recogniser's weights: there is no CTC head"
-    return LinetuneError(what, path, _OTHER)
+    return LinetuneError(what, path, HINT)
 
 
 def _filled(network: Network, arrays: Arrays, where: Path) -> Network:

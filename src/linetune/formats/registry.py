@@ -125,7 +125,8 @@ def find_formats() -> dict[str, Format]:
             call = ast.parse(text, mode="eval").body
             assert isinstance(call, ast.Call)
             options = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
-            found.append(Format(*map(ast.literal_eval, call.args), **options, stem=path.stem))
+            form = Format(*map(ast.literal_eval, call.args), **options)
+            found.append(replace(form, stem=path.stem))
     found.sort(key=lambda form: (form.name != DEFAULT, form.name))
     return {form.name: form for form in found}
 

@@ -30,8 +30,8 @@ def register(family: type[Architecture], official: Sequence[Official] = ()) -> N
     OFFICIAL.update({model.name: model for model in official})
 
 
-for _, _name, _ in pkgutil.iter_modules(__path__, f"{__name__}."):
-    _module = importlib.import_module(_name)
+for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
+    _module = importlib.import_module(_found.name)
     if hasattr(_module, "FAMILY"):
         register(_module.FAMILY, _module.OFFICIAL)
 

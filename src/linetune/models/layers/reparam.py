@@ -101,9 +101,9 @@ class RepLayer(nn.Module):
 
     def merged(self) -> MergedRepLayer:
         """Return all branches and the first affine as one convolution, under running statistics."""
-        conv = self.branches[0].get_submodule("conv")
-        assert isinstance(conv, nn.Conv2d)
-        folded = [_fold_bn(branch.conv.weight, branch.bn) for branch in self.branches]
+        branches = [branch for branch in self.branches if isinstance(branch, ConvBN)]
+        conv = branches[0].conv
+        folded = [_fold_bn(branch.conv.weight, branch.bn) for branch in branches]
         if self.branch_1x1 is not None:
             kernel, bias = _fold_bn(self.branch_1x1.conv.weight, self.branch_1x1.bn)
             folded.append((F.pad(kernel, [conv.kernel_size[0] // 2] * 4), bias))
