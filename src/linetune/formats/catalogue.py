@@ -15,7 +15,7 @@ from linetune.models.families import OFFICIAL
 from linetune.models.network import empty_folded
 
 WIDTH = image.MIN_WIDTH
-"""Width in px at which frames and time are counted."""
+"""Width of a crop in px for the number of frames and the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Entry:
     parameters_per_character: int
     characters: int | None
     weights: Path | None
-    """The file on this machine; None if it has to be downloaded."""
+    """The file on this machine. None if linetune has to download it."""
     url: str
     milliseconds: float | None = None
-    """Time for one crop on the CPU; None if it was not measured."""
+    """Time for one crop on the CPU. None without a measurement."""
 
     @property
     def parameters(self) -> int | None:
-        """All parameters; None if the characters are not known."""
+        """Number of all parameters. None if the characters are not known."""
         if self.characters is None:
             return None
         return self.parameters_without_characters + self.characters * self.parameters_per_character

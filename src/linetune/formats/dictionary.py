@@ -60,7 +60,13 @@ def read_settings(folder: Path) -> Settings:
 
 
 def charset_of_file(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
-    """Return a file's charset: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official."""
+    """Return the charset of a model file.
+
+    It is inside the file, beside it in a ``.txt`` or ``inference.yml``, or that of the official model.
+
+    Raises:
+        LinetuneError: there is no dictionary, or its number of characters does not fit the classes.
+    """
     beside = path.with_suffix(".txt")
     hint = f"save its dictionary in the same folder as {beside.name}"
     known = official.charset
@@ -79,7 +85,11 @@ def charset_of_file(classes: int, official: Official, path: Path, embedded: str 
 
 
 def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
-    """Return the charset of a dictionary, if it has as many classes as the network."""
+    """Return the charset of a dictionary as the network has it.
+
+    Raises:
+        LinetuneError: the dictionary has another number of classes than the network.
+    """
     if charset.classes == classes + 1:
         # The model has no class for the space. Readers append one that is never the most probable.
         charset = Charset(charset.characters[:-1])

@@ -22,8 +22,10 @@ Progress = Callable[[int, int], None]
 
 
 def find(official: Official) -> Path | None:
-    """Return the weights of an official model on this machine, a file or Paddle's folder. None if there are
-    none."""
+    """Return the weights of an official model on this machine: a file, or Paddle's folder.
+
+    None if they are not here.
+    """
     place = cached(official)
     if place.exists():
         return place

@@ -35,7 +35,7 @@ class Target:
 
     @property
     def files(self) -> Sequence[Path]:
-        """All files and folders that the export writes."""
+        """Files and folders that the export writes."""
         return FORMATS[self.format].writes(self.path)
 
 
@@ -51,9 +51,9 @@ def export_targets(
     Args:
         model: a run folder, a model file or an official name. Its name is the name of the output.
         form: a format, or :data:`ALL`.
-        output: the file or folder to write, or for ``ALL`` the folder for all of them; beside the model if
-            None.
-        precision: one of :data:`~linetune.formats.registry.PRECISIONS`; only ONNX has others than the first.
+        output: the file or folder to write. For ``ALL``, the folder for all files. By default, the place is
+            beside the model.
+        precision: one of :data:`~linetune.formats.registry.PRECISIONS`. Only ONNX has others than the first.
         static: the one input shape of an ONNX file, such as ``1x320``.
 
     Raises:

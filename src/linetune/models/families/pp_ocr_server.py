@@ -64,8 +64,9 @@ class Block(nn.Module):
     """A chain of convolutions. The input and all outputs go into two pointwise convolutions.
 
     Args:
-        spec: the stage's.
-        first: whether it changes the channels. The other blocks have a shortcut.
+        spec: the layout of the stage.
+        first: whether this is the first block of the stage, which changes the channels. The others have a
+            shortcut.
     """
 
     def __init__(self, spec: StageSpec, first: bool) -> None:

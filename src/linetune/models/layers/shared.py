@@ -13,9 +13,9 @@ class BranchedStem(nn.Module):
     """A strided convolution, two small ones parallel to max pooling, and two more, all with ReLU.
 
     Args:
-        inside: channels inside it.
-        outputs: channels behind it.
-        stride: of the last 3 x 3 convolution.
+        inside: channels inside the stem.
+        outputs: channels of its output.
+        stride: stride of the last 3 x 3 convolution.
     """
 
     def __init__(self, inside: int, outputs: int, stride: Pair = (2, 2)) -> None:
