@@ -133,6 +133,20 @@ def test_the_file_is_read_back_bit_by_bit(tmp_path: Path, characters: str) -> No
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in back.network.state_dict().items())
 
 
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_equal_tensors_keep_their_names(tmp_path: Path, both_ways: bool) -> None:
+    network = fold(Network(PPOCRMobile(), 3)).eval()
+    model = Model(network, Charset(("A", "B")), NAME, "here", both_ways=both_ways)
+    with torch.no_grad():
+        for parameter in model.network.neck.parameters():
+            parameter.fill_(0.01)
+    path = export_onnx(model, tmp_path / "model.onnx").path
+    back = load_base(str(path)).network.state_dict()
+    tensors = model.network.state_dict()
+    assert back.keys() == tensors.keys()
+    assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
+
+
 def test_a_file_that_was_changed_is_not_read_back(exported: Path, tmp_path: Path) -> None:
     path = tmp_path / "changed.onnx"
 
@@ -150,7 +164,7 @@ def test_a_file_that_was_changed_is_not_read_back(exported: Path, tmp_path: Path
     def no_head(content: onnx.ModelProto) -> None:
         content.graph.initializer[-1].name = "gone"
 
-    assert refused(other_dictionary).endswith("does not match its hash")
+    assert refused(other_dictionary).endswith("does not match its hash; export it again")
     assert "these weights do not fit the network; missing: head.fc.weight" in refused(no_head)
 
 
@@ -286,7 +300,7 @@ def test_an_input_shape_may_be_written_whole() -> None:
     "wrong", ["320", "1x", "0x320", "1x321", "1x8", "1x99999", "axb", "-1x320", "48x320"]
 )
 def test_what_is_no_input_shape_is_refused(wrong: str) -> None:
-    with pytest.raises(LinetuneError, match=r"is no input shape; write BATCHxWIDTH, such as 1x320"):
+    with pytest.raises(LinetuneError, match=r"is not an input shape; write BATCHxWIDTH, such as 1x320"):
         Shape.parse(wrong)
 
 

@@ -27,7 +27,7 @@ from linetune.formats.official import load_base
 from linetune.formats.onnx_file import read_onnx
 from linetune.formats.parity import sample_crops
 from linetune.formats.pdparams import export as export_pdparams
-from linetune.formats.pdparams import read_pdparams, write_pdparams
+from linetune.formats.pickled import read_pdparams, write_pdparams
 from linetune.formats.registry import FORMATS, Format
 from linetune.formats.sources import find
 from linetune.formats.transfer import with_charset
@@ -351,11 +351,14 @@ Change = Callable[[Path], object]
         (lambda f: (f / "inference.json").write_text("{}", "utf-8"), "not a program of PaddlePaddle 3"),
         (lambda f: (f / "inference.json").write_text("[1", "utf-8"), "not a program of PaddlePaddle 3"),
         (lambda f: (f / "inference.pdiparams").unlink(), "pdiparams: weights not found"),
-        (lambda f: (f / "inference.pdiparams").write_bytes(b""), "holds 0 arrays, the program has"),
+        (lambda f: (f / "inference.pdiparams").write_bytes(b""), "0 arrays, but the program has"),
         (lambda f: (f / "inference.pdiparams").write_bytes(b"\1" * 99), "damaged, or not float32"),
         (lambda f: (f / "inference.yml").unlink(), "inference.yml: "),
-        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "character_dict is no list"),
-        (lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"), "character_dict is no list"),
+        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "dict is not a list"),
+        (
+            lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"),
+            "dict is not a list",
+        ),
     ],
 )
 def test_a_damaged_folder_is_one_clear_error(

@@ -15,6 +15,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.formats import hf as hf_module
 from linetune.formats.hf import export as export_whole
+from linetune.formats.hf_config import architecture_of, to_config
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.parity import Exported, sample_crops
@@ -114,6 +115,11 @@ def test_a_directory_is_read_back_bit_by_bit(tmp_path: Path, kind: str) -> None:
     tensors = model.network.state_dict()
     assert back.network.state_dict().keys() == tensors.keys()
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in back.network.state_dict().items())
+
+
+@pytest.mark.parametrize("architecture", [V5, TINY, SMALL, MEDIUM, SERVER])
+def test_settings_give_the_architecture_with_the_size_of_its_guide(architecture: Architecture) -> None:
+    assert architecture_of(to_config(architecture, 7), Path("config.json")) == architecture
 
 
 @pytest.mark.parametrize("kind", NAMES)

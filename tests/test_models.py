@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from linetune.core import image
 from linetune.models.families.pp_ocr_mobile import PPOCRMobile
-from linetune.models.heads.nrtr import BEGIN, END, FIRST_CHARACTER, PAD, NRTRHead, guide_tokens
 from linetune.models.layers.depthwise import DepthwiseConv
 from linetune.models.layers.reparam import Affine, FoldedRepLayer, MergedRepLayer, RepLayer, fold, merge
 from linetune.models.network import Network
+from linetune.models.nrtr import BEGIN, END, FIRST_CHARACTER, PAD, NRTRHead, guide_tokens
 
 CLASSES = 37
 

@@ -26,8 +26,8 @@ from linetune.formats.store import load_model, save_model
 from linetune.models import families
 from linetune.models.architecture import Architecture, Official, Part, Renaming
 from linetune.models.families.names import PDPARAMS_REST, PDPARAMS_SVTR
+from linetune.models.layers.necks import SVTRNeck
 from linetune.models.layers.reparam import ConvBN, fold
-from linetune.models.layers.svtr import SVTRNeck
 from linetune.models.network import Network
 from linetune.training.run import train
 

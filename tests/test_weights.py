@@ -39,9 +39,9 @@ from linetune.models.families import OFFICIAL
 from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.families.pp_ocr_server import PPOCRServer
 from linetune.models.families.pp_ocrv6 import MEDIUM, SMALL, TINY
-from linetune.models.heads.nrtr import FIRST_CHARACTER
 from linetune.models.layers.reparam import fold
 from linetune.models.network import Network, empty_folded
+from linetune.models.nrtr import FIRST_CHARACTER
 
 NAME = "PP-OCRv5_mobile_rec"
 TEXTS = ["LOT 4711", "2026-10-31", "SN:88-A", "7", "Total 19.90", "invoice number 00482 of 1999"]

@@ -15,7 +15,7 @@ from linetune.formats.targets import ALL, export_targets
 
 if TYPE_CHECKING:
     from linetune.formats.parity import Exported
-    from linetune.formats.reduced import Reduced
+    from linetune.formats.rounded import Rounded
 
 FormatOption = Annotated[
     str,
@@ -90,10 +90,10 @@ def export(
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
         crops, texts = (data.crops, data.texts) if data else ([], [])
         if precision != "fp32":
-            from linetune.formats.reduced import export_reduced
+            from linetune.formats.rounded import export_rounded
 
-            reduced = export_reduced(recogniser.model, targets[0].path, precision, crops, texts, max_loss)
-            _print_reduced(reduced, as_json)
+            rounded = export_rounded(recogniser.model, targets[0].path, precision, crops, texts, max_loss)
+            _print_rounded(rounded, as_json)
             return
         exported = {target.format: target.export(recogniser.model, crops) for target in targets}
     left_out = [name for name in FORMATS if name not in exported] if form == ALL else []
@@ -121,22 +121,22 @@ def _as_dict(result: Exported) -> dict[str, object]:
     }
 
 
-def _print_reduced(reduced: Reduced, as_json: bool) -> None:
+def _print_rounded(rounded: Rounded, as_json: bool) -> None:
     if as_json:
         options.print_json(
-            {**dataclasses.asdict(reduced), "path": str(reduced.path), "speedup": reduced.speedup}
+            {**dataclasses.asdict(rounded), "path": str(rounded.path), "speedup": rounded.speedup}
         )
         return
     measured = (
-        f"{reduced.alike} of {reduced.crops} drawn crops read as in fp32"
-        if reduced.exact is None or reduced.exact_fp32 is None
-        else f"{reduced.exact:.1%} exact, {reduced.exact_fp32:.1%} in fp32 on {reduced.crops} crops"
+        f"{rounded.alike} of {rounded.crops} drawn crops read as in fp32"
+        if rounded.exact is None or rounded.exact_fp32 is None
+        else f"{rounded.exact:.1%} exact, {rounded.exact_fp32:.1%} in fp32 on {rounded.crops} crops"
     )
-    print(f"wrote {reduced.path}")
+    print(f"wrote {rounded.path}")
     print(
-        f"{reduced.precision}: {measured}, {reduced.speedup:.1f} times as fast "
-        f"({reduced.crops_per_second:.0f} and {reduced.crops_per_second_fp32:.0f} crops a second, one thread)"
-        f", {reduced.bytes / 1e6:.1f} of {reduced.bytes_fp32 / 1e6:.1f} MB"
+        f"{rounded.precision}: {measured}, {rounded.speedup:.1f} times as fast "
+        f"({rounded.crops_per_second:.0f} and {rounded.crops_per_second_fp32:.0f} crops a second, one thread)"
+        f", {rounded.bytes / 1e6:.1f} of {rounded.bytes_fp32 / 1e6:.1f} MB"
     )
-    if reduced.exact is None:
+    if rounded.exact is None:
         print("  accuracy not measured: --compare-on LABELS measures it, and int8 adapts to these crops")

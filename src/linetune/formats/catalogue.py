@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from linetune.models.families import OFFICIAL
 from linetune.models.network import empty_folded
 
 WIDTH = image.MIN_WIDTH
-"""Width in px at which frames and time are counted."""
+"""Width of a crop in px for the number of frames and the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +27,25 @@ class Entry:
     parameters_per_character: int
     characters: int | None
     weights: Path | None
-    """The file on this machine; None if it has to be downloaded."""
+    """The file on this machine. None if linetune has to download it."""
     url: str
     milliseconds: float | None = None
-    """Time for one crop on the CPU; None if it was not measured."""
+    """Time for one crop on the CPU. None without a measurement."""
 
     @property
     def parameters(self) -> int | None:
-        """All parameters; None if the characters are not known."""
+        """Number of all parameters. None if the characters are not known."""
         if self.characters is None:
             return None
         return self.parameters_without_characters + self.characters * self.parameters_per_character
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        fields = {
-            "name": self.name,
-            "parameters": self.parameters,
-            "parameters_without_characters": self.parameters_without_characters,
-            "parameters_per_character": self.parameters_per_character,
-            "characters": self.characters,
-            "frames": image.frames(WIDTH),
-            "weights": str(self.weights) if self.weights else None,
-            "url": self.url,
-        }
-        return fields if self.milliseconds is None else fields | {"milliseconds": self.milliseconds}
+        fields = asdict(self) | {"parameters": self.parameters, "frames": image.frames(WIDTH)}
+        fields["weights"] = str(self.weights) if self.weights else None
+        if self.milliseconds is None:
+            del fields["milliseconds"]
+        return fields
 
 
 def catalogue(speed: bool = False) -> Iterator[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,11 +44,13 @@ def read_settings(folder: Path) -> Settings:
         if not isinstance(characters, list):
             raise TypeError
     except (YAMLError, TypeError, LookupError, AttributeError):
-        raise LinetuneError("PostProcess.character_dict is no list of characters", path) from None
+        raise LinetuneError(
+            "PostProcess.character_dict is not a list of characters", path, "list one character a line"
+        ) from None
     for entry in characters:
         if not isinstance(entry, str):
             raise LinetuneError(
-                f"PostProcess.character_dict has {entry!r}, which is not text", path, "quote it"
+                f"PostProcess.character_dict has {entry!r}, which is not text", path, "put it in quotes"
             )
     try:
         charset = Charset.from_dictionary(characters)
@@ -57,7 +60,13 @@ def read_settings(folder: Path) -> Settings:
 
 
 def charset_of_file(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:
-    """Return a file's charset: inside it, beside it in a ``.txt`` or ``inference.yml``, or the official."""
+    """Return the charset of a model file.
+
+    It is inside the file, beside it in a ``.txt`` or ``inference.yml``, or that of the official model.
+
+    Raises:
+        LinetuneError: there is no dictionary, or its number of characters does not fit the classes.
+    """
     beside = path.with_suffix(".txt")
     hint = f"save its dictionary in the same folder as {beside.name}"
     known = official.charset
@@ -76,7 +85,11 @@ def charset_of_file(classes: int, official: Official, path: Path, embedded: str 
 
 
 def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
-    """Return the charset of a dictionary, if it has as many classes as the network."""
+    """Return the charset of a dictionary as the network has it.
+
+    Raises:
+        LinetuneError: the dictionary has another number of classes than the network.
+    """
     if charset.classes == classes + 1:
         # The model has no class for the space. Readers append one that is never the most probable.
         charset = Charset(charset.characters[:-1])
@@ -89,12 +102,17 @@ def matching(charset: Charset, classes: int, path: Path, hint: str) -> Charset:
     return charset
 
 
-def refuse_line_ends(charset: Charset, path: Path) -> None:
-    """Refuse characters that a dictionary with one character a line cannot have."""
-    breaking = [c for c in charset.characters if "\n" in c or "\r" in c]
-    if breaking:
-        raise LinetuneError(
-            f"the charset has {show(*breaking)}, which cannot be in a line of a dictionary",
-            path,
-            "remove it from the charset",
-        )
+def refuse(charset: Charset, breaks: Callable[[str], bool], why: str, path: Path) -> None:
+    """Refuse a charset with characters that break the dictionary of an exported file.
+
+    Args:
+        charset: the charset to export.
+        breaks: whether a character breaks the dictionary.
+        why: what the dictionary cannot do, for the message.
+        path: the file to write.
+
+    Raises:
+        LinetuneError: the charset has such a character.
+    """
+    if breaking := list(filter(breaks, charset.characters)):
+        raise LinetuneError(f"the charset has {show(*breaking)}, {why}", path, "remove it from the charset")

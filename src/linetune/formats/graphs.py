@@ -77,7 +77,7 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
     single = re.compile(r"affine|\.w_\d")
     weights = [array for name, array in tensors.items() if array.shape != (1,) or single.search(name)]
     if not weights:
-        raise LinetuneError("the ONNX file has no weights", where)
+        raise LinetuneError("the file has no weights", where, "choose the file of a PP-OCR recogniser")
     network = Network(architecture, len(weights[-1])).eval()
     queue = iter(enumerate(weights))
 

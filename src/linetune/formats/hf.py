@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -29,17 +28,21 @@ from linetune.formats.hf_config import (
     to_config,
     to_preprocessor,
 )
-from linetune.formats.model import Model, fill, folded_model
+from linetune.formats.model import Model, fill
 from linetune.formats.parity import TOLERANCE, Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
+from linetune.formats.store import read_tensors
 from linetune.models.architecture import Official, renamed
 from linetune.models.families import OFFICIAL, nearest_official
-from linetune.models.layers.reparam import RepDepthwise
+from linetune.models.layers.reparam import RepDepthwise, fold
 from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
+FORMAT = Format("hf", "-hf")
 CONFIG, PREPROCESSOR, TENSORS = FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """The files of a directory."""
 BATCH = 8
+_OTHER = "choose the directory of a recogniser in transformers"
 MOST = 32
 """Largest number of crops read in transformers, evenly from all. It keeps the branches, and is many times
 slower."""
@@ -81,12 +84,14 @@ def load(path: Path, official: Official | None = None) -> Model:
     folder = path.parent if path.name == TENSORS else path
     config = _read(folder / CONFIG)
     path = folder / TENSORS
-    tensors, header = _tensors(path)
+    if not path.is_file():
+        raise LinetuneError("weights not found", path, "linetune reads one safetensors file, not shards")
+    tensors, header = read_tensors(path)
     architecture = architecture_of(config, folder / CONFIG)
     renaming = architecture.hf_renaming()
     head = renamed("head.fc.weight", renaming)
     if head not in tensors:
-        raise LinetuneError(f"not a recogniser's weights: there is no {head}", path)
+        raise LinetuneError(f"not a recogniser's weights: {head} is missing", path, _OTHER)
     classes = len(tensors[head])
     check_settings(config, architecture, classes, folder / CONFIG)
     network = _their_form(Network(architecture, classes))
@@ -106,7 +111,7 @@ def load(path: Path, official: Official | None = None) -> Model:
     base = header.get("base_model") or nearest_official(architecture).name
     known = OFFICIAL[base].charset if base in OFFICIAL else None
     charset = _charset(preprocessor, classes, known, folder / PREPROCESSOR)
-    return folded_model(network, charset, base, str(folder))
+    return Model(fold(network).eval(), charset, base, str(folder))
 
 
 def _their_form(network: Network) -> Network:
@@ -123,7 +128,7 @@ def _their_form(network: Network) -> Network:
 def _charset(preprocessor: Mapping[str, Any], classes: int, official: Charset | None, where: Path) -> Charset:
     characters = preprocessor.get("character_list") or []
     if not isinstance(characters, list) or not all(isinstance(c, str) for c in characters):
-        raise LinetuneError("character_list is not a list of characters", where)
+        raise LinetuneError("character_list is not a list of characters", where, "list one string a class")
     if len(characters) == classes:
         charset = Charset(tuple(characters[1:]))
     elif characters and len(characters) == classes - 2:
@@ -138,30 +143,19 @@ def _charset(preprocessor: Mapping[str, Any], classes: int, official: Charset | 
             "it must have 'blank' and then every character",
         )
     if len(characters) == classes and list(charset.characters) != characters[1:]:
-        raise LinetuneError("the space is not the last entry of character_list", where)
+        raise LinetuneError("the space is not the last entry of character_list", where, "move it to the end")
     return charset
-
-
-def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise LinetuneError("weights not found", path, "linetune reads one safetensors file, not shards")
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise LinetuneError(f"not a safetensors file ({error})", path) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise LinetuneError("file not found", path) from None
+        raise LinetuneError("file not found", path, _OTHER) from None
     except (OSError, ValueError) as error:
-        raise LinetuneError(f"not a JSON file ({error})", path) from None
+        raise LinetuneError(f"not a JSON file ({error})", path, _OTHER) from None
     if not isinstance(content, dict):
-        raise LinetuneError("not a JSON object", path)
+        raise LinetuneError("not a JSON object", path, _OTHER)
     return content
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.models.architecture import Architecture
-from linetune.models.families import FAMILIES
+from linetune.models.families import FAMILIES, nearest_official
 
 BGR_PROCESSOR = "PPOCRV6SmallRecImageProcessor"
 """The class that resizes like OpenCV and uses BGR, like linetune. The older class uses smoothed RGB."""
@@ -56,9 +57,11 @@ def architecture_of(config: Mapping[str, Any], where: Path) -> Architecture:
             f"linetune does not know the model type {kind!r}", where, f"known: {', '.join(sorted(families))}"
         )
     try:
-        return families[kind].from_hf(kind, config)
+        found = families[kind].from_hf(kind, config)
     except (TypeError, ValueError, KeyError, StopIteration):
         raise LinetuneError("linetune knows no network with these settings", where) from None
+    # transformers has no guide. Its size is that of the nearest official model.
+    return replace(found, guide_channels=nearest_official(found).architecture.guide_channels)
 
 
 def check_settings(config: Mapping[str, Any], architecture: Architecture, classes: int, where: Path) -> None:

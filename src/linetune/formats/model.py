@@ -13,7 +13,6 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.decode import Decoder, default_decoder
 from linetune.models.both_ways import BothWays
-from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
 
 
@@ -28,7 +27,7 @@ class Model:
     source: str
     """The file or package that it was loaded from, for messages."""
     history: dict[str, Any] = field(default_factory=dict)
-    """The figures of its training."""
+    """Numbers of its training, such as its accuracy after each stage."""
     both_ways: bool = False
     """Whether every crop is read both ways up."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +40,7 @@ class Model:
 
     @property
     def reader(self) -> Network | BothWays:
-        """Reads packed images: its ``run`` gives class probabilities."""
+        """Reads packed images: ``run`` returns class probabilities."""
         return BothWays(self.network) if self.both_ways else self.network
 
 
@@ -54,7 +53,7 @@ def refuse_logical_order(charset: Charset, header: Mapping[str, str], where: obj
     """
     if charset.right_to_left and header.get("text_order") != reading_order.VISUAL:
         raise LinetuneError(
-            "an earlier linetune taught this model right-to-left text in the wrong order",
+            "an earlier version of linetune trained this model on right-to-left text in the wrong order",
             where,
             "train it again",
         )
@@ -80,11 +79,10 @@ def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -
         if names
     ]
     if problems:
-        raise LinetuneError(f"these weights do not fit the network; {'; '.join(problems)}", where)
+        raise LinetuneError(
+            f"these weights do not fit the network; {'; '.join(problems)}",
+            where,
+            "choose the weights of this network",
+        )
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     network.requires_grad_(True)
-
-
-def folded_model(network: Network, charset: Charset, base_model: str, source: str) -> Model:
-    """Return the folded model of an unfolded network, with its guide."""
-    return Model(fold(network).eval(), charset, base_model, source)

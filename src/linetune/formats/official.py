@@ -7,8 +7,9 @@ from pathlib import Path
 from linetune.config.schema import MODEL_SUFFIXES
 from linetune.core import files
 from linetune.core.errors import LinetuneError, did_you_mean
+from linetune.formats import store
 from linetune.formats.model import Model
-from linetune.formats.registry import FORMATS, LINETUNE
+from linetune.formats.registry import FORMATS
 from linetune.formats.sources import Progress, cached, download, find
 from linetune.models.architecture import Official
 from linetune.models.families import OFFICIAL
@@ -52,14 +53,16 @@ def load_file(path: Path, official: Official | None = None) -> Model:
     Raises:
         LinetuneError: the file is missing, has an unknown format, or its dictionary is unknown.
     """
-    # Directories of transformers have a model.safetensors too, so that linetune's own format comes last.
-    for form in (*FORMATS.values(), LINETUNE):
-        if form.recognises(path):
-            return form.load(path, official)
+    for form in FORMATS.values():
+        if form.module.recognises(path):
+            return form.module.load(path, official)
+    # linetune's own format comes last, because directories of transformers have a model.safetensors too.
+    if store.recognises(path):
+        return store.load_model(path)
     if path.is_dir():
         raise _no_model_in(path)
     if not path.exists():
-        raise LinetuneError("model file not found", path)
+        raise LinetuneError("model file not found", path, "correct the path")
     raise LinetuneError(
         "not a model file of a known kind", path, f"known: {', '.join(sorted(MODEL_SUFFIXES))}"
     )

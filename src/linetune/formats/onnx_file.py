@@ -19,20 +19,28 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from linetune.core import atomic, image, reading_order
-from linetune.core.charset import SPACE, Charset, show
+from linetune.core.charset import SPACE, Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.decode.read import Run
-from linetune.formats.dictionary import charset_of_file
+from linetune.formats.dictionary import charset_of_file, refuse
 from linetune.formats.graphs import Array, network_of
 from linetune.formats.model import Model, refuse_logical_order
 from linetune.formats.onnx_shape import Shape, compare_widths
 from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
 from linetune.models.architecture import Official
 from linetune.models.both_ways import BothWays
 from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
 
+FORMAT = Format(
+    "onnx",
+    ".onnx",
+    both_ways=True,
+    logical_order="RapidOCR puts it in logical order with Rec.lang_type: arabic "
+    "(pip install 'rapidocr[rtl]')",
+)
 OPSET = 17
 """Every onnxruntime since 1.12 supports it."""
 _ROUNDED = {
@@ -60,7 +68,7 @@ def load(path: Path, official: Official | None = None) -> Model:
     official, network = network_of(tensors, known, path)
     charset = charset_of_file(network.classes, official, path, metadata.get("character"))
     if metadata.get("charset_sha256", charset.sha256) != charset.sha256:
-        raise LinetuneError("the dictionary in the file does not match its hash", path)
+        raise LinetuneError("the dictionary in the file does not match its hash", path, "export it again")
     if "linetune" in metadata:
         refuse_logical_order(charset, metadata, path)
     model = Model(network, charset, metadata.get("base_model", official.name), str(path))
@@ -76,11 +84,11 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         LinetuneError: the file is missing, is not ONNX, or has rounded weights.
     """
     if not path.is_file():
-        raise LinetuneError("weights not found", path)
+        raise LinetuneError("weights not found", path, "correct the path")
     try:
         model = onnx.load(str(path))
     except Exception as error:  # protobuf has its own errors
-        raise LinetuneError(f"not an ONNX file ({error})", path) from None
+        raise LinetuneError(f"not an ONNX file ({error})", path, "export it again") from None
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
@@ -88,7 +96,7 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
     if rounded:
         raise LinetuneError(
-            f"its weights are rounded to {rounded}, so that it cannot be read back",
+            f"its weights are rounded to {rounded}, and their exact values are lost",
             path,
             "use the model that it was exported from, or an export in fp32",
         )
@@ -169,7 +177,9 @@ def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onn
     """
     if path.suffix != ".onnx":
         raise LinetuneError("the suffix of an ONNX file must be .onnx", path, f"name it {path.stem}.onnx")
-    _refuse_line_breaks(model.charset, path)
+    # Readers would split the dictionary at such a character. That would shift all classes.
+    why = "at which readers of the file would split its dictionary"
+    refuse(model.charset, lambda c: len(f"a{c}b".splitlines()) > 1, why, path)
     content = onnx.load_from_string(_graph(model, shape))
     if shape:
         sizes = (shape.batch, image.frames(shape.width), model.charset.classes)
@@ -246,20 +256,12 @@ def _graph(model: Model, shape: Shape | None) -> bytes:
             (example,),
             file,  # type: ignore[arg-type]
             dynamo=False,
+            # The network is in evaluation mode, and the new module around it in training mode. If that were
+            # in evaluation mode too, the exporter would merge equal tensors, and one name would be lost.
+            training=torch.onnx.TrainingMode.PRESERVE,
             opset_version=OPSET,
             input_names=["x"],
             output_names=["probabilities"],
             dynamic_axes=None if shape else dynamic,
         )
     return file.getvalue()
-
-
-def _refuse_line_breaks(charset: Charset, path: Path) -> None:
-    """Refuse characters at which readers split the dictionary. They would shift all classes."""
-    breaking = [c for c in charset.characters if len(f"a{c}b".splitlines()) > 1]
-    if breaking:
-        raise LinetuneError(
-            f"the charset has {show(*breaking)}, at which readers of the file would split its dictionary",
-            path,
-            "remove it from the charset",
-        )

@@ -33,16 +33,16 @@ class Shape:
         """Return the shape that ``1x320`` means.
 
         Raises:
-            LinetuneError: it is none, or its width is none that the network takes.
+            LinetuneError: the text is not a shape, or the network cannot read its width.
         """
         found = re.fullmatch(rf"(\d{{1,4}})[x×](?:3[x×]{image.HEIGHT}[x×])?(\d{{1,5}})", text)
         batch, width = map(int, found.groups()) if found else (0, 0)
         if text == f"{image.HEIGHT}x{width}":
-            # As height and width, which others write.
+            # Other programs write the height and the width.
             batch = 0
         if not batch or not image.HEIGHT <= width <= image.MAX_WIDTH or width % 8:
             raise LinetuneError(
-                f"{text!r} is no input shape",
+                f"{text!r} is not an input shape",
                 "--static",
                 f"write BATCHxWIDTH, such as 1x320, with a width from {image.HEIGHT} to {image.MAX_WIDTH} px "
                 "that 8 divides",
@@ -69,7 +69,7 @@ class Shape:
         return padded
 
     def in_batches(self, run: Run) -> Run:
-        """``run`` in batches of the shape's size, the last one filled up with empty images."""
+        """Return ``run`` in batches of the shape's size. Empty images fill the last batch."""
 
         def batched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             missing = -len(batch) % self.batch
@@ -81,7 +81,7 @@ class Shape:
 
 
 def compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[str, ...]:
-    """Return notes on crops that read otherwise at a fixed width than at their own."""
+    """Return notes on crops whose text at the fixed width differs from that at their own width."""
     fitting = [shape.fit(crop) for crop in crops]
     squashed = sum(image.line_width(*crop.shape[:2]) > shape.width for crop in crops)
     own = read_crops(model.reader.run, crops, model.decoder)
@@ -92,6 +92,6 @@ def compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[s
         return (what,)
     return (
         what,
-        f"at a width of {shape.width} px, {changed} of {len(crops)} crops read otherwise than at their own "
-        f"width, and {squashed} are squashed to fit",
+        f"at a width of {shape.width} px, {changed} of {len(crops)} crops have another text than at their "
+        f"own width, and {squashed} are squashed to fit",
     )

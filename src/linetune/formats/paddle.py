@@ -1,6 +1,6 @@
 """Paddle's inference folders (``inference.json``, ``.pdiparams``, ``.yml``).
 
-Reading them needs no PaddlePaddle, writing them does; ``paddleocr.TextRecognition`` loads what is written.
+Only writing them needs PaddlePaddle. ``paddleocr.TextRecognition`` loads them.
 
 The JSON is the program in Paddle's intermediate representation (PIR): operations whose values are numbers,
 ``p`` for a parameter. The other file has the parameters one after the other, sorted by name: version,
@@ -30,14 +30,22 @@ from linetune.formats.dictionary import SETTINGS, matching, read_settings
 from linetune.formats.graphs import OWN, network_of
 from linetune.formats.model import Model
 from linetune.formats.parity import Exported, check_parity, sample_crops
+from linetune.formats.registry import Format
 from linetune.models.architecture import Official
 from linetune.models.families import OFFICIAL
 
 Array = NDArray[np.float32]
-PROGRAM, PARAMETERS = "inference.json", "inference.pdiparams"
-FILES = (PROGRAM, PARAMETERS, SETTINGS)
+FORMAT = Format(
+    "paddle",
+    "_paddle",
+    files=("inference.json", "inference.pdiparams", "inference.yml"),
+    package="paddle",
+    both_ways=True,
+)
+PROGRAM, PARAMETERS, _ = FORMAT.files
+_WHOLE = f"the folder needs {', '.join(FORMAT.files)} of one recogniser"
 _HEADER = struct.Struct("<IQIi")
-# The order in which ONNX gives them, which is the order of their names in torch.
+# ONNX and torch have the inputs of a batch norm in this order.
 _BATCH_NORM = (0, 3, 4, 1, 2)
 
 
@@ -75,12 +83,15 @@ def read_inference(folder: Path) -> dict[str, Array]:
         names = {op["O"]["%"]: op["A"][3] for op in operations if op["#"] == "p"}
         used = dict.fromkeys(name for op in operations for name in _parameters(op, names))
     except FileNotFoundError:
-        raise LinetuneError("weights not found", path) from None
+        raise LinetuneError("weights not found", path, _WHOLE) from None
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise LinetuneError("not a program of PaddlePaddle 3", path) from None
+        raise LinetuneError(
+            "not a program of PaddlePaddle 3", path, "export it again with PaddlePaddle 3"
+        ) from None
     arrays = dict(zip(sorted(names.values()), _arrays(folder / PARAMETERS), strict=False))
     if len(arrays) < len(names):
-        raise LinetuneError(f"holds {len(arrays)} arrays, the program has {len(names)}", folder / PARAMETERS)
+        what = f"{len(arrays)} arrays, but the program has {len(names)}"
+        raise LinetuneError(what, folder / PARAMETERS, _WHOLE)
     return {name: arrays[name] for name in used}
 
 
@@ -96,7 +107,7 @@ def _arrays(path: Path) -> Iterator[Array]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise LinetuneError("weights not found", path) from None
+        raise LinetuneError("weights not found", path, _WHOLE) from None
     at = 0
     while at < len(content):
         try:
@@ -106,9 +117,9 @@ def _arrays(path: Path) -> Iterator[Array]:
             at += length
             array = np.frombuffer(content, "<f4", int(np.prod(shape)), at).reshape(shape)
         except (struct.error, ValueError, LookupError):
-            raise LinetuneError("damaged, or not float32", path) from None
+            raise LinetuneError("damaged, or not float32", path, _WHOLE) from None
         if levels:
-            raise LinetuneError("holds arrays of variable length, which no recogniser has", path)
+            raise LinetuneError("arrays of variable length, which no recogniser has", path, _WHOLE)
         at += array.nbytes
         yield array.copy()
 
@@ -139,13 +150,14 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
 
     Args:
         model: what to export.
-        path: the folder; the files appear in it only when they read what the model reads.
-        crops: real crops to compare on; drawn ones when there are none.
+        path: the folder. The files appear in it only if they read the same texts as the model.
+        crops: real crops for the comparison. Without them, linetune draws some.
 
     Raises:
         LinetuneError: PaddlePaddle is too old, or the files read another text.
     """
-    # Read when the library is loaded: it warns of its own tracing, which the comparison below judges.
+    # PaddlePaddle reads this variable when it is loaded. It warns about its own tracing, but the comparison
+    # below decides.
     os.environ.setdefault("GLOG_minloglevel", "2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -192,7 +204,7 @@ def open_inference(folder: Path) -> tuple[Run, Charset]:
 def _settings(model: Model) -> str:
     """Return ``inference.yml`` for PaddleX: the official model's name, the input, and the dictionary.
 
-    The order of operations and their names are those of the official folders; PaddleX appends the space.
+    The operations have the order and the names of the official folders. PaddleX appends the space.
     """
     height, width = image.HEIGHT, image.MIN_WIDTH
     shapes = [
@@ -201,7 +213,7 @@ def _settings(model: Model) -> str:
     lines = [
         "Global:",
         f"  model_name: {model.base_model}",
-        # For linetune alone: the program does it by itself.
+        # Only linetune reads this line. The program itself reads both ways up.
         *(["  both_ways: true"] if model.both_ways else []),
         "Hpi:",
         "  backend_configs:",
@@ -223,6 +235,6 @@ def _settings(model: Model) -> str:
 
 
 def _quoted(character: str) -> str:
-    """Quote a character so that every YAML reader takes it for a string; escape what is not printable."""
+    """Return a character in quotes, as a string for every YAML reader. Escape it if it is not printable."""
     plain = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in character)
     return f'"{"".join(plain)}"'

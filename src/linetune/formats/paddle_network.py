@@ -1,7 +1,7 @@
 """A folded network in PaddlePaddle's operations: torch's trace of it, operation by operation.
 
 Only this file and ``formats.paddle`` need PaddlePaddle. A family needs nothing here as long as its forward
-methods use the operations in :data:`_FUNCTIONS`, :data:`_METHODS` and :meth:`_Inference._layer`.
+methods use the operations in :data:`_OPERATIONS` and :meth:`_Inference._layer`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def save_inference(network: Network, both_ways: bool, prefix: Path) -> None:
     Batch and width are free. A parameter's name there is :data:`OWN` and its name here.
 
     Args:
-        network: folded; left as it is.
+        network: folded. It stays unchanged.
         both_ways: read every image both ways up, as ``models.both_ways`` does.
-        prefix: where to, without the suffix.
+        prefix: the path without the suffix.
 
     Raises:
         LinetuneError: the network uses an operation that has no counterpart here.
@@ -42,7 +42,7 @@ def save_inference(network: Network, both_ways: bool, prefix: Path) -> None:
     layer.eval()
     shape = [None, 3, image.HEIGHT, None]
     spec = paddle.static.InputSpec(shape, "float32", name="x")
-    # Traced as it runs: it has no branches on tensors that would have to be compiled.
+    # A trace is enough, because the network has no branches that depend on tensors.
     traced = paddle.jit.to_static(layer, input_spec=[spec], full_graph=True)
     paddle.jit.save(traced, str(prefix))
 
@@ -66,10 +66,13 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
         self._nodes = list(_Tracer().trace(network.eval()).nodes)
         network.train(training)
         for node in self._nodes:
-            if node.op == "call_function" and node.target not in _FUNCTIONS:
-                raise _unknown(network, getattr(node.target, "__name__", node.target))
-            if node.op == "call_method" and node.target not in _METHODS:
-                raise _unknown(network, node.target)
+            if node.op.startswith("call_") and node.op != "call_module" and node.target not in _OPERATIONS:
+                operation = getattr(node.target, "__name__", node.target)
+                raise LinetuneError(
+                    f"Paddle's program cannot hold {network.architecture.family}: its operation {operation} "
+                    "has no counterpart",
+                    hint="export to onnx, or add it in formats/paddle_network.py",
+                )
         for name, tensor in network.state_dict().items():
             if name.startswith("nrtr."):
                 continue
@@ -78,7 +81,7 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
                 array = np.ascontiguousarray(array.T)
             parameter = self.create_parameter(list(array.shape))
             parameter.set_value(array)
-            # Not by its attributes: there a name may be given out once a process.
+            # Not through ParamAttr, which accepts each name only once in a process.
             parameter.name = OWN + name
             self.add_parameter(name.replace(".", "_"), parameter)
 
@@ -107,8 +110,7 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
             elif node.op == "output":
                 return F.softmax(args[0], 2)
             else:
-                known: dict[Any, Callable[..., Any]] = _FUNCTIONS if node.op == "call_function" else _METHODS
-                values[node.name] = known[node.target](*args, **kwargs)
+                values[node.name] = _OPERATIONS[node.target](*args, **kwargs)
         raise AssertionError("a trace ends with its output")
 
     def _layer(self, name: str, x: Any) -> Any:
@@ -128,16 +130,8 @@ class _Inference(paddle.nn.Layer):  # type: ignore[misc]
         return getattr(self, name.replace(".", "_"))
 
 
-def _unknown(network: Network, operation: object) -> LinetuneError:
-    family = network.architecture.family
-    return LinetuneError(
-        f"Paddle's program cannot hold {family}: its operation {operation} has no counterpart",
-        hint="export to onnx, or add it in formats/paddle_network.py",
-    )
-
-
 def _mean(x: Any, dim: int | Sequence[int], keepdim: bool = False) -> Any:
-    # As pooling, for which Paddle has the faster kernels. The height is known, the width is not.
+    # Use pooling, because Paddle's kernels for it are faster. The height is known, the width is not.
     if keepdim and dim == 2 and len(x.shape) == 4:
         return F.avg_pool2d(x, [x.shape[2], 1])
     if keepdim and dim == (2, 3):
@@ -173,7 +167,7 @@ def _same(x: Any, *_: Any, **__: Any) -> Any:
     return x
 
 
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+_OPERATIONS: dict[Any, Callable[..., Any]] = {
     operator.add: operator.add,
     operator.mul: operator.mul,
     operator.floordiv: operator.floordiv,
@@ -191,8 +185,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     nn.functional.pad: _pad,
     nn.functional.relu: lambda x, inplace=False: F.relu(x),
     nn.functional.silu: lambda x, inplace=False: F.silu(x),
-}
-_METHODS: dict[Any, Callable[..., Any]] = {
+    # Methods have names.
     "add_": operator.add,
     "flatten": lambda x, start: x.flatten(start),
     "mean": _mean,

@@ -27,7 +27,7 @@ from the same network in float64 by 2e-7 in the median, and by at most 2.4e-4 an
 reads the crops badly, it is at most 1.3e-4 and 2.8e-4, and without onnxruntime's optimiser 5.2e-4
 (benchmarks/parity.py). Which of the two is nearer on a crop is chance, by a factor of up to 6. A smaller
 bound for every crop, or one relative to torch's own error, would refuse good files. A fault in a file shows
-on most crops. There, :data:`TYPICAL` is 200 times the rounding.
+on most crops. In the median, :data:`TYPICAL` is 200 times the rounding.
 """
 
 
@@ -41,7 +41,7 @@ class Exported:
     difference: float
     """Largest difference of a class probability from that of the trained model."""
     notes: tuple[str, ...] = ()
-    """Sentences that its user should know."""
+    """Sentences for the user of the file."""
 
 
 def sample_crops(charset: Charset, count: int = 12) -> list[Crop]:
@@ -81,8 +81,8 @@ def check_parity(
         The largest difference of a class probability.
 
     Raises:
-        LinetuneError: a text differs, or a probability by more than :data:`TOLERANCE`, or by more than
-            :data:`TYPICAL` most of the time.
+        LinetuneError: a text differs, a probability differs by more than :data:`TOLERANCE`, or the median
+            difference is larger than :data:`TYPICAL`.
     """
     differences = list[float]()
 

@@ -1,18 +1,15 @@
-"""PaddleOCR's training weights, without PaddlePaddle: a pickle that may have arrays and nothing else.
+"""PaddleOCR's training weights, without PaddlePaddle.
 
 They are those of the unfolded network. An export writes their dictionary and settings into the same folder.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from linetune.core import atomic
@@ -21,91 +18,35 @@ from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
 from linetune.decode.read import deployed_batches
-from linetune.formats.dictionary import charset_of_file, refuse_line_ends
-from linetune.formats.model import Model, fill, folded_model
+from linetune.formats.dictionary import charset_of_file, refuse
+from linetune.formats.model import Model, fill
 from linetune.formats.parity import Exported, check_parity, sample_crops
-from linetune.models.architecture import Architecture, Official, renamed
+from linetune.formats.pickled import HINT, Arrays, read_pdparams, write_pdparams
+from linetune.formats.registry import Format
+from linetune.models.architecture import Architecture, Official, Renaming, renamed
 from linetune.models.families import OFFICIAL
+from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
 from linetune.models.unfold import unfold
 
-Arrays = dict[str, NDArray[np.float32]]
-SUFFIX = ".pdparams"
+FORMAT = Format(
+    "pdparams",
+    ".pdparams",
+    files=(".pdparams", ".txt", ".yml"),
+    logical_order="PaddleOCR's tools put it in logical order if the path of the dictionary contains the word "
+    "arabic",
+)
+SUFFIX = FORMAT.ending
 MEASURED_ON = 64
 """Largest number of crops for the statistics of batch norms. More crops change them little."""
 
 _NO_GUIDE = (
-    "it has no weights of the NRTR branch, so that PaddleOCR starts this branch at random. With use_guide: "
-    "True, only that branch trains the backbone: set use_guide: False in the neck of the CTC head"
+    "it has no weights of the NRTR branch, and PaddleOCR starts this branch at random. With use_guide: True, "
+    "only that branch trains the backbone: set use_guide: False in the neck of the CTC head"
 )
 _UNSEEN = "linetune has read it back; PaddleOCR's training was not run"
-_HEAD = "head.fc.weight"
 # A table of sines, which linetune computes, and a classifier of pictures that no recogniser uses.
 _UNUSED = ("backbone.fc.", "backbone.last_conv.", "head.gtc_head.positional_encoding.pe")
-_ADMITTED = {
-    ("collections", "OrderedDict"),
-    ("builtins", "tuple"),
-    ("__builtin__", "tuple"),  # its name in older pickles
-    ("_codecs", "encode"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads arrays only. Anything else in a pickle could run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
-class _ArrayPickler(pickle.Pickler):
-    """Writes arrays as a call of ``numpy.ndarray``, a name that numpy 1 and 2 share."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, np.ndarray):
-            return np.ndarray, (obj.shape, obj.dtype.str, obj.tobytes())
-        return NotImplemented
-
-
-def read_pdparams(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Return the arrays of a ``.pdparams`` file by PaddlePaddle's names.
-
-    Raises:
-        LinetuneError: the file is missing or damaged, or has anything except arrays.
-    """
-    try:
-        with path.open("rb") as file:
-            content = _ArrayUnpickler(file, encoding="latin1").load()
-    except FileNotFoundError:
-        raise LinetuneError("weights not found", path) from None
-    except Exception as error:  # a damaged pickle can raise nearly any error
-        raise LinetuneError(f"not a file with only arrays ({error})", path) from None
-    if not isinstance(content, dict):
-        raise LinetuneError("not a file with named arrays", path)
-    arrays = {}
-    for name, value in content.items():
-        # Newer versions store (name, array); "StructuredToParameterName@@" is a table of names.
-        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
-        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
-            arrays[str(name)] = array.astype(np.float32)
-    if not arrays:
-        raise LinetuneError("has no arrays", path)
-    return arrays
-
-
-def write_pdparams(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write arrays as ``paddle.save`` would, for ``paddle.load``."""
-    with path.open("wb") as file:
-        _ArrayPickler(file, protocol=4).dump(dict(arrays))
 
 
 def recognises(path: Path) -> bool:
@@ -126,16 +67,16 @@ def load(path: Path, official: Official | None = None) -> Model:
     arrays = read_pdparams(path)
     official = official or _fitting(arrays, path)
     renaming = official.architecture.pdparams_renaming()
-    head = arrays.get(renamed(_HEAD, renaming))
-    if head is None or head.ndim != 2:
-        raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
-    classes = head.shape[1]
+    classes = _classes(arrays, renaming)
+    if classes is None:
+        raise _no_head(path)
     guide = renamed("nrtr.embedding.weight", renaming).split(".embedding.")[0]
     guided = any(name.startswith(guide) for name in arrays if not name.startswith(_UNUSED))
     with torch.device("meta"):
         empty = Network(official.architecture, classes, guided)
     network = _filled(empty, arrays, path)
-    return folded_model(network, charset_of_file(classes, official, path), official.name, str(path))
+    charset = charset_of_file(network.classes, official, path)
+    return Model(fold(network).eval(), charset, official.name, str(path))
 
 
 def to_arrays(network: Network) -> Arrays:
@@ -153,7 +94,7 @@ def to_arrays(network: Network) -> Arrays:
     return arrays
 
 
-def to_state(arrays: Mapping[str, NDArray[np.float32]], network: Network) -> dict[str, Tensor]:
+def to_state(arrays: Arrays, network: Network) -> dict[str, Tensor]:
     """Return PaddleOCR's arrays under an unfolded network's names and in torch's layout.
 
     Arrays without a place in the network keep their names.
@@ -207,18 +148,29 @@ def _fitting(arrays: Arrays, path: Path) -> Official:
         known.setdefault(official.architecture, official)
     for architecture, official in known.items():
         renaming = architecture.pdparams_renaming()
-        head = arrays.get(renamed(_HEAD, renaming))
-        if not renaming or head is None or head.ndim != 2:
+        classes = _classes(arrays, renaming)
+        if not renaming or classes is None:
             continue
         with torch.device("meta"):
-            network = Network(architecture, head.shape[1])
+            network = Network(architecture, classes)
         state, wanted = to_state(arrays, network), network.state_dict()
         fitting = sum(name in wanted and wanted[name].shape == t.shape for name, t in state.items())
         if fitting > most:
             best, most = official, fitting
     if best is None:
-        raise LinetuneError("not a recogniser's weights: there is no CTC head", path)
+        raise _no_head(path)
     return best
+
+
+def _classes(arrays: Arrays, renaming: Renaming) -> int | None:
+    """Return the classes of the CTC head, or None if the arrays have no such head."""
+    head = arrays.get(renamed("head.fc.weight", renaming))
+    return head.shape[1] if head is not None and head.ndim == 2 else None
+
+
+def _no_head(path: Path) -> LinetuneError:
+    what = "not a recogniser's weights: there is no CTC head"
+    return LinetuneError(what, path, HINT)
 
 
 def _filled(network: Network, arrays: Arrays, where: Path) -> Network:
@@ -251,7 +203,7 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
             path,
             f"name it {path.stem}{SUFFIX}",
         )
-    refuse_line_ends(model.charset, path)
+    refuse(model.charset, lambda c: "\n" in c or "\r" in c, "which cannot be in a line of a dictionary", path)
     architecture = model.network.architecture
     if not architecture.pdparams_renaming():
         raise LinetuneError(

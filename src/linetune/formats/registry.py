@@ -1,13 +1,16 @@
-"""The formats of model files, by name. A new format is a module here and a line in :data:`FORMATS`."""
+"""The formats of model files. Each is a module of this package with a constant ``FORMAT``."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from linetune import formats
 from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
@@ -16,17 +19,14 @@ if TYPE_CHECKING:
     from linetune.formats.parity import Exported
     from linetune.models.architecture import Official
 
+DEFAULT = "onnx"
+"""The format that lists show first."""
 PRECISIONS = ("fp32", "fp16", "int8")
 """Precisions of an ONNX file. The other formats are always fp32."""
-IN_PYTHON = "linetune.core.reading_order.to_logical puts it in logical order"
-IN_RAPIDOCR = "RapidOCR puts it in logical order with Rec.lang_type: arabic (pip install 'rapidocr[rtl]')"
-IN_PADDLEOCR = (
-    "PaddleOCR's tools put it in logical order if the path of the dictionary contains the word arabic"
-)
 
 
 class Module(Protocol):
-    """The functions of a format's module. ``export`` is missing if linetune only reads the format."""
+    """The functions of a format's module."""
 
     def recognises(self, path: Path) -> bool:
         """Return whether a path is of this format, without reading tensors."""
@@ -48,33 +48,37 @@ class Module(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: what the command line has to know without importing its module."""
+    """A format: what the command line has to know before it imports the module."""
 
-    module: str
-    """The name of its module in this package. It is imported at the first use."""
+    name: str
     ending: str
     """The end of the default path, after the name of the model."""
-    writes: Callable[[Path], Sequence[Path]] = lambda path: (path,)
-    """Returns the files that an export to a path writes."""
+    files: tuple[str, ...] = ()
+    """What an export writes: names of files in a folder, or suffixes. Empty if it writes only its path."""
     package: str | None = None
     """A package that writing needs. It is also the name of the extra of linetune that installs it."""
     both_ways: bool = False
     """Whether a file itself reads both ways up. Other formats have weights only."""
-    logical_order: str = IN_PYTHON
+    logical_order: str = "linetune.core.reading_order.to_logical puts it in logical order"
     """How to get right-to-left text in logical order, for notes."""
+    stem: str = ""
+    """The name of its module in this package."""
+
+    @property
+    def module(self) -> Module:
+        """The module, imported at the first use."""
+        return cast("Module", importlib.import_module(f"{formats.__name__}.{self.stem}"))
 
     @property
     def available(self) -> bool:
         """Whether the package that writing needs is installed."""
         return self.package is None or importlib.util.find_spec(self.package) is not None
 
-    def recognises(self, path: Path) -> bool:
-        """Return whether a path is of this format."""
-        return self._module().recognises(path)
-
-    def load(self, path: Path, official: Official | None = None) -> Model:
-        """Load a model, as :meth:`Module.load`."""
-        return self._module().load(path, official)
+    def writes(self, path: Path) -> list[Path]:
+        """Return the files that an export to a path writes."""
+        return [path.with_suffix(name) if name.startswith(".") else path / name for name in self.files] or [
+            path
+        ]
 
     def export(self, model: Model, path: Path, crops: Sequence[Crop] = (), **options: Any) -> Exported:
         """Write a model, as :meth:`Module.export`, and add notes.
@@ -83,11 +87,11 @@ class Format:
             LinetuneError: also if a package is missing.
         """
         self.require()
-        done = self._module().export(model, path, crops, **options)
+        done = self.module.export(model, path, crops, **options)
         notes = list(done.notes)
         if model.charset.right_to_left:
             notes.append(
-                "other programs give right-to-left text in visual order, from left to right; "
+                "other programs show right-to-left text in visual order, from left to right; "
                 f"{self.logical_order}"
             )
         if model.both_ways and not self.both_ways:
@@ -104,28 +108,28 @@ class Format:
             LinetuneError: a package that it needs is not installed.
         """
         if not self.available:
-            name = next((name for name, form in FORMATS.items() if form is self), self.module)
             hint = f"pip install linetune[{self.package}]"
-            raise LinetuneError(f"needs the package {self.package!r}", f"--format {name}", hint)
-
-    def _module(self) -> Module:
-        return cast("Module", importlib.import_module(f"linetune.formats.{self.module}"))
+            raise LinetuneError(f"needs the package {self.package!r}", f"--format {self.name}", hint)
 
 
-def _paddle_files(path: Path) -> list[Path]:
-    return [path / name for name in ("inference.json", "inference.pdiparams", "inference.yml")]
+def find_formats() -> dict[str, Format]:
+    """Return the formats of this package by name.
+
+    The constant is read without running the module. Most modules import torch, and ``linetune --help`` cannot
+    wait for that. The arguments of ``Format(...)`` are therefore literals.
+    """
+    constant = re.compile(r"^FORMAT = (Format\(.*?\))$", re.MULTILINE | re.DOTALL)
+    found = []
+    for path in (path for folder in formats.__path__ for path in Path(folder).glob("*.py")):
+        for text in constant.findall(path.read_text("utf-8")):
+            call = ast.parse(text, mode="eval").body
+            assert isinstance(call, ast.Call)
+            options = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+            form = Format(*map(ast.literal_eval, call.args), **options)
+            found.append(replace(form, stem=path.stem))
+    found.sort(key=lambda form: (form.name != DEFAULT, form.name))
+    return {form.name: form for form in found}
 
 
-def _pdparams_files(path: Path) -> list[Path]:
-    return [path, path.with_suffix(".txt"), path.with_suffix(".yml")]
-
-
-LINETUNE = Format("store", ".safetensors", both_ways=True)
-"""Our own format. ``store.save_model`` writes it."""
-FORMATS = {
-    "onnx": Format("onnx_file", ".onnx", both_ways=True, logical_order=IN_RAPIDOCR),
-    "hf": Format("hf", "-hf"),
-    "paddle": Format("paddle", "_paddle", _paddle_files, package="paddle", both_ways=True),
-    "pdparams": Format("pdparams", ".pdparams", _pdparams_files, logical_order=IN_PADDLEOCR),
-}
-"""The formats that ``linetune export`` writes."""
+FORMATS = find_formats()
+"""The formats that ``linetune export`` writes, by name."""

@@ -8,11 +8,12 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from linetune.core import atomic, cache
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.formats import paddle
 from linetune.models.architecture import Official
 
@@ -21,8 +22,10 @@ Progress = Callable[[int, int], None]
 
 
 def find(official: Official) -> Path | None:
-    """Return the weights of an official model on this machine, a file or Paddle's folder. None if there are
-    none."""
+    """Return the weights of an official model on this machine: a file, or Paddle's folder.
+
+    None if they are not here.
+    """
     place = cached(official)
     if place.exists():
         return place
@@ -62,7 +65,9 @@ def download(official: Official, progress: Progress) -> Path:
             total = have + int(response.headers.get("Content-Length") or 0)
             with partial.open("ab" if resumed else "wb") as file:
                 while block := response.read(1 << 18):
-                    _write(file, block)
+                    with _writing():
+                        file.write(block)
+                        file.flush()
                     have += len(block)
                     progress(have, total)
         if total and have < total:
@@ -72,35 +77,26 @@ def download(official: Official, progress: Progress) -> Path:
         raise LinetuneError(
             f"cannot download the weights of {official.name} ({reason})", official.url, hint
         ) from None
-    try:
+    with _writing():
         if official.dictionary is not None:
             partial.replace(path)
         else:
             _unpack(partial, path, official)
             partial.unlink()
-    except OSError as error:
-        raise _unwritable(error) from None
     return path
 
 
-def _write(file: IO[bytes], block: bytes) -> None:
-    try:
-        file.write(block)
-        file.flush()
-    except OSError as error:
-        raise _unwritable(error) from None
-
-
-def _unwritable(error: OSError) -> LinetuneError:
-    return LinetuneError(f"the cache folder cannot be written ({error.strerror})", cache.folder(), cache.HINT)
+def _writing() -> AbstractContextManager[None]:
+    """Report an error inside the block as one of the cache folder."""
+    return os_errors("the cache folder cannot be written", cache.folder(), cache.HINT)
 
 
 def _unpack(archive: Path, folder: Path, official: Official) -> None:
     """Extract Paddle's three inference files into a folder that appears whole or not at all."""
     try:
-        with tarfile.open(archive) as tar, atomic.folder_written(folder, paddle.FILES) as partial:
+        with tarfile.open(archive) as tar, atomic.folder_written(folder, paddle.FORMAT.files) as partial:
             members = {Path(member.name).name: member for member in tar if member.isfile()}
-            for name in paddle.FILES:
+            for name in paddle.FORMAT.files:
                 content = tar.extractfile(members[name])
                 assert content is not None
                 (partial / name).write_bytes(content.read())

@@ -15,26 +15,19 @@ from linetune.core import atomic, image, reading_order
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.formats.model import Model, fill, refuse_logical_order
-from linetune.models.architecture import Official
 from linetune.models.families import from_settings, to_settings
 from linetune.models.network import empty_folded
 
 FORMAT = "2"
 NAME = "model.safetensors"
 """The model file in a run folder."""
+_AGAIN = "copy the file again from where it was trained or published"
 T = TypeVar("T")
 
 
 def recognises(path: Path) -> bool:
     """Return whether a path is a model file or a run folder."""
-    if path.is_dir():
-        return (path / NAME).is_file()
-    return path.suffix == ".safetensors"
-
-
-def load(path: Path, official: Official | None = None) -> Model:
-    """Load a model file, or the one in a run folder."""
-    return load_model(path / NAME if path.is_dir() else path)
+    return (path / NAME).is_file() if path.is_dir() else path.suffix == ".safetensors"
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -73,24 +66,20 @@ def as_bytes(tensors: dict[str, Tensor], header: dict[str, str]) -> bytes:
 
 
 def load_model(path: Path) -> Model:
-    """Load a model file.
+    """Load a model file, or the one in a run folder.
 
     Raises:
         LinetuneError: the file is missing, is not a linetune model, or contradicts its header.
     """
+    path = path / NAME if path.is_dir() else path
     if not path.is_file():
-        raise LinetuneError("model file not found", path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise LinetuneError(f"not a safetensors file ({error})", path) from None
+        raise LinetuneError("model file not found", path, "correct the path")
+    tensors, header = read_tensors(path)
     if header.get("format") != "linetune" or header.get("version") != FORMAT:
-        raise LinetuneError("not a linetune model of a known version", path)
+        raise LinetuneError("not a linetune model of a known version", path, "update linetune")
     charset = _rebuilt(header, "charset", path, lambda characters: Charset(tuple(characters)))
     if charset.sha256 != header.get("charset_sha256"):
-        raise LinetuneError("the charset in the header does not match its hash", path)
+        raise LinetuneError("the charset in the header does not match its hash", path, _AGAIN)
     network = _rebuilt(
         header, "architecture", path, lambda keys: empty_folded(from_settings(keys), charset.classes)
     )
@@ -98,11 +87,25 @@ def load_model(path: Path) -> Model:
     fill(network, tensors, path)
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
-        raise LinetuneError("the header's 'base_model' is missing or damaged", path)
+        raise LinetuneError("the header's 'base_model' is missing or damaged", path, _AGAIN)
     # Files of earlier versions lack the two.
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
     provenance = _rebuilt({"provenance": "{}", **header}, "provenance", path, dict)
     return Model(network, charset, header["base_model"], str(path), history, both_ways, provenance)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises:
+        LinetuneError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise LinetuneError(f"not a safetensors file ({error})", path, _AGAIN) from None
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
@@ -112,4 +115,4 @@ def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[An
     except LinetuneError as error:
         raise LinetuneError(error.what, path) from None
     except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):
-        raise LinetuneError(f"the header's {key!r} is missing or damaged", path) from None
+        raise LinetuneError(f"the header's {key!r} is missing or damaged", path, _AGAIN) from None

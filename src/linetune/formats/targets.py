@@ -35,7 +35,7 @@ class Target:
 
     @property
     def files(self) -> Sequence[Path]:
-        """All files and folders that the export writes."""
+        """Files and folders that the export writes."""
         return FORMATS[self.format].writes(self.path)
 
 
@@ -51,9 +51,9 @@ def export_targets(
     Args:
         model: a run folder, a model file or an official name. Its name is the name of the output.
         form: a format, or :data:`ALL`.
-        output: the file or folder to write, or for ``ALL`` the folder for all of them; beside the model if
-            None.
-        precision: one of :data:`~linetune.formats.registry.PRECISIONS`; only ONNX has others than the first.
+        output: the file or folder to write. For ``ALL``, the folder for all files. By default, the place is
+            beside the model.
+        precision: one of :data:`~linetune.formats.registry.PRECISIONS`. Only ONNX has others than the first.
         static: the one input shape of an ONNX file, such as ``1x320``.
 
     Raises:
@@ -68,7 +68,11 @@ def export_targets(
         raise LinetuneError(f"only for --format onnx, not {form}", f"--precision {precision}")
     if static is not None and (form != "onnx" or precision != "fp32"):
         raise LinetuneError("only for --format onnx in fp32", f"--static {static}")
-    options = _shape_option(static) if static is not None else {}
+    options = {}
+    if static is not None:
+        from linetune.formats.onnx_shape import Shape  # imports torch, which only this option needs here
+
+        options["shape"] = Shape.parse(static)
     names = [name for name in FORMATS if FORMATS[name].available] if form == ALL else [form]
     folder, stem = _beside(model)
     if output is not None and form == ALL:
@@ -81,12 +85,6 @@ def export_targets(
     return [
         Target(name, output or folder / f"{stem}{suffix}{FORMATS[name].ending}", options) for name in names
     ]
-
-
-def _shape_option(static: str) -> dict[str, Any]:
-    from linetune.formats.onnx_shape import Shape  # it imports torch, which only this option needs here
-
-    return {"shape": Shape.parse(static)}
 
 
 def _beside(model: str) -> tuple[Path, str]:

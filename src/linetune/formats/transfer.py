@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from linetune.core.charset import BLANK, Charset
 from linetune.formats.model import Model
-from linetune.models.heads.nrtr import FIRST_CHARACTER, NRTRHead
 from linetune.models.network import new_guide
+from linetune.models.nrtr import FIRST_CHARACTER, NRTRHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Transfer:
 
     model: Model
     unknown: list[str]
-    """Characters without a row before. Their row is the mean of all rows, so that they start neutral."""
+    """Characters without a row before. Their row is the mean of all rows, which is neutral."""
 
 
 def with_charset(model: Model, charset: Charset) -> Transfer:

@@ -28,9 +28,8 @@ class Part(nn.Module):
 class Architecture(ABC):
     """One network of a family.
 
-    A subclass is a family: its blocks, its settings as fields, and its tensor names in other formats. It
-    registers with :func:`linetune.models.families.register`. All other packages use the methods below, so
-    that a new family is one file.
+    A subclass is a family: its blocks, its settings as fields, and its tensor names in other formats. A new
+    family is one file in ``linetune.models.families``, because all other packages use only the methods below.
 
     Only :meth:`make_backbone` and :meth:`make_neck` are required. linetune's own files, ONNX and Paddle's
     inference folder can hold any family. PaddleOCR's weights and transformers' directories can hold only

@@ -20,7 +20,7 @@ up stays upright, and the rounding of a runtime does not decide."""
 class BothWays(nn.Module):
     """Images (batch, 3, 48, width) to class probabilities (batch, frames, classes) of the better way up.
 
-    It uses only operations that ONNX has, so that an exported file does the same in every reader. OpenCV 4
+    It uses only operations of ONNX. An exported file therefore does the same in every reader. OpenCV 4
     has neither logical operators nor negative steps. Therefore there is arithmetic instead.
 
     Args:
@@ -59,7 +59,7 @@ def turned(images: Tensor) -> Tensor:
     """Turn packed images (batch, 3, height, width) upside down, each within its own width. Padding stays on
     the right.
 
-    Padding is exactly 0. No grey level gives 0: 127 and 128 are the nearest.
+    Padding is exactly 0. No grey level becomes 0 in a packed image: 127 and 128 are the nearest.
     """
     inside = (images.abs().amax((1, 2)) > 0).to(images.dtype)
     widths = inside.sum(1, keepdim=True).long()

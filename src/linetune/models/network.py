@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from linetune.core.image import HEIGHT
 from linetune.models.architecture import Architecture
-from linetune.models.heads.ctc import CTCHead
-from linetune.models.heads.nrtr import NRTRHead
 from linetune.models.layers.reparam import fold
+from linetune.models.nrtr import NRTRHead
 
 
 class Network(nn.Module):
@@ -40,8 +39,7 @@ class Network(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Return logits of the backbone's features (batch, channels, 1, frames)."""
-        out: Tensor = self.head(self.neck(features))
-        return out
+        return self.head(self.neck(features))
 
     @property
     def classes(self) -> int:
@@ -68,6 +66,17 @@ class Network(nn.Module):
         return np.asarray(out, np.float32)
 
 
+class CTCHead(nn.Module):
+    """A sequence (batch, frames, inputs) to logits (batch, frames, classes), class 0 the blank."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
 def new_guide(network: Network, characters: int) -> NRTRHead:
     """Return an untrained NRTR head for a network. ``characters`` is their number without the blank."""
     return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
@@ -80,7 +89,7 @@ def empty_folded(architecture: Architecture, classes: int) -> Network:
 
 
 def seconds_a_crop(architecture: Architecture, classes: int, width: int, repeats: int = 5) -> float:
-    """Median time of a folded network for one image (1, 3, 48, ``width``) on the CPU, in seconds."""
+    """Return the median time of a folded network for one image (1, 3, 48, width) on the CPU, in s."""
     network = empty_folded(architecture, classes)
     batch = np.zeros((1, 3, HEIGHT, width), np.float32)
     times = []

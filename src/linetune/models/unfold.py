@@ -8,6 +8,8 @@ behind the activation, so that nothing changes at the borders.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import torch
@@ -92,7 +94,7 @@ def _carry(part: ConvBN, conv: nn.Module, moments: Moments | None) -> None:
 def _add(bn: nn.BatchNorm2d, bias: Tensor, moments: Moments | None) -> None:
     """Make a batch norm add only ``bias`` in evaluation mode. ``moments`` are those of its output.
 
-    Its weight has 11 significant bits, so that its square is exact. The scale then differs from 1 by less
+    Its weight has 11 significant bits. Its square is therefore exact. The scale then differs from 1 by less
     than half a step of float32, and the kernel before it folds back to the same bits.
     """
     if moments is None:
@@ -118,25 +120,17 @@ def _moments(network: Network, batches: Sequence[NDArray[np.float32]]) -> dict[s
     """Return the moments in float64, by name, of every convolution before a batch norm."""
     sums: dict[str, list[Tensor]] = {}
 
-    def watch(name: str) -> None:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            values = output.detach().cpu().double().transpose(0, 1).flatten(1)
-            sums.setdefault(name, []).append(
-                torch.stack((torch.full((len(values),), values.shape[1]), values.sum(1), (values**2).sum(1)))
-            )
+    def add(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        values = output.detach().cpu().double().transpose(0, 1).flatten(1)
+        count = torch.full((len(values),), values.shape[1])
+        sums.setdefault(name, []).append(torch.stack((count, values.sum(1), (values**2).sum(1))))
 
-        hooks.append(network.get_submodule(name).register_forward_hook(hook))
-
-    hooks: list[torch.utils.hooks.RemovableHandle] = []
-    for name, part in network.named_modules():
-        if isinstance(part, nn.Conv2d) and ".squeeze." not in name:
-            watch(name)
-    try:
+    with ExitStack() as hooks:
+        for name, part in network.named_modules():
+            if isinstance(part, nn.Conv2d) and ".squeeze." not in name:
+                hooks.callback(part.register_forward_hook(partial(add, name)).remove)
         for batch in batches:
             network.run(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
     moments = {}
     for name, parts in sums.items():
         count, total, squares = torch.stack(parts).sum(0)

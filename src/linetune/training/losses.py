@@ -12,8 +12,8 @@ from torch import Tensor
 
 from linetune.core.charset import Charset
 from linetune.core.device import to_device
-from linetune.models.heads.nrtr import PAD, NRTRHead, guide_tokens
 from linetune.models.network import Network
+from linetune.models.nrtr import PAD, NRTRHead, guide_tokens
 
 LABEL_SMOOTHING = 0.1
 """Label smoothing over the other classes, as in PaddleOCR."""

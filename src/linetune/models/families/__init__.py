@@ -1,18 +1,25 @@
-"""The families of networks, by name, and the official models of all of them."""
+"""The families of networks, by name, and the official models of all of them.
+
+A family is a module of this package with ``FAMILY``, a subclass of :class:`Architecture`, and ``OFFICIAL``,
+its official models.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from linetune.models.architecture import Architecture, Official
-from linetune.models.families import pp_ocr_mobile, pp_ocr_server, pp_ocrv6
 
 FAMILIES: dict[str, type[Architecture]] = {}
 """Families, by their name in model files."""
 OFFICIAL: dict[str, Official] = {}
 """Official models by name."""
+_FIRST = "PPLCNetV3"
+"""The family of the first model files, which do not name it."""
 _EARLIER = frozenset(("scale", "neck", "size", "neck_channels", "neck_ratio"))
 """Settings that files of earlier versions have for every family, even if the family has no such setting."""
 
@@ -23,9 +30,10 @@ def register(family: type[Architecture], official: Sequence[Official] = ()) -> N
     OFFICIAL.update({model.name: model for model in official})
 
 
-register(pp_ocr_mobile.PPOCRMobile, pp_ocr_mobile.OFFICIAL)
-register(pp_ocrv6.PPOCRv6, pp_ocrv6.OFFICIAL)
-register(pp_ocr_server.PPOCRServer, pp_ocr_server.OFFICIAL)
+for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
+    _module = importlib.import_module(_found.name)
+    if hasattr(_module, "FAMILY"):
+        register(_module.FAMILY, _module.OFFICIAL)
 
 
 def to_settings(architecture: Architecture) -> dict[str, Any]:
@@ -42,7 +50,7 @@ def from_settings(settings: Mapping[str, Any]) -> Architecture:
     """
     if not isinstance(settings, Mapping):
         raise TypeError("the settings are not named")
-    name = settings.get("backbone", pp_ocr_mobile.PPOCRMobile.family)
+    name = settings.get("backbone", _FIRST)
     if name not in FAMILIES:
         raise ValueError(f"no backbone {name!r}")
     family = FAMILIES[name]

@@ -7,13 +7,14 @@ replacements.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from linetune.models.architecture import Renaming
 from linetune.models.layers.reparam import Pair
 
 PDPARAMS_SVTR: Renaming = [(r"^(neck\.conv\d)\.bn\.", r"\1.norm."), (r"^neck\.conv5\.", "neck.conv1x1.")]
-"""PaddleOCR's names in the SVTR neck; :data:`PDPARAMS_REST` has to follow."""
+"""PaddleOCR's names in the SVTR neck; :data:`PDPARAMS_REST` comes after them."""
 PDPARAMS_REST: Renaming = [
     (r"^neck\.blocks\.", "neck.svtr_block."),
     (r"^head\.", "head.ctc_head."),
@@ -31,7 +32,7 @@ PDPARAMS_REST: Renaming = [
 """PaddleOCR's names in the attention blocks, the heads and the batch norms, of every family."""
 
 HF_SVTR: Renaming = [(rf"^neck\.conv{n + 1}\.", f"head.encoder.conv_block.{n}.") for n in range(5)]
-"""transformers' names in the SVTR neck; :data:`HF_REST` has to follow the backbone's."""
+"""transformers' names in the SVTR neck; :data:`HF_REST` comes after the backbone's."""
 HF_ATTENTION: Renaming = [
     (r"^neck\.norm\.", "head.encoder.norm."),
     (r"^neck\.(blocks\.\d)\.norm([12])\.", r"neck.\1.layer_norm\2."),
@@ -47,14 +48,24 @@ HF_REST: Renaming = [
 ]
 
 
-def hf_attention_config(ratio: int, kernel: int) -> dict[str, Any]:
-    """Return the settings of a neck with attention in transformers' ``config.json``.
+def hf_settings(
+    kind: str, channels: int, backbone: Mapping[str, Any], ratio: float = 2, kernel: int = 3
+) -> dict[str, Any]:
+    """Return the settings of transformers' ``config.json``.
 
     Args:
-        ratio: channels inside the blocks' MLPs over those outside.
-        kernel: width in frames of the neck's convolution.
+        kind: the model type.
+        channels: channels of the sequence that goes into the head.
+        backbone: the settings of the backbone.
+        ratio: channels inside the MLPs of the neck's attention blocks over those outside. 0 if the neck has
+            no such blocks.
+        kernel: width in frames of the convolution of a neck with attention.
     """
+    settings = {"model_type": kind, "hidden_size": channels, "backbone_config": backbone}
+    if not ratio:
+        return settings
     return {
+        **settings,
         "hidden_act": "silu",
         "mlp_ratio": float(ratio),
         "depth": 2,

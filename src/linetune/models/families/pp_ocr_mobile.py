@@ -9,22 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
-from linetune.models.families.names import (
-    HF_ATTENTION,
-    HF_REST,
-    HF_SVTR,
-    PDPARAMS_REST,
-    PDPARAMS_SVTR,
-    hf_attention_config,
-    hf_stride,
-)
+from linetune.models.families import names
+from linetune.models.layers.necks import SVTRNeck
 from linetune.models.layers.reparam import Affine, ConvBN, FoldedRepLayer, MergedRepLayer, Pair, RepLayer
-from linetune.models.layers.squeeze import SqueezeExcite
-from linetune.models.layers.svtr import SVTRNeck
+from linetune.models.layers.shared import SqueezeExcite, pooled
 
 
 class BlockSpec(NamedTuple):
@@ -59,15 +50,11 @@ class Block(nn.Module):
         super().__init__()
         inputs, outputs = rounded(spec.inputs * scale), rounded(spec.outputs * scale)
         self.depthwise: nn.Module = RepLayer(inputs, inputs, spec.kernel, spec.stride, groups=inputs)
-        self.squeeze = SqueezeExcite(inputs) if spec.squeeze else None
+        self.squeeze = SqueezeExcite(inputs) if spec.squeeze else nn.Identity()
         self.pointwise: nn.Module = RepLayer(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.depthwise(x)
-        if self.squeeze is not None:
-            x = self.squeeze(x)
-        out: Tensor = self.pointwise(x)
-        return out
+        return self.pointwise(self.squeeze(self.depthwise(x)))
 
 
 class PPLCNetV3(Part):
@@ -80,19 +67,14 @@ class PPLCNetV3(Part):
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.stem = ConvBN(3, rounded(16 * scale), (3, 3), (2, 2))
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(spec, scale) for spec in stage)) for stage in STAGES
+        self.stages = nn.Sequential(
+            *(nn.Sequential(*(Block(spec, scale) for spec in stage)) for stage in STAGES)
         )
         self.affine: nn.Module = nn.Identity()
         self.channels = rounded(512 * scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        for stage in self.stages:
-            x = stage(x)
-        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
-        out: Tensor = self.affine(F.avg_pool2d(x.mean(2, keepdim=True), (1, 2)))
-        return out
+        return self.affine(pooled(self.stages(self.stem(x))))
 
     def absorb_affines(self) -> None:
         blocks = [module for module in self.modules() if isinstance(module, Block)]
@@ -100,11 +82,12 @@ class PPLCNetV3(Part):
             depthwise, pointwise = block.depthwise, block.pointwise
             assert isinstance(depthwise, MergedRepLayer)
             assert isinstance(pointwise, MergedRepLayer)
-            if block.squeeze is not None:
-                # The gate uses the output of the affine too. It averages first, so that the scale can move
-                # on.
+            gated = isinstance(block.squeeze, SqueezeExcite)
+            if isinstance(block.squeeze, SqueezeExcite):
+                # The gate uses the output of the affine too. The gate averages first. The scale can therefore
+                # move into the gate's convolution.
                 block.squeeze.conv1.weight.mul_(depthwise.post_affine.scale)
-            block.depthwise = depthwise.absorbed_by(pointwise.conv, shift=block.squeeze is not None)
+            block.depthwise = depthwise.absorbed_by(pointwise.conv, shift=gated)
             if following is not None:
                 assert isinstance(following.depthwise, MergedRepLayer)
                 block.pointwise = pointwise.absorbed_by(following.depthwise.conv, shift=True)
@@ -147,10 +130,10 @@ class PPOCRMobile(Architecture):
         return SVTRNeck(inputs, self.neck_channels)
 
     def pdparams_renaming(self) -> Renaming:
-        return [*_PDPARAMS, *PDPARAMS_SVTR, *PDPARAMS_REST]
+        return [*_PDPARAMS, *names.PDPARAMS_SVTR, *names.PDPARAMS_REST]
 
     def hf_renaming(self) -> Renaming:
-        return [*HF_SVTR, *HF_ATTENTION, *_HF, *HF_REST]
+        return [*names.HF_SVTR, *names.HF_ATTENTION, *_HF, *names.HF_REST]
 
     def hf_config(self) -> dict[str, Any]:
         backbone = {
@@ -163,17 +146,12 @@ class PPOCRMobile(Architecture):
             "conv_symmetric_num": 4,
             "hidden_act": "hardswish",
             "block_configs": [
-                [[b.kernel, b.inputs, b.outputs, hf_stride(b.stride), b.squeeze] for b in stage]
+                [[b.kernel, b.inputs, b.outputs, names.hf_stride(b.stride), b.squeeze] for b in stage]
                 for stage in STAGES
             ],
             "out_features": ["stage2", "stage3", "stage4", "stage5"],
         }
-        return {
-            "model_type": "pp_ocrv5_mobile_rec",
-            "hidden_size": self.neck_channels,
-            "backbone_config": backbone,
-            **hf_attention_config(ratio=2, kernel=3),
-        }
+        return names.hf_settings("pp_ocrv5_mobile_rec", self.neck_channels, backbone)
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRMobile:
@@ -206,6 +184,7 @@ _HF: Renaming = [
 
 LANGUAGES = ["en", "latin", "eslav", "cyrillic", "el", "arabic", "devanagari", "korean", "ta", "te", "th"]
 """Scripts with an own PP-OCRv5 mobile: the same network with another dictionary."""
+FAMILY = PPOCRMobile
 OFFICIAL = (
     Official(
         "PP-OCRv5_mobile_rec",

@@ -15,18 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
-from linetune.models.families.names import (
-    HF_ATTENTION,
-    HF_REST,
-    HF_SVTR,
-    PDPARAMS_REST,
-    PDPARAMS_SVTR,
-    hf_attention_config,
-    hf_stride,
-)
+from linetune.models.families import names
+from linetune.models.layers.necks import SVTRNeck
 from linetune.models.layers.reparam import ConvBN, Pair
-from linetune.models.layers.stem import BranchedStem
-from linetune.models.layers.svtr import SVTRNeck
+from linetune.models.layers.shared import BranchedStem, pooled
 
 STEM = (32, 48)
 """Channels inside the stem and behind it."""
@@ -65,16 +57,16 @@ class LightConv(nn.Module):
         self.conv2: nn.Module = ConvBN(outputs, outputs, (kernel, kernel), groups=outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(self.conv1(x))
-        return out
+        return self.conv2(self.conv1(x))
 
 
 class Block(nn.Module):
     """A chain of convolutions. The input and all outputs go into two pointwise convolutions.
 
     Args:
-        spec: the stage's.
-        first: whether it changes the channels. The other blocks have a shortcut.
+        spec: the layout of the stage.
+        first: whether this is the first block of the stage, which changes the channels. The others have a
+            shortcut.
     """
 
     def __init__(self, spec: StageSpec, first: bool) -> None:
@@ -107,8 +99,7 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*(Block(spec, number == 0) for number in range(spec.blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.blocks(self.downsample(x))
-        return out
+        return self.blocks(self.downsample(x))
 
 
 class PPHGNetV2(Part):
@@ -121,9 +112,7 @@ class PPHGNetV2(Part):
         self.channels = STAGES[-1].outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stages(self.stem(x))
-        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
-        return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
+        return pooled(self.stages(self.stem(x)))
 
 
 @dataclass(frozen=True)
@@ -146,8 +135,8 @@ class PPOCRServer(Architecture):
         return [
             (r"\.gather1\.", ".aggregation_squeeze_conv."),
             (r"\.gather2\.", ".aggregation_excitation_conv."),
-            *PDPARAMS_SVTR,
-            *PDPARAMS_REST,
+            *names.PDPARAMS_SVTR,
+            *names.PDPARAMS_REST,
         ]
 
     def hf_renaming(self) -> Renaming:
@@ -157,7 +146,7 @@ class PPOCRServer(Architecture):
             (r"\.gather1\.", ".aggregation.0."),
             (r"\.gather2\.", ".aggregation.1."),
         ]
-        return [*HF_SVTR, *HF_ATTENTION, *backbone, *HF_REST]
+        return [*names.HF_SVTR, *names.HF_ATTENTION, *backbone, *names.HF_REST]
 
     def hf_config(self) -> dict[str, Any]:
         backbone = {
@@ -169,7 +158,7 @@ class PPOCRServer(Architecture):
             "stage_out_channels": [stage.outputs for stage in STAGES],
             "stage_num_blocks": [stage.blocks for stage in STAGES],
             "stage_downsample": [True] * len(STAGES),
-            "stage_downsample_strides": [hf_stride(stage.stride) for stage in STAGES],
+            "stage_downsample_strides": [names.hf_stride(stage.stride) for stage in STAGES],
             "stage_light_block": [stage.light for stage in STAGES],
             "stage_kernel_size": [stage.kernel for stage in STAGES],
             "stage_numb_of_layers": [LAYERS] * len(STAGES),
@@ -177,16 +166,12 @@ class PPOCRServer(Architecture):
             "use_learnable_affine_block": False,
             "out_features": ["stage1", "stage2", "stage3", "stage4"],
         }
-        return {
-            "model_type": "pp_ocrv5_server_rec",
-            "hidden_size": self.neck_channels,
-            "backbone_config": backbone,
-            **hf_attention_config(ratio=2, kernel=3),
-        }
+        return names.hf_settings("pp_ocrv5_server_rec", self.neck_channels, backbone)
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRServer:
         return cls(neck_channels=int(config.get("hidden_size", 120)))
 
 
+FAMILY = PPOCRServer
 OFFICIAL = (Official("PP-OCRv5_server_rec", PPOCRServer(), "ppocrv5.txt"),)

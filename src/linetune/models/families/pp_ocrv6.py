@@ -14,17 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Architecture, Official, Part, Renaming
-from linetune.models.families.names import (
-    HF_ATTENTION,
-    HF_REST,
-    PDPARAMS_REST,
-    hf_attention_config,
-    hf_stride,
-)
-from linetune.models.layers.light_svtr import ConvNeck, LightSVTRNeck
+from linetune.models.families import names
+from linetune.models.layers.necks import ConvNeck, LightSVTRNeck
 from linetune.models.layers.reparam import ConvBN, Pair, RepDepthwise
-from linetune.models.layers.squeeze import SqueezeExcite
-from linetune.models.layers.stem import BranchedStem, PlainStem
+from linetune.models.layers.shared import BranchedStem, PlainStem, SqueezeExcite, pooled
 
 NeckName = Literal["LightSVTR", "Conv"]
 Size = Literal["tiny", "small", "medium"]
@@ -108,14 +101,12 @@ class Block(nn.Module):
             if self.same_shape
             else ConvBN(inputs, inputs, (3, 3), spec.stride, inputs)
         )
-        self.squeeze = SqueezeExcite(inputs) if spec.squeeze else None
+        self.squeeze = SqueezeExcite(inputs) if spec.squeeze else nn.Identity()
         self.expand: nn.Module = ConvBN(inputs, 2 * inputs, (1, 1))
         self.compress: nn.Module = ConvBN(2 * inputs, outputs, (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.depthwise(x)
-        if self.squeeze is not None:
-            x = self.squeeze(x)
+        x = self.squeeze(self.depthwise(x))
         mixed: Tensor = self.compress(F.gelu(self.expand(x)))
         return x + mixed if self.same_shape else mixed
 
@@ -127,15 +118,11 @@ class PPLCNetV4(Part):
         super().__init__()
         layout = LAYOUTS[size]
         self.stem = (BranchedStem if layout.branched else PlainStem)(*layout.stem)
-        self.stages = nn.ModuleList(nn.Sequential(*map(Block, stage)) for stage in layout.stages)
+        self.stages = nn.Sequential(*(nn.Sequential(*map(Block, stage)) for stage in layout.stages))
         self.channels = layout.stages[-1][-1].outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        for stage in self.stages:
-            x = stage(x)
-        # At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
-        return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))
+        return pooled(self.stages(self.stem(x)))
 
 
 @dataclass(frozen=True)
@@ -176,10 +163,10 @@ class PPOCRv6(Architecture):
         return LightSVTRNeck(inputs, self.neck_channels, self.neck_ratio)
 
     def pdparams_renaming(self) -> Renaming:
-        return [*_PDPARAMS, *_PDPARAMS_NECKS[self.neck], *PDPARAMS_REST]
+        return [*_PDPARAMS, *_PDPARAMS_NECKS[self.neck], *names.PDPARAMS_REST]
 
     def hf_renaming(self) -> Renaming:
-        return [*_HF_NECKS[self.neck], *HF_ATTENTION, *_HF, *HF_REST]
+        return [*_HF_NECKS[self.neck], *names.HF_ATTENTION, *_HF, *names.HF_REST]
 
     def hf_config(self) -> dict[str, Any]:
         layout = LAYOUTS[self.size]
@@ -192,18 +179,13 @@ class PPOCRv6(Architecture):
             "hidden_act": "relu",
             "use_learnable_affine_block": False,
             "block_configs": [
-                [[3, b.inputs, b.outputs, hf_stride(b.stride), b.squeeze] for b in stage]
+                [[3, b.inputs, b.outputs, names.hf_stride(b.stride), b.squeeze] for b in stage]
                 for stage in layout.stages
             ],
             "out_features": ["stage1", "stage2", "stage3", "stage4"],
         }
-        attention = self.neck == "LightSVTR"
-        return {
-            "model_type": f"pp_ocrv6_{'small' if attention else 'tiny'}_rec",
-            "hidden_size": self.neck_channels,
-            "backbone_config": backbone,
-            **(hf_attention_config(self.neck_ratio, kernel=7) if attention else {}),
-        }
+        kind, ratio = ("tiny", 0) if self.neck == "Conv" else ("small", self.neck_ratio)
+        return names.hf_settings(f"pp_ocrv6_{kind}_rec", self.neck_channels, backbone, ratio, kernel=7)
 
     @classmethod
     def from_hf(cls, kind: str, config: Mapping[str, Any]) -> PPOCRv6:
@@ -275,6 +257,7 @@ _HF_NECKS: dict[NeckName, Renaming] = {
 SMALL = PPOCRv6()
 MEDIUM = PPOCRv6(size="medium", neck_channels=192, neck_ratio=4, guide_channels=512)
 TINY = PPOCRv6("Conv", size="tiny", neck_channels=80)
+FAMILY = PPOCRv6
 OFFICIAL = (
     Official(
         "PP-OCRv6_small_rec",

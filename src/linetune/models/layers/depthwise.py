@@ -88,5 +88,4 @@ def _gradients(
         gradient, x.to(gradient.dtype) if which else x, weight, None, list(stride), list(padding), [1, 1],
         False, [0, 0], len(weight), mask,
     )  # fmt: skip
-    out: Tensor = outputs[which]
-    return out
+    return outputs[which]

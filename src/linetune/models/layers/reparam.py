@@ -56,8 +56,7 @@ class ConvBN(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.bn(self.conv(x))
-        return out
+        return self.bn(self.conv(x))
 
     def merged(self) -> nn.Conv2d:
         """Return the same function under the batch norm's running statistics."""
@@ -98,28 +97,21 @@ class RepLayer(nn.Module):
             out = out + self.branch_1x1(x)
         if self.identity is not None:
             out = out + self.identity(x)
-        activated: Tensor = self.post_affine(F.hardswish(self.affine(out)))
-        return activated
+        return self.post_affine(F.hardswish(self.affine(out)))
 
     def merged(self) -> MergedRepLayer:
-        """All branches and the first affine as one convolution, under running statistics."""
-        first = self.branches[0]
-        assert isinstance(first, ConvBN)
-        kernel, bias = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-        kernel, bias = kernel.to(first.conv.weight.device), bias.to(first.conv.weight.device)
-        for branch in self.branches:
-            assert isinstance(branch, ConvBN)
-            more, offset = _fold_bn(branch.conv.weight, branch.bn)
-            kernel, bias = kernel + more, bias + offset
+        """Return all branches and the first affine as one convolution, under running statistics."""
+        branches = [branch for branch in self.branches if isinstance(branch, ConvBN)]
+        conv = branches[0].conv
+        folded = [_fold_bn(branch.conv.weight, branch.bn) for branch in branches]
         if self.branch_1x1 is not None:
-            more, offset = _fold_bn(self.branch_1x1.conv.weight, self.branch_1x1.bn)
-            pad = first.conv.kernel_size[0] // 2
-            kernel, bias = kernel + F.pad(more, [pad] * 4), bias + offset
+            kernel, bias = _fold_bn(self.branch_1x1.conv.weight, self.branch_1x1.bn)
+            folded.append((F.pad(kernel, [conv.kernel_size[0] // 2] * 4), bias))
         if self.identity is not None:
-            more, offset = _fold_bn(_identity_kernel(first.conv), self.identity)
-            kernel, bias = kernel + more, bias + offset
+            folded.append(_fold_bn(_identity_kernel(conv), self.identity))
+        kernel, bias = (sum(parts[1:], parts[0]) for parts in zip(*folded, strict=True))
         scale, shift = self.affine.scale.double(), self.affine.bias.double()
-        layer = MergedRepLayer(_convolution(first.conv, kernel * scale, bias * scale + shift))
+        layer = MergedRepLayer(_convolution(conv, kernel * scale, bias * scale + shift))
         layer.post_affine = copy.deepcopy(self.post_affine)
         return layer
 
@@ -134,23 +126,19 @@ class RepDepthwise(nn.Module):
         self.rep_bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.rep_bn(self.branch(x) + self.branch_1x1(x) + x)
-        return out
+        return self.rep_bn(self.branch(x) + self.branch_1x1(x) + x)
 
     def merged(self) -> nn.Conv2d:
-        """All of it as one convolution, under running statistics."""
+        """Return all of it as one convolution, under running statistics."""
         conv = self.branch.conv
         kernel, bias = _fold_bn(conv.weight, self.branch.bn)
-        # Add the two first that can cancel each other, so that they cancel to the last bit.
+        # Add first the two terms that can cancel each other. They then cancel to the last bit.
         centre = self.branch_1x1.weight.double() + 1
         kernel = kernel + F.pad(centre, [conv.kernel_size[0] // 2] * 4)
         weight, offset = _fold_bn(kernel, self.rep_bn)
-        scale = self.rep_bn.weight.double() / torch.sqrt(self._variance().double() + self.rep_bn.eps)
-        return _convolution(conv, weight, bias * scale + offset)
-
-    def _variance(self) -> Tensor:
         assert self.rep_bn.running_var is not None
-        return self.rep_bn.running_var
+        scale = self.rep_bn.weight.double() / torch.sqrt(self.rep_bn.running_var.double() + self.rep_bn.eps)
+        return _convolution(conv, weight, bias * scale + offset)
 
 
 class MergedRepLayer(nn.Module):
@@ -162,8 +150,7 @@ class MergedRepLayer(nn.Module):
         self.post_affine = Affine()
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.post_affine(F.hardswish(self.conv(x)))
-        return out
+        return self.post_affine(F.hardswish(self.conv(x)))
 
     def absorbed_by(self, following: nn.Conv2d, *, shift: bool) -> FoldedRepLayer:
         """Return the layer without its affine, whose scale moves into the next convolution.
@@ -267,7 +254,7 @@ def _identity_kernel(like: nn.Conv2d) -> Tensor:
 
 
 def _convolution(like: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """Return a convolution of the geometry of ``like`` with the given kernel and bias."""
+    """Return a convolution of the geometry of ``like`` with another kernel and bias."""
     padding = like.padding if not isinstance(like.padding, str) else (0, 0)
     kind = DepthwiseConv if like.groups == like.in_channels == like.out_channels else nn.Conv2d
     conv = kind(

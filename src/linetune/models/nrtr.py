@@ -31,8 +31,7 @@ class MultiHeadAttention(nn.Module):
         k, v = self.kv(memory).view(batch, memory.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         rate = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=causal)
-        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, length, channels))
-        return out
+        return self.proj(mixed.transpose(1, 2).reshape(batch, length, channels))
 
 
 class DecoderBlock(nn.Module):
@@ -53,8 +52,7 @@ class DecoderBlock(nn.Module):
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         x = self.norm1(x + self.dropout(self.self_attention(x, x, causal=True)))
         x = self.norm2(x + self.dropout(self.cross_attention(x, memory)))
-        out: Tensor = self.norm3(x + self.dropout(self.fc2(self.dropout(F.relu(self.fc1(x))))))
-        return out
+        return self.norm3(x + self.dropout(self.fc2(self.dropout(F.relu(self.fc1(x))))))
 
 
 class NRTRHead(nn.Module):
@@ -89,8 +87,7 @@ class NRTRHead(nn.Module):
         x = self.dropout(x + sinusoids(tokens.shape[1], self.channels).to(x))
         for block in self.blocks:
             x = block(x, memory)
-        out: Tensor = self.classifier(x)
-        return out
+        return self.classifier(x)
 
 
 def sinusoids(length: int, channels: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Stems: the first layers of a backbone."""
+"""Parts that several backbones share: stems, squeeze-and-excite, and the pooling at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class BranchedStem(nn.Module):
     """A strided convolution, two small ones parallel to max pooling, and two more, all with ReLU.
 
     Args:
-        inside: channels inside it.
-        outputs: channels behind it.
-        stride: of the last 3 x 3 convolution.
+        inside: channels inside the stem.
+        outputs: channels of its output.
+        stride: stride of the last 3 x 3 convolution.
     """
 
     def __init__(self, inside: int, outputs: int, stride: Pair = (2, 2)) -> None:
@@ -43,5 +43,25 @@ class PlainStem(nn.Module):
         self.conv2: nn.Module = ConvBN(inside, outputs, (3, 3), (2, 2))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(F.gelu(self.conv1(x)))
-        return out
+        return self.conv2(F.gelu(self.conv1(x)))
+
+
+class SqueezeExcite(nn.Module):
+    """Channel attention with ReLU and a hard sigmoid of slope 1/6 (arXiv 1709.01507)."""
+
+    def __init__(self, channels: int, reduction: int = 4) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels // reduction, 1)
+        self.conv2 = nn.Conv2d(channels // reduction, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = F.hardsigmoid(self.conv2(F.relu(self.conv1(x.mean((2, 3), keepdim=True)))))
+        return x * gate
+
+
+def pooled(x: Tensor) -> Tensor:
+    """Return the mean over the height and over pairs of columns: (batch, channels, 1, width // 2).
+
+    At height 48, this is PaddleOCR's 3 x 2 average pooling. The mean also works at other heights.
+    """
+    return F.avg_pool2d(x.mean(2, keepdim=True), (1, 2))

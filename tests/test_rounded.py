@@ -16,11 +16,11 @@ from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
-from linetune.formats import reduced
+from linetune.formats import rounded
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.onnx_file import open_onnx
-from linetune.formats.reduced import Reduced, export_reduced
+from linetune.formats.rounded import Rounded, export_rounded
 from linetune.formats.transfer import with_charset
 
 TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
@@ -40,14 +40,14 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 @pytest.fixture(scope="module", params=["fp16", "int8"])
 def done(
     request: pytest.FixtureRequest, model: Model, data: Dataset, tmp_path_factory: pytest.TempPathFactory
-) -> Reduced:
-    path = tmp_path_factory.mktemp("reduced") / "new" / "model.onnx"
-    found = export_reduced(model, path, request.param, data.crops, data.texts)
+) -> Rounded:
+    path = tmp_path_factory.mktemp("rounded") / "new" / "model.onnx"
+    found = export_rounded(model, path, request.param, data.crops, data.texts)
     assert list(path.parent.iterdir()) == [path]
     return found
 
 
-def test_a_reduced_file_is_smaller_and_as_good(done: Reduced, data: Dataset) -> None:
+def test_a_rounded_file_is_smaller_and_as_good(done: Rounded, data: Dataset) -> None:
     assert done.bytes < 0.65 * done.bytes_fp32
     assert done.bytes == done.path.stat().st_size
     assert (done.exact, done.exact_fp32, done.alike, done.crops) == (1, 1, len(TEXTS), len(TEXTS))
@@ -56,7 +56,7 @@ def test_a_reduced_file_is_smaller_and_as_good(done: Reduced, data: Dataset) -> 
     assert [reading.text for reading in read_crops(run, data.crops, default_decoder(charset))] == TEXTS
 
 
-def test_readers_feed_it_as_any_other(done: Reduced, model: Model) -> None:
+def test_readers_feed_it_as_any_other(done: Rounded, model: Model) -> None:
     onnx.checker.check_model(onnx.load(str(done.path)))
     session = onnxruntime.InferenceSession(str(done.path), providers=["CPUExecutionProvider"])
     images = np.zeros((3, 3, 48, 333), np.float32)
@@ -67,7 +67,7 @@ def test_readers_feed_it_as_any_other(done: Reduced, model: Model) -> None:
     assert (metadata["precision"], metadata["base_model"]) == (done.precision, model.base_model)
 
 
-def test_rounded_weights_are_not_read_back(done: Reduced) -> None:
+def test_rounded_weights_are_not_read_back(done: Rounded) -> None:
     with pytest.raises(
         LinetuneError, match=rf"model\.onnx: its weights are rounded to {done.precision}, .* fp32$"
     ):
@@ -78,14 +78,14 @@ Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def worse(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
-    """Change what the reduced file answers, and spare its making."""
+    """Change what the rounded file answers, and spare its making."""
 
     def opened(path: Path, threads: int = 0) -> tuple[Run, Charset]:
         run, charset = open_onnx(path, threads)
         return (run if path.name == "fp32.onnx" else lambda batch: change(run(batch))), charset
 
-    monkeypatch.setattr(reduced, "open_onnx", opened)
-    monkeypatch.setattr(reduced, "_to_fp16", lambda content: content)
+    monkeypatch.setattr(rounded, "open_onnx", opened)
+    monkeypatch.setattr(rounded, "_to_fp16", lambda content: content)
 
 
 def test_a_file_that_loses_accuracy_never_appears(
@@ -94,13 +94,13 @@ def test_a_file_that_loses_accuracy_never_appears(
     worse(monkeypatch, lambda p: np.roll(p, 1, 2))
     path = tmp_path / "model.onnx"
     with pytest.raises(LinetuneError) as caught:
-        export_reduced(model, path, "fp16", data.crops, data.texts)
+        export_rounded(model, path, "fp16", data.crops, data.texts)
     assert str(caught.value) == (
         f"{path}: fp16 reads 0.0% of 4 crops right, fp32 100.0%: it loses more than 0.5 points; "
         "--max-loss allows more"
     )
     assert not list(tmp_path.iterdir())
-    assert export_reduced(model, path, "fp16", data.crops, data.texts, max_loss=100).exact == 0
+    assert export_rounded(model, path, "fp16", data.crops, data.texts, max_loss=100).exact == 0
 
 
 def test_one_crop_says_nothing(
@@ -108,7 +108,7 @@ def test_one_crop_says_nothing(
 ) -> None:
     longest = max(crop.shape[1] for crop in data.crops)
     worse(monkeypatch, lambda p: np.roll(p, 1, 2) if p.shape[1] >= image.frames(longest) else p)
-    done = export_reduced(model, tmp_path / "model.onnx", "fp16", data.crops, data.texts)
+    done = export_rounded(model, tmp_path / "model.onnx", "fp16", data.crops, data.texts)
     assert (done.exact, done.alike) == (0.75, 3)
 
 
@@ -117,14 +117,14 @@ def test_numbers_that_are_none_are_refused(
 ) -> None:
     worse(monkeypatch, lambda p: p * np.float32(np.nan))
     with pytest.raises(LinetuneError, match="its output is not finite"):
-        export_reduced(model, tmp_path / "model.onnx", "fp16")
+        export_rounded(model, tmp_path / "model.onnx", "fp16")
     assert not list(tmp_path.iterdir())
 
 
 def test_without_labels_it_says_what_reads_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
-    monkeypatch.setattr(reduced, "ROUNDS", 1)
-    done = export_reduced(model, tmp_path / "model.onnx", "int8")
+    monkeypatch.setattr(rounded, "ROUNDS", 1)
+    done = export_rounded(model, tmp_path / "model.onnx", "int8")
     assert done.exact is done.exact_fp32 is None
     assert done.crops / 2 < done.alike <= done.crops

@@ -1,4 +1,4 @@
-"""ONNX in fp16 or int8: a smaller file, compared with the one in fp32."""
+"""ONNX with weights rounded to fp16 or int8: a smaller file, compared with the one in fp32."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Reduced:
+class Rounded:
     """A file in fp16 or int8, compared with the file of the same model in fp32."""
 
     path: Path
@@ -58,17 +58,17 @@ class Reduced:
         return self.crops_per_second / self.crops_per_second_fp32
 
 
-def export_reduced(
+def export_rounded(
     model: Model,
     path: Path,
     precision: str,
     crops: Sequence[Crop] = (),
     texts: Sequence[str] = (),
     max_loss: float = MAX_LOSS,
-) -> Reduced:
+) -> Rounded:
     """Write an ONNX file in fp16 or int8, and compare it with the file in fp32.
 
-    Its texts may differ from those of the model, so that accuracy decides instead of parity.
+    Its texts may differ from those of the model. Therefore accuracy decides, not parity.
 
     Args:
         model: what to export.
@@ -105,7 +105,7 @@ def export_reduced(
             rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
             sizes = partial.stat().st_size, beside.stat().st_size
     alike = sum(a == b for a, b in zip(found, expected, strict=True))
-    return Reduced(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
+    return Rounded(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
 
 
 def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
@@ -138,7 +138,7 @@ def _to_int8(full: onnx.ModelProto, crops: Sequence[Crop], pattern: str | None) 
 
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
-        source.write_bytes(full.SerializeToString())  # given a proto, it would move the weights out of it
+        source.write_bytes(full.SerializeToString())  # from a proto, quantize_static would remove the weights
         quantize_static(
             source,
             target,
@@ -163,7 +163,9 @@ def _finite(run: Run, path: Path) -> Run:
         out = run(batch)
         if not np.isfinite(out).all():
             raise LinetuneError(
-                "its output is not finite: numbers of the model are too large for this precision", path
+                "its output is not finite: numbers of the model are too large for this precision",
+                path,
+                "export in fp32",
             )
         return out
 
@@ -198,7 +200,7 @@ def _accuracy(
 
 
 def _rates(runs: Sequence[Run], crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Return crops per second of each runtime, measured in turns, so that other load slows all of them."""
+    """Return crops per second of each runtime. The runtimes take turns, and other load slows all of them."""
     batches = [batch for _, batch in deployed_batches(crops, 1)]
     best = np.full((len(runs), len(batches)), np.inf)
     for _ in range(ROUNDS):
