@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli import options
+from linetune.core import processes
 from linetune.core.errors import LinetuneError
 
 
@@ -63,6 +64,8 @@ def train(
         run = load(config, overrides or ())
         with terminal() as reporter:
             result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
+    if not processes.is_first():  # of those that torchrun started
+        return
     if as_json:
         options.print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.core import image
+from linetune.core import image, processes
 from linetune.core.image import Crop
 from linetune.decode.reading import Decoder, Reading
 
@@ -47,8 +48,7 @@ def read_crops(
     Returns:
         One reading for each crop, in the order of the crops.
     """
-    batches = ((members, run(batch)) for members, batch in deployed_batches(crops, batch_size))
-    return read_batches(batches, decoder, len(crops), progress)
+    return read_batches(run_deployed(run, crops, batch_size), decoder, len(crops), progress)
 
 
 def read_batches(
@@ -65,15 +65,49 @@ def read_batches(
     return [readings[i] for i in range(count)]
 
 
+def run_deployed(
+    run: Run, crops: Sequence[Crop], batch_size: int = 32
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield (crop numbers, class probabilities) of crops of any size, with the deployment preprocessing.
+
+    Where several processes do one run, each reads its share, and gets the results of the others.
+    """
+    batches = plan_batches(crops, batch_size)
+    return processes.shared(lambda batch: (batch.members, run(batch.images())), batches)
+
+
 def deployed_batches(
     crops: Sequence[Crop], batch_size: int = 32
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Yield (crop numbers, network input) of crops of any size. Each is padded as if it were alone."""
+    for batch in plan_batches(crops, batch_size):
+        yield batch.members, batch.images()
+
+
+@dataclass(frozen=True)
+class DeployedBatch:
+    """Crops of one padded width."""
+
+    members: NDArray[np.int64]
+    """The numbers of the crops."""
+    width: int
+    """px"""
+    crops: Sequence[Crop]
+    """All crops."""
+
+    def images(self) -> NDArray[np.float32]:
+        """Return the network input (members, 3, 48, width). Each crop is padded as if it were alone."""
+        return image.pack([image.resize(self.crops[i]) for i in self.members], self.width)
+
+
+def plan_batches(crops: Sequence[Crop], batch_size: int = 32) -> list[DeployedBatch]:
+    """Return the batches of crops of any size. No crop is read yet."""
     sizes = crops.sizes if isinstance(crops, Sized) else [crop.shape[:2] for crop in crops]
     widths = np.array([image.input_width(image.line_width(*size)) for size in sizes], int)
-    for width in np.unique(widths):
+    batches = list[DeployedBatch]()
+    for width in np.unique(widths).tolist():
         members = np.flatnonzero(widths == width)
-        size = image.fitting(batch_size, int(width))
-        for start in range(0, len(members), size):
-            chosen = members[start : start + size]
-            yield chosen, image.pack([image.resize(crops[i]) for i in chosen], int(width))
+        size = image.fitting(batch_size, width)
+        starts = range(0, len(members), size)
+        batches += [DeployedBatch(members[start : start + size], width, crops) for start in starts]
+    return batches

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from linetune.config import Synth
-from linetune.core import atomic, cache, image, labelfile, outputs
+from linetune.core import atomic, cache, image, labelfile, outputs, processes
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
@@ -47,12 +47,14 @@ def generate(settings: Synth, progress: Callable[[int], None], workers: int | No
     """
     folder = _folder(settings)
     labels = folder / LABELS
-    with cache.locked(folder):
-        if is_current(settings):
+    with cache.locked(folder) if processes.is_first() else nullcontext():
+        if processes.from_first(is_current(settings)):
             progress(settings.count)
             return labels
         renderer = Renderer.of(settings)
-        _prepare(settings, folder)
+        if processes.is_first():
+            _prepare(settings, folder)
+        processes.wait()
         texts: list[str] = []
         work = partial(_write_crops, renderer, folder)
         # If progress raises an error, the pool ends at once.
@@ -60,9 +62,11 @@ def generate(settings: Synth, progress: Callable[[int], None], workers: int | No
             for chunk in chunks:
                 texts += chunk
                 progress(len(texts))
-        labelfile.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
-        # The manifest comes last, since it marks the folder as complete.
-        (folder / _UNFINISHED).replace(folder / MANIFEST)
+        if processes.is_first():
+            labelfile.write_labels(labels, ((_name(index), text) for index, text in enumerate(texts)))
+            # The manifest comes last, since it marks the folder as complete.
+            (folder / _UNFINISHED).replace(folder / MANIFEST)
+        processes.wait()
     return labels
 
 

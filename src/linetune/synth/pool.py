@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import cv2
 
+from linetune.core import processes
 from linetune.core.errors import LinetuneError
 
 T = TypeVar("T")
@@ -42,8 +43,16 @@ def map_chunks(
         LinetuneError: a process ended before its work was done.
     """
     chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
-    workers = min(workers or os.cpu_count() or 1, len(chunks), _MAX_WORKERS)
-    if workers == 1:
+    # Where several processes do one run, each renders its share.
+    yield from processes.in_turns(_map_own(work, processes.share(chunks), workers), len(chunks))
+
+
+def _map_own(
+    work: Callable[[range], list[T]], chunks: Sequence[range], workers: int | None
+) -> Iterator[list[T]]:
+    """Yield the results of all chunks of this process, in order."""
+    workers = min(workers or max(1, (os.cpu_count() or 1) // processes.size()), len(chunks), _MAX_WORKERS)
+    if workers <= 1:
         yield from map(work, chunks)
         return
     # The work may contain a thousand looks, more than fits into a pipe. If a process ends at once, as in a

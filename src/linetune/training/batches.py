@@ -15,7 +15,7 @@ from torch import Tensor
 from linetune.augment import make_batch
 from linetune.augment.draws import Draws, draw, generator
 from linetune.config.schema import Stage
-from linetune.core import image
+from linetune.core import image, processes
 from linetune.core.device import to_device
 from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
@@ -34,13 +34,21 @@ class Step:
     labels: list[list[int]]
     stored: bool = False
     """Whether the inputs are stored features."""
+    total: int = 0
+    """Crops of the whole batch, of which this is a part."""
+    rows: range = range(0)
+    """The places of these crops in the whole batch."""
+
+    def share_of(self, total: int) -> Step:
+        """Return the same crops as this process's share of a batch."""
+        return replace(self, total=total, rows=range(total)[processes.rank() :: processes.size()])
 
     def pieces(self, size: int) -> Iterator[Step]:
         """Yield the batch in pieces of at most ``size`` crops. Pieces of wide crops have fewer."""
         size = size if self.stored else image.fitting(size, self.inputs.shape[3])
         for start in range(0, len(self.labels), size):
             part = slice(start, start + size)
-            yield Step(self.inputs[part], self.labels[part], self.stored)
+            yield replace(self, inputs=self.inputs[part], labels=self.labels[part], rows=self.rows[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +79,10 @@ class BatchPlan:
         """Pixels of the whole batch."""
         return len(self.samples) * self.width * self.height
 
-    def truncated(self, count: int) -> BatchPlan:
-        """Return the batch with only its first crops."""
-        return replace(
-            self, members=self.members[:count], samples=self.samples[:count], draws=self.draws[:count]
-        )
+    def part(self, which: slice) -> BatchPlan:
+        """Return the batch with only some of its crops."""
+        members, samples, draws = self.members[which], self.samples[which], self.draws[which]
+        return replace(self, members=members, samples=samples, draws=draws)
 
     @property
     def frames(self) -> int:
@@ -115,8 +122,9 @@ class ImageBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
         """Yield the batches of an epoch from number ``start`` on. The first epoch is 1."""
+        own = slice(processes.rank(), None, processes.size())
         for plan in self.plan(epoch)[start:]:
-            yield self.make(plan)
+            yield self.make(plan.part(own)).share_of(len(plan.samples))
 
     def plan(self, epoch: int) -> list[BatchPlan]:
         """Return the batches of an epoch, without their images."""
@@ -132,6 +140,8 @@ class ImageBatches:
 
     def make(self, plan: BatchPlan) -> Step:
         """Make the images of a planned batch."""
+        if not plan.samples:  # the share of a process in a small batch
+            return Step(torch.empty(0, 3, plan.height, plan.width), [])
         parts = [sample.parts for sample in plan.samples]
         columns = self.data.columns.gather(parts, plan.width, self.device)
         widths = to_device(torch.tensor([sample.own for sample in plan.samples]), self.device)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from linetune.config.schema import Stage
+from linetune.core import processes
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
 from linetune.decode.read import read_batches
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score, score
 from linetune.formats.model import Model
-from linetune.formats.store import load_model, save_model
+from linetune.formats.store import save_model
 from linetune.models.network import Network, new_guide
 from linetune.training.checkpoint import Checkpoints
 from linetune.training.context import Context
@@ -108,7 +109,7 @@ class Chain(Keeper):
 
     def rest(self, state: StageState, tracker: Tracker) -> None:
         """Write a checkpoint if the last one is old."""
-        if self._checkpoints.due:
+        if processes.is_first() and self._checkpoints.due:
             self._moves_on(replace(self._position, stage=to_resume(state, tracker)))
 
     @property
@@ -124,7 +125,9 @@ class Chain(Keeper):
 
     def _moves_on(self, position: Position) -> None:
         """Write a checkpoint of the run at a position. The run is there now."""
-        self._position = position
+        self._position = replace(position, stage=None)
+        if not processes.is_first():
+            return
         journal = self._context.journal
         self._checkpoints.write(
             {
@@ -140,8 +143,6 @@ class Chain(Keeper):
                 "position": asdict(replace(position, stage=None)) | {"stage": position.stage},
             }
         )
-        # The tensors belong to the training that goes on.
-        self._position = replace(position, stage=None)
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
         """Continue from a checkpoint."""
@@ -196,7 +197,7 @@ class Chain(Keeper):
                 crops = f"{fitted.rendered} of {stage_plan.rendered} rendered crops"
                 self._say(f"stage {stage.name}: uses {crops}, because the time is short")
             data = self._plan.data(fitted)
-            left = None if budget is None else budget - (time.perf_counter() - started)
+            left = budget and processes.from_first(budget - (time.perf_counter() - started))
             self._position = replace(position, rendered=fitted.rendered, budget=left)
         return StageTask(stage, number, data, stage_plan.cost.piece, left, self._best.val, position.stage)
 
@@ -240,9 +241,7 @@ class Chain(Keeper):
         """Return how well everyday texts are read before and after the run."""
         if isinstance(self._general, str):
             return self._general
-        kept = load_model(self._result.model)
-        kept.network.to(self._context.device)
-        return General(self._general, general_reading(kept.reader.run, kept.charset))
+        return General(self._general, general_reading(self._model.reader.run, self._model.charset))
 
 
 def _row(saved: Mapping[str, Any]) -> Row:
@@ -269,6 +268,8 @@ def _when(stage: Stage, result: StageResult) -> str:
 
 
 def _save(model: Model, row: Row, path: Path) -> None:
+    if not processes.is_first():
+        return
     path.parent.mkdir(exist_ok=True)
     # Without times: the same run gives the same file.
     history = {key: value for key, value in row.as_dict().items() if key != "training_seconds"}

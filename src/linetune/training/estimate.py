@@ -63,7 +63,7 @@ def estimate(
     typical = sorted(plan, key=lambda batch: batch.width)[len(plan) // 2]
     piece = piece_size(images.device, stage.batch_size)
     while True:
-        measured = typical.truncated(image.fitting(piece, typical.width))
+        measured = typical.part(slice(image.fitting(piece, typical.width)))
         try:
             forward, step, kept = _measure(network, stage, images, measured, dtype)
             break
@@ -87,7 +87,7 @@ def estimate(
     free = SHARE * free_memory(images.device)
 
     def needed(piece: int) -> int:
-        largest = max(batch.truncated(image.fitting(piece, batch.width)).pixels for batch in plan)
+        largest = max(batch.part(slice(image.fitting(piece, batch.width))).pixels for batch in plan)
         return int(TRANSIENT * kept * largest / measured.pixels + COPIES * parameters)
 
     while piece > 1 and needed(piece) > free:

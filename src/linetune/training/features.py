@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -18,13 +19,13 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor, nn
 
 from linetune.augment.draws import generator
-from linetune.core import atomic, cache, image
+from linetune.core import atomic, cache, image, processes
 from linetune.core.device import autocast, piece_size, to_device
 from linetune.core.errors import os_errors
 from linetune.core.image import Crop
 from linetune.data.batching import WIDE_SHARE, WIDTHS, plan_epoch
 from linetune.data.packed import Packed
-from linetune.decode.read import deployed_batches
+from linetune.decode.read import plan_batches
 from linetune.models import both_ways as ways
 from linetune.models.network import Network
 from linetune.training.batches import Batches, BatchPlan, ImageBatches, Step
@@ -86,10 +87,16 @@ class FeatureBatches:
         header = len(key) + HASH
         size = header + sum(lengths) * channels * dtype.itemsize
         file = _opened(path, key, size)
+        if not all(processes.everywhere(file is not None)):  # all store them, or none
+            file = None
         self.reused = file is not None
         if file is None:
-            made = (images.make(batch).inputs for plan in plans for batch in plan)
-            _write(path, key, (_features(network, inputs, dtype).to(dtype) for inputs in made), progress)
+            batches = [batch for plan in plans for batch in plan]
+
+            def work(batch: BatchPlan) -> Tensor:
+                return _features(network, images.make(batch).inputs, dtype).to(dtype).cpu()
+
+            _write(path, key, processes.shared(work, batches), progress)
             file = path.open("rb")
             cache.prune(SUFFIX, KEEP, spare=path)
         self._features = Packed.of_file(file, lengths, (channels,), STORED[dtype], offset=header)
@@ -120,7 +127,8 @@ class FeatureBatches:
         view = rng.integers(views, size=len(chosen))
         frames = self._features.lengths[self._record[view, chosen]]
         for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False, unit=FRAME)[start:]:
-            yield self._step(view[batch.indices], chosen[batch.indices])
+            own = batch.indices[processes.rank() :: processes.size()]
+            yield self._step(view[own], chosen[own]).share_of(len(batch.indices))
 
     def once(self, members: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], Step]]:
         """Yield (crop numbers, batch) of some crops in their first view."""
@@ -134,6 +142,8 @@ class FeatureBatches:
 
     def _step(self, view: NDArray[np.int64], crops: NDArray[np.int64]) -> Step:
         """Return a batch of crops of one length, each in its view."""
+        if not len(crops):  # the share of a process in a small batch
+            return Step(torch.empty(0), [], stored=True)
         record = self._record[view, crops]
         frames = int(self._features.lengths[record[0]])
         features = self._features.gather([(each,) for each in record], frames, self._images.device)
@@ -162,14 +172,18 @@ class HeldOutFeatures:
     """
 
     def __init__(self, network: Network, crops: Sequence[Crop], both_ways: bool) -> None:
-        self._members = list[NDArray[np.int64]]()
         self._device = network.device
         self._both_ways = both_ways
+        self._batches = plan_batches(crops)
+        own = processes.share(self._batches)
+        # The place of the features of each own batch, by its number among all.
+        sizes = [len(batch.members) * (2 if both_ways else 1) for batch in own]
+        numbers = processes.share(range(len(self._batches)))
+        self._places = dict(zip(numbers, pairwise(np.cumsum([0, *sizes]).tolist()), strict=True))
 
         def batches() -> Iterator[NDArray[np.generic]]:
-            for members, batch in deployed_batches(crops):
-                self._members.append(members)
-                images = to_device(torch.from_numpy(batch), self._device)
+            for batch in own:
+                images = to_device(torch.from_numpy(batch.images()), self._device)
                 images = ways.both_ways(images) if both_ways else images
                 yield from _packed(_features(network, images, torch.float32))
 
@@ -183,13 +197,14 @@ class HeldOutFeatures:
             probabilities = network.classify(features).softmax(2)
             return ways.surer(probabilities) if self._both_ways else probabilities
 
-        start = 0
-        for members in self._members:
-            end = start + len(members) * (2 if self._both_ways else 1)
+        def work(number: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            start, end = self._places[number]
             frames = int(self._features.lengths[start])
             packed = self._features.gather([(i,) for i in range(start, end)], frames, self._device)
-            start = end
-            yield members, network.evaluated(classify, _restored(packed, torch.float32))
+            found = network.evaluated(classify, _restored(packed, torch.float32))
+            return self._batches[number].members, found
+
+        return processes.shared(work, range(len(self._batches)))
 
 
 def _features(network: Network, images: Tensor, dtype: torch.dtype) -> Tensor:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from linetune.config.schema import Config, Stage, Synth
+from linetune.core import processes
 from linetune.core.charset import Charset, show
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
@@ -160,7 +161,7 @@ def synthetic(settings: Synth, reporter: Reporter) -> tuple[list[Line], Iterator
     """
     if settings.output is None:
         return stream(settings)
-    if is_current(settings):
+    if processes.from_first(is_current(settings)):
         reporter.say(f"rendered crops in {settings.output} are up to date")
     else:
         generate(settings, count(reporter, "rendering", settings.count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import spread
 from linetune.core.progress import Reporter, count
 from linetune.data.dataset import Dataset
-from linetune.decode.read import deployed_batches
+from linetune.decode.read import run_deployed
 from linetune.formats.model import Model
 from linetune.models.both_ways import both_ways
+from linetune.models.network import Network
 from linetune.training.losses import label_losses
 
 SAMPLE = 200
@@ -147,6 +149,11 @@ def turned_upright(model: Model, unknown: Collection[str], crops: Dataset, repor
     return crops.half_turned(ways.upside_down)
 
 
+def _both_ways_up(network: Network, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the class probabilities of images upright, and then of the same images upside down."""
+    return network.run(both_ways(torch.from_numpy(images)).numpy())
+
+
 def ways_up(
     model: Model,
     unknown: Collection[str],
@@ -166,8 +173,8 @@ def ways_up(
     beyond = {*unknown}
     writable = np.array([not (beyond & {*text} or model.charset.missing(text)) for text in texts], bool)
     losses, done = np.full((2, len(crops)), np.inf), 0
-    for members, batch in deployed_batches(crops):
-        probabilities = model.network.run(both_ways(torch.from_numpy(batch)).numpy())
+    both = partial(_both_ways_up, model.network)
+    for members, probabilities in run_deployed(both, crops):
         losses[:, members] = label_losses(
             probabilities, [texts[i] for i in members] * 2, model.charset
         ).reshape(2, -1)

@@ -11,6 +11,7 @@ from functools import reduce
 import torch
 
 from linetune.config.schema import Config, Stage, Synth
+from linetune.core import processes
 from linetune.core.device import MEMORY, piece_size
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
@@ -78,9 +79,9 @@ class Plan:
         self._rendered = config.synth.count if config.synth else 0
         self._end = None if within is None else time.perf_counter() + within
         seconds_a_crop = _rendering_time(config.synth) if within is not None and config.synth else 0.0
-        self.stages = [
-            self._plan(stage, number, seconds_a_crop) for number, stage in enumerate(config.stages)
-        ]
+        plans = [self._plan(stage, number, seconds_a_crop) for number, stage in enumerate(config.stages)]
+        # All processes of a run must decide alike.
+        self.stages = processes.from_first(plans)
         self._say_total(within)
 
     def rendered(self, count: int) -> Dataset:
@@ -113,8 +114,13 @@ class Plan:
         """
         if self._end is None:
             return None
+        # All processes of a run must decide alike.
+        return processes.from_first(self._share(stage_plan, scoring, self._end))
+
+    def _share(self, stage_plan: StagePlan, scoring: float, end: float) -> float:
+        """Return the share of a stage in the time until ``end``."""
         remaining = self.stages[stage_plan.number :]
-        left = max(1.0, self._end - time.perf_counter() - ENDING - scoring * len(remaining))
+        left = max(1.0, end - time.perf_counter() - ENDING - scoring * len(remaining))
         others = sum(other.seconds for other in remaining[1:])
         if stage_plan.seconds + others <= left:
             return left - others

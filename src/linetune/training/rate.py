@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from linetune.config.schema import Stage
+from linetune.core import processes
 from linetune.models.network import Network
 from linetune.training.batches import Batches, endless
 from linetune.training.schedule import warmed
@@ -60,7 +61,7 @@ def find_rate(
     trials = dict[float, Validation]()
     best = rates[0]
     for number, rate in enumerate(rates):
-        spent = time.perf_counter() - began
+        spent = processes.from_first(time.perf_counter() - began)
         if number and budget is not None and spent * (number + 1) / number > SHARE * budget:
             break
         state.restore(start)

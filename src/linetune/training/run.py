@@ -16,7 +16,7 @@ import torch
 
 from linetune.config.load import load, save
 from linetune.config.schema import Config
-from linetune.core import atomic, cache
+from linetune.core import atomic, cache, processes
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter, Silent
 from linetune.training import checkpoint, provenance
@@ -77,7 +77,8 @@ def train(
     refuse_taken(config.output, overwrite)
     if within is not None:
         refuse_lengths(config)
-    return _run(config, Options(skip_bad, within, export), overwrite, None, reporter or Silent())
+    with processes.joined():
+        return _run(config, Options(skip_bad, within, export), overwrite, None, reporter or Silent())
 
 
 def resume(folder: Path, overrides: Sequence[str] = (), *, reporter: Reporter | None = None) -> RunResult:
@@ -94,15 +95,25 @@ def resume(folder: Path, overrides: Sequence[str] = (), *, reporter: Reporter | 
     Raises:
         LinetuneError: the folder has no interrupted run, or settings or data have changed since it began.
     """
-    reporter, path = reporter or Silent(), folder / "config.yaml"
+    reporter = reporter or Silent()
+    with processes.joined():
+        found = _interrupted(folder, overrides, reporter) if processes.is_first() else None
+        run = processes.from_first(found)
+        assert run is not None
+        config, saved = run
+        return _run(config, Options(**saved["options"]), False, saved, reporter)
+
+
+def _interrupted(folder: Path, overrides: Sequence[str], reporter: Reporter) -> tuple[Config, dict[str, Any]]:
+    """Return the configuration and the last checkpoint of an interrupted run."""
+    path = folder / "config.yaml"
     if not path.is_file():
         raise LinetuneError("the folder has no run to resume", folder, "name the run folder (output=)")
     if (folder / "results.json").exists() and not checkpoint.exist(folder):
         raise LinetuneError("the run is complete; nothing is left to resume", folder)
     with cache.locked(folder):
         saved = checkpoint.newest(folder, reporter)
-    config = load(path, overrides).model_copy(update={"output": folder})
-    return _run(config, Options(**saved["options"]), False, saved, reporter)
+    return load(path, overrides).model_copy(update={"output": folder}), saved
 
 
 def _run(
@@ -112,7 +123,8 @@ def _run(
     saved: Mapping[str, Any] | None,
     reporter: Reporter,
 ) -> RunResult:
-    """Do a run from its start, or from a checkpoint."""
+    """Do a run from its start, or from a checkpoint. Of several processes, only the first writes files."""
+    reporter = reporter if processes.is_first() else Silent()
     seconds = saved["seconds"] if saved else 0.0
     started = time.perf_counter() - seconds
     if any("backbone" in stage.freeze for stage in config.stages):
@@ -129,22 +141,25 @@ def _run(
     result = RunResult(config.output, unknown_characters=inputs.unknown, skipped=inputs.skipped)
     untrained = f"{inputs.base.base_model}, {UNTRAINED}"
     with ExitStack() as stack:
-        stack.enter_context(cache.locked(config.output))
-        folder = stack.enter_context(
-            claimed(config.output, overwrite, untrained, reporter, resumed=saved is not None)
-        )
-        journal = Journal.in_folder(folder, saved["journal"] if saved else 0, seconds)
-        stack.enter_context(journal)
-        with os_errors("cannot write to the run folder", folder):
-            save(config, folder / "config.yaml")
-            inputs.start.charset.write(folder / "charset.txt")
+        journal, folder = Journal(), config.output
+        if processes.is_first():
+            stack.enter_context(cache.locked(folder))
+            stack.enter_context(claimed(folder, overwrite, untrained, reporter, resumed=saved is not None))
+            position = saved["journal"] if saved else 0
+            journal = stack.enter_context(Journal.in_folder(folder, position, seconds))
+            with os_errors("cannot write to the run folder", folder):
+                save(config, folder / "config.yaml")
+                inputs.start.charset.write(folder / "charset.txt")
         context = _context(config, inputs, device, journal, reporter)
         left = options.within and max(1.0, options.within - (time.perf_counter() - started))
         plan = Plan(config, inputs, context, left)
         checkpoints = checkpoint.Checkpoints(folder)
         Chain(inputs, context, result, checkpoints, about).run(plan, untrained, saved)
+        processes.leave()  # the first process does the rest
         result.seconds = time.perf_counter() - started
         journal.record("end", best=result.best, total_seconds=result.seconds)
+        if not processes.is_first():
+            return result
         if options.export:
             result.compared = _export(result, inputs)
         figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)

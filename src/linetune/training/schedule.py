@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from linetune.config.schema import Stage
+from linetune.core import processes
 
 VALIDATIONS = 4
 """Least number of validations of a stage with a number of epochs, in whole epochs."""
@@ -72,7 +73,10 @@ class Clock:
     def passed(self) -> float:
         """Return the share of the budget that has passed: more than 1 after its end, always 0 without a
         limit."""
-        return (self._clock() - self._started) / self._budget if self._budget else 0.0
+        if not self._budget:
+            return 0.0
+        # All processes of a run must decide alike.
+        return processes.from_first((self._clock() - self._started) / self._budget)
 
 
 class Schedule(Protocol):
@@ -122,7 +126,8 @@ class InEpochs:
 
     def validates(self, at: Progress) -> bool:
         epoch, within = divmod(at.seen, self._crops)
-        return not within and epoch in self._validated
+        # The trials of learning rates may take more steps than the whole stage.
+        return (not within and epoch in self._validated) or epoch >= self._epochs
 
     def cooling(self, at: Progress) -> None:
         return None

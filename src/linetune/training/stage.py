@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from linetune.config.schema import Stage
+from linetune.core import processes
 from linetune.core.device import piece_size
 from linetune.core.progress import count
 from linetune.data.dataset import Dataset
@@ -102,7 +103,7 @@ def train_stage(
     else:
         state.peak = stage.learning_rate
     readings = len(context.val) * (1 + context.both_ways)
-    left = task.budget and max(1.0, task.budget - tracker.seconds)
+    left = task.budget and processes.from_first(max(1.0, task.budget - tracker.seconds))
     schedule = schedule_of(stage, _peak(state), len(task.data), readings, left)
     tracker.starts(state.progress)
     run_steps(trainer, endless(batches, state.progress), schedule, tracker, validator, keeper)

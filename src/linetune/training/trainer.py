@@ -10,7 +10,9 @@ from torch import Tensor
 
 from linetune.augment.draws import generator
 from linetune.config.schema import Stage
+from linetune.core import processes
 from linetune.core.device import autocast, no_memory, out_of_memory
+from linetune.models.layers.dropout import part_of_batch
 from linetune.models.network import Network
 from linetune.training.batches import Step
 from linetune.training.freeze import set_trainable
@@ -71,10 +73,9 @@ class Trainer:
         draws = generator(*self._address, epoch, DROPOUT + progress.step)
         seed = int(draws.integers(2**63))
         while True:
-            torch.manual_seed(seed)
             state.optimiser.zero_grad()
             try:
-                loss = self._backward(batch)
+                loss = self._backward(batch, seed)
                 break
             except RuntimeError as error:
                 if not out_of_memory(error):
@@ -82,6 +83,7 @@ class Trainer:
                 if state.piece == 1:
                     raise no_memory(f"stage {self._stage.name}") from None
                 state.piece //= 2
+        self._share(loss)
         state.scaler.unscale_(state.optimiser)
         self.gradient_norm = torch.nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
         self._update()
@@ -91,21 +93,35 @@ class Trainer:
             epoch=epoch,
             in_epoch=progress.in_epoch + 1 if epoch == progress.epoch else 1,
             step=progress.step + 1,
-            seen=progress.seen + len(batch.labels),
+            seen=progress.seen + batch.total,
         )
         return loss
 
-    def _backward(self, batch: Step) -> Tensor:
+    def _backward(self, batch: Step, seed: int) -> Tensor:
         """Add up the gradients of all pieces and return the loss."""
         network, losses = self.state.network, list[Tensor]()
         for piece in batch.pieces(self.state.piece):
-            with autocast(network.device, self._dtype):
+            torch.manual_seed(seed)
+            part = part_of_batch(batch.total, piece.rows)
+            with part, autocast(network.device, self._dtype):
                 features = piece.inputs if batch.stored else network.backbone(piece.inputs)
                 loss = stage_loss(network, features, piece.labels, self._stage.nrtr_weight)
-                loss = loss * (len(piece.labels) / len(batch.labels))
+                loss = loss * (len(piece.labels) / batch.total)
             self.state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
-        return torch.stack(losses).sum()
+            losses.append(loss.detach().float())
+        # A process may have no crop of a small batch.
+        return torch.stack(losses).sum() if losses else torch.zeros((), device=network.device)
+
+    def _share(self, loss: Tensor) -> None:
+        """Add up the gradients and the loss of all processes. Then all have those of the whole batch."""
+        if processes.size() == 1:
+            return
+        gradients = list[Tensor]()
+        for parameter in self._trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+        processes.add_up([*gradients, loss])
 
     def _update(self) -> None:
         """Change the weights, those of new rows :data:`NEW` times as far."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from linetune.core.charset import Charset
 from linetune.data.dataset import Dataset
 from linetune.decode import default_decoder
-from linetune.decode.read import Run, deployed_batches, read_batches, read_crops
+from linetune.decode.read import Run, read_batches, read_crops, run_deployed
 from linetune.evaluation.metrics import Score, score
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
@@ -57,8 +57,7 @@ class Validator:
             yield from self._features.read(network)
             return
         reader = BothWays(network) if self._context.both_ways else network
-        for members, batch in deployed_batches(self._context.val.crops):
-            yield members, reader.run(batch)
+        yield from run_deployed(reader.run, self._context.val.crops)
 
 
 def score_of(run: Run, data: Dataset, charset: Charset) -> Score:

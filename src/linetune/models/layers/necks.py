@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linetune.models.architecture import Part
+from linetune.models.layers.dropout import attention, dropout
 from linetune.models.layers.reparam import ConvBN
 
 HIDDEN = 120
@@ -26,10 +27,9 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, frames, channels = x.shape
         query, key, value = self.qkv(x).view(batch, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        rate = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
+        mixed = attention(query, key, value, self.dropout, self.training)
         out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, frames, channels))
-        return F.dropout(out, self.dropout, self.training)
+        return dropout(out, self.dropout, self.training)
 
 
 class MLP(nn.Module):
@@ -42,8 +42,8 @@ class MLP(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.dropout(F.silu(self.fc1(x)), self.dropout, self.training)
-        return F.dropout(self.fc2(x), self.dropout, self.training)
+        x = dropout(F.silu(self.fc1(x)), self.dropout, self.training)
+        return dropout(self.fc2(x), self.dropout, self.training)
 
 
 class Block(nn.Module):
