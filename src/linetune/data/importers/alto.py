@@ -10,9 +10,9 @@ from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, shapes, texts
+from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos, page_format
-from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Item
+from linetune.data.importers.source import Item
 
 _PIXEL = "pixel"
 
@@ -43,31 +43,21 @@ def _read_page(path: Path, photos: Photos) -> list[Item]:
     place = markup.place(path, name if written else pages[0])
     photo = photos.of_page(written, path, place, len(lines))
     size = shapes.size(pages[0].get("WIDTH"), pages[0].get("HEIGHT"))
-    return [_line(line, photo, size, index, path) for index, line in enumerate(lines)]
+    return boxes.crops(photo, [_line(line, number, path) for number, line in enumerate(lines, 1)], size)
 
 
-def _line(line: Any, photo: Path, size: tuple[float, float] | None, index: int, path: Path) -> Item:
-    name = f"line {texts.shown(line.get('ID') or index + 1)}"
-    place = markup.place(path, line)
-    outline = _outline(line)
-    if len(outline) < 3:
-        return LinetuneError(f"{name} has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT", place)
+def _line(line: Any, number: int, path: Path) -> Drawn:
+    name = f"line {texts.shown(line.get('ID') or number)}"
+    polygon = line.find("{*}Shape/{*}Polygon")
+    if polygon is None:
+        outline = shapes.rectangle([line.get(side) for side in ("HPOS", "VPOS", "WIDTH", "HEIGHT")])
+    else:
+        outline = shapes.pairs(shapes.numbers(polygon.get("POINTS")))
     text = _text(line)
     # Before version 4.1 the baseline is one number, its height, and says no direction.
-    baseline = shapes.pairs(shapes.numbers(line.get("BASELINE")))
-    box = Box(photo, outline, True, shapes.direction(baseline, text), size)
-    return boxes.crop(box, text, name, place, index)
-
-
-def _outline(line: Any) -> Points:
-    polygon = line.find("{*}Shape/{*}Polygon")
-    if polygon is not None:
-        return shapes.pairs(shapes.numbers(polygon.get("POINTS")))
-    sides = shapes.pairs([line.get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")])
-    if not sides:
-        return ()
-    (left, top), (width, height) = sides
-    return shapes.rectangle(left, top, width, height)
+    direction = shapes.direction(shapes.pairs(shapes.numbers(line.get("BASELINE"))), text)
+    needs = "Polygon and no HPOS, VPOS, WIDTH and HEIGHT"
+    return Drawn(name, markup.place(path, line), text, outline, True, direction, needs)
 
 
 def _text(line: Any) -> str:
@@ -78,7 +68,7 @@ def _text(line: Any) -> str:
     parts: list[str] = []
     spaced = line.find("{*}SP") is not None
     for part in line:
-        kind = part.tag.rpartition("}")[2]
+        kind = markup.name(part)
         if kind == "String":
             parts += [" "] * (bool(parts) and not spaced) + [part.get("CONTENT", "")]
         elif kind == "SP":

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
+from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos
 from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.source import Format, Item, Source
 
 _KEYS = (("images", "annotations"), ("imgs", "anns"))
 _COCO = re.compile(r'\s*\{(?=.*"(images|imgs)"\s*:\s*[\[{])(?=.*"(annotations|anns)"\s*:\s*[\[{])', re.DOTALL)
@@ -84,7 +85,7 @@ def _may_be_corners(annotations: list[_Annotation]) -> bool:
 
     This is unlikely for x, y, width and height, because few texts are wider than their x.
     """
-    sides = [shapes.pairs(a.fields.get("bbox") or ()) for a in annotations if not _outline(a.fields)]
+    sides = [shapes.pairs(a.fields.get("bbox")) for a in annotations if not _outline(a.fields)]
     both = [pair for pair in sides if len(pair) == 2]
     return len(both) >= _FEWEST_BOXES and all(
         right > left and low > top for (left, top), (right, low) in both
@@ -129,41 +130,28 @@ def _unpacked(value: object) -> object:
 def _crops(
     image: dict[str, Any], group: list[_Annotation], field: str, photos: Photos, near: list[Path]
 ) -> list[Item]:
-    written = image.get("file_name", image.get("filename"))
-    place = group[0].place
+    written, place = image.get("file_name", image.get("filename")), group[0].place
     if not isinstance(written, str) or not written.strip():
         what = f"image {texts.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
-        return [LinetuneError(what, place)]
-    try:
-        photo = photos.find(written, place, len(group), near)
-    except LinetuneError as error:
-        return [error]
+        return [LinetuneError(what, place, "write the path of the photo")]
     size = shapes.size(image.get("width"), image.get("height"))
-    return [_crop(annotation, field, photo, size, index) for index, annotation in enumerate(group)]
+    return photos.crops(written, place, [_drawn(annotation, field) for annotation in group], size, near)
 
 
-def _crop(
-    annotation: _Annotation, field: str, photo: Path, size: tuple[float, float] | None, index: int
-) -> Item:
+def _drawn(annotation: _Annotation, field: str) -> Drawn | LinetuneError:
     name, place, fields = annotation
     text = _unpacked(fields.get(field, _attributes(fields).get(field)))
     if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
         what = f"{name} {texts.quoted(text)}" if isinstance(text, str) else name
         return LinetuneError(f"{what}: marked as illegible", place)
     if outline := _outline(fields):
-        return boxes.crop(Box(photo, outline, True, size=size), text, name, place, index)
-    box = fields.get("bbox")
-    sides = shapes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
-    if len(sides) != 2:
-        return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
+        return Drawn(name, place, text, outline, outline=True)
     # CVAT writes the box without its rotation about the centre, and the degrees in an attribute.
     degrees = shapes.number(_attributes(fields).get("rotation", 0))
     if degrees is None:
-        return LinetuneError(f"{name} has a rotation that is not a number", place)
-    (left, top), (width, height) = sides
-    corners = shapes.rectangle(left, top, width, height)
-    corners = shapes.rotated(corners, degrees, (left + width / 2, top + height / 2))
-    return boxes.crop(Box(photo, corners, size=size), text, name, place, index)
+        return LinetuneError(f"{name} has a rotation that is not a number", place, "write it in degrees")
+    corners = shapes.rotated(shapes.rectangle(fields.get("bbox")), degrees)
+    return Drawn(name, place, text, corners, needs="bbox of x, y, width, height")
 
 
 def _outline(entry: dict[str, Any]) -> Points:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, icdar, shapes, sidecar, texts
-from linetune.data.importers.photos import Photos, find_pages, pages
+from linetune.data.importers.boxes import Drawn
+from linetune.data.importers.photos import Photos, find_pages, pages, read_pages
 from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.source import Format, Item, Source
 
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
 _EIGHT = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{7}})(?:,(.*))?")
@@ -108,7 +109,6 @@ def read(source: Source) -> list[Item]:
     Raises:
         LinetuneError: all texts look like something else, or a photo has several files of boxes.
     """
-    photos = Photos(source)
     items: list[Item] = []
     lines: dict[Path, list[tuple[int, str]]] = {}
     source.alike = pages(source, ".txt", _is_boxes)
@@ -124,17 +124,26 @@ def read(source: Source) -> list[Item]:
         for path, listed in lines.items()
     }
     _remove_extras(source, [row for listed in rows.values() for row in listed if isinstance(row, _Row)])
-    for path, of_photo in rows.items():
-        try:
-            photo = photos.of_page("", path, str(path), len(of_photo), path.stem.removeprefix(_START))
-        except LinetuneError as error:
-            items.append(error)
-            continue
-        items += [
-            _crop(photo, row, index) if isinstance(row, _Row) else row for index, row in enumerate(of_photo)
-        ]
-    photos.check_pages()
-    return items
+    return items + read_pages(source, rows, lambda path, photos: _crops(path, rows[path], photos))
+
+
+def _crops(path: Path, rows: Sequence[_Row | LinetuneError], photos: Photos) -> list[Item]:
+    """Return the crops of a file's rows.
+
+    Raises:
+        LinetuneError: the photo is not found.
+    """
+    photo = photos.of_page("", path, str(path), len(rows), path.stem.removeprefix(_START))
+    drawn: list[Drawn | LinetuneError] = []
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, LinetuneError):
+            drawn.append(row)
+        elif row.difficult and row.text:
+            what = f"box {number} {texts.quoted(row.text)}: marked as difficult"
+            drawn.append(LinetuneError(what, row.place))
+        else:
+            drawn.append(Drawn(f"box {number}", row.place, row.text, row.corners, row.outline))
+    return boxes.crops(photo, drawn)
 
 
 def _row(written: str, place: str, polygons: bool) -> _Row | LinetuneError:
@@ -146,12 +155,11 @@ def _row(written: str, place: str, polygons: bool) -> _Row | LinetuneError:
         polygons: whether ``####`` marks a polygon, also after eight numbers.
     """
     if match := _FOUR.fullmatch(written):
-        left, top, right, bottom = shapes.numbers(match[1])
-        if right < left or bottom < top:
+        ends = shapes.numbers(match[1])
+        if ends[2] < ends[0] or ends[3] < ends[1]:
             what = "right < left or bottom < top, as if the numbers were x, y, width and height"
             return LinetuneError(what, place, "write left, top, right, bottom")
-        corners = shapes.rectangle(left, top, right - left, bottom - top)
-        return _Row(place, corners, icdar.unescaped(match[2]))
+        return _Row(place, shapes.rectangle(ends, ends=True), icdar.unescaped(match[2]))
     match = _POLYGON.fullmatch(written)
     if match and (polygons or match[1].count(",") > 7):
         corners = shapes.pairs(shapes.numbers(match[1]))
@@ -188,13 +196,6 @@ def _all_match(pattern: re.Pattern[str], rows: Sequence[_Row]) -> list[_Row]:
     """Return the rows that show extras, if the texts of all of them match. Otherwise return no rows."""
     showing = [row for row in rows if row.shows_extras]
     return showing if all(pattern.fullmatch(row.text or "") for row in showing) else []
-
-
-def _crop(photo: Path, row: _Row, index: int) -> Item:
-    name = f"box {index + 1}"
-    if row.difficult and row.text:
-        return LinetuneError(f"{name} {texts.quoted(row.text)}: marked as difficult", row.place)
-    return boxes.crop(Box(photo, row.corners, row.outline), row.text, name, row.place, index)
 
 
 FORMAT = Format(find, read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ _POSITION = re.compile(r", line \d+, column \d+.*")
 
 
 def opening(path: Path) -> list[str]:
-    """Return the names of the first elements of a file, without namespaces; none if it is not XML."""
+    """Return the names of the first elements of a file, without namespaces. Empty if it is not XML."""
     try:
         with path.open("rb") as file:
             start = file.read(_SNIFFED_BYTES)
@@ -29,10 +30,8 @@ def opening(path: Path) -> list[str]:
         parser.feed(start)
     names: list[str] = []
     with suppress(etree.XMLSyntaxError):
-        for _, element in parser.read_events():
-            names.append(etree.QName(element).localname)
-            if len(names) == _SNIFFED_NAMES:
-                break
+        for _, element in islice(parser.read_events(), _SNIFFED_NAMES):
+            names.append(name(element))
     return names
 
 
@@ -71,6 +70,11 @@ def place(path: Path, element: Any) -> str:
     return f"{path}:{element.sourceline}"
 
 
+def name(element: Any) -> str:
+    """Return the name of an element without its namespace."""
+    return str(etree.QName(element).localname)
+
+
 def text(element: Any) -> str:
-    """Return the text of an element before its first child; an empty text if there is no element."""
+    """Return the text of an element before its first child. Without an element, return an empty text."""
     return element.text or "" if element is not None else ""

@@ -10,9 +10,10 @@ from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, shapes, texts
+from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos, page_format
 from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Item
+from linetune.data.importers.source import Item
 
 
 def _is_page(path: Path) -> bool:
@@ -36,21 +37,19 @@ def _read_page(path: Path, photos: Photos) -> list[Item]:
     written = page.get("imageFilename", "").strip()
     photo = photos.of_page(written, path, markup.place(path, page), len(lines))
     size = shapes.size(page.get("imageWidth"), page.get("imageHeight"))
-    items: list[Item] = []
-    for number, line in enumerate(lines):
-        name, place = f"line {texts.shown(line.get('id') or number + 1)}", markup.place(path, line)
-        try:
-            text = _text(line, corrected)
-        except LinetuneError as error:
-            items.append(LinetuneError(f"{name} {error.what}", place, error.hint))
-            continue
-        outline = _points(line.find("{*}Coords"))
-        if len(outline) < 3:
-            items.append(LinetuneError(f"{name} has no outline (Coords)", place))
-            continue
-        direction = shapes.direction(_points(line.find("{*}Baseline")), text)
-        items.append(boxes.crop(Box(photo, outline, True, direction, size), text, name, place, number))
-    return items
+    drawn = [_line(line, number, path, corrected) for number, line in enumerate(lines, 1)]
+    return boxes.crops(photo, drawn, size)
+
+
+def _line(line: Any, number: int, path: Path, corrected: bool) -> Drawn | LinetuneError:
+    name, place = f"line {texts.shown(line.get('id') or number)}", markup.place(path, line)
+    try:
+        text = _text(line, corrected)
+    except LinetuneError as error:
+        return LinetuneError(f"{name} {error.what}", place, error.hint)
+    direction = shapes.direction(_points(line.find("{*}Baseline")), text)
+    outline = _points(line.find("{*}Coords"))
+    return Drawn(name, place, text, outline, True, direction, needs="outline (Coords)")
 
 
 def _points(element: Any) -> Points:
