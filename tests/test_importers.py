@@ -200,7 +200,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             "6: no image path",
             "7: empty text",
             "8: the list of images is not valid JSON (Expecting ',' delimiter at character 9)",
-            "9: the list of images may only hold paths",
+            "9: the list of images may only have paths",
             f"10: image not found: {'x' * 200}…",
             "11: a line break inside the text 'i\\rj'",
             "12: image not found: '\\x00.png'",
