@@ -852,10 +852,10 @@ def test_polygons_have_a_mark_before_the_text(grow: Callable[..., Path], photo: 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["plate,0", "vin, 1"], "every line ends in a word and a number, like DOTA's class"),
+        (["plate,0", "vin, 1"], "every line ends in a word and a number, like DOTA's"),
         (
             ["22,33,AB1234", "22.5,33,CD"],
-            "every line has more than eight numbers before the text; write",
+            "every line has over eight numbers before the text; write",
         ),
     ],
 )
@@ -990,7 +990,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.xml:6: box 2 (line) 'a' has no coordinates" + DRAW,
             "a.xml:7: box 3 (other) has no text" + WRITE,
             "a.xml:8: box 4 (line) has no text" + WRITE,
-            "a.xml:9: polyline 5 (line) is neither a box nor a polygon; draw a box or a polygon",
+            "a.xml:9: polyline 5 (line) 'a': neither a box nor a polygon",
             "a.xml:10: polygon 6 (line) 'a' has no coordinates" + DRAW,
             "a.xml:12: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
             "a.xml:13: the image has no name; export it again, or delete it",
@@ -1102,7 +1102,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:13: task 1: no image; export a project of images, or pass --image-column NAME",
             "a.json:14: task 3: 3 regions and 2 texts, and JSON-MIN does not say which text is in which "
             "region; export as JSON",
-            "a.json:15: task 14 is not a JSON object; export it again as JSON",
+            "a.json:15: task 14: not a JSON object; export it again as JSON",
         ],
     ),
 ]
@@ -1215,7 +1215,7 @@ def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Pa
 
 def test_a_flag_before_every_text_is_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:
     rows = [icdar_line(text).replace(text, f"0,{text}") for text in LINES]
-    with pytest.raises(LinetuneError, match="every text begins with 0 or 1 and a comma"):
+    with pytest.raises(LinetuneError, match="every line has 0 or 1 before the text, perhaps for"):
         import_crops(grow({"gt_a.txt": "".join(rows)}, "a.png"), tmp_path / "to")
 
 

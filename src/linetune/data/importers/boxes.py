@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
@@ -20,7 +21,7 @@ _TEXTS = ("text", "transcription", "utf8string", "value", "caption", "rectexts",
 """Names of fields that have a text, in small letters and without ``_``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Drawn:
     """A labelled box or outline in a photo, as a source has it. It may also be the whole photo."""
 
@@ -34,29 +35,28 @@ class Drawn:
     """Points (x, y) in px, see :class:`Box`. None means the whole photo."""
     outline: bool = False
     baseline: Point | None = None
+    size: Point | None = None
+    """Width and height of the photo in px as the source says."""
     needs: str = "four corners"
     """What a box without corners lacks in the source, for messages."""
-    size: Point | None = None
-    """Width and height of the photo in px, if the source says them for each box."""
+    reason: str | None = None
+    """Why the source says that the box has no usable text. Such a box is left out."""
 
 
-def crops(photo: Path, drawn: Sequence[Drawn | LinetuneError], size: Point | None = None) -> list[Item]:
-    """Return the crop of each box of a photo, or the reason why the box is left out.
-
-    Args:
-        photo: the image file.
-        drawn: the boxes. An error in their place is returned as it is.
-        size: width and height of the photo in px, if the source says them once.
-    """
-    return [
-        _crop(photo, each, size, index) if isinstance(each, Drawn) else each
-        for index, each in enumerate(drawn)
-    ]
+Entries: TypeAlias = Sequence[Drawn | LinetuneError]
+"""The boxes of a photo. An error takes the place of a box that is left out."""
 
 
-def _crop(photo: Path, drawn: Drawn, size: Point | None, index: int) -> Item:
+def crops(photo: Path, drawn: Entries) -> list[Item]:
+    """Return the crop of each box of a photo, or the reason why the box is left out."""
+    return [_crop(photo, each, n) if isinstance(each, Drawn) else each for n, each in enumerate(drawn)]
+
+
+def _crop(photo: Path, drawn: Drawn, index: int) -> Item:
     text, name, place, corners = drawn.text, drawn.name, drawn.place, drawn.corners
     shown = f"{name} {texts.quoted(text)}" if isinstance(text, str) and text.strip() else name
+    if drawn.reason:
+        return LinetuneError(f"{shown}: {drawn.reason}", place)
     if corners is not None and len(corners) < (3 if drawn.outline else 4):
         return LinetuneError(f"{shown} has no {drawn.needs}", place, "draw it again, or delete this entry")
     if isinstance(text, (int, float)) and not isinstance(text, bool):
@@ -68,7 +68,7 @@ def _crop(photo: Path, drawn: Drawn, size: Point | None, index: int) -> Item:
         return LinetuneError(f"{shown}: {NO_TEXT[text]}", place)
     if corners is None:
         return Found(photo, text, place, photo.stem)
-    box = Box(photo, corners, drawn.outline, drawn.baseline, drawn.size or size)
+    box = Box(photo, corners, drawn.outline, drawn.baseline, drawn.size)
     # The name that PPOCRLabel gives a crop.
     return Found(box, text, place, f"{photo.stem}_crop_{index}")
 

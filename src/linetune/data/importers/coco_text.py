@@ -10,7 +10,7 @@ from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
 from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos
-from linetune.data.importers.shapes import Points
+from linetune.data.importers.shapes import Point, Points
 from linetune.data.importers.source import Format, Item, Source
 
 _KEYS = (("images", "annotations"), ("imgs", "anns"))
@@ -135,35 +135,34 @@ def _crops(
         what = f"image {texts.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
         return [LinetuneError(what, place, "write the path of the photo")]
     size = shapes.size(image.get("width"), image.get("height"))
-    return photos.crops(written, place, [_drawn(annotation, field) for annotation in group], size, near)
+    return photos.crops(written, place, [_drawn(each, field, size) for each in group], near)
 
 
-def _drawn(annotation: _Annotation, field: str) -> Drawn | LinetuneError:
+def _drawn(annotation: _Annotation, field: str, size: Point | None) -> Drawn | LinetuneError:
     name, place, fields = annotation
     text = _unpacked(fields.get(field, _attributes(fields).get(field)))
+    corners = outline = _outline(fields)
+    if not outline:
+        # CVAT writes the box without its rotation about the centre, and the degrees in an attribute.
+        degrees = shapes.number(_attributes(fields).get("rotation", 0))
+        if degrees is None:
+            return LinetuneError(f"{name} has a rotation that is not a number", place, "write it in degrees")
+        corners = shapes.rotated(shapes.rectangle(fields.get("bbox")), degrees)
+    drawn = Drawn(name, place, text, corners, bool(outline), size=size)
+    drawn.needs = "bbox of x, y, width, height"
     if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
-        what = f"{name} {texts.quoted(text)}" if isinstance(text, str) else name
-        return LinetuneError(f"{what}: marked as illegible", place)
-    if outline := _outline(fields):
-        return Drawn(name, place, text, outline, outline=True)
-    # CVAT writes the box without its rotation about the centre, and the degrees in an attribute.
-    degrees = shapes.number(_attributes(fields).get("rotation", 0))
-    if degrees is None:
-        return LinetuneError(f"{name} has a rotation that is not a number", place, "write it in degrees")
-    corners = shapes.rotated(shapes.rectangle(fields.get("bbox")), degrees)
-    return Drawn(name, place, text, corners, needs="bbox of x, y, width, height")
+        drawn.reason = "marked as illegible"
+    return drawn
 
 
 def _outline(entry: dict[str, Any]) -> Points:
     """Return the polygon of an annotation. Empty if it has only a rectangle."""
     for name in ("segmentation", "points", "mask", "polygon"):
         values = entry.get(name)
-        if not isinstance(values, list):
-            continue
-        nested = [part for part in values if isinstance(part, list)]
-        parts = nested if len(nested) == len(values) else [] if nested else [values]
+        parts = values if isinstance(values, list) else []
         # An object in several parts has several polygons.
-        outline = shapes.points(values) or tuple(point for part in parts for point in shapes.pairs(part))
+        several = tuple(point for part in parts for point in shapes.pairs(part))
+        outline = shapes.points(parts) or shapes.pairs(parts) or several
         if len(outline) >= 4:
             return outline
     return ()

@@ -70,8 +70,8 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
         for shape in _shapes(image):
             label = shape.get("label", "")
             places.setdefault(label, markup.place(source.path, shape))
-            for attribute in shape.findall("{*}attribute"):
-                names.setdefault(label, set()).add(attribute.get("name", ""))
+            own = {attribute.get("name", "") for attribute in shape.findall("{*}attribute")}
+            names.setdefault(label, set()).update(own)
     if source.text_column is not None:
         # Not every label needs this attribute.
         all_names = set().union(*names.values())
@@ -100,21 +100,19 @@ def _crops(source: Source, image: Any, photos: Photos, fields: dict[str, str | N
     written = image.get("name", "").strip()
     if not written:
         return [LinetuneError("the image has no name", place, "export it again, or delete it")]
-    drawn = [_drawn(source, shape, number, fields) for number, shape in enumerate(elements, 1)]
     # The export of a project has one folder of images for each subset.
     subset = image.get("subset")
     near = [source.root / "images" / subset] if subset else []
-    return photos.crops(written, place, drawn, shapes.size(image.get("width"), image.get("height")), near)
+    drawn = [_drawn(source, shape, number, fields) for number, shape in enumerate(elements, 1)]
+    return photos.crops(written, place, drawn, near)
 
 
-def _drawn(source: Source, shape: Any, number: int, fields: dict[str, str | None]) -> Drawn | LinetuneError:
-    kind, label = markup.name(shape), shape.get("label", "")
-    name = f"{kind} {number} ({texts.shown(label)})"
-    place = markup.place(source.path, shape)
+def _drawn(source: Source, shape: Any, number: int, fields: dict[str, str | None]) -> Drawn:
+    kind, label, image = markup.name(shape), shape.get("label", ""), shape.getparent()
     values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == fields.get(label)]
     text = markup.text(values[0]) if values else ""
     text = "" if text == _UNDEFINED else text
-    corners: Points | None
+    corners: Points | None = ()
     if kind == "tag":
         corners = None
     elif kind == "box":
@@ -122,9 +120,12 @@ def _drawn(source: Source, shape: Any, number: int, fields: dict[str, str | None
         corners = shapes.rotated(corners, shapes.number(shape.get("rotation", 0)) or 0)
     elif kind == "polygon":
         corners = shapes.pairs(shapes.numbers(shape.get("points", "").replace(";", " ")))
-    else:
-        return LinetuneError(f"{name} is neither a box nor a polygon", place, "draw a box or a polygon")
-    return Drawn(name, place, text, corners, kind == "polygon", needs="coordinates")
+    drawn = Drawn(f"{kind} {number} ({texts.shown(label)})", markup.place(source.path, shape), text, corners)
+    drawn.outline, drawn.needs = kind == "polygon", "coordinates"
+    drawn.size = shapes.size(image.get("width"), image.get("height"))
+    if kind not in ("tag", "box", "polygon"):
+        drawn.reason = "neither a box nor a polygon"
+    return drawn
 
 
 FORMAT = Format(find, read, columns=True)

@@ -55,11 +55,10 @@ def read(source: Source) -> list[Item]:
         place = f"{source.path}:{line}"
         own = task.get("id") if isinstance(task, dict) else None
         name = f"task {texts.shown(number if own is None else own)}"
-        if not isinstance(task, dict):
-            items.append(LinetuneError(f"{name} is not a JSON object", place, "export it again as JSON"))
-            continue
         try:
-            items += _Task(source, photos, task, name, place, area).crops()
+            if not isinstance(task, dict):
+                raise LinetuneError("not a JSON object", hint="export it again as JSON")
+            items += _Task(photos, task, name, place, area).crops()
         except LinetuneError as error:
             items.append(LinetuneError(f"{name}: {error.what}", place, error.hint))
     return items
@@ -69,7 +68,6 @@ def read(source: Source) -> list[Item]:
 class _Task:
     """One image and what was labelled on it."""
 
-    source: Source
     photos: Photos
     content: dict[str, Any]
     name: str
@@ -107,16 +105,22 @@ class _Task:
 
         JSON-MIN does not separate data from labels, and only the order says which text belongs to a region.
         """
-        outlines = {key: value for key, value in data.items() if _are_outlines(value)}
-        rest = {key: value for key, value in data.items() if key not in outlines and _are_texts(value)}
-        images = [key for key, value in rest.items() if isinstance(value, str) and _is_image(value)]
-        fields = {key: value for key, value in rest.items() if key not in images}
-        chosen = boxes.text_field(self.source, fields, self.place)
+        outlines: dict[str, list[Any]] = {}
+        fields: dict[str, list[Any]] = {}
+        for key, value in data.items():
+            parts = value if isinstance(value, list) else []
+            if parts and all(isinstance(part, dict) and _geometry(part) for part in parts):
+                outlines[key] = parts
+            elif parts and all(isinstance(part, (str, dict)) for part in parts):
+                fields[key] = parts
+            elif isinstance(value, str) and not _is_image(value):
+                fields[key] = [value]
+        chosen = boxes.text_field(self.photos.source, fields, self.place)
         if not outlines:
             return [(None, fields[chosen] if chosen is not None else None)]
         if chosen is None:
             raise LinetuneError("no texts", hint="write the text of each region, or delete the task")
-        written = fields[chosen] if isinstance(fields[chosen], list) else [fields[chosen]]
+        written = fields[chosen]
         fitting = [value for value in outlines.values() if len(value) == len(written)]
         # Several labels of one region repeat its outline.
         if len({tuple(str(_geometry(region)) for region in value) for value in fitting}) != 1:
@@ -131,7 +135,7 @@ class _Task:
     def _image(self, data: dict[str, Any]) -> str:
         """Return the path of the task's image."""
         strings = {key: value for key, value in data.items() if isinstance(value, str)}
-        if (asked := self.source.image_column) is not None:
+        if (asked := self.photos.source.image_column) is not None:
             return strings[boxes.named_field(asked, strings, self.place)]
         images = {key: value for key, value in strings.items() if _is_image(value)}
         if not images:
@@ -236,22 +240,10 @@ def _in_pixels(points: shapes.Points, size: shapes.Point) -> shapes.Points:
     return tuple((x * size[0] / 100, y * size[1] / 100) for x, y in points)
 
 
-def _are_outlines(value: Any) -> bool:
-    return (
-        isinstance(value, list) and bool(value) and all(isinstance(v, dict) and _geometry(v) for v in value)
-    )
-
-
 def _geometry(region: dict[str, Any]) -> tuple[object, ...]:
     """Return the values that say where a region is. Empty if none does."""
     values = tuple(region.get(key) for key in ("x", "y", "width", "height", "rotation", "points"))
     return values if any(value is not None for value in (values[0], values[5])) else ()
-
-
-def _are_texts(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(part, (str, dict)) for part in value)
-    return isinstance(value, str)
 
 
 def _is_image(value: str) -> bool:

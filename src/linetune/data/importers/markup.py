@@ -42,26 +42,20 @@ def parse(path: Path) -> Any:
         LinetuneError: the file cannot be read, is not XML (the error names the line), or has a DOCTYPE.
     """
     parser = etree.XMLParser(remove_comments=True, remove_pis=True, **_SAFE)
-    # A few lines of entities can expand to gigabytes, and texts lack the entities that are not expanded.
-    doctype_error = LinetuneError(
-        "has a DOCTYPE, which may define entities",
-        path,
-        "remove the DOCTYPE, and write characters instead of entities",
-    )
     with os_errors("cannot be read", path):
         data = path.read_bytes()
-    if b"<!DOCTYPE" in data:
-        raise doctype_error
     try:
-        root = etree.fromstring(data, parser)
+        # A few lines of entities can expand to gigabytes, and texts lack the entities that are not expanded.
+        root = None if b"<!DOCTYPE" in data else etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else 1
         reason = " ".join((error.msg or "empty").split())
         what = f"not valid XML ({_POSITION.sub('', reason)})"
-        raise LinetuneError(what, f"{path}:{max(1, line or 1)}") from None
-    if root.getroottree().docinfo.doctype:
-        # In UTF-16, where the search above finds nothing.
-        raise doctype_error
+        raise LinetuneError(what, f"{path}:{max(1, line or 1)}", "correct it, or export it again") from None
+    # In UTF-16, the search above finds nothing.
+    if root is None or root.getroottree().docinfo.doctype:
+        hint = "remove the DOCTYPE, and write characters instead of entities"
+        raise LinetuneError("has a DOCTYPE, which may define entities", path, hint)
     return root
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -11,9 +11,8 @@ from pathlib import Path, PurePosixPath
 from linetune.core import files, image
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
-from linetune.data.importers.boxes import Drawn, crops
-from linetune.data.importers.shapes import Point
-from linetune.data.importers.source import Format, Item, Source, forms, outside
+from linetune.data.importers.boxes import Entries, crops
+from linetune.data.importers.source import Item, Source, forms, outside
 
 _MOST_HINTS = 20
 """Missing photos that get a hint of their own. Each hint takes a search through folders."""
@@ -52,20 +51,10 @@ class Photos:
         self._claim(photo, written, place)
         return photo
 
-    def crops(
-        self,
-        written: str,
-        place: str,
-        drawn: Sequence[Drawn | LinetuneError],
-        size: Point | None,
-        near: Sequence[Path],
-    ) -> list[Item]:
-        """Return the crops of a photo's boxes, or one error if the photo cannot be used.
-
-        Arguments as for :meth:`find` and :func:`boxes.crops`.
-        """
+    def crops(self, written: str, place: str, drawn: Entries, near: Sequence[Path] = ()) -> list[Item]:
+        """Return the crops of a photo's boxes, or one error if the photo cannot be used. See :meth:`find`."""
         try:
-            return crops(self.find(written, place, len(drawn), near), drawn, size)
+            return crops(self.find(written, place, len(drawn), near), drawn)
         except LinetuneError as error:
             return [error]
 
@@ -126,13 +115,10 @@ class Photos:
         Raises:
             LinetuneError: no photo has the stem, or several have it.
         """
-        for folder in self._folders(near):
-            # Names are tried one by one: in a glob, a stem could contain special characters.
-            suffixes = (s for suffix in sorted(image.SUFFIXES) for s in (suffix, suffix.upper()))
-            if photos := [path for s in suffixes if files.is_file(path := folder / (stem + s))]:
-                break
-        else:
-            photos = self._by_stem.get(stem, [])
+        # Names are tried one by one: in a glob, a stem could contain special characters.
+        names = [stem + s for suffix in sorted(image.SUFFIXES) for s in (suffix, suffix.upper())]
+        in_folders = ([f / name for name in names if files.is_file(f / name)] for f in self._folders(near))
+        photos = next(filter(None, in_folders), self._by_stem.get(stem, []))
         if not photos:
             raise LinetuneError(f"no photo {stem}.jpg, .png, … (boxes: {count})", place, IMAGES_HINT)
         if len({os.path.realpath(path) for path in photos}) > 1:
@@ -185,45 +171,27 @@ class Photos:
         return by_stem
 
 
-def pages(source: Source, suffix: str, fits: Callable[[Path], bool]) -> list[Path]:
+def pages(source: Source, fits: Callable[[Path], bool]) -> list[Path]:
     """Return the page files of a source: itself, or those below its folder and outside the target."""
     if source.path.is_file():
         return [source.path]
-    return outside(_fitting(source.path, suffix, fits), source.skip)
+    return outside(filter(fits, files.below(source.path)), source.skip)
 
 
-def find_pages(path: Path, suffix: str, fits: Callable[[Path], bool]) -> list[Path]:
+def find_pages(path: Path, fits: Callable[[Path], bool]) -> list[Path]:
     """Return the path if it is a page file, or a folder with page files below it."""
-    if path.is_file():
-        return [path] if path.suffix.lower() == suffix and fits(path) else []
-    return [path] if any(_fitting(path, suffix, fits)) else []
-
-
-def _fitting(folder: Path, suffix: str, fits: Callable[[Path], bool]) -> Iterator[Path]:
-    return (path for path in files.below(folder) if path.suffix.lower() == suffix and fits(path))
-
-
-def page_format(
-    suffix: str, fits: Callable[[Path], bool], read_page: Callable[[Path, Photos], list[Item]]
-) -> Format:
-    """Return a format with one file for each page. A source is such a file, or a folder with such files.
-
-    Args:
-        suffix: the suffix of the page files, in small letters.
-        fits: returns whether a file has the format.
-        read_page: returns the crops of a page file. If it raises LinetuneError, only this page is left out.
-    """
-
-    def read(source: Source) -> list[Item]:
-        return read_pages(source, pages(source, suffix, fits), read_page)
-
-    return Format(lambda path: find_pages(path, suffix, fits), read)
+    return [path] if any(map(fits, [path] if path.is_file() else files.below(path))) else []
 
 
 def read_pages(
     source: Source, paths: Iterable[Path], read_page: Callable[[Path, Photos], list[Item]]
 ) -> list[Item]:
-    """Return the crops of page files. Arguments as for :func:`page_format`.
+    """Return the crops of page files.
+
+    Args:
+        source: the source.
+        paths: its page files.
+        read_page: returns the crops of a page file. If it raises LinetuneError, only this page is left out.
 
     Raises:
         LinetuneError: a photo has several page files.

@@ -63,16 +63,15 @@ def read(source: Source) -> list[Item]:
     return items
 
 
-def _drawn(box: Any, number: int, place: str) -> Drawn | LinetuneError:
+def _drawn(box: Any, number: int, place: str) -> Drawn:
     fields = box if isinstance(box, dict) else {}
-    text = fields.get("transcription")
-    if isinstance(text, str):
-        reason = "marked as difficult" if fields.get("difficult") is True else _PLACEHOLDERS.get(text)
-        if reason:
-            return LinetuneError(f"box {number} {texts.quoted(text)}: {reason}", place)
-    corners = shapes.points(fields.get("points"))
-    needs = "points that are four pairs of numbers"
-    return Drawn(f"box {number}", place, text, corners, len(corners) > 4, needs=needs)
+    text, corners = fields.get("transcription"), shapes.points(fields.get("points"))
+    drawn = Drawn(f"box {number}", place, text, corners, len(corners) > 4)
+    drawn.needs = "points that are four pairs of numbers"
+    drawn.reason = _PLACEHOLDERS.get(str(text))
+    if fields.get("difficult") is True:
+        drawn.reason = "marked as difficult"
+    return drawn
 
 
 def find_crops(path: Path) -> list[Path]:
