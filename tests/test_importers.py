@@ -179,7 +179,7 @@ BROKEN: list[tuple[str, str, Tree, list[str]]] = [
             "14: 'w': not an image that can be decoded: bad.png",
             "16: box 1 has no text",
             "17: not valid JSON (nested too deeply)",
-            "18: 'q': the corners run counter-clockwise, so that the crop would be mirrored",
+            "18: 'q': the corners run counter-clockwise, and the crop would be mirrored",
             "19: 'q': the corners do not follow the outline of the box",
         ],
     ),

@@ -26,6 +26,7 @@ LINES = {"LOT 4711": (20, 10, 180, 40), '京A·12345 "x"': (40, 60, 200, 100)}
 """Every text with its place: left, top, right, bottom, px."""
 Tree = dict[str, str | bytes]
 WRITE = "; write the text, or delete this entry"
+DRAW_BOX = "; draw the box again, or delete it"
 DRAW = "; draw it again, or delete this entry"
 
 
@@ -664,7 +665,7 @@ def test_cvats_turned_boxes_in_coco_turn_about_their_centre(
     assert np.abs(upright - photo[30:60, 50:130]).max() <= 2
     assert told(result, source) == [
         "a.json:1: annotation 3 has a rotation that is not a number; write it in degrees",
-        "a.json:1: 'abc': a corner is not a number",
+        "a.json:1: 'abc': a corner is not a number; draw the box again, or delete it",
     ]
 
 
@@ -949,8 +950,8 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.xml:11: line d has no text" + WRITE,
             "a.xml:12: line e has no text" + WRITE,
             "a.xml:13: line l10 '###': marked as illegible",
-            "a.xml:14: 'LOT 4711': a corner is not a number",
-            "a.xml:15: 'LOT 4711': the box is outside the photo of 300 x 120 px",
+            "a.xml:14: 'LOT 4711': a corner is not a number; draw the box again, or delete it",
+            "a.xml:15: 'LOT 4711': the box is outside the photo of 300 x 120 px" + DRAW_BOX,
             "a.xml:16: 'LOT 4711': the box is empty; draw the box again, or delete it",
             "a.xml:17: a line break inside the text 'LOT\\n 4711'",
         ],
@@ -1008,10 +1009,10 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.txt:4: box 4 has no text" + WRITE,
             "a.txt:5: neither eight numbers and a text, nor four and a quoted text; "
             'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"',
-            "a.txt:6: 'far': the box is outside the photo of 300 x 120 px",
-            "a.txt:7: 'back': the corners run counter-clockwise, so that the crop would be mirrored; "
+            "a.txt:6: 'far': the box is outside the photo of 300 x 120 px" + DRAW_BOX,
+            "a.txt:7: 'back': the corners run counter-clockwise, and the crop would be mirrored; "
             "pass --upright to order them",
-            "a.txt:8: 'x': the box is far larger than the photo of 300 x 120 px",
+            "a.txt:8: 'x': the box is far larger than the photo of 300 x 120 px" + DRAW_BOX,
         ],
     ),
     (
@@ -1047,7 +1048,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:4: annotation 2 'abc' has no bbox of x, y, width, height" + DRAW,
             "a.json:5: annotation 3 has no text" + WRITE,
             "a.json:6: annotation 4 'x': marked as illegible",
-            "a.json:11: 'xyz': a corner is not a number",
+            "a.json:11: 'xyz': a corner is not a number; draw the box again, or delete it",
             "a.json:12: 'parts': the box is inside one pixel, as if it were in parts of the photo's width "
             "and height; write boxes in pixels",
             "a.json:9: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
@@ -1098,7 +1099,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             "a.json:10: task 1, region 1 was drawn on an image that was rotated by 90° for labelling; "
             "rotate the image file itself",
             "a.json:11: task 1, region 1 has no original_width and original_height; export it again as JSON",
-            "a.json:12: 'LOT 4711': the box is outside the photo of 300 x 120 px",
+            "a.json:12: 'LOT 4711': the box is outside the photo of 300 x 120 px" + DRAW_BOX,
             "a.json:13: task 1: no image; export a project of images, or pass --image-column NAME",
             "a.json:14: task 3: 3 regions and 2 texts, and JSON-MIN does not say which text is in which "
             "region; export as JSON",
@@ -1150,7 +1151,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
         ("a.xml", alto().replace("</Page>", "</Page><Page/>"), "2 pages in one file"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711"), "<image>"), "a.xml:8: not valid XML ("),
         ("a.xml", cvat('<track id="0" label="line"></track>'),
-         "a.xml:5: holds the tracks of a video; export"),
+         "a.xml:5: has the tracks of a video; export"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711").replace("quality", "value"), "</image>"),
          "a.xml:6: it is not clear which field has the text: text, value; pass --text-column NAME"),
         ("a.json", json.dumps([task([])], indent=1)[:-60], "not valid JSON ("),
@@ -1158,7 +1159,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
         ("a.json", '{"a.png": "b",\n"c.png": "d"', "a.json:2: not valid JSON ("),
         ("a.json", '{"images": [],\n "annotations": [}', "a.json:2: not valid JSON ("),
         ("a.json", '{"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [1, 1, 2, 2]}]}',
-         "a.json: holds boxes without texts"),
+         "a.json: has boxes without texts"),
         ("gt_b.txt", icdar_line("LOT 4711"), "no photo b.jpg, .png, … (boxes: 1)"),
         ("a.xml", "", "a.xml: format not recognised"),
         ("a.xml", "<annotation><object/></annotation>", "a.xml: format not recognised"),
@@ -1205,7 +1206,9 @@ def test_two_uploads_of_one_name_are_not_confused(grow: Callable[..., Path], tmp
 def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:
     lines = "".join(map(icdar_line, LINES))
     source = grow({"gt_a.txt": lines, "a.txt": lines.replace("4711", "4117")}, "a.png")
-    with pytest.raises(LinetuneError, match=r"gt_a\.txt is of the same photo, so that its lines would come"):
+    with pytest.raises(
+        LinetuneError, match=r"gt_a\.txt is of the same photo, and the lines would be imported"
+    ):
         import_crops(source, tmp_path / "boxes")
     pages = {"gt/a.xml": page(page_line("LOT 4711")), "ocr/a.xml": page(page_line("LOT 4711"))}
     source = grow(pages, "a.png")

@@ -68,7 +68,7 @@ def read(source: Source) -> list[Item]:
     field = _field(source, [annotation.fields for annotation in annotations])
     if field is None:
         hint = f"linetune reads texts in {', '.join(_FIELDS[:4])} or attributes"
-        raise LinetuneError("holds boxes without texts", source.path, hint)
+        raise LinetuneError("has boxes without texts", source.path, hint)
     photos = Photos(source)
     near = _folders(source.path)
     for image, group in by_image.items():

@@ -32,22 +32,22 @@ _TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the r
 _NOTES = {
     "tall": (
         f"boxes at least {_TALL} times as high as wide are turned a quarter to the left, as in PaddleOCR: "
-        "{}; look at them"
+        "{}; look at the crops"
     ),
     "single": "high boxes of one character are not turned, but PaddleOCR turns them: {}",
     "turned": (
-        "boxes do not start at their own top left, so that their crops are turned: {}; "
-        "look at them, and pass --upright if these texts are upright in the photos"
+        "the first corner of boxes is not their top left, and their crops are turned as it says: {}; "
+        "look at the crops, and pass --upright if these texts are upright in the photos"
     ),
-    "stored": "boxes were drawn on photos before EXIF turned them, and are turned too: {}; look at them",
+    "stored": "boxes were drawn on photos before EXIF turned them, and are turned too: {}; look at the crops",
     "scaled": "boxes are scaled, because their photos have another size than the source says: {}",
     "other": (
-        "photos have another aspect ratio than the source says, so that boxes may be in the wrong place: "
-        "{}; look at them"
+        "photos have another aspect ratio than the source says. Boxes may be in the wrong place: "
+        "{}; look at the crops"
     ),
     "outside": (
         "boxes extend beyond their photos, perhaps because they were drawn on larger copies, or contain two "
-        "corners instead of width and height: {}; look at them"
+        "corners instead of width and height: {}; look at the crops"
     ),
 }
 """Notes on crops, by kind of remark. The number of the crops and an example replace the braces."""
@@ -161,7 +161,7 @@ def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Corners:
     """
     points = np.asarray(box.corners, np.float64)
     if not np.isfinite(points).all():
-        raise LinetuneError("a corner is not a number")
+        raise LinetuneError("a corner is not a number", hint=_DRAW)
     if box.size is None or box.size == (width, height):
         return points
     scale = width / box.size[0]
@@ -183,9 +183,9 @@ def _check_place(points: Corners, width: int, height: int) -> None:
     """
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise LinetuneError(f"the box is outside the photo of {width} x {height} px")
+        raise LinetuneError(f"the box is outside the photo of {width} x {height} px", hint=_DRAW)
     if max(right - left, bottom - top) > 2 * (width + height):
-        raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px")
+        raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px", hint=_DRAW)
     if min(left, top) >= 0 and max(right, bottom) <= 1:
         what = "the box is inside one pixel, as if it were in parts of the photo's width and height"
         raise LinetuneError(what, hint="write boxes in pixels")
@@ -217,7 +217,7 @@ def _four(points: Corners, outline: bool) -> Corners:
     if cv2.contourArea(corners.astype(np.float32), oriented=True) >= 0:
         return corners
     if not outline:
-        what = "the corners run counter-clockwise, so that the crop would be mirrored"
+        what = "the corners run counter-clockwise, and the crop would be mirrored"
         raise LinetuneError(what, hint=_ORDER)
     return corners[::-1]
 

@@ -42,7 +42,7 @@ def read(source: Source) -> list[Item]:
     track = root.find("{*}track")
     if track is not None:
         hint = "export the task as CVAT for images 1.1"
-        raise LinetuneError("holds the tracks of a video", markup.place(source.path, track), hint)
+        raise LinetuneError("has the tracks of a video", markup.place(source.path, track), hint)
     fields = _text_fields(source, root)
     photos = Photos(source)
     items: list[Item] = []

@@ -74,8 +74,8 @@ class _Task:
     """The task, for messages."""
     place: str
     """``file:line``, for messages."""
-    area: str | None
-    """Name of the text area that has the texts."""
+    area: str
+    """Name of the text area that has the texts. Empty if no task has a text."""
 
     def crops(self) -> list[Item]:
         """Return one crop for each region.
@@ -83,22 +83,21 @@ class _Task:
         Raises:
             LinetuneError: nothing of the task can be used. The error does not name the task.
         """
-        if (result := _result(self.content)) is None:
-            data: Any = {key: value for key, value in self.content.items() if key not in _OWN_KEYS}
+        result = _result(self.content)
+        data: Any
+        if result is None:
+            data = {key: value for key, value in self.content.items() if key not in _OWN_KEYS}
             regions = self._minimal_regions(data)
         else:
             data = self.content.get("data")
-            regions = self._regions(result)
-        written = self._image(data if isinstance(data, dict) else {})
-        photo = self.photos.find(written, self.place, len(regions))
+            # The outline and the text of a region have the same id.
+            outlines, written = _outlines_and_texts(result)
+            whole = {area: text for (_, area), text in written.items()}.get(self.area)
+            regions = [(outline, written.get((id_, self.area))) for id_, outline in outlines.items()]
+            regions = regions or [(None, whole)]
+        path = self._image(data if isinstance(data, dict) else {})
+        photo = self.photos.find(path, self.place, len(regions))
         return boxes.crops(photo, [self._drawn(*region, n) for n, region in enumerate(regions, 1)])
-
-    def _regions(self, result: list[Any]) -> list[_Region]:
-        """Return the regions of a JSON task. Outline and text of a region have the same id."""
-        outlines, written = _outlines_and_texts(result)
-        if not outlines:
-            return [(None, {area: text for (_, area), text in written.items()}.get(self.area))]
-        return [(outline, written.get((region, self.area))) for region, outline in outlines.items()]
 
     def _minimal_regions(self, data: dict[str, Any]) -> list[_Region]:
         """Return the regions of a JSON-MIN task.
@@ -169,22 +168,20 @@ class _Task:
         return Drawn(name, self.place, text, corners, bool(outline), needs=needs, size=size)
 
 
-def _text_area(source: Source, tasks: Iterable[dict[str, Any]]) -> str | None:
-    """Return the text area that has the texts of the whole file. None if no task has a text.
+def _text_area(source: Source, tasks: Iterable[dict[str, Any]]) -> str:
+    """Return the text area that has the texts of the whole file. Empty if no task has a text.
 
     If any task has regions, the texts of whole images are remarks.
     """
-    of_regions: set[str] = set()
     of_images: set[str] = set()
+    of_regions: set[str] = set()
     for task in tasks:
         with suppress(LinetuneError):
             outlines, written = _outlines_and_texts(_result(task) or [])
-            if outlines:
-                of_regions |= {area for region, area in written if region in outlines}
-            else:
-                of_images |= {area for _, area in written}
-    names = of_regions or of_images
-    return boxes.text_field(source, names, str(source.path), sure=True) if names else None
+            names = {area for region, area in written if region in outlines or not outlines}
+            (of_regions if outlines else of_images).update(names)
+    chosen = of_regions or of_images
+    return (boxes.text_field(source, chosen, str(source.path), sure=True) or "") if chosen else ""
 
 
 def _result(task: dict[str, Any]) -> list[Any] | None:
@@ -210,10 +207,10 @@ def _result(task: dict[str, Any]) -> list[Any] | None:
 
 def _outlines_and_texts(
     result: list[Any],
-) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str | None], object]]:
+) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str], object]]:
     """Return outlines by the ids of their regions, and texts by the ids and the names of the text areas."""
     outlines: dict[str, dict[str, Any]] = {}
-    written: dict[tuple[str, str | None], object] = {}
+    written: dict[tuple[str, str], object] = {}
     for part in result:
         value = part.get("value") if isinstance(part, dict) else None
         if not isinstance(value, dict):

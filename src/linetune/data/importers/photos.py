@@ -100,7 +100,7 @@ class Photos:
         several = [pages for pages in self._pages.values() if len(pages) > 1]
         if several:
             first, second = several[0][:2]
-            what = f"{second} is of the same photo, so that its lines would come twice"
+            what = f"{second} is of the same photo, and the lines would be imported twice"
             more = f" (photos with several such files: {len(several)})"
             raise LinetuneError(what + more, first, "import one of the files or folders")
         if self._other_suffix:

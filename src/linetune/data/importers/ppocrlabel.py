@@ -53,13 +53,14 @@ def read(source: Source) -> list[Item]:
         except LinetuneError as error:
             items.append(error)
             continue
-        if not isinstance(listed, list):
+        photo = source.locate(written, place) if isinstance(listed, list) and listed else None
+        if photo:
+            items += boxes.crops(photo, [_drawn(box, n, place) for n, box in enumerate(listed, 1)])
+        elif not isinstance(listed, list):
             items.append(LinetuneError("no list of boxes after the tab", place, _LINE))
-        elif listed and (photo := source.locate(written, place)) is None:
+        elif listed:
             what = f"photo not found: {texts.shown(written)} (boxes: {len(listed)})"
             items.append(LinetuneError(what, place, IMAGES_HINT))
-        elif listed:
-            items += boxes.crops(photo, [_drawn(box, n, place) for n, box in enumerate(listed, 1)])
     return items
 
 

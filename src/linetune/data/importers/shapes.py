@@ -55,10 +55,10 @@ def rectangle(values: object, ends: bool = False) -> Points:
         values: left, top, width and height. A width or height may be negative.
         ends: whether the values are left, top, right and bottom instead.
     """
-    given = pairs(values)
-    if len(given) != 2:
+    both = pairs(values)
+    if len(both) != 2:
         return ()
-    (left, top), (right, bottom) = given
+    (left, top), (right, bottom) = both
     if not ends:
         right, bottom = left + right, top + bottom
     (x0, x1), (y0, y1) = sorted((left, right)), sorted((top, bottom))
