@@ -25,6 +25,9 @@ WIDTH, HEIGHT = 300, 120
 LINES = {"LOT 4711": (20, 10, 180, 40), '京A·12345 "x"': (40, 60, 200, 100)}
 """Every text with its place: left, top, right, bottom, px."""
 Tree = dict[str, str | bytes]
+WRITE = "; write the text, or delete this entry"
+DRAW_BOX = "; draw the box again, or delete it"
+DRAW = "; draw it again, or delete this entry"
 
 
 @pytest.fixture
@@ -394,7 +397,7 @@ def test_label_studio_on_crops_has_one_text_an_image(grow: Callable[..., Path], 
     (source / "p.json").write_text(json.dumps([minimal, {**minimal, "transcription": ""}]), "utf-8")
     result = import_crops(source, tmp_path / "min")
     assert [line.text for line in labelfile.read_labels(result.labels)] == ["B"]
-    assert told(result, source) == ["p.json:1: task 2 has no text"]
+    assert told(result, source) == ["p.json:1: task 2 has no text" + WRITE]
 
 
 def cvat(*images: str, attributes: str = "") -> str:
@@ -661,8 +664,8 @@ def test_cvats_turned_boxes_in_coco_turn_about_their_centre(
     assert np.abs(turned - np.rot90(photo[5:85, 76:106])).max() <= 2
     assert np.abs(upright - photo[30:60, 50:130]).max() <= 2
     assert told(result, source) == [
-        "a.json:1: annotation 3 has a rotation that is not a number",
-        "a.json:1: 'abc': a corner is not a number",
+        "a.json:1: annotation 3 has a rotation that is not a number; write it in degrees",
+        "a.json:1: 'abc': a corner is not a number; draw the box again, or delete it",
     ]
 
 
@@ -697,7 +700,7 @@ def test_label_studio_takes_the_text_area_that_the_user_names(
         import_crops(source, tmp_path / "to", text_column="raeding")
     result = import_crops(source, tmp_path / "to", text_column="reading")
     assert texts_of(result) == ["AB", "CD"]
-    assert told(result, source) == ["p.json:1: task 1, region 2 has no text"]
+    assert told(result, source) == ["p.json:1: task 1, region 2 has no text" + WRITE]
 
 
 def test_a_remark_on_a_whole_image_is_no_text_where_other_tasks_have_regions(
@@ -708,7 +711,7 @@ def test_a_remark_on_a_whole_image_is_no_text_where_other_tasks_have_regions(
     source = grow({"p.json": json.dumps(tasks)}, "a.png", "b.png")
     result = import_crops(source, tmp_path / "to")
     assert texts_of(result) == ["AB"]
-    assert told(result, source) == ["p.json:1: task 1 has no text"]
+    assert told(result, source) == ["p.json:1: task 1 has no text" + WRITE]
 
 
 def test_label_studio_takes_the_image_that_the_user_names(grow: Callable[..., Path], tmp_path: Path) -> None:
@@ -783,7 +786,7 @@ def test_cvats_named_attribute_need_not_be_on_each_label(grow: Callable[..., Pat
     source = grow({"annotations.xml": content}, "a.png")
     result = import_crops(source, tmp_path / "to", text_column="reading")
     assert texts_of(result) == ["LOT 4711"]
-    assert told(result, source) == ["annotations.xml:5: box 2 (logo) has no text"]
+    assert told(result, source) == ["annotations.xml:5: box 2 (logo) has no text" + WRITE]
     with pytest.raises(LinetuneError, match="no field 'text'; there are: brand, quality, reading"):
         import_crops(source, tmp_path / "none", text_column="text")
     with pytest.raises(LinetuneError, match="--image-column: cvat has a fixed place"):
@@ -842,7 +845,7 @@ def test_polygons_have_a_mark_before_the_text(grow: Callable[..., Path], photo: 
     assert texts_of(result) == ["LOT 4711"]
     assert told(result, source) == [
         "a.txt:2: an odd number of coordinates; write two for each point",
-        "a.txt:3: box 3 has no text",
+        "a.txt:3: box 3 has no text" + WRITE,
         "a.txt:4: box 4 '###': marked as illegible",
     ]
 
@@ -850,10 +853,10 @@ def test_polygons_have_a_mark_before_the_text(grow: Callable[..., Path], photo: 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["plate,0", "vin, 1"], "every line ends in a word and a number, like DOTA's class"),
+        (["plate,0", "vin, 1"], "every line ends in a word and a number, like DOTA's"),
         (
             ["22,33,AB1234", "22.5,33,CD"],
-            "every line has more than eight numbers before the text; write",
+            "every line has over eight numbers before the text; write",
         ),
     ],
 )
@@ -941,15 +944,15 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             page_line("LOT 4711").replace("LOT", "LOT\n"),
         ),
         [
-            "a.xml:8: line a has no outline (Coords)",
-            "a.xml:9: line b has no outline (Coords)",
-            "a.xml:10: line c has no outline (Coords)",
-            "a.xml:11: line d has no text",
-            "a.xml:12: line e has no text",
+            "a.xml:8: line a has no outline (Coords)" + DRAW,
+            "a.xml:9: line b has no outline (Coords)" + DRAW,
+            "a.xml:10: line c has no outline (Coords)" + DRAW,
+            "a.xml:11: line d has no text" + WRITE,
+            "a.xml:12: line e has no text" + WRITE,
             "a.xml:13: line l10 '###': marked as illegible",
-            "a.xml:14: 'LOT 4711': a corner is not a number",
-            "a.xml:15: 'LOT 4711': the box is outside the photo of 300 x 120 px",
-            "a.xml:16: 'LOT 4711': the box is empty",
+            "a.xml:14: 'LOT 4711': a corner is not a number; draw the box again, or delete it",
+            "a.xml:15: 'LOT 4711': the box is outside the photo of 300 x 120 px" + DRAW_BOX,
+            "a.xml:16: 'LOT 4711': the box is empty; draw the box again, or delete it",
             "a.xml:17: a line break inside the text 'LOT\\n 4711'; "
             "a label is one line without tabs: correct the text",
         ],
@@ -964,10 +967,10 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             alto_line("LOT 4711", "escriptorium").replace("180 10", "180"),
         ),
         [
-            "a.xml:7: line 2 has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT",
-            "a.xml:8: line t1 has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT",
-            "a.xml:9: line x has no text",
-            "a.xml:10: line e1 has neither a Polygon nor HPOS, VPOS, WIDTH and HEIGHT",
+            "a.xml:7: line 2 has no Polygon and no HPOS, VPOS, WIDTH and HEIGHT" + DRAW,
+            "a.xml:8: line t1 'LOT 4711' has no Polygon and no HPOS, VPOS, WIDTH and HEIGHT" + DRAW,
+            "a.xml:9: line x has no text" + WRITE,
+            "a.xml:10: line e1 'LOT 4711' has no Polygon and no HPOS, VPOS, WIDTH and HEIGHT" + DRAW,
         ],
     ),
     (
@@ -986,13 +989,13 @@ BROKEN: list[tuple[str, str, list[str]]] = [
             f"<image>{cvat_box('LOT 4711')}</image>",
         ),
         [
-            "a.xml:6: box 2 (line) has no coordinates",
-            "a.xml:7: box 3 (other) has no text",
-            "a.xml:8: box 4 (line) has no text",
-            "a.xml:9: polyline 5 (line) is neither a box nor a polygon",
-            "a.xml:10: polygon 6 (line) has no coordinates",
+            "a.xml:6: box 2 (line) 'a' has no coordinates" + DRAW,
+            "a.xml:7: box 3 (other) has no text" + WRITE,
+            "a.xml:8: box 4 (line) has no text" + WRITE,
+            "a.xml:9: polyline 5 (line) 'a': neither a box nor a polygon",
+            "a.xml:10: polygon 6 (line) 'a' has no coordinates" + DRAW,
             "a.xml:12: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
-            "a.xml:13: the image has no name",
+            "a.xml:13: the image has no name; export it again, or delete it",
         ],
     ),
     (
@@ -1003,14 +1006,14 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         + "1,1,99999999999999999999,1,9,9,1,9,x\r\n",
         [
             "a.txt:2: box 2 '###': marked as illegible",
-            "a.txt:3: box 3 has no text",
-            "a.txt:4: box 4 has no text",
+            "a.txt:3: box 3 has no text" + WRITE,
+            "a.txt:4: box 4 has no text" + WRITE,
             "a.txt:5: neither eight numbers and a text, nor four and a quoted text; "
             'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"',
-            "a.txt:6: 'far': the box is outside the photo of 300 x 120 px",
-            "a.txt:7: 'back': the corners run counter-clockwise, so that the crop would be mirrored; "
+            "a.txt:6: 'far': the box is outside the photo of 300 x 120 px" + DRAW_BOX,
+            "a.txt:7: 'back': the corners run counter-clockwise, and the crop would be mirrored; "
             "pass --upright to order them",
-            "a.txt:8: 'x': the box is far larger than the photo of 300 x 120 px",
+            "a.txt:8: 'x': the box is far larger than the photo of 300 x 120 px" + DRAW_BOX,
         ],
     ),
     (
@@ -1019,10 +1022,10 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         '{"value": "d", "geometry": [1, 2, 3, 4, 5]}, {"geometry": [1, 1, 90, 30]}]},\n'
         '"none.png": "e",\n"a.png": 7}',
         [
-            "a.json:2: a.png, word 2 has no geometry of xmin, ymin, xmax, ymax",
-            "a.json:2: a.png, word 3 has no geometry of xmin, ymin, xmax, ymax",
-            "a.json:2: a.png, word 4 has no geometry of xmin, ymin, xmax, ymax",
-            "a.json:2: a.png, word 5 has no text",
+            "a.json:2: a.png, word 2 'c' has no geometry of xmin, ymin, xmax, ymax" + DRAW,
+            "a.json:2: a.png, word 3 has no geometry of xmin, ymin, xmax, ymax" + DRAW,
+            "a.json:2: a.png, word 4 'd' has no geometry of xmin, ymin, xmax, ymax" + DRAW,
+            "a.json:2: a.png, word 5 has no text" + WRITE,
             "a.json:4: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
             "a.json:5: a.png has neither a text nor typed_words",
         ],
@@ -1043,14 +1046,14 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         [
             "a.json:7: annotation 5 has no image_id that the list of images contains",
             "a.json:8: annotation 6 has no image_id that the list of images contains",
-            "a.json:4: annotation 2 has no bbox of x, y, width, height",
-            "a.json:5: annotation 3 has no text",
+            "a.json:4: annotation 2 'abc' has no bbox of x, y, width, height" + DRAW,
+            "a.json:5: annotation 3 has no text" + WRITE,
             "a.json:6: annotation 4 'x': marked as illegible",
-            "a.json:11: 'xyz': a corner is not a number",
+            "a.json:11: 'xyz': a corner is not a number; draw the box again, or delete it",
             "a.json:12: 'parts': the box is inside one pixel, as if it were in parts of the photo's width "
             "and height; write boxes in pixels",
             "a.json:9: photo not found: none.png (boxes: 1); pass --images DIR, the folder of the photos",
-            "a.json:10: image 3 has no file_name (boxes: 1)",
+            "a.json:10: image 3 has no file_name (boxes: 1); write the path of the photo",
         ],
     ),
     (
@@ -1088,20 +1091,20 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         [
             "a.json:3: task 1: photo not found: none.png (boxes: 1); "
             "pass --images DIR, the folder of the photos",
-            "a.json:4: task 1 is not annotated",
-            "a.json:5: task 1 is not annotated, but skipped",
-            "a.json:6: task 1 has 2 annotations; keep one, or mark one as ground truth",
-            "a.json:7: task 1, region 1 is neither a rectangle nor a polygon",
-            "a.json:8: task 1, region 1 has no text",
-            "a.json:9: task 1 has 2 texts, but a line has one",
+            "a.json:4: task 1: not annotated; annotate the task, or delete it",
+            "a.json:5: task 1: not annotated, but skipped; annotate the task, or delete it",
+            "a.json:6: task 1: 2 annotations; keep one, or mark one as ground truth",
+            "a.json:7: task 1, region 1 'LOT 4711' has no rectangle or polygon" + DRAW,
+            "a.json:8: task 1, region 1 has no text" + WRITE,
+            "a.json:9: task 1 has 2 texts, but a line has one; keep one",
             "a.json:10: task 1, region 1 was drawn on an image that was rotated by 90° for labelling; "
             "rotate the image file itself",
-            "a.json:11: task 1, region 1 has no original_width and original_height",
-            "a.json:12: 'LOT 4711': the box is outside the photo of 300 x 120 px",
-            "a.json:13: task 1 has no image",
-            "a.json:14: task 3 has 3 regions and 2 texts, and JSON-MIN does not say which belong together; "
-            "export as JSON",
-            "a.json:15: task 14 is not a JSON object",
+            "a.json:11: task 1, region 1 has no original_width and original_height; export it again as JSON",
+            "a.json:12: 'LOT 4711': the box is outside the photo of 300 x 120 px" + DRAW_BOX,
+            "a.json:13: task 1: no image; export a project of images, or pass --image-column NAME",
+            "a.json:14: task 3: 3 regions and 2 texts, and JSON-MIN does not say which text is in which "
+            "region; export as JSON",
+            "a.json:15: task 14: not a JSON object; export it again as JSON",
         ],
     ),
 ]
@@ -1149,7 +1152,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
         ("a.xml", alto().replace("</Page>", "</Page><Page/>"), "2 pages in one file"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711"), "<image>"), "a.xml:8: not valid XML ("),
         ("a.xml", cvat('<track id="0" label="line"></track>'),
-         "a.xml:5: holds the tracks of a video; export"),
+         "a.xml:5: has the tracks of a video; export"),
         ("a.xml", cvat('<image name="a.png">', cvat_box("LOT 4711").replace("quality", "value"), "</image>"),
          "a.xml:6: it is not clear which field has the text: text, value; pass --text-column NAME"),
         ("a.json", json.dumps([task([])], indent=1)[:-60], "not valid JSON ("),
@@ -1157,7 +1160,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa">' + "".join(
         ("a.json", '{"a.png": "b",\n"c.png": "d"', "a.json:2: not valid JSON ("),
         ("a.json", '{"images": [],\n "annotations": [}', "a.json:2: not valid JSON ("),
         ("a.json", '{"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [1, 1, 2, 2]}]}',
-         "a.json: holds boxes without texts"),
+         "a.json: has boxes without texts"),
         ("gt_b.txt", icdar_line("LOT 4711"), "no photo b.jpg, .png, … (boxes: 1)"),
         ("a.xml", "", "a.xml: format not recognised"),
         ("a.xml", "<annotation><object/></annotation>", "a.xml: format not recognised"),
@@ -1204,7 +1207,9 @@ def test_two_uploads_of_one_name_are_not_confused(grow: Callable[..., Path], tmp
 def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:
     lines = "".join(map(icdar_line, LINES))
     source = grow({"gt_a.txt": lines, "a.txt": lines.replace("4711", "4117")}, "a.png")
-    with pytest.raises(LinetuneError, match=r"gt_a\.txt is of the same photo, so that its lines would come"):
+    with pytest.raises(
+        LinetuneError, match=r"gt_a\.txt is of the same photo, and the lines would be imported"
+    ):
         import_crops(source, tmp_path / "boxes")
     pages = {"gt/a.xml": page(page_line("LOT 4711")), "ocr/a.xml": page(page_line("LOT 4711"))}
     source = grow(pages, "a.png")
@@ -1214,7 +1219,7 @@ def test_two_files_of_boxes_for_one_photo_are_asked_about(grow: Callable[..., Pa
 
 def test_a_flag_before_every_text_is_asked_about(grow: Callable[..., Path], tmp_path: Path) -> None:
     rows = [icdar_line(text).replace(text, f"0,{text}") for text in LINES]
-    with pytest.raises(LinetuneError, match="every text begins with 0 or 1 and a comma"):
+    with pytest.raises(LinetuneError, match="every line has 0 or 1 before the text, perhaps for"):
         import_crops(grow({"gt_a.txt": "".join(rows)}, "a.png"), tmp_path / "to")
 
 

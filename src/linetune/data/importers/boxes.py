@@ -1,12 +1,15 @@
-"""What the formats with boxes in photos share: the crop of a box, and the field that has the texts."""
+"""What the formats with boxes in photos share: the crops of boxes, and the field that has the texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
+from linetune.data.importers.shapes import Point, Points
 from linetune.data.importers.source import Box, Found, Item, Source
 
 NO_TEXT = {
@@ -18,31 +21,56 @@ _TEXTS = ("text", "transcription", "utf8string", "value", "caption", "rectexts",
 """Names of fields that have a text, in small letters and without ``_``."""
 
 
-def crop(box: Box, text: object, name: str, place: str, index: int) -> Item:
-    """Return the crop of a box, or the reason why the box is left out.
+@dataclass
+class Drawn:
+    """A labelled box or outline in a photo, as a source has it. It may also be the whole photo."""
 
-    Args:
-        box: the place of the crop in a photo.
-        text: the value in the source, which may be something else than a text.
-        name: the name of the box, for messages.
-        place: ``file:line``, for messages.
-        index: the number of the box in its photo, from 0.
-    """
+    name: str
+    """Name of the box, for messages."""
+    place: str
+    """``file:line``, for messages."""
+    text: object
+    """Value in the source. It may be something else than a text."""
+    corners: Points | None
+    """Points (x, y) in px, see :class:`Box`. None means the whole photo."""
+    outline: bool = False
+    baseline: Point | None = None
+    size: Point | None = None
+    """Width and height of the photo in px as the source says."""
+    needs: str = "four corners"
+    """What a box without corners lacks in the source, for messages."""
+    reason: str | None = None
+    """Why the source says that the box has no usable text. Such a box is left out."""
+
+
+Entries: TypeAlias = Sequence[Drawn | LinetuneError]
+"""The boxes of a photo. An error takes the place of a box that is left out."""
+
+
+def crops(photo: Path, drawn: Entries) -> list[Item]:
+    """Return the crop of each box of a photo, or the reason why the box is left out."""
+    return [_crop(photo, each, n) if isinstance(each, Drawn) else each for n, each in enumerate(drawn)]
+
+
+def _crop(photo: Path, drawn: Drawn, index: int) -> Item:
+    text, name, place, corners = drawn.text, drawn.name, drawn.place, drawn.corners
+    shown = f"{name} {texts.quoted(text)}" if isinstance(text, str) and text.strip() else name
+    if drawn.reason:
+        return LinetuneError(f"{shown}: {drawn.reason}", place)
+    if corners is not None and len(corners) < (3 if drawn.outline else 4):
+        return LinetuneError(f"{shown} has no {drawn.needs}", place, "draw it again, or delete this entry")
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         hint = "export it as a text, because a number loses its leading zeros"
         return LinetuneError(f"{name} has the number {texts.shown(text)} instead of a text", place, hint)
     if not isinstance(text, str) or not text.strip():
-        return LinetuneError(f"{name} has no text", place)
+        return LinetuneError(f"{name} has no text", place, "write the text, or delete this entry")
     if text in NO_TEXT:
-        return LinetuneError(f"{name} {texts.quoted(text)}: {NO_TEXT[text]}", place)
+        return LinetuneError(f"{shown}: {NO_TEXT[text]}", place)
+    if corners is None:
+        return Found(photo, text, place, photo.stem)
+    box = Box(photo, corners, drawn.outline, drawn.baseline, drawn.size)
     # The name that PPOCRLabel gives a crop.
-    return Found(box, text, place, f"{box.photo.stem}_crop_{index}")
-
-
-def whole(photo: Path, text: object, name: str, place: str) -> Item:
-    """Return a whole image as a crop, or the reason why it is left out. Arguments as for :func:`crop`."""
-    checked = crop(Box(photo, ()), text, name, place, 0)
-    return Found(photo, checked.text, place, photo.stem) if isinstance(checked, Found) else checked
+    return Found(box, text, place, f"{photo.stem}_crop_{index}")
 
 
 def text_field(source: Source, names: Iterable[str], place: str, sure: bool = False) -> str | None:
@@ -61,10 +89,7 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
     known = sorted(set(names))
     asked = source.text_column
     if asked is not None:
-        if asked not in known:
-            hint = f"there are: {', '.join(map(texts.shown, known)) or 'none'}"
-            raise LinetuneError(f"no field {texts.quoted(asked)}", place, hint)
-        return asked
+        return named_field(asked, known, place)
     if not known:
         return None
     likely = [name for name in known if name.lower().replace("_", "") in _TEXTS]
@@ -77,6 +102,18 @@ def text_field(source: Source, names: Iterable[str], place: str, sure: bool = Fa
         what = f"it is not clear whether the field {texts.quoted(chosen[0])} has the text"
         raise LinetuneError(what, place, f"if it does, pass --text-column {texts.shown(chosen[0])}")
     return chosen[0]
+
+
+def named_field(asked: str, known: Iterable[str], place: str) -> str:
+    """Return the field that the user names.
+
+    Raises:
+        LinetuneError: it is not one of the known fields.
+    """
+    if asked not in known:
+        hint = f"there are: {', '.join(map(texts.shown, known)) or 'none'}"
+        raise LinetuneError(f"no field {texts.quoted(asked)}", place, hint)
+    return asked
 
 
 def refuse_image_column(source: Source, name: str) -> None:

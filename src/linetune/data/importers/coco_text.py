@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
+from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos
-from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.shapes import Point, Points
+from linetune.data.importers.source import Format, Item, Source
 
 _KEYS = (("images", "annotations"), ("imgs", "anns"))
 _COCO = re.compile(r'\s*\{(?=.*"(images|imgs)"\s*:\s*[\[{])(?=.*"(annotations|anns)"\s*:\s*[\[{])', re.DOTALL)
@@ -67,7 +68,7 @@ def read(source: Source) -> list[Item]:
     field = _field(source, [annotation.fields for annotation in annotations])
     if field is None:
         hint = f"linetune reads texts in {', '.join(_FIELDS[:4])} or attributes"
-        raise LinetuneError("holds boxes without texts", source.path, hint)
+        raise LinetuneError("has boxes without texts", source.path, hint)
     photos = Photos(source)
     near = _folders(source.path)
     for image, group in by_image.items():
@@ -84,7 +85,7 @@ def _may_be_corners(annotations: list[_Annotation]) -> bool:
 
     This is unlikely for x, y, width and height, because few texts are wider than their x.
     """
-    sides = [shapes.pairs(a.fields.get("bbox") or ()) for a in annotations if not _outline(a.fields)]
+    sides = [shapes.pairs(a.fields.get("bbox")) for a in annotations if not _outline(a.fields)]
     both = [pair for pair in sides if len(pair) == 2]
     return len(both) >= _FEWEST_BOXES and all(
         right > left and low > top for (left, top), (right, low) in both
@@ -129,53 +130,39 @@ def _unpacked(value: object) -> object:
 def _crops(
     image: dict[str, Any], group: list[_Annotation], field: str, photos: Photos, near: list[Path]
 ) -> list[Item]:
-    written = image.get("file_name", image.get("filename"))
-    place = group[0].place
+    written, place = image.get("file_name", image.get("filename")), group[0].place
     if not isinstance(written, str) or not written.strip():
         what = f"image {texts.shown(image.get('id'))} has no file_name (boxes: {len(group)})"
-        return [LinetuneError(what, place)]
-    try:
-        photo = photos.find(written, place, len(group), near)
-    except LinetuneError as error:
-        return [error]
+        return [LinetuneError(what, place, "write the path of the photo")]
     size = shapes.size(image.get("width"), image.get("height"))
-    return [_crop(annotation, field, photo, size, index) for index, annotation in enumerate(group)]
+    return photos.crops(written, place, [_drawn(each, field, size) for each in group], near)
 
 
-def _crop(
-    annotation: _Annotation, field: str, photo: Path, size: tuple[float, float] | None, index: int
-) -> Item:
+def _drawn(annotation: _Annotation, field: str, size: Point | None) -> Drawn | LinetuneError:
     name, place, fields = annotation
     text = _unpacked(fields.get(field, _attributes(fields).get(field)))
+    corners = outline = _outline(fields)
+    if not outline:
+        # CVAT writes the box without its rotation about the centre, and the degrees in an attribute.
+        degrees = shapes.number(_attributes(fields).get("rotation", 0))
+        if degrees is None:
+            return LinetuneError(f"{name} has a rotation that is not a number", place, "write it in degrees")
+        corners = shapes.rotated(shapes.rectangle(fields.get("bbox")), degrees)
+    drawn = Drawn(name, place, text, corners, bool(outline), size=size)
+    drawn.needs = "bbox of x, y, width, height"
     if fields.get("legibility") == "illegible" or (text == _ILLEGIBLE and "points" in fields):
-        what = f"{name} {texts.quoted(text)}" if isinstance(text, str) else name
-        return LinetuneError(f"{what}: marked as illegible", place)
-    if outline := _outline(fields):
-        return boxes.crop(Box(photo, outline, True, size=size), text, name, place, index)
-    box = fields.get("bbox")
-    sides = shapes.pairs(box) if isinstance(box, list) and len(box) == 4 else ()
-    if len(sides) != 2:
-        return LinetuneError(f"{name} has no bbox of x, y, width, height", place)
-    # CVAT writes the box without its rotation about the centre, and the degrees in an attribute.
-    degrees = shapes.number(_attributes(fields).get("rotation", 0))
-    if degrees is None:
-        return LinetuneError(f"{name} has a rotation that is not a number", place)
-    (left, top), (width, height) = sides
-    corners = shapes.rectangle(left, top, width, height)
-    corners = shapes.rotated(corners, degrees, (left + width / 2, top + height / 2))
-    return boxes.crop(Box(photo, corners, size=size), text, name, place, index)
+        drawn.reason = "marked as illegible"
+    return drawn
 
 
 def _outline(entry: dict[str, Any]) -> Points:
     """Return the polygon of an annotation. Empty if it has only a rectangle."""
     for name in ("segmentation", "points", "mask", "polygon"):
         values = entry.get(name)
-        if not isinstance(values, list):
-            continue
-        nested = [part for part in values if isinstance(part, list)]
-        parts = nested if len(nested) == len(values) else [] if nested else [values]
+        parts = values if isinstance(values, list) else []
         # An object in several parts has several polygons.
-        outline = shapes.points(values) or tuple(point for part in parts for point in shapes.pairs(part))
+        several = tuple(point for part in parts for point in shapes.pairs(part))
+        outline = shapes.points(parts) or shapes.pairs(parts) or several
         if len(outline) >= 4:
             return outline
     return ()

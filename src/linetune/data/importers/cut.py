@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
+from linetune.data.importers.shapes import Point
 from linetune.data.importers.source import Box
 
 _TALL = 1.5
@@ -26,31 +27,32 @@ _FEWEST_PHOTOS, _HALF = 5, 0.55
 
 Such boxes were perhaps drawn on copies of half the size.
 """
+_DRAW, _ORDER = "draw the box again, or delete it", "pass --upright to order them"
 _TURNS = ("", "turned to the left by a quarter", "upside down", "turned to the right by a quarter")
 _NOTES = {
     "tall": (
         f"boxes at least {_TALL} times as high as wide are turned a quarter to the left, as in PaddleOCR: "
-        "{}; look at them"
+        "{}; look at the crops"
     ),
     "single": "high boxes of one character are not turned, but PaddleOCR turns them: {}",
     "turned": (
-        "boxes do not start at their own top left, so that their crops are turned: {}; "
-        "look at them, and pass --upright if these texts are upright in the photos"
+        "the first corner of boxes is not their top left, and their crops are turned as it says: {}; "
+        "look at the crops, and pass --upright if these texts are upright in the photos"
     ),
-    "stored": "boxes were drawn on photos before EXIF turned them, and are turned too: {}; look at them",
+    "stored": "boxes were drawn on photos before EXIF turned them, and are turned too: {}; look at the crops",
     "scaled": "boxes are scaled, because their photos have another size than the source says: {}",
     "other": (
-        "photos have another aspect ratio than the source says, so that boxes may be in the wrong place: "
-        "{}; look at them"
+        "photos have another aspect ratio than the source says. Boxes may be in the wrong place: "
+        "{}; look at the crops"
     ),
     "outside": (
         "boxes extend beyond their photos, perhaps because they were drawn on larger copies, or contain two "
-        "corners instead of width and height: {}; look at them"
+        "corners instead of width and height: {}; look at the crops"
     ),
 }
 """Notes on crops, by kind of remark. The number of the crops and an example replace the braces."""
 
-_TO_UPRIGHT: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
+_TO_UPRIGHT: dict[int, Callable[[float, float, int, int], Point]] = {
     5: lambda x, y, width, height: (y, x),
     6: lambda x, y, width, height: (height - y, x),
     7: lambda x, y, width, height: (height - y, width - x),
@@ -92,11 +94,9 @@ def cut(photo: Crop, box: Box, text: str, upright: bool = False) -> tuple[Crop, 
     single = _is_single(text)
     outline = box.outline or upright
     direction = box.baseline if box.outline and not upright else None
-    corners = _quadrilateral(points) if outline else _checked(points)
-    top_left = _top_left(corners, single)
-    start = top_left if outline else 0
-    if direction is not None:
-        start = _along(corners, direction)
+    corners = _four(points, outline)
+    top_left = _start(corners, None, single)
+    start = _start(corners, direction, single) if outline else 0
     tall, tall_upright = (_is_tall(np.roll(corners, -corner, 0)) for corner in (start, top_left))
     quarter = tall and not single and direction is None
     quarter_upright = tall_upright and not single
@@ -131,7 +131,7 @@ def turn_with_exif(box: Box, photo: Crop) -> tuple[Box, Remarks]:
     return replace(box, corners=corners, outline=True, baseline=None, size=(width, height)), {"stored": ""}
 
 
-def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[tuple[float, float]] = ()) -> list[str]:
+def notes(remarks: Mapping[str, Sequence[str]], reach: Collection[Point] = ()) -> list[str]:
     """Return what the user should know about the crops of an import.
 
     Args:
@@ -161,7 +161,7 @@ def _scaled(box: Box, width: int, height: int, remarks: Remarks) -> Corners:
     """
     points = np.asarray(box.corners, np.float64)
     if not np.isfinite(points).all():
-        raise LinetuneError("a corner is not a number")
+        raise LinetuneError("a corner is not a number", hint=_DRAW)
     if box.size is None or box.size == (width, height):
         return points
     scale = width / box.size[0]
@@ -183,70 +183,56 @@ def _check_place(points: Corners, width: int, height: int) -> None:
     """
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise LinetuneError(f"the box is outside the photo of {width} x {height} px")
+        raise LinetuneError(f"the box is outside the photo of {width} x {height} px", hint=_DRAW)
     if max(right - left, bottom - top) > 2 * (width + height):
-        raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px")
+        raise LinetuneError(f"the box is far larger than the photo of {width} x {height} px", hint=_DRAW)
     if min(left, top) >= 0 and max(right, bottom) <= 1:
         what = "the box is inside one pixel, as if it were in parts of the photo's width and height"
         raise LinetuneError(what, hint="write boxes in pixels")
 
 
-def _checked(points: Corners) -> Corners:
-    """Return four corners in their own order.
+def _four(points: Corners, outline: bool) -> Corners:
+    """Return the four corners of a box, clockwise.
+
+    A box keeps its corners in their own order. An outline that is a quadrilateral keeps its corners. For any
+    other outline, the smallest rectangle around it is returned (OpenCV's ``minAreaRect``), as in PaddleOCR's
+    detector.
 
     Raises:
-        LinetuneError: the corners are not those of a convex box of at least 1 px, clockwise.
+        LinetuneError: the area is below 1 px², a side is below 1 px, or the corners of a box are not convex
+            and clockwise.
     """
-    box = points.astype(np.float32)
-    if min(_size(points)) < 1:
-        raise LinetuneError("the box is empty")
-    if not cv2.isContourConvex(box):
-        what = "the corners do not follow the outline of the box"
-        raise LinetuneError(what, hint="pass --upright to order them")
-    if cv2.contourArea(box) < 1:
-        raise LinetuneError("the box is empty")
-    if cv2.contourArea(box, oriented=True) < 0:
-        what = "the corners run counter-clockwise, so that the crop would be mirrored"
-        raise LinetuneError(what, hint="pass --upright to order them")
-    return points
-
-
-def _quadrilateral(points: Corners) -> Corners:
-    """Return four corners around an outline, clockwise: its own if it is a quadrilateral, or a rectangle.
-
-    The rectangle is the smallest around the outline (OpenCV's ``minAreaRect``), as in PaddleOCR's detector.
-
-    Raises:
-        LinetuneError: the area of the outline is below 1 px², or a side of the rectangle below 1 px.
-    """
-    hull = cv2.convexHull(points.astype(np.float32))
-    if cv2.contourArea(hull) < 1:
-        raise LinetuneError("the box is empty")
-    own = len(points) == len(hull) == 4
-    corners = np.asarray(hull.reshape(-1, 2) if own else cv2.boxPoints(cv2.minAreaRect(hull)), np.float64)
-    if cv2.contourArea(corners.astype(np.float32), oriented=True) < 0:
-        corners = corners[::-1]
+    corners, contour = points, points.astype(np.float32)
+    if outline:
+        contour = np.asarray(cv2.convexHull(contour), np.float32)
+        own = len(points) == len(contour) == 4
+        four = contour.reshape(-1, 2) if own else cv2.boxPoints(cv2.minAreaRect(contour))
+        corners = np.asarray(four, np.float64)
     if min(_size(corners)) < 1:
-        raise LinetuneError("the box is empty")
-    return corners
+        raise LinetuneError("the box is empty", hint=_DRAW)
+    if not outline and not cv2.isContourConvex(contour):
+        raise LinetuneError("the corners do not follow the outline of the box", hint=_ORDER)
+    if cv2.contourArea(contour) < 1:
+        raise LinetuneError("the box is empty", hint=_DRAW)
+    if cv2.contourArea(corners.astype(np.float32), oriented=True) >= 0:
+        return corners
+    if not outline:
+        what = "the corners run counter-clockwise, and the crop would be mirrored"
+        raise LinetuneError(what, hint=_ORDER)
+    return corners[::-1]
 
 
-def _top_left(corners: Corners, single: bool) -> int:
-    """Return the index of the corner where an upright text would start: its edge goes farthest to the right.
+def _start(corners: Corners, direction: Point | None, single: bool = False) -> int:
+    """Return the index of the corner where the text starts: its edge goes farthest in the text's direction.
 
-    The edge of a corner is the one that follows it. This edge is the longer side of a sloping box and the
-    upper side of a tall box, as with PaddleOCR's detector. One character has no longer side, so that the edge
-    with the least slope counts.
+    The edge of a corner leads to the next corner. Without a direction, the text goes to the right. It then
+    starts at the longer side of a sloping box and at the upper side of a tall box, as with PaddleOCR's
+    detector. One character has no longer side. For one character, and for a known direction, only the slope
+    of the edges counts.
     """
     edges = _edges(corners)
-    lengths = np.hypot(*edges.T) if single else 1
-    return int(np.argmax(edges[:, 0] / lengths))
-
-
-def _along(corners: Corners, direction: Sequence[float]) -> int:
-    """Return the index of the corner whose edge has the direction nearest to that of the text."""
-    edges = _edges(corners)
-    return int(np.argmax(edges @ np.asarray(direction, np.float64) / np.hypot(*edges.T)))
+    lengths = np.hypot(*edges.T) if single or direction else 1
+    return int(np.argmax(edges @ np.asarray(direction or (1, 0), np.float64) / lengths))
 
 
 def _edges(corners: Corners) -> Corners:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, markup, shapes, texts
+from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos
 from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.source import Format, Item, Source
 
 _CHOICES = {"checkbox", "radio", "select"}
 """Input types of attributes whose values are chosen from a list."""
@@ -42,7 +42,7 @@ def read(source: Source) -> list[Item]:
     track = root.find("{*}track")
     if track is not None:
         hint = "export the task as CVAT for images 1.1"
-        raise LinetuneError("holds the tracks of a video", markup.place(source.path, track), hint)
+        raise LinetuneError("has the tracks of a video", markup.place(source.path, track), hint)
     fields = _text_fields(source, root)
     photos = Photos(source)
     items: list[Item] = []
@@ -70,8 +70,8 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
         for shape in _shapes(image):
             label = shape.get("label", "")
             places.setdefault(label, markup.place(source.path, shape))
-            for attribute in shape.findall("{*}attribute"):
-                names.setdefault(label, set()).add(attribute.get("name", ""))
+            own = {attribute.get("name", "") for attribute in shape.findall("{*}attribute")}
+            names.setdefault(label, set()).update(own)
     if source.text_column is not None:
         # Not every label needs this attribute.
         all_names = set().union(*names.values())
@@ -87,69 +87,45 @@ def _text_fields(source: Source, root: Any) -> dict[str, str | None]:
     return chosen
 
 
-def _shapes(image: Any) -> Iterator[Any]:
-    """Yield the elements of an image that are shapes or tags."""
-    return (child for child in image if child.tag.rpartition("}")[2] in _SHAPES)
+def _shapes(image: Any) -> list[Any]:
+    """Return the elements of an image that are shapes or tags."""
+    return [child for child in image if markup.name(child) in _SHAPES]
 
 
 def _crops(source: Source, image: Any, photos: Photos, fields: dict[str, str | None]) -> list[Item]:
-    drawn = list(_shapes(image))
-    if not drawn:
+    elements = _shapes(image)
+    if not elements:
         return []
     place = markup.place(source.path, image)
     written = image.get("name", "").strip()
     if not written:
-        return [LinetuneError("the image has no name", place)]
+        return [LinetuneError("the image has no name", place, "export it again, or delete it")]
     # The export of a project has one folder of images for each subset.
     subset = image.get("subset")
     near = [source.root / "images" / subset] if subset else []
-    try:
-        photo = photos.find(written, place, len(drawn), near)
-    except LinetuneError as error:
-        return [error]
-    size = shapes.size(image.get("width"), image.get("height"))
-    return [_crop(source, shape, photo, size, index, fields) for index, shape in enumerate(drawn)]
+    drawn = [_drawn(source, shape, number, fields) for number, shape in enumerate(elements, 1)]
+    return photos.crops(written, place, drawn, near)
 
 
-def _crop(
-    source: Source,
-    shape: Any,
-    photo: Path,
-    size: tuple[float, float] | None,
-    index: int,
-    fields: dict[str, str | None],
-) -> Item:
-    kind = shape.tag.rpartition("}")[2]
-    label = shape.get("label", "")
-    name = f"{kind} {index + 1} ({texts.shown(label)})"
-    place = markup.place(source.path, shape)
-    wanted = fields.get(label)
-    values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == wanted]
+def _drawn(source: Source, shape: Any, number: int, fields: dict[str, str | None]) -> Drawn:
+    kind, label, image = markup.name(shape), shape.get("label", ""), shape.getparent()
+    values = [a for a in shape.findall("{*}attribute") if a.get("name", "") == fields.get(label)]
     text = markup.text(values[0]) if values else ""
     text = "" if text == _UNDEFINED else text
+    corners: Points | None = ()
     if kind == "tag":
-        return boxes.whole(photo, text, name, place)
-    if kind not in ("box", "polygon"):
-        return LinetuneError(f"{name} is neither a box nor a polygon", place)
-    corners = (
-        _box(shape)
-        if kind == "box"
-        else shapes.pairs(shapes.numbers(shape.get("points", "").replace(";", " ")))
-    )
-    if len(corners) < 3:
-        return LinetuneError(f"{name} has no coordinates", place)
-    return boxes.crop(Box(photo, corners, kind == "polygon", size=size), text, name, place, index)
-
-
-def _box(shape: Any) -> Points:
-    """Return the corners of a box element. Empty if a coordinate is missing or not a number."""
-    ends = shapes.pairs([shape.get(side) for side in ("xtl", "ytl", "xbr", "ybr")])
-    if not ends:
-        return ()
-    (left, top), (right, bottom) = ends
-    corners = shapes.rectangle(left, top, right - left, bottom - top)
-    degrees = shapes.number(shape.get("rotation", 0)) or 0
-    return shapes.rotated(corners, degrees, ((left + right) / 2, (top + bottom) / 2))
+        corners = None
+    elif kind == "box":
+        corners = shapes.rectangle([shape.get(end) for end in ("xtl", "ytl", "xbr", "ybr")], ends=True)
+        corners = shapes.rotated(corners, shapes.number(shape.get("rotation", 0)) or 0)
+    elif kind == "polygon":
+        corners = shapes.pairs(shapes.numbers(shape.get("points", "").replace(";", " ")))
+    drawn = Drawn(f"{kind} {number} ({texts.shown(label)})", markup.place(source.path, shape), text, corners)
+    drawn.outline, drawn.needs = kind == "polygon", "coordinates"
+    drawn.size = shapes.size(image.get("width"), image.get("height"))
+    if kind not in ("tag", "box", "polygon"):
+        drawn.reason = "neither a box nor a polygon"
+    return drawn
 
 
 FORMAT = Format(find, read, columns=True)

@@ -9,8 +9,9 @@ from typing import Any
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, shapes, texts
+from linetune.data.importers.boxes import Drawn
 from linetune.data.importers.photos import Photos
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.source import Format, Item, Source
 
 _SUFFIXES = "|".join(suffix[1:] for suffix in sorted(image.SUFFIXES))
 _IMAGES = re.compile(rf'\s*\{{\s*"[^"]*\.({_SUFFIXES})"\s*:\s*["{{]', re.IGNORECASE)
@@ -38,10 +39,11 @@ def read(source: Source) -> list[Item]:
         try:
             if isinstance(value, str):
                 photo = photos.find(str(name), place, 1)
-                items.append(boxes.whole(photo, value, photo.name, place))
+                items += boxes.crops(photo, [Drawn(photo.name, place, value, None)])
             elif isinstance(words, list):
                 photo = photos.find(str(name), place, len(words)) if words else Path()
-                items += [_word(photo, word, index, place) for index, word in enumerate(words)]
+                drawn = [_word(f"{photo.name}, word {n}", word, place) for n, word in enumerate(words, 1)]
+                items += boxes.crops(photo, drawn)
             else:
                 raise LinetuneError(f"{texts.shown(name)} has neither a text nor typed_words", place)
         except LinetuneError as error:
@@ -49,18 +51,12 @@ def read(source: Source) -> list[Item]:
     return items
 
 
-def _word(photo: Path, word: Any, index: int, place: str) -> Item:
-    name = f"{photo.name}, word {index + 1}"
-    geometry = word.get("geometry") if isinstance(word, dict) else None
-    corners = shapes.points(geometry)
-    if not corners and isinstance(geometry, list) and len(geometry) == 4:
-        sides = shapes.pairs(geometry)
-        if len(sides) == 2:
-            (left, top), (right, bottom) = sides
-            corners = shapes.rectangle(left, top, right - left, bottom - top)
-    if len(corners) < 4:
-        return LinetuneError(f"{name} has no geometry of xmin, ymin, xmax, ymax", place)
-    return boxes.crop(Box(photo, corners, len(corners) > 4), word.get("value"), name, place, index)
+def _word(name: str, word: Any, place: str) -> Drawn:
+    fields = word if isinstance(word, dict) else {}
+    geometry = fields.get("geometry")
+    corners = shapes.points(geometry) or shapes.rectangle(geometry, ends=True)
+    needs = "geometry of xmin, ymin, xmax, ymax"
+    return Drawn(name, place, fields.get("value"), corners, len(corners) > 4, needs=needs)
 
 
 FORMAT = Format(find, read)

@@ -16,90 +16,61 @@ from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, icdar, shapes, sidecar, texts
-from linetune.data.importers.photos import Photos, find_pages, pages
-from linetune.data.importers.shapes import Points
-from linetune.data.importers.source import Box, Format, Item, Source
+from linetune.data.importers.boxes import Drawn
+from linetune.data.importers.photos import Photos, find_pages, pages, read_pages
+from linetune.data.importers.source import Format, Item, Source
 
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
 _EIGHT = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{7}})(?:,(.*))?")
 _POLYGON = re.compile(rf"({_NUMBER}(?:,{_NUMBER}){{5,}}),\s*####(.*)")
 _FOUR = re.compile(r'\s*(-?\d+[\s,]+-?\d+[\s,]+-?\d+[\s,]+-?\d+)[\s,]+"(.*)"\s*')
 _ROW = re.compile(rf"{_EIGHT.pattern}$|{_POLYGON.pattern}$|{_FOUR.pattern}$")
-_SPACE_BEFORE = (re.compile(r" (?P<text>.*)"), "the space before every text is not part of the text")
+_SPACE_BEFORE = (r" (?P<text>.*)", "the space before every text")
 _SCRIPTS = "Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Devanagari|Symbols|Mixed|None"
+_SHARE = r"\s*(?:0?\.\d+|1(?:\.0+)?)\s*"
 _EXTRAS = (
     _SPACE_BEFORE,
-    (
-        re.compile(rf"\s*(?:{_SCRIPTS})\s*,(?P<text>.*)"),
-        "the ninth field of every line is the script, not part of the text",
-    ),
-    (
-        re.compile(r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*"|###)\s*'),
-        "the ninth field of every line says whether the text is difficult, and is not part of it",
-    ),
-    (
-        re.compile(r"\s*(?:0?\.\d+|1(?:\.0+)?)\s*,(?P<text>.*)|(?P<after>.*),\s*(?:0?\.\d+|1(?:\.0+)?)\s*"),
-        "the number from 0 to 1 in every line is not part of the text",
-    ),
-    (
-        re.compile(r"\s*[a-z]{2}\s*,(?P<text>.*)"),
-        "the ninth field of every line is the language, not part of the text",
-    ),
+    (rf"\s*(?:{_SCRIPTS})\s*,(?P<text>.*)", "the script before every text"),
+    (r'\s*(?P<flag>[01])\s*,\s*(?P<text>".*"|###)\s*', "the 0 or 1 before every text (1: difficult)"),
+    (rf"{_SHARE},(?P<text>.*)|(?P<after>.*),{_SHARE}", "the number from 0 to 1 in every line"),
+    (r"\s*[a-z]{2}\s*,(?P<text>.*)", "the language before every text"),
     _SPACE_BEFORE,
-    (re.compile(r'\s*"(?P<text>.*)"\s*'), "the quotes around every text are not part of it"),
+    (r'\s*"(?P<text>.*)"\s*', "the pair of quotes around every text"),
 )
-"""What may be around all texts, from the outside in, each with a note.
+"""Regular expressions for what may be around all texts, from the outside in, each with its name for a note.
 
 One text may begin with such a word, a space or a quote, but hardly all texts of a source do.
 """
 _NOT_TEXTS = (
-    (
-        re.compile(rf"(?:{_NUMBER},){{2,}}.*"),
-        "every line has more than eight numbers before the text",
-        "write ,#### before the text of a polygon",
-    ),
-    (
-        re.compile(r"\s*[01]\s*,.*[^\W\d].*"),
-        "every text begins with 0 or 1 and a comma, which may say that a text is difficult",
-        "remove this field",
-    ),
-    (
-        re.compile(r"[^,]*[^\W\d][^,]*,\s*[0-2]\s*"),
-        "every line ends in a word and a number, like DOTA's class and difficulty",
-        "replace them with the text",
-    ),
+    (rf"(?:{_NUMBER},){{2,}}.*", "has over eight numbers before the text", "write ,#### before each text"),
+    (r"\s*[01]\s*,.*[^\W\d].*", "has 0 or 1 before the text, perhaps for difficult texts", "remove it"),
+    (r"[^,]*[^\W\d][^,]*,\s*[0-2]\s*", "ends in a word and a number, like DOTA's", "write the text instead"),
 )
-"""What all texts look like if they are something else, each with a message and a hint."""
+"""Regular expressions for what all texts look like if they are something else, each with message and hint."""
 _START = "gt_"
 
 
 @dataclass
-class _Row:
+class _Row(Drawn):
     """One box: a line of a file."""
 
-    place: str
-    corners: Points
-    text: str | None
-    outline: bool = False
-    """Whether the corners are an outline, see :class:`Box`."""
     raw: bool = False
     """Whether the text is everything after the numbers. Then it may have extras around it."""
-    difficult: bool = False
 
     @property
     def shows_extras(self) -> bool:
         """Whether the text would have the extras that all texts of a source have."""
-        text = (self.text or "").strip()
-        return self.raw and bool(text) and text not in boxes.NO_TEXT
+        return self.raw and bool(str(self.text or "").strip()) and str(self.text).strip() not in boxes.NO_TEXT
 
 
 def _is_boxes(path: Path) -> bool:
-    return not path.name.endswith(sidecar.GT) and texts.mostly(path, _ROW)
+    name = path.name.lower()
+    return name.endswith(sidecar.TXT) and not path.name.endswith(sidecar.GT) and texts.mostly(path, _ROW)
 
 
 def find(path: Path) -> list[Path]:
     """Return the path if it is a file of boxes, or a folder with such files below it."""
-    return find_pages(path, ".txt", _is_boxes)
+    return find_pages(path, _is_boxes)
 
 
 def read(source: Source) -> list[Item]:
@@ -108,10 +79,9 @@ def read(source: Source) -> list[Item]:
     Raises:
         LinetuneError: all texts look like something else, or a photo has several files of boxes.
     """
-    photos = Photos(source)
     items: list[Item] = []
     lines: dict[Path, list[tuple[int, str]]] = {}
-    source.alike = pages(source, ".txt", _is_boxes)
+    source.alike = pages(source, _is_boxes)
     for path in source.alike:
         try:
             lines[path] = list(texts.rows(source.read_text(path)))
@@ -120,46 +90,41 @@ def read(source: Source) -> list[Item]:
     # After eight numbers, #### may be the start of a text. If all lines have it, it marks polygons.
     polygons = all(_POLYGON.fullmatch(row) for listed in lines.values() for _, row in listed)
     rows = {
-        path: [_row(row, f"{path}:{line}", polygons) for line, row in listed]
+        path: [_row(row, f"box {n}", f"{path}:{line}", polygons) for n, (line, row) in enumerate(listed, 1)]
         for path, listed in lines.items()
     }
     _remove_extras(source, [row for listed in rows.values() for row in listed if isinstance(row, _Row)])
-    for path, of_photo in rows.items():
-        try:
-            photo = photos.of_page("", path, str(path), len(of_photo), path.stem.removeprefix(_START))
-        except LinetuneError as error:
-            items.append(error)
-            continue
-        items += [
-            _crop(photo, row, index) if isinstance(row, _Row) else row for index, row in enumerate(of_photo)
-        ]
-    photos.check_pages()
-    return items
+
+    def crops(path: Path, photos: Photos) -> list[Item]:
+        stem = path.stem.removeprefix(_START)
+        return boxes.crops(photos.of_page("", path, str(path), len(rows[path]), stem), rows[path])
+
+    return items + read_pages(source, rows, crops)
 
 
-def _row(written: str, place: str, polygons: bool) -> _Row | LinetuneError:
+def _row(written: str, name: str, place: str, polygons: bool) -> _Row | LinetuneError:
     """Return the box of a line, or the reason why it is left out.
 
     Args:
         written: the line.
-        place: ``file:line``.
+        name: the name of the box, for messages.
+        place: ``file:line``, for messages.
         polygons: whether ``####`` marks a polygon, also after eight numbers.
     """
     if match := _FOUR.fullmatch(written):
-        left, top, right, bottom = shapes.numbers(match[1])
-        if right < left or bottom < top:
+        ends = shapes.numbers(match[1])
+        if ends[2] < ends[0] or ends[3] < ends[1]:
             what = "right < left or bottom < top, as if the numbers were x, y, width and height"
             return LinetuneError(what, place, "write left, top, right, bottom")
-        corners = shapes.rectangle(left, top, right - left, bottom - top)
-        return _Row(place, corners, icdar.unescaped(match[2]))
+        return _Row(name, place, icdar.unescaped(match[2]), shapes.rectangle(ends, ends=True))
     match = _POLYGON.fullmatch(written)
     if match and (polygons or match[1].count(",") > 7):
         corners = shapes.pairs(shapes.numbers(match[1]))
         if not corners:
             return LinetuneError("an odd number of coordinates", place, "write two for each point")
-        return _Row(place, corners, match[2], outline=True)
+        return _Row(name, place, match[2], corners, outline=True)
     if match := _EIGHT.fullmatch(written):
-        return _Row(place, shapes.pairs(shapes.numbers(match[1])), match[2], raw=True)
+        return _Row(name, place, match[2], shapes.pairs(shapes.numbers(match[1])), raw=True)
     hint = 'write x1,y1,…,x4,y4,text or left, top, right, bottom, "text"'
     return LinetuneError("neither eight numbers and a text, nor four and a quoted text", place, hint)
 
@@ -170,31 +135,25 @@ def _remove_extras(source: Source, rows: Sequence[_Row]) -> None:
     Raises:
         LinetuneError: all texts look like something else, and the user did not name the format.
     """
-    for pattern, note in _EXTRAS:
+    for pattern, extra in _EXTRAS:
         if not _all_match(pattern, rows):
             continue
-        source.notes.append(note)
+        source.notes.append(f"{extra} is not part of the text")
         for row in rows:
-            if row.raw and (match := pattern.fullmatch(row.text or "")):
+            if row.raw and (match := re.fullmatch(pattern, str(row.text or ""))):
                 row.text = match["text"] or match.groupdict().get("after") or ""
-                row.difficult = row.difficult or match.groupdict().get("flag") == "1"
+                if match.groupdict().get("flag") == "1":
+                    row.reason = "marked as difficult"
     for pattern, what, way_out in _NOT_TEXTS:
         if not source.asked and (matching := _all_match(pattern, rows)):
             hint = f"{way_out}, or pass --format icdar_boxes if these are the texts"
-            raise LinetuneError(what, matching[0].place, hint)
+            raise LinetuneError(f"every line {what}", matching[0].place, hint)
 
 
-def _all_match(pattern: re.Pattern[str], rows: Sequence[_Row]) -> list[_Row]:
+def _all_match(pattern: str, rows: Sequence[_Row]) -> list[_Row]:
     """Return the rows that show extras, if the texts of all of them match. Otherwise return no rows."""
     showing = [row for row in rows if row.shows_extras]
-    return showing if all(pattern.fullmatch(row.text or "") for row in showing) else []
-
-
-def _crop(photo: Path, row: _Row, index: int) -> Item:
-    name = f"box {index + 1}"
-    if row.difficult and row.text:
-        return LinetuneError(f"{name} {texts.quoted(row.text)}: marked as difficult", row.place)
-    return boxes.crop(Box(photo, row.corners, row.outline), row.text, name, row.place, index)
+    return showing if all(re.fullmatch(pattern, str(row.text or "")) for row in showing) else []
 
 
 FORMAT = Format(find, read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ _POSITION = re.compile(r", line \d+, column \d+.*")
 
 
 def opening(path: Path) -> list[str]:
-    """Return the names of the first elements of a file, without namespaces; none if it is not XML."""
+    """Return the names of the first elements of a file, without namespaces. Empty if it is not XML."""
     try:
         with path.open("rb") as file:
             start = file.read(_SNIFFED_BYTES)
@@ -29,10 +30,8 @@ def opening(path: Path) -> list[str]:
         parser.feed(start)
     names: list[str] = []
     with suppress(etree.XMLSyntaxError):
-        for _, element in parser.read_events():
-            names.append(etree.QName(element).localname)
-            if len(names) == _SNIFFED_NAMES:
-                break
+        for _, element in islice(parser.read_events(), _SNIFFED_NAMES):
+            names.append(name(element))
     return names
 
 
@@ -43,26 +42,20 @@ def parse(path: Path) -> Any:
         LinetuneError: the file cannot be read, is not XML (the error names the line), or has a DOCTYPE.
     """
     parser = etree.XMLParser(remove_comments=True, remove_pis=True, **_SAFE)
-    # A few lines of entities can expand to gigabytes, and texts lack the entities that are not expanded.
-    doctype_error = LinetuneError(
-        "has a DOCTYPE, which may define entities",
-        path,
-        "remove the DOCTYPE, and write characters instead of entities",
-    )
     with os_errors("cannot be read", path):
         data = path.read_bytes()
-    if b"<!DOCTYPE" in data:
-        raise doctype_error
     try:
-        root = etree.fromstring(data, parser)
+        # A few lines of entities can expand to gigabytes, and texts lack the entities that are not expanded.
+        root = None if b"<!DOCTYPE" in data else etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else 1
         reason = " ".join((error.msg or "empty").split())
         what = f"not valid XML ({_POSITION.sub('', reason)})"
-        raise LinetuneError(what, f"{path}:{max(1, line or 1)}") from None
-    if root.getroottree().docinfo.doctype:
-        # In UTF-16, where the search above finds nothing.
-        raise doctype_error
+        raise LinetuneError(what, f"{path}:{max(1, line or 1)}", "correct it, or export it again") from None
+    # In UTF-16, the search above finds nothing.
+    if root is None or root.getroottree().docinfo.doctype:
+        hint = "remove the DOCTYPE, and write characters instead of entities"
+        raise LinetuneError("has a DOCTYPE, which may define entities", path, hint)
     return root
 
 
@@ -71,6 +64,11 @@ def place(path: Path, element: Any) -> str:
     return f"{path}:{element.sourceline}"
 
 
+def name(element: Any) -> str:
+    """Return the name of an element without its namespace."""
+    return str(etree.QName(element).localname)
+
+
 def text(element: Any) -> str:
-    """Return the text of an element before its first child; an empty text if there is no element."""
+    """Return the text of an element before its first child. Without an element, return an empty text."""
     return element.text or "" if element is not None else ""

@@ -12,8 +12,6 @@ from linetune.data.importers import table, texts
 from linetune.data.importers.column import IMAGE, TEXT, plain
 from linetune.data.importers.source import Format, Item, Source
 
-_Lines: TypeAlias = "list[tuple[int, str]]"
-"""Lines with their numbers."""
 _Rows: TypeAlias = "list[tuple[int, list[str]]]"
 """Lines, split at tabs, with their numbers."""
 _ROW = re.compile(
@@ -29,8 +27,8 @@ _BOX_AND_TEXT = re.compile(rf"[^\t]*\t[\[(]*{texts.NUMBERS}[^\d\s]")
 def find(path: Path) -> list[Path]:
     """Return files in which most lines are the path of an image, a tab and a text."""
     if path.is_file():
-        plain = path.name != "rec_gt.txt" and path.suffix.lower() not in texts.STRUCTURED
-        return [path] if plain and _has_labels(path) else []
+        named = path.name != "rec_gt.txt" and path.suffix.lower() not in texts.STRUCTURED
+        return [path] if named and _has_labels(path) else []
     if any((path / name).is_file() for name in ("Label.txt", "rec_gt.txt")):
         # Other files of a PPOCRLabel project look like label files too.
         return []
@@ -52,33 +50,32 @@ def read(source: Source) -> list[Item]:
     widths = {len(cells) for _, cells in rows}
     if source.text_column or source.image_column or (len(widths) == 1 and min(widths) > 2):
         return table.crops(source, list(rows), "every line needs the same number of tabs", "paddleocr")
-    lines = _without_header(source, [(number, "\t".join(cells)) for number, cells in rows])
-    lines = _unspaced(source, lines)
-    if not source.asked and lines and all(_BOX_AND_TEXT.match(row) for _, row in lines):
+    rows = _unspaced(source, _without_header(source, rows))
+    if not source.asked and rows and all(_BOX_AND_TEXT.match("\t".join(cells)) for _, cells in rows):
         what = "every line has four or more numbers before its text, like a file of boxes"
-        raise LinetuneError(what, f"{source.path}:{lines[0][0]}", texts.of_boxes("paddleocr"))
+        raise LinetuneError(what, f"{source.path}:{rows[0][0]}", texts.of_boxes("paddleocr"))
     items: list[Item] = []
-    for number, row in lines:
+    for number, (written, *rest) in rows:
         place = f"{source.path}:{number}"
-        written, tab, text = row.partition("\t")
-        if not tab:
+        if not rest:
             items.append(LinetuneError(labelfile.NO_TAB, place, "write path<TAB>text"))
-        elif "\t" in text:
-            items.append(LinetuneError(labelfile.THIRD_COLUMN, place, labelfile.third_column(text)))
+        elif len(rest) > 1:
+            hint = labelfile.third_column("\t".join(rest))
+            items.append(LinetuneError(labelfile.THIRD_COLUMN, place, hint))
         elif _LIST.match(written):
-            items += _crops_of_list(source, written, text, number)
+            items += _crops_of_list(source, written, rest[0], number)
         else:
-            items.append(source.label(written, text, place))
+            items.append(source.label(written, rest[0], place))
     return items
 
 
-def _without_header(source: Source, lines: _Lines) -> _Lines:
+def _without_header(source: Source, rows: _Rows) -> _Rows:
     """Remove a first line that names the columns, such as ``filename<TAB>text``."""
-    written, _, text = lines[0][1].partition("\t") if lines else ("", "", "")
-    if not _is_header([written, text]) or source.leads(written):
-        return lines
-    source.notes.append(f"{source.path}:{lines[0][0]} is a header and not a label: {written!r}, {text!r}")
-    return lines[1:]
+    if not rows or len(rows[0][1]) != 2 or not _is_header(rows[0][1]) or source.leads(rows[0][1][0]):
+        return rows
+    number, (written, text) = rows[0]
+    source.notes.append(f"{source.path}:{number} is a header and not a label: {written!r}, {text!r}")
+    return rows[1:]
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -111,29 +108,25 @@ def _without_quotes(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
 
-def _unspaced(source: Source, lines: _Lines) -> _Lines:
+def _unspaced(source: Source, rows: _Rows) -> _Rows:
     """Remove the spaces around the tab if every line has some after its tab."""
-    parts = [row.split("\t", 1) for _, row in lines]
-    if not parts or not all(len(part) == 2 and part[1].startswith(" ") for part in parts):
-        return lines
-    if len(parts) == 1 and not parts[0][0].endswith(" "):
-        return lines
+    if not all(len(cells) > 1 and cells[1].startswith(" ") for _, cells in rows):
+        return rows
+    if not rows or (len(rows) == 1 and not rows[0][1][0].endswith(" ")):
+        return rows
     source.notes.append(f"the spaces around every tab of {source.path} are removed")
-    return [
-        (number, written.rstrip(" ") + "\t" + text.lstrip(" "))
-        for (number, _), (written, text) in zip(lines, parts, strict=True)
-    ]
+    return [(number, [path.rstrip(" "), text.lstrip(" "), *rest]) for number, (path, text, *rest) in rows]
 
 
 def _crops_of_list(source: Source, written: str, text: str, number: int) -> list[Item]:
     """Return the crops of a line that starts with a JSON list of images."""
-    place = f"{source.path}:{number}"
+    place, hint = f"{source.path}:{number}", 'write ["a.png", "b.png"]<TAB>text'
     try:
         paths = texts.parse_json(written, source.path, number)
     except LinetuneError as error:
-        return [LinetuneError(f"the list of images is {error.what}", place)]
+        return [LinetuneError(f"the list of images is {error.what}", place, hint)]
     if not all(isinstance(path, str) for path in paths):
-        return [LinetuneError("the list of images may only hold paths", place)]
+        return [LinetuneError("the list of images may only have paths", place, hint)]
     return [source.label(path, text, place) for path in paths]
 
 

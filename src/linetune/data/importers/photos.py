@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -11,11 +11,13 @@ from pathlib import Path, PurePosixPath
 from linetune.core import files, image
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import texts
-from linetune.data.importers.source import Format, Item, Source, forms, outside
+from linetune.data.importers.boxes import Entries, crops
+from linetune.data.importers.source import Item, Source, forms, outside
 
 _MOST_HINTS = 20
 """Missing photos that get a hint of their own. Each hint takes a search through folders."""
-_IMAGES_HINT = "pass --images DIR, the folder of the photos"
+IMAGES_HINT = "pass --images DIR, the folder of the photos"
+"""What to do about a photo that is not found."""
 
 
 @dataclass
@@ -46,13 +48,21 @@ class Photos:
         photo = self._search(written, place, near)
         if photo is None:
             raise self._not_found(written, place, count)
-        return self._claim(photo, written, place)
+        self._claim(photo, written, place)
+        return photo
+
+    def crops(self, written: str, place: str, drawn: Entries, near: Sequence[Path] = ()) -> list[Item]:
+        """Return the crops of a photo's boxes, or one error if the photo cannot be used. See :meth:`find`."""
+        try:
+            return crops(self.find(written, place, len(drawn), near), drawn)
+        except LinetuneError as error:
+            return [error]
 
     def of_page(self, written: str, page: Path, place: str, count: int, stem: str | None = None) -> Path:
         """Return the photo of a page file: the one that it names, or one with its stem.
 
-        People convert scans, and the page files keep the old suffix. So a photo with the stem of the page
-        file also counts if the written path has this stem.
+        People convert scans, and the page files keep the old suffix. A photo with the stem of the page file
+        therefore also counts if the written path has this stem.
 
         Args:
             written: the path of the photo in the page file. Empty if it has none.
@@ -65,65 +75,55 @@ class Photos:
             LinetuneError: the photo is not found, several photos have the stem, or another path led to the
                 photo before.
         """
-        if written:
-            photo = self._named_in(page, written, place, count)
+        near = (page.parent, page.parent.parent)
+        if photo := self._search(written, place, near) if written else None:
+            self._claim(photo, written, place)
         else:
-            photo = self._with_stem(stem or page.stem, page, place, count)
+            missing = self._not_found(written, place, count) if written else None
+            if missing and PurePosixPath(_with_slashes(written)).stem != page.stem:
+                raise missing
+            try:
+                photo = self._with_stem(stem or page.stem, near, place, count)
+            except LinetuneError as error:
+                raise missing or error from None
+            if written:
+                self._other_suffix.append((written, photo))
         self._pages.setdefault(photo.resolve(), []).append(page)
         return photo
 
-    def check_pages(self) -> None:
-        """Check that no photo has several page files, such as those of a person and of a program.
+    def finish(self) -> None:
+        """Check that no photo has several page files, and note the photos with another suffix.
 
         Raises:
-            LinetuneError: a photo has several page files.
+            LinetuneError: a photo has several page files, such as those of a person and of a program.
         """
         several = [pages for pages in self._pages.values() if len(pages) > 1]
         if several:
             first, second = several[0][:2]
-            what = f"{second} is of the same photo, so that its lines would come twice"
+            what = f"{second} is of the same photo, and the lines would be imported twice"
             more = f" (photos with several such files: {len(several)})"
             raise LinetuneError(what + more, first, "import one of the files or folders")
+        if self._other_suffix:
+            written, photo = self._other_suffix[0]
+            number = len(self._other_suffix)
+            note = f"photos found with another suffix: {number}, such as {photo} for {written}"
+            self.source.notes.append(note)
 
-    def notes(self) -> list[str]:
-        """Return what the user should know about how the photos were found."""
-        if not self._other_suffix:
-            return []
-        written, photo = self._other_suffix[0]
-        return [f"photos found with another suffix: {len(self._other_suffix)}, such as {photo} for {written}"]
-
-    def _named_in(self, page: Path, written: str, place: str, count: int) -> Path:
-        photo = self._search(written, place, (page.parent, page.parent.parent))
-        if photo is not None:
-            return self._claim(photo, written, place)
-        missing = self._not_found(written, place, count)
-        if PurePosixPath(_with_slashes(written)).stem != page.stem:
-            raise missing
-        try:
-            photo = self._with_stem(page.stem, page, place, count)
-        except LinetuneError:
-            raise missing from None
-        self._other_suffix.append((written, photo))
-        return photo
-
-    def _with_stem(self, stem: str, page: Path, place: str, count: int) -> Path:
+    def _with_stem(self, stem: str, near: Sequence[Path], place: str, count: int) -> Path:
         """Return the photo with a stem: in a folder near the page file, or else the only one of the source.
 
         Raises:
             LinetuneError: no photo has the stem, or several have it.
         """
-        for folder in self._folders((page.parent, page.parent.parent)):
-            # Names are tried one by one: in a glob, a stem could contain special characters.
-            suffixes = (s for suffix in sorted(image.SUFFIXES) for s in (suffix, suffix.upper()))
-            if photos := [path for s in suffixes if files.is_file(path := folder / (stem + s))]:
-                break
-        else:
-            photos = self._by_stem.get(stem, [])
+        # Names are tried one by one: in a glob, a stem could contain special characters.
+        names = [stem + s for suffix in sorted(image.SUFFIXES) for s in (suffix, suffix.upper())]
+        in_folders = ([f / name for name in names if files.is_file(f / name)] for f in self._folders(near))
+        photos = next(filter(None, in_folders), self._by_stem.get(stem, []))
         if not photos:
-            raise LinetuneError(f"no photo {stem}.jpg, .png, … (boxes: {count})", place, _IMAGES_HINT)
+            raise LinetuneError(f"no photo {stem}.jpg, .png, … (boxes: {count})", place, IMAGES_HINT)
         if len({os.path.realpath(path) for path in photos}) > 1:
             listed = " or ".join(map(str, photos[:3]))
-            raise LinetuneError(f"several photos: {listed}", place, _IMAGES_HINT)
+            raise LinetuneError(f"several photos: {listed}", place, IMAGES_HINT)
         return photos[0]
 
     def _search(self, written: str, place: str, near: Sequence[Path]) -> Path | None:
@@ -139,8 +139,8 @@ class Photos:
                 self.source.moved.append((written, photo))
         return photo
 
-    def _claim(self, photo: Path, written: str, place: str) -> Path:
-        """Return the photo, and remember its path.
+    def _claim(self, photo: Path, written: str, place: str) -> None:
+        """Remember the path of a photo.
 
         Raises:
             LinetuneError: another path led to this photo before.
@@ -149,13 +149,12 @@ class Photos:
         if (other := self._paths.setdefault(photo, path)) != path:
             what = f"{texts.shown(written)} and {texts.shown(other)} both lead to {photo}"
             raise LinetuneError(what, place, "pass --images DIR, the folder that the paths start from")
-        return photo
 
     def _not_found(self, written: str, place: str, count: int) -> LinetuneError:
         self._missing += 1
         hint = self.source.way_to(written) if self._missing <= _MOST_HINTS else None
         what = f"photo not found: {texts.shown(written)} (boxes: {count})"
-        return LinetuneError(what, place, hint or _IMAGES_HINT)
+        return LinetuneError(what, place, hint or IMAGES_HINT)
 
     def _folders(self, near: Sequence[Path]) -> list[Path]:
         """Return the folders to search. --images replaces those near the label file."""
@@ -172,48 +171,40 @@ class Photos:
         return by_stem
 
 
-def pages(source: Source, suffix: str, fits: Callable[[Path], bool]) -> list[Path]:
+def pages(source: Source, fits: Callable[[Path], bool]) -> list[Path]:
     """Return the page files of a source: itself, or those below its folder and outside the target."""
     if source.path.is_file():
         return [source.path]
-    return outside(_fitting(source.path, suffix, fits), source.skip)
+    return outside(filter(fits, files.below(source.path)), source.skip)
 
 
-def find_pages(path: Path, suffix: str, fits: Callable[[Path], bool]) -> list[Path]:
+def find_pages(path: Path, fits: Callable[[Path], bool]) -> list[Path]:
     """Return the path if it is a page file, or a folder with page files below it."""
-    if path.is_file():
-        return [path] if path.suffix.lower() == suffix and fits(path) else []
-    return [path] if any(_fitting(path, suffix, fits)) else []
+    return [path] if any(map(fits, [path] if path.is_file() else files.below(path))) else []
 
 
-def _fitting(folder: Path, suffix: str, fits: Callable[[Path], bool]) -> Iterator[Path]:
-    return (path for path in files.below(folder) if path.suffix.lower() == suffix and fits(path))
-
-
-def page_format(
-    suffix: str, fits: Callable[[Path], bool], read_page: Callable[[Path, Photos], list[Item]]
-) -> Format:
-    """Return a format with one file for each page. A source is such a file, or a folder with such files.
+def read_pages(
+    source: Source, paths: Iterable[Path], read_page: Callable[[Path, Photos], list[Item]]
+) -> list[Item]:
+    """Return the crops of page files.
 
     Args:
-        suffix: the suffix of the page files, in small letters.
-        fits: returns whether a file has the format.
+        source: the source.
+        paths: its page files.
         read_page: returns the crops of a page file. If it raises LinetuneError, only this page is left out.
+
+    Raises:
+        LinetuneError: a photo has several page files.
     """
-
-    def read(source: Source) -> list[Item]:
-        photos = Photos(source)
-        items: list[Item] = []
-        for path in pages(source, suffix, fits):
-            try:
-                items += read_page(path, photos)
-            except LinetuneError as error:
-                items.append(error)
-        photos.check_pages()
-        source.notes += photos.notes()
-        return items
-
-    return Format(lambda path: find_pages(path, suffix, fits), read)
+    photos = Photos(source)
+    items: list[Item] = []
+    for path in paths:
+        try:
+            items += read_page(path, photos)
+        except LinetuneError as error:
+            items.append(error)
+    photos.finish()
+    return items
 
 
 def _with_slashes(written: str) -> str:

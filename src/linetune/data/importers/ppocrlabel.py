@@ -8,7 +8,9 @@ from typing import Any
 
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import boxes, paddleocr, shapes, texts
-from linetune.data.importers.source import Box, Format, Found, Item, Source
+from linetune.data.importers.boxes import Drawn
+from linetune.data.importers.photos import IMAGES_HINT
+from linetune.data.importers.source import Format, Found, Item, Source
 
 _PROJECT, _CROPS = "Label.txt", "rec_gt.txt"
 _PLACEHOLDERS = {
@@ -19,21 +21,19 @@ _PLACEHOLDERS = {
 }
 """Texts that PPOCRLabel itself writes: into a new box, and into a box in which it reads nothing.
 
-They are ``tempLabel`` and ``nullLabel`` in its files of strings, which exist in Chinese and English.
+Its files of strings, in Chinese and English, call them ``tempLabel`` and ``nullLabel``.
 """
+_LINE = "write path<TAB>[{…}, …], a list of boxes in JSON"
 _ROW = re.compile(r"[^\t]+\t\s*\[\s*(\{|\])")
 
 
 def find(path: Path) -> list[Path]:
-    """Return Label.txt, or other files whose lines hold lists of boxes."""
-    if path.is_dir():
-        project = path / _PROJECT
-        return [project] if project.is_file() else [p for p in texts.files(path, ".txt") if _has_boxes(p)]
-    return [path] if path.name == _PROJECT or _has_boxes(path) else []
-
-
-def _has_boxes(path: Path) -> bool:
-    return texts.mostly(path, _ROW)
+    """Return Label.txt, or other files whose lines have lists of boxes."""
+    project = path / _PROJECT
+    if project.is_file():
+        return [project]
+    candidates = texts.files(path, ".txt") if path.is_dir() else [path]
+    return [p for p in candidates if p.name == _PROJECT or texts.mostly(p, _ROW)]
 
 
 def read(source: Source) -> list[Item]:
@@ -44,51 +44,35 @@ def read(source: Source) -> list[Item]:
         source.notes.append(f"{crops} is not read; --format rec_gt imports its crops and texts instead")
     for number, row in texts.rows(source.read_text(source.path)):
         place = f"{source.path}:{number}"
+        written, tab, content = row.partition("\t")
+        if not tab:
+            items.append(LinetuneError("no tab between photo and boxes", place, _LINE))
+            continue
         try:
-            written, listed = _photo(source, row, number)
+            listed = texts.parse_json(content, source.path, number)
         except LinetuneError as error:
             items.append(error)
             continue
-        photo = source.locate(written, place) if listed else None
-        if photo is not None:
-            items += [_crop(photo, box, index, place) for index, box in enumerate(listed)]
+        photo = source.locate(written, place) if isinstance(listed, list) and listed else None
+        if photo:
+            items += boxes.crops(photo, [_drawn(box, n, place) for n, box in enumerate(listed, 1)])
+        elif not isinstance(listed, list):
+            items.append(LinetuneError("no list of boxes after the tab", place, _LINE))
         elif listed:
             what = f"photo not found: {texts.shown(written)} (boxes: {len(listed)})"
-            items.append(LinetuneError(what, place))
+            items.append(LinetuneError(what, place, IMAGES_HINT))
     return items
 
 
-def _photo(source: Source, row: str, number: int) -> tuple[str, list[Any]]:
-    """Return the photo's path and the boxes of a line.
-
-    Raises:
-        LinetuneError: the line has no tab or no list of boxes.
-    """
-    place = f"{source.path}:{number}"
-    written, tab, content = row.partition("\t")
-    if not tab:
-        raise LinetuneError("no tab between photo and boxes", place)
-    listed = texts.parse_json(content, source.path, number)
-    if not isinstance(listed, list):
-        raise LinetuneError("no list of boxes after the tab", place)
-    return written, listed
-
-
-def _crop(photo: Path, box: Any, index: int, place: str) -> Item:
-    name = f"box {index + 1}"
-    text = box.get("transcription") if isinstance(box, dict) else None
-    if not isinstance(text, str):
-        return LinetuneError(f"{name} has no transcription", place)
-    name = f"{name} {texts.quoted(text)}"
-    if box.get("difficult") is True:
-        return LinetuneError(f"{name}: marked as difficult", place)
-    if reason := (boxes.NO_TEXT | _PLACEHOLDERS).get(text):
-        return LinetuneError(f"{name}: {reason}", place)
-    corners = shapes.points(box.get("points"))
-    if len(corners) < 4:
-        return LinetuneError(f"{name}: points are not four pairs of numbers", place)
-    # The name that PPOCRLabel itself gives the crop.
-    return Found(Box(photo, corners, outline=len(corners) > 4), text, place, f"{photo.stem}_crop_{index}")
+def _drawn(box: Any, number: int, place: str) -> Drawn:
+    fields = box if isinstance(box, dict) else {}
+    text, corners = fields.get("transcription"), shapes.points(fields.get("points"))
+    drawn = Drawn(f"box {number}", place, text, corners, len(corners) > 4)
+    drawn.needs = "points that are four pairs of numbers"
+    drawn.reason = _PLACEHOLDERS.get(str(text))
+    if fields.get("difficult") is True:
+        drawn.reason = "marked as difficult"
+    return drawn
 
 
 def find_crops(path: Path) -> list[Path]:

@@ -10,7 +10,6 @@ from linetune.core import files, image
 from linetune.core.errors import LinetuneError, did_you_mean, os_errors
 from linetune.data.importers import (
     FORMATS,
-    alto,
     coco_text,
     cvat,
     doctr,
@@ -47,8 +46,8 @@ READERS: dict[str, Format] = {
     "jsonl": jsonl.FORMAT,
     "parquet": parquet.FORMAT,
     "label_studio": label_studio.FORMAT,
-    "page_xml": page_xml.FORMAT,
-    "alto": alto.FORMAT,
+    "page_xml": page_xml.PAGE,
+    "alto": page_xml.ALTO,
     "cvat": cvat.FORMAT,
     "icdar_boxes": icdar_boxes.FORMAT,
     "doctr": doctr.FORMAT,
