@@ -2,8 +2,8 @@
 
     python benchmarks/processes.py CONFIG [KEY=VALUE ...] [--steps 60] [--rounds 2]
 
-One stage trains on the real crops of a configuration. The times are those between its first journal entry and its
-last, in turns.
+One stage trains on the real crops of a configuration. The times are those between its first journal entry and
+its last, in turns.
 """
 
 from __future__ import annotations
