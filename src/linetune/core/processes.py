@@ -63,7 +63,7 @@ def leave() -> None:
 
 def _group() -> Any:
     """Return torch.distributed if processes are connected, else None."""
-    # Reading crops needs no torch, so that it is not imported here.
+    # Reading crops needs no torch. Therefore it is not imported here.
     distributed = sys.modules.get("torch.distributed")
     connected = distributed is not None and distributed.is_available() and distributed.is_initialized()
     return distributed if connected else None

@@ -211,7 +211,7 @@ def _costs(stage: Stage, crops: int, cost: Estimate, device: torch.device) -> It
     yield f"{length} {crops} crops, about {duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
     if cost.piece < piece_size(device, stage.batch_size):
         yield (
-            f"free memory is short, so that a batch goes through the network in pieces of {cost.piece}, "
+            f"free memory is short: a batch goes through the network in pieces of {cost.piece}, "
             "with the same gradient"
         )
     if not cost.fits:
