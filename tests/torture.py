@@ -25,6 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch._dynamo  # the optimiser imports it, and each process would take a second for it
 
 from linetune.config.load import load
 from linetune.core import image, labelfile
@@ -49,9 +50,9 @@ precision: fp32
 data: {{train: real/labels.txt, val: val/labels.txt}}
 synth: {{rule: '(AB|C-)[0-9]{{3}}', fonts: {font}, count: 16, output: synth}}
 stages:
-  - {{name: head, data: synth, freeze: backbone, epochs: 12, learning_rate: 1e-3, batch_size: 4, trial: 4}}
-  - {{name: full, data: [synth, train], steps: 6, learning_rate: 1e-4, batch_size: 8, nrtr_weight: 0.5}}
-  - {{name: real, data: train, epochs: 5, batch_size: 4, augment: standard, patience: 4}}
+  - {{name: head, data: synth, freeze: backbone, epochs: 6, learning_rate: 1e-3, batch_size: 4, trial: 4}}
+  - {{name: full, data: [synth, train], steps: 3, learning_rate: 1e-4, batch_size: 8, nrtr_weight: 0.5}}
+  - {{name: real, data: train, epochs: 4, batch_size: 4, augment: standard, patience: 3}}
 """
 
 
@@ -65,7 +66,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     checkpoint.EVERY = 0.0
-    rate.STEPS = 3
+    rate.STEPS = 2
     general.FEWEST = 1000  # it is not measured then
     provenance.code()  # once for all processes, whatever happens to the source in the meantime
     folder = options.folder.resolve()

@@ -111,7 +111,7 @@ def main() -> None:
         terminated = True
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     # linetune reports images that OpenCV cannot decode. OpenCV reads this variable when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
@@ -143,3 +143,5 @@ def main() -> None:
         what = f"cannot write the output ({reason})" if error.filename is None else reason
         print(f"error: {LinetuneError(what, error.filename)}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
