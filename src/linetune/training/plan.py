@@ -186,7 +186,7 @@ def _rendering_time(settings: Synth) -> float:
         return 0.0
     started = time.perf_counter()
     count = min(MEASURED, settings.count)
-    for _ in stream(settings.model_copy(update={"count": count, "output": None}))[1]:
+    for _ in stream(settings.model_copy(update={"count": count, "output": None}), store=False)[1]:
         pass
     return (time.perf_counter() - started) / count
 
