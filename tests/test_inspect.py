@@ -107,6 +107,7 @@ def test_the_run_is_repeated_from_the_model(cli: Cli, trained: Path, tmp_path: P
     shutil.copy(Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf", tmp_path)
     result = train(load(tmp_path / "linetune.yaml"), export=False)
     assert result.model.read_bytes() == (trained / "model.safetensors").read_bytes()
+    assert torture.result(result.folder)["models"] == torture.result(trained)["models"]
 
 
 def test_no_file_names_a_folder_of_the_machine(trained: Path, tmp_path: Path) -> None:
@@ -167,7 +168,12 @@ def test_a_strangers_record_cannot_write_to_the_terminal_or_the_run_file(
         "data": {evil: evil},
         "software": evil,
         "options": [1],
-        "settings": {"seed": 1, "output": "/etc", "data": {"train": [{"file": "../../up/labels.txt"}]}},
+        "settings": {
+            "seed": 1,
+            "device": evil,
+            "output": "/etc",
+            "data": {"train": [{"file": "../../up/labels.txt"}]},
+        },
     }
     path = changed(trained, tmp_path, provenance=record, history={"name": evil, "val": evil, "test": 5})
     for options in ([], ["--settings"]):
@@ -177,6 +183,18 @@ def test_a_strangers_record_cannot_write_to_the_terminal_or_the_run_file(
         assert not re.search("^seed: 7", done.out, re.MULTILINE)
     assert "output: repeated" in done.out
     assert "- labels.txt" in done.out
+
+
+def test_a_record_that_is_too_deep_is_one_clear_error(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    record: Any = {}
+    for _ in range(200):
+        record = {"a": [record, "text", 10**400]}
+    path = changed(trained, tmp_path, provenance=record)
+    for option in ([], ["--json"], ["--settings"]):
+        done = cli("inspect", path, *option)
+        assert (done.code, done.out) == (2, "")
+        assert len(done.errors) == 1
+        assert "its history or provenance is damaged; copy the file again" in done.err
 
 
 def test_another_charset_than_that_of_the_training_is_said(cli: Cli, trained: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from linetune.models.network import empty_folded
 
 OWN = "safetensors"
 """The name of linetune's own format, which is no export."""
+LEVELS = 20
+"""Most levels of mappings and lists inside each other in a record. linetune writes at most six."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,26 @@ def inspect(reference: str, progress: Progress = lambda done, total: None) -> In
         LinetuneError: the name or file does not exist, or cannot be used.
     """
     try:
-        return Inspection(load_base(reference, progress), PRECISIONS[0])
+        found = Inspection(load_base(reference, progress), PRECISIONS[0])
     except LinetuneError:
         # A rounded file has lost its weights, but it has all the rest.
-        for inspection in _rounded(Path(reference)):
-            return inspection
-        raise
+        rounded = next(_rounded(Path(reference)), None)
+        if rounded is None:
+            raise
+        found = rounded
+    _refuse_deep(found.model)
+    return found
+
+
+def _refuse_deep(model: Model) -> None:
+    """Refuse a record that is too deep to print."""
+    level: list[Any] = [model.history, model.provenance]
+    for _ in range(LEVELS):
+        inside = [list(item.values()) if isinstance(item, dict) else item for item in level]
+        level = [item for items in inside if isinstance(items, list) for item in items]
+    if level:
+        what, hint = "its history or provenance is damaged", "copy the file again from where it was trained"
+        raise LinetuneError(what, model.source, hint)
 
 
 def _rounded(path: Path) -> Iterator[Inspection]:

@@ -46,7 +46,7 @@ def _history(history: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not history:
         yield "history", "not in the file"
         return
-    yield "history", as_text(history.get("name", ""))
+    yield "history", f"{as_text(history.get('name', 'model'))}   (in brackets) 95% interval"
     for split, name in (("val", "validation"), ("test", "test")):
         if figures := history.get(split):
             yield "", f"{name} {_score(figures)}"
@@ -57,7 +57,7 @@ def _score(figures: Any) -> str:
         low, high = figures["interval"]
         exact = intervals.as_text(figures["exact_match"], (low, high))
         return f"exact match {exact}   CER {figures['cer']:.1%}   {figures['lines']} lines"
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, ArithmeticError):
         return as_text(figures)
 
 

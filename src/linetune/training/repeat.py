@@ -37,7 +37,8 @@ def run_file(model: Model) -> str:
     path = _with_paths(base, names)
     if path != base and "/" not in path and Path(path).suffix not in MODEL_SUFFIXES:
         path = f"./{path}"  # a bare word would be an official name
-    tree = {**_with_paths(settings, names), "output": OUTPUT, "base_model": path}
+    first = {"output": OUTPUT, "base_model": path}
+    tree = {**first, **_with_paths(settings, names), **first}  # a stranger's settings name no run folder
     comments = [*_comments(record), *(f"{_SEVERAL} {name}: {_FOLDERS}." for name in sorted(names))]
     return "".join(f"# {_line(text)}\n" for text in comments) + as_yaml(tree)
 
