@@ -48,6 +48,7 @@ COMMANDS = [
     "compare",
     "predict",
     "export",
+    "inspect",
 ]
 
 

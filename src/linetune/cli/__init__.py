@@ -23,6 +23,7 @@ from linetune.cli.export import export
 from linetune.cli.from_paddle import from_paddle
 from linetune.cli.import_ import FORMAT_LIST, import_
 from linetune.cli.init import init
+from linetune.cli.inspect_ import inspect_
 from linetune.cli.learning_curve import learning_curve
 from linetune.cli.models import models
 from linetune.cli.predict import predict
@@ -58,7 +59,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, split, rule),
     "Train": (synth, train, learning_curve),
-    "Measure and use": (evaluate, compare, predict, export),
+    "Measure and use": (evaluate, compare, predict, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
 

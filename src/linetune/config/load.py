@@ -61,13 +61,18 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 def save(config: Config, path: Path) -> None:
     """Write a configuration with all its defaults. :func:`load` gives an equal one."""
+    atomic.write_text(path, as_yaml(config.model_dump(mode="json")))
+
+
+def as_yaml(settings: Any) -> str:
+    """Return settings as the text of a run file, in their order."""
     text = StringIO()
     yaml = YAML(typ="safe")
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.allow_unicode = True
-    yaml.dump(config.model_dump(mode="json"), text)
-    atomic.write_text(path, text.getvalue())
+    yaml.dump(settings, text)
+    return text.getvalue()
 
 
 class _RunFile:

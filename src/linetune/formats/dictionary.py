@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -27,6 +27,8 @@ class Settings(NamedTuple):
     """The characters of the dictionary, and the space."""
     both_ways: bool
     """Whether the program reads every crop both ways up. Only exports of linetune say this."""
+    entries: Mapping[str, Any]
+    """The whole section ``Global``."""
 
 
 def read_settings(folder: Path) -> Settings:
@@ -56,7 +58,7 @@ def read_settings(folder: Path) -> Settings:
         charset = Charset.from_dictionary(characters)
     except LinetuneError as error:
         raise error.at(path) from None
-    return Settings(name, charset, both_ways is True)
+    return Settings(name, charset, both_ways is True, settings)
 
 
 def charset_of_file(classes: int, official: Official, path: Path, embedded: str | None = None) -> Charset:

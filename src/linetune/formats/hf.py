@@ -29,6 +29,7 @@ from linetune.formats.hf_config import (
     to_preprocessor,
 )
 from linetune.formats.model import Model, fill
+from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.parity import TOLERANCE, Exported, check_parity, sample_crops
 from linetune.formats.registry import Format
 from linetune.formats.store import read_tensors
@@ -111,7 +112,7 @@ def load(path: Path, official: Official | None = None) -> Model:
     base = header.get("base_model") or nearest_official(architecture).name
     known = OFFICIAL[base].charset if base in OFFICIAL else None
     charset = _charset(preprocessor, classes, known, folder / PREPROCESSOR)
-    return Model(fold(network).eval(), charset, base, str(folder))
+    return add_origin(Model(fold(network).eval(), charset, base, str(folder)), header, path)
 
 
 def _their_form(network: Network) -> Network:
@@ -175,6 +176,7 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
     """
     compared = list(crops) or sample_crops(model.charset)
     header = {"format": "pt", "base_model": model.base_model, "charset_sha256": model.charset.sha256}
+    header |= to_texts(model)
     try:
         config = to_config(model.network.architecture, model.network.classes)
     except ValueError as error:

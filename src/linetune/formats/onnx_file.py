@@ -27,6 +27,7 @@ from linetune.formats.dictionary import charset_of_file, refuse
 from linetune.formats.graphs import Array, network_of
 from linetune.formats.model import Model, refuse_logical_order
 from linetune.formats.onnx_shape import Shape, compare_widths
+from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.parity import Exported, check_parity, sample_crops
 from linetune.formats.registry import Format
 from linetune.models.architecture import Official
@@ -72,7 +73,8 @@ def load(path: Path, official: Official | None = None) -> Model:
     if "linetune" in metadata:
         refuse_logical_order(charset, metadata, path)
     model = Model(network, charset, metadata.get("base_model", official.name), str(path))
-    return replace(model, both_ways=metadata.get("both_ways") == "true")
+    model = replace(model, both_ways=metadata.get("both_ways") == "true")
+    return add_origin(model, metadata, path) if "linetune" in metadata else model
 
 
 def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -215,6 +217,7 @@ def describe(
         "text_order": reading_order.VISUAL,
         "precision": precision,
         "linetune": version("linetune"),
+        **to_texts(model),
     }
     for key, value in metadata.items():
         content.metadata_props.add(key=key, value=value)

@@ -29,6 +29,7 @@ from linetune.decode.read import Run
 from linetune.formats.dictionary import SETTINGS, matching, read_settings
 from linetune.formats.graphs import OWN, network_of
 from linetune.formats.model import Model
+from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.parity import Exported, check_parity, sample_crops
 from linetune.formats.registry import Format
 from linetune.models.architecture import Official
@@ -67,7 +68,9 @@ def load(path: Path, official: Official | None = None) -> Model:
         tensors = {name: array.T.copy() if array.ndim == 2 else array for name, array in tensors.items()}
     official, network = network_of(tensors, official or OFFICIAL.get(settings.name or ""), path)
     charset = matching(settings.charset, network.classes, path, f"correct {SETTINGS}")
-    return Model(network, charset, settings.name or official.name, str(path), both_ways=settings.both_ways)
+    name = settings.name or official.name
+    model = Model(network, charset, name, str(path), both_ways=settings.both_ways)
+    return add_origin(model, settings.entries, path / SETTINGS)
 
 
 def read_inference(folder: Path) -> dict[str, Array]:
@@ -213,8 +216,9 @@ def _settings(model: Model) -> str:
     lines = [
         "Global:",
         f"  model_name: {model.base_model}",
-        # Only linetune reads this line. The program itself reads both ways up.
+        # Only linetune reads these lines. The program itself reads both ways up.
         *(["  both_ways: true"] if model.both_ways else []),
+        *(f"  {key}: {_verbatim(text)}" for key, text in to_texts(model).items()),
         "Hpi:",
         "  backend_configs:",
         "    paddle_infer:",
@@ -232,6 +236,11 @@ def _settings(model: Model) -> str:
         *(f"  - {_quoted(c)}" for c in model.charset.characters if c != SPACE),
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _verbatim(text: str) -> str:
+    """Return a line of printable ASCII as a YAML string without escapes."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(character: str) -> str:

@@ -20,6 +20,7 @@ from linetune.core.labelfile import spread
 from linetune.decode.read import deployed_batches
 from linetune.formats.dictionary import charset_of_file, refuse
 from linetune.formats.model import Model, fill
+from linetune.formats.origin import add_origin, from_comments, to_comments
 from linetune.formats.parity import Exported, check_parity, sample_crops
 from linetune.formats.pickled import HINT, Arrays, read_pdparams, write_pdparams
 from linetune.formats.registry import Format
@@ -76,7 +77,9 @@ def load(path: Path, official: Official | None = None) -> Model:
         empty = Network(official.architecture, classes, guided)
     network = _filled(empty, arrays, path)
     charset = charset_of_file(network.classes, official, path)
-    return Model(fold(network).eval(), charset, official.name, str(path))
+    model = Model(fold(network).eval(), charset, official.name, str(path))
+    beside = path.with_suffix(".yml")
+    return add_origin(model, from_comments(beside, path), beside)
 
 
 def to_arrays(network: Network) -> Arrays:
@@ -184,8 +187,8 @@ def _filled(network: Network, arrays: Arrays, where: Path) -> Network:
 def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
     """Write ``NAME.pdparams`` for PaddleOCR's ``Global.pretrained_model``.
 
-    Also write ``NAME.txt``, the dictionary without the space, and ``NAME.yml``, the settings for both.
-    PaddlePaddle is not needed.
+    Also write ``NAME.txt``, the dictionary without the space, and ``NAME.yml``, the settings for both, with
+    the origin of the model as comments. PaddlePaddle is not needed.
 
     Args:
         model: what to export.
@@ -218,7 +221,8 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = ()) -> Exported:
         write_pdparams(weights, to_arrays(unfolded))
         letters = [c for c in model.charset.characters if c != SPACE]
         atomic.write_text(weights.with_suffix(".txt"), "".join(f"{c}\n" for c in letters))
-        atomic.write_text(weights.with_suffix(".yml"), _settings(path.stem, model.charset, guided))
+        settings = _settings(path.stem, model.charset, guided) + to_comments(model, weights)
+        atomic.write_text(weights.with_suffix(".yml"), settings)
         unfolded = Network(architecture, model.network.classes, guided).eval()
         back = _filled(unfolded, read_pdparams(weights), path)
         charset = _as_paddleocr_reads(weights.with_suffix(".txt"), SPACE in model.charset)

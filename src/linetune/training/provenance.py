@@ -20,6 +20,7 @@ import torch
 from linetune.config.schema import Config
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
+from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
 from linetune.training.context import device_of, precision_of
 from linetune.training.gather import Inputs, uses_rendered
@@ -27,9 +28,15 @@ from linetune.training.plan import FEW
 
 DIGEST = 16
 """Bytes of a hash."""
+BASE_FILE = "base_file"
+"""Key of the file of the base model. Official models have none."""
 FILE = "file"
 """Key of a path in the settings. Only the name of the file is kept: a model must not tell the folders of the
 machine that trained it."""
+NUMBER = "number"
+"""Key of a path whose file has the name of another file: 2 for the second one, and so on."""
+PARTS = "parts"
+"""Key of the named parts of a rule. It is a mapping of the user's own names, and has no paths."""
 
 
 def record(config: Config, inputs: Inputs) -> dict[str, Any]:
@@ -44,8 +51,11 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
     left_out = {"output", "base_model"}  # the base model may be a path, and its weights have a hash
     python = config.model_dump(exclude=left_out)
     json = config.model_dump(mode="json", exclude=left_out)
+    names = _Names()
+    base_file = {} if config.base_model in OFFICIAL else {BASE_FILE: names.of(Path(config.base_model))}
     return {
         "base_model": inputs.base.base_model,
+        **base_file,
         "weights": _hash_of_weights(inputs.base.network),
         "charset": inputs.start.charset.sha256,
         # By name, or by the number of the file that a stage names.
@@ -53,7 +63,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
             f"file {number}" if Path(name).is_absolute() else name: _hash_of_crops(crops)
             for number, (name, crops) in enumerate(data.items(), 1)
         },
-        "settings": _settings(python, json),
+        "settings": _settings(python, json, names),
         "software": {
             "linetune": f"{version('linetune')} ({code()})",
             **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
@@ -101,21 +111,36 @@ def refuse_changes(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) 
     ]
 
 
-def _settings(value: Any, as_json: Any) -> Any:
+class _Names:
+    """The names of files without their folders. Two files of one name get different numbers."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, list[Path]] = {}
+
+    def of(self, path: Path) -> dict[str, Any]:
+        """Return what the record says of a path."""
+        same = self._paths.setdefault(path.name, [])
+        if path not in same:
+            same.append(path)
+        number = same.index(path) + 1
+        return {FILE: path.name, **({NUMBER: number} if number > 1 else {})}
+
+
+def _settings(value: Any, as_json: Any, names: _Names) -> Any:
     """Return settings as JSON values, without folders. The two values are the same, of Python and of JSON."""
     if isinstance(value, Path):
-        return {FILE: value.name}
+        return names.of(value)
     if isinstance(value, Mapping):
-        return {key: _settings(item, as_json[key]) for key, item in value.items()}
+        return {key: _settings(item, as_json[key], names) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_settings(*pair) for pair in zip(value, as_json, strict=True)]
+        return [_settings(*pair, names) for pair in zip(value, as_json, strict=True)]
     return as_json
 
 
 def _differences(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield (key, value before, value after) of all values that differ. Names of files may differ."""
     if isinstance(before, dict) and isinstance(after, dict):
-        if FILE in before and FILE in after:
+        if FILE in before and FILE in after and not key.endswith(PARTS):
             return
         for name in {**before, **after}:
             yield from _differences(before.get(name), after.get(name), f"{key}.{name}".lstrip("."))

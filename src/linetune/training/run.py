@@ -137,7 +137,9 @@ def _run(
     if saved:
         for text in provenance.refuse_changes(saved["provenance"], about["provenance"], config.output):
             reporter.say(text)
-    inputs = replace(inputs, start=replace(inputs.start, provenance=about["provenance"]))
+    # Without the record of these options, nobody could repeat the run.
+    origin = about["provenance"] | {"options": {"skip_bad": options.skip_bad, "within": options.within}}
+    inputs = replace(inputs, start=replace(inputs.start, provenance=origin))
     result = RunResult(config.output, unknown_characters=inputs.unknown, skipped=inputs.skipped)
     untrained = f"{inputs.base.base_model}, {UNTRAINED}"
     with ExitStack() as stack:

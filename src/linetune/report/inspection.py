@@ -1,0 +1,75 @@
+"""What a model file says about its model, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from linetune.core.charset import show
+from linetune.evaluation import intervals
+from linetune.training.repeat import as_text
+
+if TYPE_CHECKING:
+    from linetune.formats.inspection import Inspection
+
+SHOWN = 60
+"""Characters that are shown of a charset."""
+
+
+def inspection_lines(inspection: Inspection) -> Iterator[str]:
+    """Yield the lines of a report. They are printable, whatever a stranger's file has."""
+    for name, text in _entries(inspection.as_dict()):
+        yield f"{name:<14}{''.join(c if c.isprintable() else '?' for c in text)}".rstrip()
+
+
+def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "model", about["path"]
+    yield "format", f"{about['format']}, {about['precision']}, {about['bytes'] / 1e6:.1f} MB"
+    yield "base model", about["base_model"]
+    size = ", ".join(f"{key} {value}" for key, value in about["size"].items())
+    yield "family", f"{about['family']} ({size})"
+    yield "parameters", f"{about['parameters']:,}"
+    yield "charset", f"{about['characters']:,} characters: {_shortened(about['charset'])}"
+    yield "both ways up", "yes" if about["both_ways"] else "no"
+    yield from _history(about["history"])
+    if not about["trained_charset"]:
+        yield "", "the charset was changed after the training; the scores are those before"
+    yield from _provenance(about["provenance"])
+
+
+def _shortened(characters: list[str]) -> str:
+    visible = [c if c.isprintable() and not c.isspace() else f" {show(c)} " for c in characters]
+    return "".join(visible[:SHOWN]).strip() + (" ..." if len(visible) > SHOWN else "")
+
+
+def _history(history: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if not history:
+        yield "history", "not in the file"
+        return
+    yield "history", f"{as_text(history.get('name', 'model'))}   (in brackets) 95% interval"
+    for split, name in (("val", "validation"), ("test", "test")):
+        if figures := history.get(split):
+            yield "", f"{name} {_score(figures)}"
+
+
+def _score(figures: Any) -> str:
+    try:
+        low, high = figures["interval"]
+        exact = intervals.as_text(figures["exact_match"], (low, high))
+        return f"exact match {exact}   CER {figures['cer']:.1%}   {figures['lines']} lines"
+    except (TypeError, ValueError, LookupError, ArithmeticError):
+        return as_text(figures)
+
+
+def _provenance(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if not record:
+        yield "provenance", "not in the file"
+        return
+    base = as_text(record.get("base_file", record.get("base_model", "")))
+    yield "trained from", f"{base}, weights {as_text(record.get('weights', 'not known'))}"
+    for key in ("data", "software", "machine", "options"):
+        part = record.get(key, {})
+        known = {key: part} if not isinstance(part, dict) else {k: v for k, v in part.items() if v}
+        for number, (name, value) in enumerate(known.items()):
+            yield "" if number else key, f"{name}: {as_text(value)}"
+    yield "settings", "--settings prints them as a run file"
