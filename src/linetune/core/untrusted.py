@@ -15,7 +15,7 @@ from linetune.core.errors import LinetuneError
 TEXT, IMAGE, MODEL = 2**26, 2**28, 3 * 2**27
 """Most bytes of a text file (64 MiB), an image (256 MiB) and a model (384 MiB).
 
-A label file of a million lines has about 50 MB, a scan of 67 megapixels without compression has 200 MB, and the
+A label file of a million lines has about 50 MB, a scan of 67 megapixels without compression 200 MB, and the
 largest official weights have 220 MB.
 """
 DEEPEST = 64

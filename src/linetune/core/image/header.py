@@ -15,7 +15,7 @@ from linetune.core.errors import LinetuneError
 PIXELS = 2**26
 """Most pixels of an image: 67 million, as 9,000 x 7,400. Decoded, they take 200 MB."""
 TRANSPARENT = 25_000_000
-"""Most pixels of an image with transparency. Decoding and compositing take up to 15 bytes for each of them."""
+"""Most pixels of an image with transparency. Decoding and compositing take up to 15 bytes each."""
 _SAMPLES = 4 * 10**8
 """Most bytes of an image as its file has them. OpenJPEG takes four for each sample, a TIFF may have eight."""
 _SEGMENTS, _TAGS, _BOXES = 20_000, 4096, 4096
