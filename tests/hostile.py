@@ -433,7 +433,7 @@ def onnx_file(**changes: Any) -> bytes:
             tensor.dims.extend(value)
         elif key == "location":
             tensor.ClearField("raw_data")
-            tensor.data_location = 1
+            tensor.data_location = onnx.TensorProto.EXTERNAL
             tensor.external_data.add(key="location", value=value)
     node = onnx.helper.make_node("Add", ["w", "x"], ["y"])
     graph = onnx.GraphProto(name="g", node=[node], initializer=[tensor])

@@ -20,7 +20,7 @@ LONGEST = 500_000
 MOST_VALUES = 50_000
 """Most values of a text with aliases, each alias counted as what it stands for."""
 _BRACKET = re.compile(r"[\[\]{}]")
-_DEEP = re.compile(r"(?:[-?] +){%d}" % untrusted.DEEPEST)
+_DEEP = re.compile(rf"(?:[-?] +){{{untrusted.DEEPEST}}}")
 """A list of a list of a list, and so on, in one line. ruamel takes seconds until it gives up."""
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*[^\s\[\]{},'\"]", re.MULTILINE)
 """A possible alias, outside of quotes or inside."""

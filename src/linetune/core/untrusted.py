@@ -20,7 +20,7 @@ largest official weights have 220 MB.
 """
 DEEPEST = 64
 """Most levels of nested JSON and YAML. Real files have fewer than ten. Python fails at about a thousand."""
-_SCRIPTED = ("dev", "proc")
+_SCRIPTED = (("dev",), ("proc",))
 """Folders of the system's pipes, such as that of ``<(command)`` in a shell."""
 _VALUES = 4 * 10**8
 """Most bytes that the values of a JSON text may take in memory. COCO-Text's 55 MB take 380 MB."""
@@ -43,18 +43,15 @@ def read(path: Path, most: int = TEXT, kind: str = "file") -> bytes:
         ValueError: the path has a null character.
     """
     status = path.stat()
-    if (stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)) and path.parts[1:2] not in (
-        (folder,) for folder in _SCRIPTED
-    ):
+    piped = stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
+    if piped and path.parts[1:2] not in _SCRIPTED:
         # Reading would block until another program writes into the pipe.
         raise LinetuneError(f"a pipe, not {kind if kind.startswith('an ') else f'a {kind}'}", path)
     with path.open("rb", buffering=0) as file:
-        if status.st_size <= most and stat.S_ISREG(status.st_mode) and status.st_size:
-            data = file.readall()
-        elif stat.S_ISREG(status.st_mode) and status.st_size:
+        if status.st_size > most:
             raise too_large(path, most, kind)
-        else:
-            data = _drained(file, most)
+        # Devices, pipes and files of the system have the size 0.
+        data = file.readall() if status.st_size else _drained(file, most)
     if len(data) > most:
         raise too_large(path, most, kind)
     return data

@@ -116,7 +116,7 @@ _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+class _Unpickler(pickle._Unpickler):
     """Reads names, numbers and arrays.
 
     Args:
@@ -124,7 +124,8 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
         most: bytes that everything together may take in memory.
     """
 
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    stack: list[Any]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: _Counted, most: int) -> None:
         super().__init__(file, encoding="latin1")
@@ -141,8 +142,10 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
         if not any(function is admitted for admitted in _ADMITTED.values()):
             raise pickle.UnpicklingError("it calls something else than a function for arrays")
         made = function(*arguments)
-        if isinstance(made, (bytes, np.ndarray)):
-            self._take(memoryview(made).nbytes)
+        if isinstance(made, np.ndarray):
+            self._take(made.nbytes)
+        elif isinstance(made, bytes):
+            self._take(len(made))
         elif isinstance(made, (tuple, dict)):
             self._take(_WORD * len(made))
         self.stack[-1] = made

@@ -105,7 +105,8 @@ def _jpeg(data: memoryview) -> Size:
 
 
 def _gif(data: memoryview) -> Size:
-    return Size(*struct.unpack_from("<HH", data, 6), transparent=True)
+    width, height = struct.unpack_from("<HH", data, 6)
+    return Size(width, height, transparent=True)
 
 
 def _bmp(data: memoryview) -> Size:
