@@ -1,4 +1,4 @@
-"""Print the lowest versions that pyproject.toml allows as pins for pip: python tests/floors.py [NAME==VERSION ...]
+"""Print the lowest versions that pyproject.toml allows: python tests/floors.py [NAME==VERSION ...]
 
 Arguments replace pins of the same package.
 """

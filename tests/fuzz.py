@@ -40,7 +40,7 @@ def main() -> None:
 
 def fuzz(name: str, seconds: str) -> None:
     """Fuzz one reader in this process, which ends with it."""
-    import atheris  # type: ignore[import-not-found,unused-ignore]
+    import atheris
 
     with atheris.instrument_imports(include=["linetune"]):
         from test_strangers import READERS

@@ -141,7 +141,8 @@ def _parsed(path: Path) -> onnx.ModelProto:
         data = untrusted.read(path, untrusted.MODEL, "model")
     try:
         check_fields(data, onnx.ModelProto.DESCRIPTOR)
-        return onnx.ModelProto.FromString(data)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
+        return model
     except Exception as error:  # protobuf has its own errors
         raise LinetuneError(f"not an ONNX file ({error})", path, "export it again") from None
 

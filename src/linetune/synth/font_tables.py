@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,9 @@ def _check_map(table: bytes) -> None:
         if kind in (8, 12, 13):
             groups = struct.unpack_from(">I", table, at + (12 if kind != 8 else 8204))[0]
             first = at + (16 if kind != 8 else 8208)
-            pairs = (struct.unpack_from(">II", table, first + 12 * group) for group in range(groups))
+            pairs: Iterable[tuple[int, int]] = (
+                struct.unpack_from(">II", table, first + 12 * group) for group in range(groups)
+            )
         elif kind == 4:
             segments = struct.unpack_from(">H", table, at + 6)[0] // 2
             ends = struct.unpack_from(f">{segments}H", table, at + 14)
