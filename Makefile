@@ -6,13 +6,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := rapidocr paddleocr transformers
 
-.PHONY: test demo interop fuzz audit floors lint clean
+.PHONY: test torture demo interop fuzz audit floors lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# Kills a short run at 100 random moments (make test: at 10), and resumes it: half an hour.
+torture: $(VENV)/dev
+	rm -rf torture
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture.py torture --kills 100
 
 demo: $(VENV)/demo
 	$(BIN)/python examples/digits/prepare.py demo
@@ -49,7 +54,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .interop .fuzz .floors demo
+	rm -rf $(VENV) .interop .fuzz .floors demo torture
 
 # torch first and by itself: left to a range, pip takes the build with several GB of GPU libraries.
 $(VENV)/torch: Makefile

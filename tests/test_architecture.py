@@ -20,6 +20,7 @@ LAYERS = [
         "core.cache",
         "core.device",
         "core.files",
+        "core.processes",
         "core.reading_order",
         "core.scripts",
         "core.textfile",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -314,6 +316,62 @@ def test_memory_for_no_crop_at_all_is_one_line(
     monkeypatch.setattr(losses, "ctc_loss", none)
     with pytest.raises(LinetuneError, match="not enough memory to train on one crop at a time; close other"):
         train(load(project / "linetune.yaml", [f"output={tmp_path / 'run'}"]))
+
+
+def at_validation(patch: pytest.MonkeyPatch, number: int, event: Callable[[], object]) -> None:
+    """Let something happen in the course of a run."""
+    validate, calls = Validator.__call__, 0
+
+    def eventful(self: Validator, network: Network) -> Validation:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            event()
+        return validate(self, network)
+
+    patch.setattr(Validator, "__call__", eventful)
+
+
+def test_crops_that_vanish_during_a_run_are_not_missed(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "project"
+    shutil.copytree(project, mine)
+    at_validation(monkeypatch, LAST, lambda: shutil.rmtree(mine / "real"))
+    train(load(mine / "linetune.yaml", [f"output={tmp_path / 'run'}"]))
+    assert not (mine / "real").exists()
+    assert torture.result(tmp_path / "run")["models"] == whole["models"]
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(
+    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = itertools.count(2e9, -1000)
+    monkeypatch.setattr(time, "time", lambda: next(moments))
+    train(load(project / "linetune.yaml", [f"output={tmp_path / 'run'}"]))
+    assert torture.result(tmp_path / "run") == whole
+
+
+def test_a_run_folder_that_is_removed_is_one_line(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    out = tmp_path / "run"
+    at_validation(monkeypatch, LAST, lambda: shutil.rmtree(out))
+    ended = cli("train", project / "linetune.yaml", f"output={out}")
+    assert ended.code == 2
+    assert len(ended.errors) == 1
+    assert str(out) in ended.errors[0]
+    assert "No such file or directory" in ended.errors[0]
+
+
+def test_a_run_folder_that_cannot_be_made_is_one_line(
+    project: Path, tmp_path: Path, cli: Callable[..., Any]
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    ended = cli("train", project / "linetune.yaml", f"output={tmp_path / 'file/run'}")
+    assert ended.code == 2
+    assert len(ended.errors) == 1
+    assert str(tmp_path / "file") in ended.errors[0]
 
 
 def test_killed_runs_continue_to_the_same_files(tmp_path: Path) -> None:

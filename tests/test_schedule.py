@@ -147,6 +147,16 @@ class Endless:
         yield from range(start, 7)
 
 
+def test_a_higher_rate_must_be_clearly_better() -> None:
+    trainer = Stepping()
+
+    def validate(_: object) -> Validation:
+        return Validation(True, 0.8 + 100 * trainer.rate, Score(0.5, -0.1, 10))
+
+    find_rate(cast(Any, trainer), Endless(), validate, (1e-5, 3e-5, 9e-5))
+    assert trainer.peak == 1e-5
+
+
 @pytest.mark.parametrize(("best", "budget", "tried"), [(3e-5, None, 3), (9e-5, 1000.0, 3), (1e-5, 0.0, 1)])
 def test_the_rate_that_makes_labels_most_probable_goes_on_from_where_its_trial_led(
     best: float, budget: float | None, tried: int
@@ -154,7 +164,7 @@ def test_the_rate_that_makes_labels_most_probable_goes_on_from_where_its_trial_l
     trainer = Stepping()
 
     def validate(_: object) -> Validation:
-        return Validation(True, 1 - abs(trainer.rate - best), Score(0.5, -0.1, 10))
+        return Validation(True, 1 - 1000 * abs(trainer.rate - best), Score(0.5, -0.1, 10))
 
     found = find_rate(cast(Any, trainer), Endless(), validate, (1e-5, 3e-5, 9e-5), budget)
     assert len(found) == tried

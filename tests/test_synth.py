@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import signal
@@ -361,6 +362,35 @@ def test_crops_without_a_folder_are_the_same_at_the_networks_height() -> None:
             assert np.array_equal(crop, image.resize(renderer(i)[0]))
     with pytest.raises(LinetuneError, match=r"synth.output: no folder for the crops"):
         generate(wanted, quiet)
+
+
+def test_crops_without_a_folder_are_rendered_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINETUNE_CACHE", str(tmp_path))
+    rendered = list[int]()
+    call = Renderer.__call__
+
+    def counted(self: Renderer, index: int) -> tuple[Crop, str]:
+        rendered.append(index)
+        return call(self, index)
+
+    monkeypatch.setattr(Renderer, "__call__", counted)
+
+    def crops(count: int) -> list[Crop]:
+        # As many as there are, and no more: nobody asks whether there is another one.
+        return list(itertools.islice(stream(settings(None, count=count), workers=1)[1], count))
+
+    first, more, fewer = crops(6), crops(9), crops(4)
+    assert rendered == list(range(9))
+    assert all(map(np.array_equal, more, first))
+    assert all(map(np.array_equal, fewer, first))
+    (stored,) = tmp_path.glob("*.crops")
+    data = bytearray(stored.read_bytes())
+    data[10] ^= 1
+    stored.write_bytes(data)
+    assert all(map(np.array_equal, crops(9), more))
+    assert rendered == [*range(9), *range(9)]
+    list(stream(settings(None, count=9, seed=1), workers=1)[1])
+    assert len(list(tmp_path.glob("*.crops"))) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -731,7 +731,7 @@ def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch
     heard = Heard()
     train(short(project, str(tmp_path / "out")), reporter=heard)
     said = "\n".join(heard.lines)
-    assert "stage head: free memory is short, so that a batch goes through the network in pieces of 1" in said
+    assert "stage head: free memory is short: a batch goes through the network in pieces of 1" in said
     assert "stage head: even that may not fit" in said
     assert "stage head: 1 x 8 crops, about " in said
     assert "stage head: batch_size is 32, but there are only 8 crops: an epoch is one step" in said

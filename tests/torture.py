@@ -36,7 +36,7 @@ from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
 from linetune.synth.generate import generate
-from linetune.training import checkpoint, rate
+from linetune.training import checkpoint, provenance, rate
 from linetune.training.run import resume, train
 
 TIMES = ("seconds", "images_per_second", "validation_seconds", "training_seconds", "total_seconds")
@@ -67,6 +67,7 @@ def main() -> None:
     checkpoint.EVERY = 0.0
     rate.STEPS = 3
     general.FEWEST = 1000  # it is not measured then
+    provenance.code()  # once for all processes, whatever happens to the source in the meantime
     folder = options.folder.resolve()
     prepare(folder)
     whole = folder / "whole"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linetune.cli import options
 from linetune.core import processes
 from linetune.core.errors import LinetuneError
+
+if TYPE_CHECKING:
+    from linetune.training.result import RunResult
 
 
 def train(
@@ -45,25 +49,17 @@ def train(
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
-    from linetune.config.load import load
     from linetune.report.run import run_lines, run_table
-    from linetune.report.terminal import console, terminal
-    from linetune.training.run import resume as resume_run
-    from linetune.training.run import train as train_run
+    from linetune.report.terminal import console
 
-    if resume is not None:
-        if overwrite or skip_bad or within:
-            raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
-        moved = [*([str(config)] if config else []), *(overrides or ())]
-        with terminal() as reporter:
-            result = resume_run(resume, moved, reporter=reporter)
-    elif config is None:
-        raise LinetuneError("missing argument 'CONFIG'", "linetune train", "see linetune train --help")
-    else:
-        seconds = None if within is None else options.seconds_of(within, "--within")
-        run = load(config, overrides or ())
-        with terminal() as reporter:
-            result = train_run(run, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
+    if resume is not None and (overwrite or skip_bad or within):
+        raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
+    seconds = None if within is None else options.seconds_of(within, "--within")
+    result = (
+        _train(config, overrides or (), overwrite, skip_bad, seconds)
+        if resume is None
+        else _resume(resume, [*([str(config)] if config else []), *(overrides or ())])
+    )
     if not processes.is_first():  # of those that torchrun started
         return
     if as_json:
@@ -77,3 +73,25 @@ def train(
         out.print("Training did not help. The run keeps the base model, limited to the charset.")
     out.print(f"model  {result.model}")
     out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
+
+
+def _train(
+    config: Path | None, overrides: Sequence[str], overwrite: bool, skip_bad: bool, within: float | None
+) -> RunResult:
+    from linetune.config.load import load
+    from linetune.report.terminal import terminal
+    from linetune.training.run import train
+
+    if config is None:
+        raise LinetuneError("missing argument 'CONFIG'", "linetune train", "see linetune train --help")
+    run = load(config, overrides)
+    with terminal() as reporter:
+        return train(run, overwrite=overwrite, skip_bad=skip_bad, within=within, reporter=reporter)
+
+
+def _resume(folder: Path, overrides: Sequence[str]) -> RunResult:
+    from linetune.report.terminal import terminal
+    from linetune.training.run import resume
+
+    with terminal() as reporter:
+        return resume(folder, overrides, reporter=reporter)

@@ -63,10 +63,25 @@ def leave() -> None:
 
 def _group() -> Any:
     """Return torch.distributed if processes are connected, else None."""
-    # Reading crops needs no torch, so that it is not imported here.
+    # Reading crops needs no torch. Therefore it is not imported here.
     distributed = sys.modules.get("torch.distributed")
     connected = distributed is not None and distributed.is_available() and distributed.is_initialized()
     return distributed if connected else None
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Report that another process has ended, instead of the error of the library that connects them.
+
+    Raises:
+        LinetuneError: another process has ended.
+    """
+    try:
+        yield
+    except RuntimeError:
+        raise LinetuneError(
+            "another process of this run has ended", hint="its own message says why"
+        ) from None
 
 
 def size() -> int:
@@ -103,7 +118,8 @@ def from_first(value: T) -> T:
     if not group:
         return value
     values = [value]
-    group.broadcast_object_list(values, src=0)
+    with _together():
+        group.broadcast_object_list(values, src=0)
     return values[0]
 
 
@@ -120,7 +136,9 @@ def in_turns(own: Iterator[T], count: int) -> Iterator[T]:
         return
     for start in range(0, count, processes):
         results: list[Any] = [None] * processes
-        group.all_gather_object(results, next(own) if start + rank() < count else None)
+        result = next(own) if start + rank() < count else None
+        with _together():
+            group.all_gather_object(results, result)
         yield from results[: count - start]
 
 
@@ -142,7 +160,8 @@ def add_up(tensors: Sequence[Tensor]) -> None:
     import torch
 
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-    group.all_reduce(flat)
+    with _together():
+        group.all_reduce(flat)
     parts = torch.split(flat, [tensor.numel() for tensor in tensors])
     for tensor, total in zip(tensors, parts, strict=True):
         tensor.copy_(total.view_as(tensor))

@@ -2,7 +2,7 @@
 
 Programs that train or load PP-OCR recognisers need every branch of a layer. One branch gets the folded
 kernel, and the others are zero. An affine that folding could not move past zero padding or a gate is again
-behind the activation, so that nothing changes at the borders.
+behind the activation. Nothing changes at the borders.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
@@ -18,6 +19,7 @@ from linetune.rules.rule import identity
 from linetune.synth import fonts, scene
 from linetune.synth.pool import map_chunks
 from linetune.synth.render import CROPS_PER_PHOTO, VERSION, Renderer
+from linetune.synth.stored import with_store
 
 LABELS = "labels.txt"
 """Name of the label file in the folder."""
@@ -70,12 +72,15 @@ def generate(settings: Synth, progress: Callable[[int], None], workers: int | No
     return labels
 
 
-def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Iterator[Crop]]:
-    """Render the crops of a configuration without writing files.
+def stream(
+    settings: Synth, workers: int | None = None, store: bool = True
+) -> tuple[list[Line], Iterator[Crop]]:
+    """Render the crops of a configuration without a folder. The cache keeps them for the next run.
 
     Args:
         settings: what to render. Its folder is not used.
         workers: number of processes, by default one for each core. The crops do not depend on it.
+        store: whether to use the cache.
 
     Returns:
         All lines, and an iterator that renders their crops in the same order, 48 px high.
@@ -86,13 +91,17 @@ def stream(settings: Synth, workers: int | None = None) -> tuple[list[Line], Ite
     renderer = Renderer.of(settings)
     lines = [Line(Path(_name(i)), renderer.text(i), f"rendered line {i}") for i in range(settings.count)]
 
-    def crops() -> Iterator[Crop]:
+    def crops(first: int) -> Iterator[Crop]:
         work = partial(_resized_crops, renderer)
-        with closing(map_chunks(work, settings.count, CROPS_PER_PHOTO, workers)) as chunks:
+        with closing(map_chunks(work, settings.count, CROPS_PER_PHOTO, workers, first)) as chunks:
             for chunk in chunks:
                 yield from chunk
 
-    return lines, crops()
+    if not store:
+        return lines, crops(0)
+    files = [*fonts.find_files(settings.fonts), *renderer.photos]
+    depends_on = json.dumps(_manifest(settings)).encode() + pickle.dumps(renderer.looks)
+    return lines, with_store(crops, settings.count, depends_on, files)
 
 
 def is_current(settings: Synth) -> bool:

@@ -29,20 +29,21 @@ _MAX_WORKERS = 61
 
 
 def map_chunks(
-    work: Callable[[range], list[T]], count: int, size: int, workers: int | None
+    work: Callable[[range], list[T]], count: int, size: int, workers: int | None, first: int = 0
 ) -> Generator[list[T], None, None]:
-    """Divide the numbers from 0 to ``count`` - 1 into ranges, and yield the result for each, in order.
+    """Divide the numbers from ``first`` to ``count`` - 1 into ranges. Yield the result for each, in order.
 
     Args:
         work: gets a range. It must be picklable.
         count: how many numbers there are.
         size: numbers in a range. The last one may be shorter.
         workers: number of processes, by default one for each core.
+        first: the first number.
 
     Raises:
         LinetuneError: a process ended before its work was done.
     """
-    chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    chunks = [range(start, min(start + size, count)) for start in range(first, count, size)]
     # Where several processes do one run, each renders its share.
     yield from processes.in_turns(_map_own(work, processes.share(chunks), workers), len(chunks))
 

@@ -20,7 +20,7 @@ YOUNG = 3
 class WeightAverage:
     """Exponential moving average of a network's weights (Polyak averaging, arXiv 1407.0202).
 
-    The epochs of a small run differ by points because of noise alone, so that the best one is partly luck.
+    The epochs of a small run differ by points because of noise alone. The best one is partly luck.
     Their average has less noise. The memory grows with the steps: a short training does not stay near its
     start.
     """

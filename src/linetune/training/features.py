@@ -38,7 +38,7 @@ VIEW = 2**34
 STORED: dict[torch.dtype, DTypeLike] = {
     torch.float32: np.float32,
     torch.float16: np.float16,
-    torch.bfloat16: np.int16,  # numpy has no bfloat16, so that its bits are stored
+    torch.bfloat16: np.int16,  # numpy has no bfloat16: its bits are stored
 }
 FRAME = image.MIN_WIDTH // image.frames(image.MIN_WIDTH)
 """Width of a frame, px."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +71,6 @@ def claimed(
     """
     if not resumed:
         refuse_taken(folder, overwrite)  # again, because from now on no other run can take it
-    aside, model = folder / EARLIER, folder / "model.safetensors"
     with os_errors("cannot use the run folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
         _remove_partial(folder)
@@ -80,23 +81,30 @@ def claimed(
             if not resumed:
                 if _came_to_nothing({path.name for path in folder.iterdir()}):
                     _clear(folder)
-                _move(folder, aside)
+                _move(folder, folder / EARLIER)
         yield folder
     except BaseException as error:
-        name = load_model(model).history["name"] if model.exists() else untrained
-        if aside.exists() and name == untrained:
-            _restore(folder)
-            reporter.say(f"{folder} still has the earlier run, because no stage was better yet")
-            raise
-        if isinstance(error, KeyboardInterrupt) and model.exists():
-            best = "the base model, because no stage was better yet" if name == untrained else name
-            reporter.say(f"{model} is the best model so far: {best}")
-        if checkpoint.exist(folder):
-            reporter.say(f"{resume_command(folder)} continues the run")
-        shutil.rmtree(aside, ignore_errors=True)
+        with _signals_ignored():
+            _leave(folder, untrained, isinstance(error, KeyboardInterrupt), reporter)
         raise
     # No `finally`: if the earlier run cannot be put back, it stays aside.
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(folder / EARLIER, ignore_errors=True)
+
+
+def _leave(folder: Path, untrained: str, interrupted: bool, reporter: Reporter) -> None:
+    """Keep the better of two runs after an interruption or an error, and say what there is."""
+    model = folder / "model.safetensors"
+    name = load_model(model).history["name"] if model.exists() else untrained
+    if (folder / EARLIER).exists() and name == untrained:
+        _restore(folder)
+        reporter.say(f"{folder} still has the earlier run, because no stage was better yet")
+        return
+    if interrupted and model.exists():
+        best = "the base model, because no stage was better yet" if name == untrained else name
+        reporter.say(f"{model} is the best model so far: {best}")
+    if checkpoint.exist(folder):
+        reporter.say(f"{resume_command(folder)} continues the run")
+    shutil.rmtree(folder / EARLIER, ignore_errors=True)
 
 
 def _came_to_nothing(there: set[str]) -> bool:
@@ -124,6 +132,20 @@ def _restore(folder: Path) -> None:
     _clear(folder)
     _move(folder / EARLIER, folder)
     (folder / EARLIER).rmdir()
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """Finish the block whatever torchrun, or somebody who presses Ctrl-C twice, sends."""
+    # Only the main thread gets signals, and only it may change what they do.
+    main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _remove_partial(folder: Path) -> None:

@@ -186,7 +186,7 @@ def _rendering_time(settings: Synth) -> float:
         return 0.0
     started = time.perf_counter()
     count = min(MEASURED, settings.count)
-    for _ in stream(settings.model_copy(update={"count": count, "output": None}))[1]:
+    for _ in stream(settings.model_copy(update={"count": count, "output": None}), store=False)[1]:
         pass
     return (time.perf_counter() - started) / count
 
@@ -211,7 +211,7 @@ def _costs(stage: Stage, crops: int, cost: Estimate, device: torch.device) -> It
     yield f"{length} {crops} crops, about {duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB"
     if cost.piece < piece_size(device, stage.batch_size):
         yield (
-            f"free memory is short, so that a batch goes through the network in pieces of {cost.piece}, "
+            f"free memory is short: a batch goes through the network in pieces of {cost.piece}, "
             "with the same gradient"
         )
     if not cost.fits:

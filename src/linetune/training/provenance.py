@@ -55,7 +55,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
         },
         "settings": _settings(python, json),
         "software": {
-            "linetune": f"{version('linetune')} ({_code()})",
+            "linetune": f"{version('linetune')} ({code()})",
             **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
             "python": platform.python_version(),
         },
@@ -150,7 +150,7 @@ def _hash_of_weights(network: Network) -> str:
 
 
 @cache
-def _code() -> str:
+def code() -> str:
     """Return a hash of linetune's own source, since a version number does not show local changes."""
     digest = hashlib.blake2b(digest_size=4)
     for path in sorted(Path(str(resources.files("linetune"))).rglob("*.py")):

@@ -272,7 +272,7 @@ def steps_apart(readings: int, batch_size: int) -> int:
     """Return the steps between two validations: at least :data:`APART`.
 
     Between two validations, training sees at least as many crops as a validation reads. Training on a crop
-    takes about as long as three readings, so that validation takes at most a quarter of the time.
+    takes about as long as three readings. Validation therefore takes at most a quarter of the time.
     """
     return max(APART, math.ceil(readings / batch_size))
 

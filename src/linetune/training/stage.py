@@ -156,6 +156,6 @@ def _found(trials: Mapping[float, Validation], best: float) -> str:
     """Return a sentence that says which learning rate is best, and what the others gave."""
     others = ", ".join(f"{trial.label_probability:.1%} at {rate:g}" for rate, trial in trials.items())
     return (
-        f"learning rate {best:g}: in trials of {STEPS} steps, it makes the validation labels most probable "
-        f"({others})"
+        f"learning rate {best:g}: the lowest that is about the best in trials of {STEPS} steps "
+        f"(mean probability of the validation labels: {others})"
     )

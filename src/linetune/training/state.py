@@ -42,7 +42,7 @@ class StageState:
     Attributes:
         average: the moving average of the weights. It is what is validated and kept.
         factors: the learning rate of each parameter relative to the stage's rate, by name. They depend on the
-            weights at the start of the stage, so that a resumed stage cannot compute them again.
+            weights at the start of the stage. A resumed stage cannot compute them again.
         progress: the counts.
         peak: the highest learning rate, once it is known.
         piece: how many crops of 320 px go through the network together.
