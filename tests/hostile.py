@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import struct
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,8 @@ IMAGES = {
     "jpeg_without_end": b"\xff\xd8\xff" + b"\xff\xe0\0\2" * 50_000,
     "tiff_loop": b"II*\0" + struct.pack("<IH", 8, 0) + struct.pack("<I", 8),
     "png_cut": crop()[:60],
+    "png_chunk": PNG + struct.pack(">I", 0xBE000000) + b"IDAT" + bytes(20),
+    "png_chunk_later": png(60, 40)[:33] + struct.pack(">I", 0x7F000000) + b"tEXt" + bytes(20),
 }
 """Images that claim more than they are, by name."""
 
@@ -252,6 +255,31 @@ def lmdb_outside(folder: Path) -> list[object]:
 @case
 def lmdb_cut(folder: Path) -> list[object]:
     return labelled(folder, "data.mdb", b"\xde\xc0\xef\xbe" * 10, "--format", "lmdb")
+
+
+def lmdb_store() -> bytes:
+    """Return a store of one crop."""
+    import lmdb
+
+    with tempfile.TemporaryDirectory() as folder, lmdb.open(folder, map_size=1 << 20) as store:
+        with store.begin(write=True) as transaction:
+            for key, value in (
+                (b"image-000000001", crop()),
+                (b"label-000000001", b"A1"),
+                (b"num-samples", b"1"),
+            ):
+                transaction.put(key, value)
+        return Path(folder, "data.mdb").read_bytes()
+
+
+def parquet_file() -> bytes:
+    """Return a file of one crop."""
+    import pyarrow
+    import pyarrow.parquet
+
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"image": [crop()], "text": ["A1"]}), out)
+    return out.getvalue()
 
 
 @case

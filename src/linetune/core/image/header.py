@@ -20,6 +20,8 @@ _SAMPLES = 4 * 10**8
 """Most bytes of an image as its file has them. OpenJPEG takes four for each sample, a TIFF may have eight."""
 _SEGMENTS, _TAGS, _BOXES = 20_000, 4096, 4096
 """Most segments of a JPEG, tags of a TIFF and boxes of a JPEG 2000 that we look at. Files have far fewer."""
+_CHUNK = 2**26
+"""Most bytes of a chunk of a PNG that the file does not have, because it is cut off."""
 _START = 2**16
 """Bytes in which text headers and AVIF's properties end."""
 _NUMBER = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([0-9]{1,9})\s")
@@ -73,14 +75,19 @@ def size(data: memoryview) -> Size | None:
 
 
 def _png(data: memoryview) -> Size:
-    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    first, width, height, bits, colour = struct.unpack_from(">4x4sIIBB", data, 8)
+    if first != b"IHDR":
+        raise ValueError
     # Colour types 4 and 6 have alpha. A chunk tRNS before the pixels makes some colours transparent.
-    transparent, at = colour in (4, 6), 8
+    transparent, pixels, at = colour in (4, 6), False, 8
     for _ in range(_SEGMENTS):
-        length, kind = struct.unpack_from(">I4s", data, at) if at + 8 <= len(data) else (0, b"IDAT")
-        if kind == b"IDAT":
+        if at + 8 > len(data):
             break
-        transparent = transparent or kind == b"tRNS"
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if at + length > len(data) and length > _CHUNK:
+            raise ValueError  # OpenCV would reserve memory for it
+        pixels = pixels or kind == b"IDAT"
+        transparent = transparent or (kind == b"tRNS" and not pixels)
         at += length + 12
     return Size(width, height, max(1, {2: 3, 4: 2, 6: 4}.get(colour, 1) * bits // 8), transparent)
 
