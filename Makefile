@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := rapidocr paddleocr transformers
 
-.PHONY: test torture demo interop lint clean
+.PHONY: test torture demo interop fuzz audit floors lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -28,12 +28,33 @@ interop: $(CLIENTS:%=.interop/%/ready)
 	.interop/rapidocr/bin/python tests/interop/compare.py \
 		$(if $(MODEL),--model $(MODEL)) $(if $(LABELS),--labels $(LABELS))
 
+# Random contents for each reader of files, TIME seconds each; what fails is in .fuzz.
+fuzz: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python tests/fuzz.py --seconds $(or $(TIME),60)
+
+# Known advisories of what is installed. Fails as well where the advisories cannot be asked.
+audit: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' > $(VENV)/audited.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement $(VENV)/audited.txt
+
+# The tests with the lowest versions that pyproject.toml allows: make floors TESTS=tests/test_image.py
+# torch is not at its floor, since that build needs several GB of GPU libraries.
+floors:
+	$(PYTHON) -m venv --clear .floors
+	.floors/bin/python -m pip install --quiet --upgrade pip
+	.floors/bin/python tests/floors.py $(TORCH) > .floors/pins.txt
+	.floors/bin/python -m pip install --quiet $(TORCH)
+	.floors/bin/python -m pip install --quiet --editable '.[dev]' --constraint .floors/pins.txt
+	.floors/bin/python -m pytest $(TESTS)
+
 lint: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .interop demo torture
+	rm -rf $(VENV) .interop .fuzz .floors demo torture
 
 # torch first and by itself: left to a range, pip takes the build with several GB of GPU libraries.
 $(VENV)/torch: Makefile
@@ -53,7 +74,7 @@ $(VENV)/dev: $(VENV)/torch pyproject.toml
 .interop/rapidocr/ready: PACKAGES = '.[official]' font-roboto
 .interop/paddleocr/ready: PACKAGES = '.[official,paddle]' paddleocr paddlepaddle==3.3.1
 # Where static ONNX files are tried (benchmarks/fixed_shape.py).
-.interop/opencv4/ready: PACKAGES = '.[official]' opencv-python-headless==4.10.0.84
+.interop/opencv4/ready: PACKAGES = '.[official]' opencv-python-headless==4.12.0.88
 .interop/transformers/ready: PACKAGES = '.[official,hf]'
 # torch by name once more, or torchvision replaces it by the build with the GPU libraries.
 .interop/%/ready: Makefile pyproject.toml

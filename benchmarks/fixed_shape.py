@@ -2,7 +2,7 @@
 
     python benchmarks/fixed_shape.py MODEL LABELS [--shape 1x320] [--both-ways]
 
-OpenCV 5 takes other files than OpenCV 4: `make .interop/opencv4/ready` makes an environment with 4.10, whose
+OpenCV 5 takes other files than OpenCV 4: `make .interop/opencv4/ready` makes an environment with 4.12, whose
 python runs this as well.
 """
 

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
     {"core.errors", "core.plausible", "core.progress"},
-    {"core.encodings"},
+    {"core.encodings", "core.untrusted"},
     {
         "core.atomic",
         "core.outputs",

@@ -354,7 +354,7 @@ Change = Callable[[Path], object]
         (lambda f: (f / "inference.pdiparams").write_bytes(b""), "0 arrays, but the program has"),
         (lambda f: (f / "inference.pdiparams").write_bytes(b"\1" * 99), "damaged, or not float32"),
         (lambda f: (f / "inference.yml").unlink(), "inference.yml: "),
-        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "dict is not a list"),
+        (lambda f: (f / "inference.yml").write_text("a: [", "utf-8"), "not valid YAML"),
         (
             lambda f: (f / "inference.yml").write_text("PostProcess: 1", "utf-8"),
             "dict is not a list",

@@ -198,7 +198,7 @@ def test_damaged_directories_are_one_clear_error(tmp_path: Path) -> None:
     weights, settings = path / "model.safetensors", path / "preprocessor_config.json"
     content = weights.read_bytes()
     settings.write_text("{", encoding="utf-8")
-    with pytest.raises(LinetuneError, match=r"preprocessor_config\.json: not a JSON file"):
+    with pytest.raises(LinetuneError, match=r"preprocessor_config\.json:1: not valid JSON"):
         load_base(str(path))
     weights.write_bytes(content[:1000])
     with pytest.raises(LinetuneError, match=r"model\.safetensors: not a safetensors file"):

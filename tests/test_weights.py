@@ -439,7 +439,7 @@ def test_an_earlier_model_file_is_the_same_model(
         ("architecture", None, "'architecture' is missing or damaged"),
         ("architecture", '{"depth": 9}', "'architecture' is missing or damaged"),
         ("architecture", "[1]", "'architecture' is missing or damaged"),
-        ("architecture", '{"scale": "big"}', "'architecture' is missing or damaged"),
+        ("architecture", '{"scale": "big"}', "no network has these settings"),
         ("architecture", '{"scale": 0.5}', "of another shape"),
         ("base_model", None, "'base_model' is missing"),
         ("history", "{", "'history' is missing or damaged"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.config.schema import Config
-from linetune.core import atomic, labelfile, outputs
+from linetune.core import atomic, labelfile, outputs, untrusted
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.labelfile import Line, read_labels, spread
 from linetune.core.progress import Reporter, Silent, count
@@ -224,8 +224,8 @@ def _claim(output: Path, key: str, overwrite: bool) -> None:
 
 def _before(output: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads((output / RESULTS).read_text("utf-8"))
-    except ValueError:
+        found = untrusted.parse_json(untrusted.read(output / RESULTS), output / RESULTS)
+    except LinetuneError:
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -255,7 +255,7 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
         reporter.say("finished before")
     else:
         train(config, overwrite=True, skip_bad=skip_bad, export=False, reporter=reporter)
-    found: dict[str, Any] = json.loads(results.read_text("utf-8"))
+    found: dict[str, Any] = untrusted.parse_json(untrusted.read(results), results)
     return found
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from linetune.core import encodings
+from linetune.core import encodings, untrusted
 from linetune.core.errors import LinetuneError, did_you_mean, os_errors
 
 NOT_UTF8, GBK, UTF16 = "not UTF-8", "not UTF-8 but GBK", "not UTF-8 but UTF-16"
@@ -189,6 +189,9 @@ def content(path: Path, kind: str, missing: str | None = None) -> bytes:
     """
     with os_errors(f"{kind} cannot be read", path):
         try:
-            return path.read_bytes()
+            return untrusted.read(path, untrusted.TEXT, kind)
         except FileNotFoundError:
             raise LinetuneError(f"{kind} not found", path, missing) from None
+        except ValueError:
+            what = f"{kind} cannot be read (a null character in its path)"
+            raise LinetuneError(what, str(path)) from None

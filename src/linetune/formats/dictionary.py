@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from linetune.config import yaml_file
 from linetune.core import textfile
 from linetune.core.charset import Charset, show
 from linetune.core.errors import LinetuneError
@@ -39,13 +37,13 @@ def read_settings(folder: Path) -> Settings:
     """
     path = folder / SETTINGS
     try:
-        tree = YAML(typ="safe").load(textfile.read(path, "settings"))
+        tree = yaml_file.values(textfile.read(path, "settings"), path)
         characters = tree["PostProcess"]["character_dict"]
         settings = tree.get("Global", {})
         name, both_ways = settings.get("model_name"), settings.get("both_ways", False)
         if not isinstance(characters, list):
             raise TypeError
-    except (YAMLError, TypeError, LookupError, AttributeError):
+    except (TypeError, LookupError, AttributeError):
         raise LinetuneError(
             "PostProcess.character_dict is not a list of characters", path, "list one character a line"
         ) from None

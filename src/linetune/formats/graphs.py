@@ -16,7 +16,7 @@ from linetune.formats.model import fill
 from linetune.models.architecture import Architecture, Official
 from linetune.models.families import OFFICIAL
 from linetune.models.layers.reparam import ConvBN, RepDepthwise, RepLayer, fold, fold_batch_norm, merge
-from linetune.models.network import Network, empty_folded
+from linetune.models.network import Network, empty_folded, refuse_huge
 
 Array = NDArray[np.float32]
 OWN = "network."
@@ -53,7 +53,7 @@ def exported_network(tensors: Mapping[str, Array], architecture: Architecture, w
         LinetuneError: the tensors do not fit the network.
     """
     state = {name.removeprefix(OWN): array for name, array in tensors.items() if name.startswith(OWN)}
-    network = empty_folded(architecture, len(state.get("head.fc.bias", "?")))
+    network = empty_folded(architecture, np.size(state.get("head.fc.bias", 0)))
     nameless = [array for name, array in tensors.items() if not name.startswith(OWN)]
     for dimensions in (1, 2):
         names = [n for n, v in network.state_dict().items() if v.dim() == dimensions and n not in state]
@@ -76,8 +76,9 @@ def official_network(tensors: Mapping[str, Array], architecture: Architecture, w
     # Of the single numbers, only affines are weights. Older files name them after their layers.
     single = re.compile(r"affine|\.w_\d")
     weights = [array for name, array in tensors.items() if array.shape != (1,) or single.search(name)]
-    if not weights:
+    if not weights or not weights[-1].ndim:
         raise LinetuneError("the file has no weights", where, "choose the file of a PP-OCR recogniser")
+    refuse_huge(architecture, len(weights[-1]), where)
     network = Network(architecture, len(weights[-1])).eval()
     queue = iter(enumerate(weights))
 

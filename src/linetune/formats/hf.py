@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
-from linetune.core import atomic
+from linetune.core import atomic, untrusted
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
@@ -36,7 +36,7 @@ from linetune.formats.store import read_tensors
 from linetune.models.architecture import Official, renamed
 from linetune.models.families import OFFICIAL, nearest_official
 from linetune.models.layers.reparam import RepDepthwise, fold
-from linetune.models.network import Network
+from linetune.models.network import Network, refuse_huge
 from linetune.models.unfold import unfold
 
 FORMAT = Format("hf", "-hf")
@@ -95,6 +95,7 @@ def load(path: Path, official: Official | None = None) -> Model:
         raise LinetuneError(f"not a recogniser's weights: {head} is missing", path, _OTHER)
     classes = len(tensors[head])
     check_settings(config, architecture, classes, folder / CONFIG)
+    refuse_huge(architecture, classes, path)
     network = _their_form(Network(architecture, classes))
     ours = {renamed(name, renaming): name for name in network.state_dict()}
     state = {
@@ -150,11 +151,11 @@ def _charset(preprocessor: Mapping[str, Any], classes: int, official: Charset | 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = untrusted.parse_json(untrusted.read(path), path)
     except FileNotFoundError:
         raise LinetuneError("file not found", path, _OTHER) from None
-    except (OSError, ValueError) as error:
-        raise LinetuneError(f"not a JSON file ({error})", path, _OTHER) from None
+    except OSError as error:
+        raise LinetuneError(f"cannot be read ({error.strerror})", path, _OTHER) from None
     if not isinstance(content, dict):
         raise LinetuneError("not a JSON object", path, _OTHER)
     return content

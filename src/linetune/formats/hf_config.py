@@ -58,7 +58,7 @@ def architecture_of(config: Mapping[str, Any], where: Path) -> Architecture:
         )
     try:
         found = families[kind].from_hf(kind, config)
-    except (TypeError, ValueError, KeyError, StopIteration):
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StopIteration):
         raise LinetuneError("linetune knows no network with these settings", where) from None
     # transformers has no guide. Its size is that of the nearest official model.
     return replace(found, guide_channels=nearest_official(found).architecture.guide_channels)

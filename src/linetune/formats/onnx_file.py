@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from linetune.core import atomic, image, reading_order
+from linetune.core import atomic, image, reading_order, untrusted
 from linetune.core.charset import SPACE, Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
@@ -30,6 +30,7 @@ from linetune.formats.onnx_shape import Shape, compare_widths
 from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.parity import Exported, check_parity, sample_crops
 from linetune.formats.registry import Format
+from linetune.formats.wire import check_fields
 from linetune.models.architecture import Official
 from linetune.models.both_ways import BothWays
 from linetune.models.families import OFFICIAL
@@ -87,14 +88,20 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """
     if not path.is_file():
         raise LinetuneError("weights not found", path, "correct the path")
-    try:
-        model = onnx.load(str(path))
-    except Exception as error:  # protobuf has its own errors
-        raise LinetuneError(f"not an ONNX file ({error})", path, "export it again") from None
+    model = _parsed(path)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
+        if (
+            node.op_type == "Constant"
+            and node.output
+            and node.attribute
+            and node.attribute[0].name == "value"
+        ):
             constants[node.output[0]] = node.attribute[0].t
+    if any(tensor.external_data or tensor.data_location for tensor in constants.values()):
+        what = "its weights are in another file, and linetune opens no file that a model names"
+        hint = "save it as one file: onnx.save(onnx.load(PATH), NEW) in a folder that you trust"
+        raise LinetuneError(what, path, hint)
     rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
     if rounded:
         raise LinetuneError(
@@ -109,15 +116,37 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
             tensor = constants.pop(name, None)
             if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims:
                 continue
-            weights[name] = np.array(numpy_helper.to_array(tensor), np.float32)
+            try:
+                weights[name] = np.array(numpy_helper.to_array(tensor), np.float32)
+            except Exception:  # onnx raises errors of several types for values that do not fit the shape
+                what = f"the values of {name[:80]!r} do not fit its shape"
+                raise LinetuneError(what, path, "export it again") from None
+            if not weights[name].size:
+                raise LinetuneError(f"{name[:80]!r} has no values", path, "export it again")
     return weights, {entry.key: entry.value for entry in model.metadata_props}
 
 
 def fixed_shape(path: Path) -> str | None:
     """Return the fixed input shape of an ONNX file for messages. None if its axes are dynamic."""
-    tensor = onnx.load(str(path)).graph.input[0].type.tensor_type
-    sides = [axis.dim_value for axis in tensor.shape.dim]
+    inputs = _parsed(path).graph.input
+    sides = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim] if inputs else [0]
     return " x ".join(map(str, sides)) if all(sides) else None
+
+
+def _parsed(path: Path) -> onnx.ModelProto:
+    """Return the content of an ONNX file. No file that it names is opened.
+
+    Raises:
+        LinetuneError: the file is too large, or is not ONNX.
+    """
+    with os_errors("cannot be read", path):
+        data = untrusted.read(path, untrusted.MODEL, "model")
+    try:
+        check_fields(data, onnx.ModelProto.DESCRIPTOR)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
+        return model
+    except Exception as error:  # protobuf has its own errors
+        raise LinetuneError(f"not an ONNX file ({error})", path, "export it again") from None
 
 
 class _Probabilities(nn.Module):

@@ -10,7 +10,7 @@ level of detail, version again, length of a protobuf description, the descriptio
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import struct
 import warnings
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.core import atomic, image
+from linetune.core import atomic, image, untrusted
 from linetune.core.charset import SPACE, Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
@@ -44,6 +44,8 @@ FORMAT = Format(
     both_ways=True,
 )
 PROGRAM, PARAMETERS, _ = FORMAT.files
+_DESCRIPTION = 1024
+"""Most bytes of the description of an array. Real ones have about ten."""
 _WHOLE = f"the folder needs {', '.join(FORMAT.files)} of one recogniser"
 _HEADER = struct.Struct("<IQIi")
 # ONNX and torch have the inputs of a batch norm in this order.
@@ -81,12 +83,16 @@ def read_inference(folder: Path) -> dict[str, Array]:
     """
     path = folder / PROGRAM
     try:
-        tree = json.loads(path.read_bytes())
+        tree = untrusted.parse_json(untrusted.read(path), path)
         operations = tree["program"]["regions"][0]["blocks"][0]["ops"]
         names = {op["O"]["%"]: op["A"][3] for op in operations if op["#"] == "p"}
+        if not all(isinstance(name, str) for name in names.values()):
+            raise TypeError
         used = dict.fromkeys(name for op in operations for name in _parameters(op, names))
     except FileNotFoundError:
         raise LinetuneError("weights not found", path, _WHOLE) from None
+    except LinetuneError as error:
+        raise LinetuneError(f"not a program of PaddlePaddle 3: {error.what}", error.where, _WHOLE) from None
     except (ValueError, TypeError, LookupError, AttributeError):
         raise LinetuneError(
             "not a program of PaddlePaddle 3", path, "export it again with PaddlePaddle 3"
@@ -108,7 +114,7 @@ def _parameters(operation: Mapping[str, Any], names: Mapping[int, str]) -> list[
 
 def _arrays(path: Path) -> Iterator[Array]:
     try:
-        content = path.read_bytes()
+        content = untrusted.read(path, untrusted.MODEL, "model")
     except FileNotFoundError:
         raise LinetuneError("weights not found", path, _WHOLE) from None
     at = 0
@@ -116,10 +122,14 @@ def _arrays(path: Path) -> Iterator[Array]:
         try:
             _, levels, _, length = _HEADER.unpack_from(content, at)
             at += _HEADER.size
+            if not 0 < length < _DESCRIPTION:
+                raise ValueError
             shape = _shape(content[at : at + length])
             at += length
-            array = np.frombuffer(content, "<f4", int(np.prod(shape)), at).reshape(shape)
-        except (struct.error, ValueError, LookupError):
+            if not math.prod(shape):
+                raise ValueError
+            array = np.frombuffer(content, "<f4", math.prod(shape), at).reshape(shape)
+        except (struct.error, ValueError, LookupError, OverflowError):
             raise LinetuneError("damaged, or not float32", path, _WHOLE) from None
         if levels:
             raise LinetuneError("arrays of variable length, which no recogniser has", path, _WHOLE)

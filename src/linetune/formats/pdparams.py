@@ -27,7 +27,7 @@ from linetune.formats.registry import Format
 from linetune.models.architecture import Architecture, Official, Renaming, renamed
 from linetune.models.families import OFFICIAL
 from linetune.models.layers.reparam import fold
-from linetune.models.network import Network
+from linetune.models.network import Network, refuse_huge
 from linetune.models.unfold import unfold
 
 FORMAT = Format(
@@ -73,6 +73,7 @@ def load(path: Path, official: Official | None = None) -> Model:
         raise _no_head(path)
     guide = renamed("nrtr.embedding.weight", renaming).split(".embedding.")[0]
     guided = any(name.startswith(guide) for name in arrays if not name.startswith(_UNUSED))
+    refuse_huge(official.architecture, classes, path)
     with torch.device("meta"):
         empty = Network(official.architecture, classes, guided)
     network = _filled(empty, arrays, path)

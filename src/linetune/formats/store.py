@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from linetune.core import atomic, image, reading_order
+from linetune.core import atomic, image, reading_order, untrusted
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.formats.model import Model, fill, refuse_logical_order
@@ -21,6 +21,8 @@ from linetune.models.network import empty_folded
 FORMAT = "2"
 NAME = "model.safetensors"
 """The model file in a run folder."""
+_HEADER = 1 << 23
+"""Most bytes of the header of a safetensors file. The library accepts 100 MB."""
 _AGAIN = "copy the file again from where it was trained or published"
 T = TypeVar("T")
 
@@ -101,18 +103,29 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         LinetuneError: the file is damaged.
     """
     try:
+        with path.open("rb") as start:
+            if int.from_bytes(start.read(8), "little") > _HEADER:
+                raise LinetuneError("not a safetensors file (its header is too large)", path, _AGAIN)
+        untrusted.check_size(path, untrusted.MODEL, "model")
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except LinetuneError:
+        raise
+    except Exception as error:  # a tensor of a type that torch lacks can raise nearly any error
         raise LinetuneError(f"not a safetensors file ({error})", path, _AGAIN) from None
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
     """Return the result of ``make`` for the JSON at a key of the header."""
+    damaged = LinetuneError(f"the header's {key!r} is missing or damaged", path, _AGAIN)
     try:
-        return make(json.loads(header[key]))
+        value = untrusted.parse_json(header[key], path)
+    except (KeyError, LinetuneError):
+        raise damaged from None
+    try:
+        return make(value)
     except LinetuneError as error:
         raise LinetuneError(error.what, path) from None
-    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):
-        raise LinetuneError(f"the header's {key!r} is missing or damaged", path, _AGAIN) from None
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError):
+        raise damaged from None

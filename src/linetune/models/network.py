@@ -11,10 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from linetune.core.errors import LinetuneError
 from linetune.core.image import HEIGHT
 from linetune.models.architecture import Architecture
 from linetune.models.layers.reparam import fold
 from linetune.models.nrtr import NRTRHead
+
+PARAMETERS = 2**26
+"""Most parameters of a network, 270 MB. The largest official recogniser has 28 million."""
 
 
 class Network(nn.Module):
@@ -82,8 +86,29 @@ def new_guide(network: Network, characters: int) -> NRTRHead:
     return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
 
 
+def refuse_huge(architecture: Architecture, classes: int, where: object = None) -> None:
+    """Check that a network of these settings, which a file names, fits into memory.
+
+    Raises:
+        LinetuneError: it has more than :data:`PARAMETERS` parameters, or there is no such network.
+    """
+    try:
+        with torch.device("meta"):
+            parameters = sum(each.numel() for each in Network(architecture, classes).parameters())
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):
+        raise LinetuneError("no network has these settings", where, "download the file again") from None
+    if parameters > PARAMETERS:
+        what = f"a network of {parameters:,} parameters, but linetune reads {PARAMETERS:,}"
+        raise LinetuneError(what, where, "choose the file of a PP-OCR recogniser")
+
+
 def empty_folded(architecture: Architecture, classes: int) -> Network:
-    """Return a folded network of arbitrary values, for ``load_state_dict(..., assign=True)``."""
+    """Return a folded network of arbitrary values, for ``load_state_dict(..., assign=True)``.
+
+    Raises:
+        LinetuneError: it would be too large.
+    """
+    refuse_huge(architecture, classes)
     # Not on the meta device: arithmetic there imports torch's compiler, which takes two seconds.
     return fold(Network(architecture, classes)).eval()
 

@@ -6,22 +6,25 @@ import math
 import os
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import ImageFont, features
 
 from linetune.core import files, scripts
 from linetune.core.charset import SPACE, show
 from linetune.core.errors import LinetuneError
+from linetune.synth import font_tables
 from linetune.synth.measure import depth_inside, stroke_width
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc"})
-_OUTLINE_TABLES = ("glyf", "CFF ", "CFF2")
-"""Tables of an OpenType font that hold outlines."""
+_LARGEST = 20
+"""Largest height and width of a letter over the font size. A damaged font may draw a letter of gigabytes."""
+_PROBED_AT = 32
+"""Font size in px at which a font shows which characters it draws."""
 _MEASURED_AT = 64
 """Font size in px at which a font is measured."""
 
@@ -130,9 +133,10 @@ def installed_files() -> list[Path]:
 
 def family(path: Path) -> str:
     """Return the name that a font shares with its other weights and its italics."""
-    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
+    with suppress(LinetuneError), font_tables.opened(path) as tables:
         names = tables.get("name")
         return str((names and (names.getDebugName(16) or names.getDebugName(1))) or path.stem)
+    return path.stem
 
 
 @lru_cache(maxsize=256)
@@ -169,7 +173,7 @@ def _refuse_unshapable(alphabet: Sequence[str]) -> None:
 def _measure(path: Path, characters: frozenset[str]) -> Font:
     """Measure a font on about twelve of its characters."""
     opened = open_face(path, _MEASURED_AT)
-    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
+    with font_tables.opened(path) as tables:
         angle = float(tables["post"].italicAngle) if "post" in tables else 0.0
     some = _with_ink(characters)
     # Digits and capitals if there are any, since a dash does not show the height.
@@ -183,6 +187,8 @@ def _measure(path: Path, characters: frozenset[str]) -> Font:
         widths.append(right - left)
         strokes.append(stroke_width(depth_inside(ink)))
     height = float(np.median(heights))
+    if height <= 0:
+        raise LinetuneError("cannot be opened as a font (its letters have no height)", path, "remove it")
     return Font(
         path,
         characters,
@@ -209,7 +215,7 @@ def _drawable(path: Path, alphabet: Sequence[str]) -> frozenset[str]:
         mapped = _mapped(path)
         if not mapped:
             return frozenset()
-        opened = open_face(path, 32)
+        opened = open_face(path, _PROBED_AT)
 
         def is_drawable(c: str) -> bool:
             if scripts.is_invisible(c):
@@ -218,18 +224,21 @@ def _drawable(path: Path, alphabet: Sequence[str]) -> frozenset[str]:
                 # Some fonts have no glyph for a mark, only glyphs for letters with that mark.
                 letters = (unicodedata.normalize("NFC", letter + c) for letter in alphabet)
                 return ord(c) in mapped or any(len(one) == 1 and ord(one) in mapped for one in letters)
+            if ord(c) not in mapped:
+                return False
+            if max(map(abs, opened.getbbox(c))) > _LARGEST * _PROBED_AT:
+                raise ValueError(f"its {show(c)} is larger than any letter")
             # Some fonts map characters to glyphs without an outline.
-            return ord(c) in mapped and (c == SPACE or opened.getmask(c).getbbox() is not None)
+            return c == SPACE or opened.getmask(c).getbbox() is not None
 
         return frozenset(filter(is_drawable, alphabet))
+    except LinetuneError:
+        raise
     except Exception as error:  # fontTools raises errors of many types for a damaged file
         raise LinetuneError(f"cannot be opened as a font ({error})", path) from None
 
 
 @lru_cache(maxsize=256)
 def _mapped(path: Path) -> frozenset[int]:
-    """Return the code points for which a font has glyphs: none for a font without outlines."""
-    with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as tables:
-        # Bitmap fonts, such as coloured emoji, have one size only.
-        outlined = any(table in tables for table in _OUTLINE_TABLES)
-        return frozenset(tables.getBestCmap() or ()) if outlined else frozenset()
+    """Return the code points for which a font has glyphs, see :func:`font_tables.mapped`."""
+    return font_tables.mapped(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linetune.config import Synth
-from linetune.core import atomic, cache, image, labelfile, outputs, processes
+from linetune.core import atomic, cache, image, labelfile, outputs, processes, untrusted
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
@@ -161,10 +161,11 @@ def _names_and_sizes(paths: Sequence[Path] | None) -> list[list[Any]]:
 def _read_manifest(path: Path) -> tuple[dict[str, Any], int]:
     """Read a manifest and its number of crops. Without a readable file they are empty and 0."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = untrusted.parse_json(untrusted.read(path), path)
+        count = manifest.pop("count", 0)
+        return (manifest, count) if isinstance(count, int) else ({}, 0)
+    except (OSError, LinetuneError, AttributeError):
         return {}, 0
-    return (manifest, manifest.pop("count", 0)) if isinstance(manifest, dict) else ({}, 0)
 
 
 def _is_complete(crop: Path) -> bool:

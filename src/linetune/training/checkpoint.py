@@ -101,7 +101,7 @@ def newest(folder: Path, reporter: Reporter) -> dict[str, Any]:
             if _hash(data) != path.stem.partition("-")[2]:
                 raise ValueError
             return _read(data, path)
-        except (ValueError, KeyError, SafetensorError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError):
             reporter.say(f"{path} is damaged; the checkpoint before it is used")
     what = "every checkpoint is damaged" if exist(folder) else "the folder has no checkpoint to resume from"
     raise LinetuneError(what, folder, start_anew)

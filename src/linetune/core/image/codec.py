@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.core import atomic, files
+from linetune.core import atomic, files, untrusted
 from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.image import header
 from linetune.core.image.pixels import Crop, composite, from_pil
 
 _JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2"}
@@ -27,6 +28,8 @@ _ORIENTATION = 274
 """EXIF's tag Orientation."""
 _SUBFILE, _NO_PAGE = 254, 0b101
 """TIFF's tag NewSubfileType, and its bits for a reduced copy and for a mask."""
+_FRAMES = 100
+"""Most pages of a TIFF that are counted. A file of some megabytes may list millions."""
 _NOT_IMAGES = {
     b"version https://git-lfs": "a pointer of Git LFS; git lfs pull fetches the image",
     b"<!doctype html": "a web page, not an image",
@@ -53,11 +56,8 @@ def content(path: Path) -> NDArray[np.uint8]:
     """
     with os_errors("image cannot be read", path):
         try:
-            if stat.S_ISFIFO(path.stat().st_mode) and path.parts[1:2] not in (("dev",), ("proc",)):
-                # Reading would block until another program writes into the pipe.
-                raise LinetuneError("a pipe, not an image file", path)
             # cv2.imread cannot open paths outside the console's code page on Windows.
-            return np.frombuffer(path.read_bytes(), np.uint8)
+            return np.frombuffer(untrusted.read(path, untrusted.IMAGE, "an image file"), np.uint8)
         except FileNotFoundError:
             raise LinetuneError("image not found", path, files.missing_file_hint(path)) from None
         except ValueError:
@@ -93,13 +93,14 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
     """
     if data.size == 0:
         raise LinetuneError("image file is empty", where)
-    if (by_pillow := _by_pillow(data, where)) is not None:
+    size = header.checked(data.data, where)
+    if size is not None and (by_pillow := _by_pillow(data, where)) is not None:
         return by_pillow
-    try:
-        crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if _may_be_transparent(data) else None
-    except cv2.error:
-        crop = None
+    crop = raw = None
+    with suppress(cv2.error):
+        crop = cv2.imdecode(data, cv2.IMREAD_COLOR) if size else None
+        # The image has to be decoded a second time for its alpha.
+        raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if size and size.transparent else None
     if crop is None:
         start = data[:64].tobytes().lstrip().lower()
         kind = next((kind for mark, kind in _NOT_IMAGES.items() if start.startswith(mark)), None)
@@ -160,7 +161,7 @@ def _by_pillow(data: NDArray[np.uint8], where: object) -> Crop | None:
         with Image.open(io.BytesIO(data.tobytes())) as opened:
             pages = _pages(opened) if tiff else 1
             crop = None if tiff and not opened.has_transparency_data else from_pil(opened, where)
-    except (OSError, LinetuneError):
+    except Exception:  # Pillow raises anything on damaged files
         return None
     if pages > 1:
         raise LinetuneError(f"{pages} pages, but a crop is one image", where, "save each page as a file")
@@ -170,21 +171,12 @@ def _by_pillow(data: NDArray[np.uint8], where: object) -> Crop | None:
 def _pages(tiff: Any) -> int:
     """Return the number of pages of a TIFF opened by Pillow. Reduced copies and masks are not pages."""
     pages = 0
-    for number in reversed(range(tiff.n_frames)):
-        tiff.seek(number)
-        pages += not tiff.tag_v2.get(_SUBFILE, 0) & _NO_PAGE
+    with suppress(EOFError):  # after the last one
+        for number in range(_FRAMES):
+            tiff.seek(number)
+            pages += not tiff.tag_v2.get(_SUBFILE, 0) & _NO_PAGE
+    tiff.seek(0)
     return pages
-
-
-def _may_be_transparent(data: NDArray[np.uint8]) -> bool:
-    """Return whether a file may hold alpha. Then it has to be decoded a second time."""
-    start = data[:26].tobytes()
-    if start.startswith(b"\x89PNG"):
-        # Colour types 4 and 6 have alpha. A chunk tRNS before the pixels makes some colours transparent.
-        before_pixels = data.tobytes().partition(b"IDAT")[0]
-        return start[25:26] in (b"\4", b"\6") or b"tRNS" in before_pixels
-    # The fourth channel of a BMP is seldom meant as alpha, and mostly zero.
-    return not start.startswith((b"\xff\xd8", b"BM", b"P"))
 
 
 def _oriented(bgra: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:

@@ -14,11 +14,13 @@ Crop = NDArray[np.uint8]
 """One text line: BGR, shape (height, width, 3)."""
 FLAT = 3.0
 """Standard deviation in grey levels. Below it, a crop shows nothing."""
+_STRIP = 1 << 20
+"""Pixels that are composited at a time, because their fractions take eight times the memory."""
 
 
 def is_flat(crop: Crop) -> bool:
     """Return whether nothing shows on a crop."""
-    return float(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).std()) < FLAT
+    return float(cv2.meanStdDev(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY))[1].item()) < FLAT
 
 
 def composite(pixels: NDArray[np.uint8]) -> Crop:
@@ -31,11 +33,14 @@ def composite(pixels: NDArray[np.uint8]) -> Crop:
     """
     if not pixels[..., 3].any():
         return np.ascontiguousarray(pixels[..., :3])
-    alpha = pixels[..., 3:].astype(np.float32) / 255
-    ink = pixels[..., :3] * alpha
-    on_white, on_black = (
-        np.ascontiguousarray((ink + ground * (1 - alpha)).round(), np.uint8) for ground in (255, 0)
-    )
+    on_white, on_black = (np.empty((*pixels.shape[:2], 3), np.uint8) for _ in range(2))
+    step = max(1, _STRIP // pixels.shape[1])
+    for top in range(0, len(pixels), step):
+        strip = pixels[top : top + step]
+        alpha = strip[..., 3:].astype(np.float32) / 255
+        ink = strip[..., :3] * alpha
+        for out, ground in ((on_white, 255), (on_black, 0)):
+            out[top : top + step] = (ink + ground * (1 - alpha)).round()
     return on_black if is_flat(on_white) and not is_flat(on_black) else on_white
 
 

@@ -45,7 +45,8 @@ def read(source: Source) -> list[Item]:
     boxes.refuse_image_column(source, "coco_text")
     content = source.read_text(source.path)
     document = texts.parse_json(content, source.path)
-    present = document.keys() if isinstance(document, dict) else set()
+    present = set(document) if isinstance(document, dict) else set()
+    del document
     keys = next((keys for keys in _KEYS if present >= set(keys)), _KEYS[0])
     images = {
         str(entry.get("id", name)): entry

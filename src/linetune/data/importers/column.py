@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Set
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from linetune.core import untrusted
+from linetune.core.errors import LinetuneError
 from linetune.core.image import SUFFIXES
 from linetune.data.importers import texts
 
@@ -162,8 +163,8 @@ def is_json(cell: Any) -> bool:
     if cell.lstrip()[:1] not in ("[", "{"):
         return False
     try:
-        return isinstance(json.loads(cell), (dict, list))
-    except (ValueError, RecursionError):
+        return isinstance(untrusted.parse_json(cell, "cell"), (dict, list))
+    except LinetuneError:
         return False
 
 

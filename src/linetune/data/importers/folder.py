@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from linetune.core import atomic
+from linetune.core import atomic, untrusted
 from linetune.core.errors import LinetuneError, os_errors
 
 LABELS = "labels.txt"
@@ -55,9 +55,9 @@ def earlier(target: Path, overwrite: bool) -> list[Path]:
 def _read_record(target: Path) -> dict[str, Any] | None:
     """Return the record of an import. None if it is missing or damaged."""
     try:
-        record = json.loads((target / RECORD).read_bytes())
+        record = untrusted.parse_json(untrusted.read(target / RECORD), target / RECORD)
         images, digest = record["images"], record["labels_sha256"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, LinetuneError, KeyError, TypeError):
         return None
     # Only names: a damaged record must not lead out of the folder.
     plain = isinstance(images, list) and all(isinstance(n, str) and Path(n).name == n for n in images)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from linetune.core import encodings, textfile
+from linetune.core import encodings, textfile, untrusted
 from linetune.core.errors import LinetuneError
+from linetune.data.importers.lmdb_file import DamagedError, Store
 from linetune.data.importers.source import Format, Found, Item, Source, Stream
 
 _DAMAGED = "the store may be damaged: copy it again from where it comes from"
@@ -23,19 +23,12 @@ def read(source: Source) -> Stream:
     """Return one crop for each number from 1 to ``num-samples``.
 
     Raises:
-        LinetuneError: the package lmdb is missing, or the file is not such a store.
+        LinetuneError: the file is not such a store.
     """
     try:
-        import lmdb
-    except ImportError:
-        hint = "pip install 'linetune[lmdb]'"
-        raise LinetuneError("reading LMDB needs the package lmdb", source.path, hint) from None
-    try:
-        store = lmdb.open(
-            str(source.path), subdir=source.path.is_dir(), readonly=True, lock=False, readahead=False
-        )
-        samples, stored = _value(store, "num-samples"), store.stat()["entries"]
-    except lmdb.Error as error:
+        store = Store(source.path, untrusted.IMAGE)
+        samples, stored = store.get(b"num-samples"), store.entries
+    except DamagedError as error:
         raise LinetuneError(f"not an LMDB store ({error})", source.path, _DAMAGED) from None
     try:
         count = int(samples or b"")
@@ -50,19 +43,19 @@ def read(source: Source) -> Stream:
     except LinetuneError:
         store.close()
         raise
-    except lmdb.Error as error:
+    except DamagedError as error:
         store.close()
         raise LinetuneError(f"cannot be read ({error})", source.path, _DAMAGED) from None
-    return Stream(count, lambda: (_crop(source, store, i + 1, encoding, lmdb.Error) for i in range(count)))
+    return Stream(count, lambda: (_crop(source, store, i + 1, encoding) for i in range(count)))
 
 
-def _crop(source: Source, store: Any, number: int, encoding: str, failure: type[Exception]) -> Item:
+def _crop(source: Source, store: Store, number: int, encoding: str) -> Item:
     """Return the crop with a number, or the reason why it is left out."""
     key = f"{number:09}"
     place = f"{source.path}: {key}"
     try:
-        image, label = (_value(store, f"{kind}-{key}") for kind in ("image", "label"))
-    except failure as error:
+        image, label = (store.get(f"{kind}-{key}".encode()) for kind in ("image", "label"))
+    except DamagedError as error:
         return LinetuneError(f"cannot be read ({error})", place, _DAMAGED)
     if image is None or label is None:
         missing = "image" if image is None else "label"
@@ -73,18 +66,17 @@ def _crop(source: Source, store: Any, number: int, encoding: str, failure: type[
         return LinetuneError(f"the label is not {encoding}", place, "pass its encoding with --encoding")
 
 
-def _value(store: Any, key: str) -> bytes | None:
-    """Return the value of a key. None if the store does not have the key."""
-    with store.begin() as transaction:
-        value: bytes | None = transaction.get(key.encode())
-    return value
-
-
-def _encoding(source: Source, store: Any, count: int) -> str:
+def _encoding(source: Source, store: Store, count: int) -> str:
     """Return the encoding of all labels. A single label has too few characters to show its encoding."""
     if source.encoding is not None:
         return source.encoding
-    labels = (_value(store, f"label-{number:09}") for number in range(1, count + 1))
+    labels: list[bytes] = []
+    size = 0
+    for number in range(1, count + 1):
+        labels.append(store.get(f"label-{number:09}".encode()) or b"")
+        size += len(labels[-1])
+        if size > untrusted.TEXT:
+            raise untrusted.too_large(source.path, untrusted.TEXT, "text of all labels")
     joined = b"\n".join(filter(None, labels))
     try:
         _, name = textfile.decode(joined, source.path)

@@ -10,11 +10,16 @@ from typing import Any
 
 from lxml import etree
 
+from linetune.core import untrusted
 from linetune.core.errors import LinetuneError, os_errors
 
 _SAFE = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False}
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_NAMES = 20
+_BLOCK = 1 << 16
+"""Bytes that are parsed at a time."""
+_ELEMENTS = 400_000
+"""Most elements and attributes of a file. A newspaper page has 20,000."""
 _POSITION = re.compile(r", line \d+, column \d+.*")
 
 
@@ -41,12 +46,12 @@ def parse(path: Path) -> Any:
     Raises:
         LinetuneError: the file cannot be read, is not XML (the error names the line), or has a DOCTYPE.
     """
-    parser = etree.XMLParser(remove_comments=True, remove_pis=True, **_SAFE)
+    parser = etree.XMLPullParser(events=("start",), remove_comments=True, remove_pis=True, **_SAFE)
     with os_errors("cannot be read", path):
-        data = path.read_bytes()
+        data = untrusted.read(path)
     try:
         # A few lines of entities can expand to gigabytes, and texts lack the entities that are not expanded.
-        root = None if b"<!DOCTYPE" in data else etree.fromstring(data, parser)
+        root = None if b"<!DOCTYPE" in data else _root(data, parser, path)
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else 1
         reason = " ".join((error.msg or "empty").split())
@@ -57,6 +62,21 @@ def parse(path: Path) -> Any:
         hint = "remove the DOCTYPE, and write characters instead of entities"
         raise LinetuneError("has a DOCTYPE, which may define entities", path, hint)
     return root
+
+
+def _root(data: bytes, parser: Any, path: Path) -> Any:
+    """Return the root of a document that is parsed block by block, so that its elements can be counted.
+
+    Raises:
+        LinetuneError: it has too many elements and attributes.
+    """
+    count = 0
+    for start in range(0, len(data), _BLOCK):
+        parser.feed(data[start : start + _BLOCK])
+        count += sum(1 + len(element.attrib) for _, element in parser.read_events())
+        if count > _ELEMENTS:
+            raise LinetuneError(f"more than {_ELEMENTS:,} elements and attributes", path, "split the file")
+    return parser.close()
 
 
 def place(path: Path, element: Any) -> str:

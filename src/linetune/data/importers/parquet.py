@@ -20,6 +20,13 @@ _SHARD = re.compile(r"(?P<split>.*?)-?\d+(-of-(?P<count>\d+))?")
 """``train-00000-of-00002``, or ``0000`` in a folder with the name of the split."""
 _SAMPLE_ROWS = 2000
 """Rows that decide which columns are image and text."""
+_CHUNKS = 100_000
+"""Most parts of a file: row groups times columns."""
+_LARGE, _EXPANSION = 2**26, 50
+"""Bytes of a column, and its decompressed size over the compressed one, from which a file is refused.
+
+Images hardly shrink, and texts to a twentieth.
+"""
 _BATCH_ROWS = 64
 """Rows in memory at a time."""
 
@@ -58,11 +65,13 @@ class _Table:
             hint = "pip install 'linetune[parquet]'"
             raise LinetuneError("reading Parquet needs the package pyarrow", path, hint) from None
         self.path = path
-        self.failures = (pyarrow.ArrowException, OSError, ValueError)
+        self.failures = (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, ArithmeticError)
         self._pyarrow = pyarrow
         is_parquet = path.suffix.lower() == _PARQUET
         try:
             self._parquet = pyarrow.parquet.ParquetFile(path) if is_parquet else None
+            if self._parquet:
+                _check_expansion(self._parquet.metadata)
             self.schema = self._parquet.schema_arrow if self._parquet else self._arrow().schema
             self.count = self._parquet.metadata.num_rows if self._parquet else sum(map(len, self._batches()))
         except self.failures as error:
@@ -94,6 +103,22 @@ class _Table:
         if hasattr(reader, "get_batch"):
             return map(reader.get_batch, range(reader.num_record_batches))
         return iter(reader)
+
+
+def _check_expansion(metadata: Any) -> None:
+    """Check that no column becomes far larger when it is decompressed.
+
+    Raises:
+        ValueError: a column does.
+    """
+    if metadata.num_row_groups * metadata.num_columns > _CHUNKS:
+        raise ValueError("too many parts")
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            size = column.total_uncompressed_size
+            if size > _LARGE and size > _EXPANSION * column.total_compressed_size:
+                raise ValueError("a column that would fill the memory when it is decompressed")
 
 
 def read(source: Source) -> Stream | list[Item]:

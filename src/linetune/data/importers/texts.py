@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from linetune.core import image, textfile
+from linetune.core import image, textfile, untrusted
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import WITH_BOXES
 
@@ -29,7 +29,6 @@ _SNIFFED_ROWS = 20
 _APART = r"[\s,;()\[\]{}]+"
 NUMBERS = rf"(?:-?\d+(?:\.\d+)?{_APART}){{3,}}-?\d+(?:\.\d+)?(?:{_APART}|$)"
 """Regular expression for four or more numbers in a row, such as the corners of a box."""
-_MEND = "correct the file, or export it again"
 _BETWEEN = re.compile(r"[\s,:]*")
 
 
@@ -100,15 +99,7 @@ def parse_json(text: str, path: Path, line: int = 1) -> Any:
     Raises:
         LinetuneError: the text is not JSON; the error names the line.
     """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        what = f"not valid JSON ({error.msg} at character {error.colno})"
-        raise LinetuneError(what, f"{path}:{line + error.lineno - 1}", _MEND) from None
-    except (RecursionError, ValueError) as error:
-        # A ValueError means a number with thousands of digits.
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise LinetuneError(f"not valid JSON ({reason})", f"{path}:{line}", _MEND) from None
+    return untrusted.parse_json(text, path, line)
 
 
 def members(text: str, path: Path, key: str | None = None) -> list[tuple[int, str | int, Any]]:
@@ -126,6 +117,7 @@ def members(text: str, path: Path, key: str | None = None) -> list[tuple[int, st
     container = content.get(key) if isinstance(content, dict) and key is not None else content
     if not isinstance(container, (list, dict)) or (key is not None and container is content):
         raise LinetuneError("no JSON list or object" if key is None else f'no list "{key}"', path)
+    del content, container  # both copies together may not fit into memory
     # The json module gives no positions, so the text, now known to be valid, is read again value by value.
     at = _skip_gap(text, 0)
     if key is not None:

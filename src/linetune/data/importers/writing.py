@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from linetune.core import image
-from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.data.importers import texts
 from linetune.data.importers.boxes import NO_TEXT
@@ -101,8 +101,7 @@ class Writer:
         if isinstance(pixels, bytes):
             data, suffix, where = pixels, _suffix(pixels), None
         else:
-            with os_errors("image cannot be read", pixels):
-                data, suffix, where = pixels.read_bytes(), pixels.suffix.lower(), pixels
+            data, suffix, where = image.content(pixels).tobytes(), pixels.suffix.lower(), pixels
             if suffix not in image.SUFFIXES:
                 suffix = _suffix(data)
         # Only to check that it is an image: the file is copied byte for byte.
