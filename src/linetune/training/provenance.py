@@ -22,9 +22,9 @@ from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
 from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
+from linetune.training import plan
 from linetune.training.context import device_of, precision_of
 from linetune.training.gather import Inputs, uses_rendered
-from linetune.training.plan import FEW
 
 DIGEST = 16
 """Bytes of a hash."""
@@ -46,7 +46,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
     """
     data = {**inputs.data, "val": inputs.val, **({"test": inputs.test} if inputs.test else {})}
     if config.synth and uses_rendered(config):
-        data["synth"] = inputs.render(min(FEW, config.synth.count))
+        data["synth"] = inputs.render(min(plan.FEW, config.synth.count))
     device = device_of(config)
     left_out = {"output", "base_model"}  # the base model may be a path, and its weights have a hash
     python = config.model_dump(exclude=left_out)
