@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hostile import lmdb_store
 
 from linetune.core import image, labelfile
 from linetune.core.errors import LinetuneError
@@ -430,10 +431,16 @@ def test_an_lmdb_store(tmp_path: Path) -> None:
 
 
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "lmdb", None)
-    source = grow(tmp_path / "store", {"data.mdb": b""})
-    with pytest.raises(LinetuneError, match=r"needs the package lmdb; pip install 'linetune\[lmdb\]'"):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    source = grow(tmp_path / "data", {"a.parquet": b""})
+    with pytest.raises(LinetuneError, match=r"needs the package pyarrow; pip install 'linetune\[parquet\]'"):
         import_crops(source, tmp_path / "to")
+
+
+def test_lmdb_is_read_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data.mdb").write_bytes(lmdb_store())
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    assert import_crops(tmp_path / "data.mdb", tmp_path / "to").count == 1
 
 
 # Encodings, paths
