@@ -12,7 +12,7 @@ test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 # Kills a short run at 100 random moments (make test: at 10), and resumes it: half an hour.
 torture: $(VENV)/dev
