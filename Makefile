@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := rapidocr paddleocr transformers
 
-.PHONY: test torture demo interop fuzz audit floors lint clean
+.PHONY: test torture demo interop fuzz audit floors ray lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -27,6 +27,17 @@ demo: $(VENV)/demo
 interop: $(CLIENTS:%=.interop/%/ready)
 	.interop/rapidocr/bin/python tests/interop/compare.py \
 		$(if $(MODEL),--model $(MODEL)) $(if $(LABELS),--labels $(LABELS))
+
+# Reads 20,000 crops with Ray Data, killed in the middle and started again.
+ray: .ray/ready
+	CROPS=20000 .ray/bin/python -m pytest -s tests/test_read_with_ray.py
+
+.ray/ready: Makefile pyproject.toml
+	$(PYTHON) -m venv --clear .ray
+	.ray/bin/python -m pip install --quiet --upgrade pip
+	.ray/bin/python -m pip install --quiet $(TORCH)
+	.ray/bin/python -m pip install --quiet --editable '.[dev]' 'ray[data]==2.60.0'
+	touch $@
 
 # Random contents for each reader of files, TIME seconds each; what fails is in .fuzz.
 fuzz: $(VENV)/dev
@@ -54,7 +65,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .interop .fuzz .floors demo torture
+	rm -rf $(VENV) .interop .fuzz .floors .ray demo torture
 
 # torch first and by itself: left to a range, pip takes the build with several GB of GPU libraries.
 $(VENV)/torch: Makefile
