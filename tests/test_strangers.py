@@ -264,3 +264,19 @@ def test_any_content_gives_a_result_or_an_error(tmp_path_factory: pytest.TempPat
             read(folder, content)
 
     holds()
+
+
+def test_parquet_whose_statistics_contradict_themselves_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    import pyarrow.parquet
+
+    def contradict(_: Path) -> None:
+        raise RuntimeError("Definition level histogram size mismatch, size: 2, expected: 1")
+
+    (tmp_path / "a.parquet").write_bytes(parquet_file())
+    monkeypatch.setattr(pyarrow.parquet, "ParquetFile", contradict)
+    refused = cli("import", tmp_path / "a.parquet", "--to", tmp_path / "target")
+    assert refused.code == 2
+    assert len(refused.errors) == 1
+    assert "not a Parquet file (Definition level histogram size mismatch" in refused.errors[0]

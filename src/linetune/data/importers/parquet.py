@@ -23,7 +23,7 @@ _SAMPLE_ROWS = 2000
 _CHUNKS = 100_000
 """Most parts of a file: row groups times columns."""
 _LARGE, _EXPANSION = 2**26, 50
-"""Bytes of a column, and its decompressed size over the compressed one, from which a file is refused.
+"""Bytes of a row group, and its decompressed size over that of the file, from which a file is refused.
 
 Images hardly shrink, and texts to a twentieth.
 """
@@ -65,13 +65,15 @@ class _Table:
             hint = "pip install 'linetune[parquet]'"
             raise LinetuneError("reading Parquet needs the package pyarrow", path, hint) from None
         self.path = path
-        self.failures = (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, ArithmeticError)
+        # pyarrow raises RuntimeError for contradictions in the statistics of a file.
+        known = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
+        self.failures = (pyarrow.ArrowException, *known)
         self._pyarrow = pyarrow
         is_parquet = path.suffix.lower() == _PARQUET
         try:
             self._parquet = pyarrow.parquet.ParquetFile(path) if is_parquet else None
             if self._parquet:
-                _check_expansion(self._parquet.metadata)
+                _check_expansion(self._parquet.metadata, path.stat().st_size)
             self.schema = self._parquet.schema_arrow if self._parquet else self._arrow().schema
             self.count = self._parquet.metadata.num_rows if self._parquet else sum(map(len, self._batches()))
         except self.failures as error:
@@ -105,20 +107,20 @@ class _Table:
         return iter(reader)
 
 
-def _check_expansion(metadata: Any) -> None:
-    """Check that no column becomes far larger when it is decompressed.
+def _check_expansion(metadata: Any, size: int) -> None:
+    """Check that no row group becomes far larger than the file when it is decompressed.
+
+    pyarrow ends the program if the statistics of a column contradict themselves. We do not ask for them.
 
     Raises:
-        ValueError: a column does.
+        ValueError: a row group does.
     """
     if metadata.num_row_groups * metadata.num_columns > _CHUNKS:
         raise ValueError("too many parts")
     for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            size = column.total_uncompressed_size
-            if size > _LARGE and size > _EXPANSION * column.total_compressed_size:
-                raise ValueError("a column that would fill the memory when it is decompressed")
+        whole = metadata.row_group(group).total_byte_size
+        if whole > _LARGE and whole > _EXPANSION * size:
+            raise ValueError("rows that would fill the memory when they are decompressed")
 
 
 def read(source: Source) -> Stream | list[Item]:
