@@ -6,7 +6,7 @@
 MODEL is whatever linetune.Recogniser.load takes. CROPS is a Parquet file, or a folder of them. Ray Data gives
 one row group after the other to its workers. Each writes the readings of a row group as one file of OUTPUT,
 whole or not at all. After an interruption, the same command reads the row groups that have no file yet. Each
-crop is therefore in OUTPUT exactly once.
+crop is therefore in OUTPUT exactly once. Another model, or other crops, need another OUTPUT.
 """
 
 from __future__ import annotations
@@ -23,6 +23,17 @@ import ray
 
 from linetune import LinetuneError, Recogniser
 
+SCHEMA = pa.schema(
+    {
+        "file": pa.string(),
+        "group": pa.int64(),
+        "row": pa.int64(),
+        "text": pa.string(),
+        "confidence": pa.float64(),
+        "error": pa.string(),
+    }
+)
+"""The columns of all parts. Without types, a part that has no error could not be read beside one that has."""
 Shard = dict[str, Any]
 """A row group: its file, its number, the column of the images, and the file of its readings."""
 
@@ -48,7 +59,7 @@ class Reader:
         ]
         target = Path(shard["target"])
         partial = target.with_suffix(f".{os.getpid()}.part")
-        pq.write_table(pa.Table.from_pylist(rows), partial)
+        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), partial)
         partial.replace(target)
         return {"crops": len(rows)}
 
@@ -100,6 +111,8 @@ def main() -> None:
     except LinetuneError as error:
         sys.exit(f"error: {error}")
     options.output.mkdir(parents=True, exist_ok=True)
+    for partial in options.output.glob("*.part"):  # of a killed run
+        partial.unlink()
     if not left:
         print(f"{options.output} has all readings")
         return
