@@ -415,6 +415,26 @@ def pdparams_classes(folder: Path) -> list[object]:
 
 
 @case
+def pdparams_frame(folder: Path) -> list[object]:
+    """More operations in one frame than weights need."""
+    operations = b"]" * 4_000_000
+    return model(folder, "a.pdparams", b"\x80\x04\x95" + struct.pack("<Q", len(operations)) + operations)
+
+
+@case
+def pdparams_deep_key(folder: Path) -> list[object]:
+    """A key whose hash would overflow the stack of the process."""
+    return model(folder, "a.pdparams", b"\x80\x02})" + b"\x85" * 1_500_000 + b"Ns.")
+
+
+@case
+def pdparams_long_type(folder: Path) -> list[object]:
+    name = b"f4," * 1_000_000
+    start = b"\x80\x02}cnumpy\ndtype\nX" + struct.pack("<I", len(name))
+    return model(folder, "a.pdparams", start + name + b"\x85R.")
+
+
+@case
 def safetensors_header(folder: Path) -> list[object]:
     return model(folder, "a.safetensors", struct.pack("<Q", 2**62) + b"{}")
 

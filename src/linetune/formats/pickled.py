@@ -41,15 +41,22 @@ _REFUSED = (
     "PERSID",
     "BINPERSID",
     "NEXT_BUFFER",
+    "EMPTY_SET",
+    "ADDITEMS",
+    "FROZENSET",
 )
-"""Operations that make objects by their classes, or from other files."""
+"""Operations that make objects by their classes, or from other files, or that weights do not need."""
+_TYPE_NAME = 16
+"""Characters of the name of a number type, at most."""
 
 
 class _Type:
     """A number type. Its state has the order of the bytes."""
 
     def __init__(self, name: object) -> None:
-        found = np.dtype(str(name))
+        if not isinstance(name, str) or len(name) > _TYPE_NAME:
+            raise pickle.UnpicklingError("it has arrays of an unknown type")
+        found = np.dtype(name)
         if found.kind not in _KINDS or found.fields or found.subdtype:
             raise pickle.UnpicklingError("it has arrays of other things than numbers")
         self.dtype = found
@@ -86,6 +93,12 @@ def _number(kind: Any, data: Any) -> Any:
     return _array((), kind, data)[()]
 
 
+def _ordered(*items: Any) -> OrderedDict[str, Any]:
+    if items:
+        raise pickle.UnpicklingError("it fills a dictionary by a call")
+    return OrderedDict()
+
+
 def _encoded(text: Any, encoding: object) -> bytes:
     if encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError("it asks for another encoding than latin1")
@@ -101,7 +114,7 @@ def _kind(name: object, *_: object) -> _Type:
 
 
 _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _ordered,
     ("builtins", "tuple"): tuple,
     ("__builtin__", "tuple"): tuple,  # its name in older pickles
     ("_codecs", "encode"): _encoded,
@@ -125,6 +138,8 @@ class _Unpickler(pickle._Unpickler):
     """
 
     stack: list[Any]
+    read: Callable[[int], bytes]
+    pop_mark: Callable[[], list[Any]]
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: _Counted, most: int) -> None:
@@ -159,6 +174,34 @@ class _Unpickler(pickle._Unpickler):
         if isinstance(target, _Array) and target.value is not None:
             self._take(target.value.nbytes)
 
+    def set_item(self) -> None:
+        """Do what the operation SETITEM says."""
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set(key, value)
+
+    def set_items(self) -> None:
+        """Do what the operation SETITEMS says."""
+        items = self.pop_mark()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self._set(key, value)
+
+    def make_dict(self) -> None:
+        """Do what the operation DICT says, which the oldest pickles have."""
+        items = self.pop_mark()
+        self.stack.append({})
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self._set(key, value)
+
+    def skip_frame(self) -> None:
+        """Skip the length of a frame, which is only a hint. Operations in a frame count like others."""
+        self.read(8)
+
+    def _set(self, key: Any, value: Any) -> None:
+        # To hash deeply nested tuples would overflow the stack of the process.
+        if not isinstance(key, (str, int)) or not isinstance(self.stack[-1], dict):
+            raise pickle.UnpicklingError("it has keys that are not names")
+        self.stack[-1][key] = value
+
     def _take(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
@@ -166,6 +209,10 @@ class _Unpickler(pickle._Unpickler):
 
     dispatch[pickle.REDUCE[0]] = reduce
     dispatch[pickle.BUILD[0]] = set_state
+    dispatch[pickle.SETITEM[0]] = set_item
+    dispatch[pickle.SETITEMS[0]] = set_items
+    dispatch[pickle.DICT[0]] = make_dict
+    dispatch[pickle.FRAME[0]] = skip_frame
     for _operation in _REFUSED:
         del dispatch[getattr(pickle, _operation)[0]]
 
