@@ -194,7 +194,7 @@ def test_a_record_that_is_too_deep_is_one_clear_error(cli: Cli, trained: Path, t
         done = cli("inspect", path, *option)
         assert (done.code, done.out) == (2, "")
         assert len(done.errors) == 1
-        assert "damaged; copy the file again" in done.err
+        assert "the header's 'provenance' is missing or damaged; copy the file again" in done.err
 
 
 def test_another_charset_than_that_of_the_training_is_said(cli: Cli, trained: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from linetune.config import Stage
 from linetune.evaluation.metrics import Score
+from linetune.training.batches import endless
 from linetune.training.rate import STEPS, find_rate
 from linetune.training.schedule import (
     APART,
@@ -138,7 +139,9 @@ class Stepping:
         self.progress, self.rate = snapshot
 
     def step(self, batch: object, epoch: int, rate: float) -> None:
-        self.progress, self.rate = at(self.progress.step + 1), max(self.rate, rate)
+        in_epoch = self.progress.in_epoch + 1 if epoch == self.progress.epoch else 1
+        self.progress = replace(at(self.progress.step + 1), epoch=epoch, in_epoch=in_epoch)
+        self.rate = max(self.rate, rate)
         self.taken += 1
 
 
@@ -171,3 +174,5 @@ def test_the_rate_that_makes_labels_most_probable_goes_on_from_where_its_trial_l
     assert trainer.peak == best
     assert (trainer.progress.step, trainer.rate) == (STEPS, best)
     assert trainer.taken == tried * STEPS
+    following = endless(Endless(), trainer.progress)
+    assert cast(Any, next(following)) == (STEPS // 7 + 1, STEPS % 7)  # no crop comes twice
