@@ -103,13 +103,12 @@ def is_first() -> bool:
 
 def wait() -> None:
     """Wait until all processes are here."""
-    from_first(None)
     everywhere(None)
 
 
-def share(items: Sequence[T]) -> Sequence[T]:
-    """Return this process's share of some items. Each item is in one share."""
-    return items[rank() :: size()]
+def own() -> slice:
+    """Return which of some items are this process's share. Each item is in one share."""
+    return slice(rank(), None, size())
 
 
 def from_first(value: T) -> T:
@@ -123,20 +122,20 @@ def from_first(value: T) -> T:
     return values[0]
 
 
-def in_turns(own: Iterator[T], count: int) -> Iterator[T]:
+def in_turns(mine: Iterator[T], count: int) -> Iterator[T]:
     """Yield the results for ``count`` items in their order. All processes get all results.
 
     Args:
-        own: the results for the share of this process.
+        mine: the results for the share of this process.
         count: the number of all items.
     """
     group, processes = _group(), size()
     if not group:
-        yield from own
+        yield from mine
         return
     for start in range(0, count, processes):
         results: list[Any] = [None] * processes
-        result = next(own) if start + rank() < count else None
+        result = next(mine) if start + rank() < count else None
         with _together():
             group.all_gather_object(results, result)
         yield from results[: count - start]
@@ -149,7 +148,7 @@ def everywhere(value: T) -> list[T]:
 
 def shared(work: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
     """Yield the result of ``work`` for each item in order. Each process does its share of the work."""
-    return in_turns(map(work, share(items)), len(items))
+    return in_turns(map(work, items[own()]), len(items))
 
 
 def add_up(tensors: Sequence[Tensor]) -> None:

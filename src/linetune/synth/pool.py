@@ -45,7 +45,7 @@ def map_chunks(
     """
     chunks = [range(start, min(start + size, count)) for start in range(first, count, size)]
     # Where several processes do one run, each renders its share.
-    yield from processes.in_turns(_map_own(work, processes.share(chunks), workers), len(chunks))
+    yield from processes.in_turns(_map_own(work, chunks[processes.own()], workers), len(chunks))
 
 
 def _map_own(

@@ -41,7 +41,7 @@ class Step:
 
     def share_of(self, total: int) -> Step:
         """Return the same crops as this process's share of a batch."""
-        return replace(self, total=total, rows=range(total)[processes.rank() :: processes.size()])
+        return replace(self, total=total, rows=range(total)[processes.own()])
 
     def pieces(self, size: int) -> Iterator[Step]:
         """Yield the batch in pieces of at most ``size`` crops. Pieces of wide crops have fewer."""
@@ -122,9 +122,8 @@ class ImageBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
         """Yield the batches of an epoch from number ``start`` on. The first epoch is 1."""
-        own = slice(processes.rank(), None, processes.size())
         for plan in self.plan(epoch)[start:]:
-            yield self.make(plan.part(own)).share_of(len(plan.samples))
+            yield self.make(plan.part(processes.own())).share_of(len(plan.samples))
 
     def plan(self, epoch: int) -> list[BatchPlan]:
         """Return the batches of an epoch, without their images."""

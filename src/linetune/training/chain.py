@@ -74,7 +74,7 @@ class Chain(Keeper):
     ) -> None:
         self._inputs, self._context, self._result = inputs, context, result
         self._checkpoints, self._about = checkpoints, about
-        self._model, self._in_training = inputs.start, inputs.start
+        self._model = inputs.start
         self._position = Position()
         self._scoring = 0.0
         self._general: Score | str = ""
@@ -105,7 +105,7 @@ class Chain(Keeper):
     def better(self, network: Network, validation: Validation) -> None:
         """Keep the best network of the present stage at once. An interrupted run loses nothing."""
         row = Row(f"stage {self._stage.name}", validation.score, None, 0)
-        _save(replace(self._in_training, network=network), row, self._result.model)
+        _save(replace(self._model, network=network), row, self._result.model)
 
     def rest(self, state: StageState, tracker: Tracker) -> None:
         """Write a checkpoint if the last one is old."""
@@ -218,7 +218,6 @@ class Chain(Keeper):
         """Train one stage from the best model so far, and keep its model if it is better."""
         stage, name = task.stage, f"stage {task.stage.name}"
         model = replace(self._model, network=copy.deepcopy(self._model.network))
-        self._in_training = model
         best = self._best
         stage_result = train_stage(model.network, task, self._context, self)
         test = score_of(model.reader.run, self._inputs.test, model.charset) if self._inputs.test else None

@@ -127,7 +127,7 @@ class FeatureBatches:
         view = rng.integers(views, size=len(chosen))
         frames = self._features.lengths[self._record[view, chosen]]
         for batch in plan_epoch(frames, images.stage.batch_size, rng, mixed=False, unit=FRAME)[start:]:
-            own = batch.indices[processes.rank() :: processes.size()]
+            own = batch.indices[processes.own()]
             yield self._step(view[own], chosen[own]).share_of(len(batch.indices))
 
     def once(self, members: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], Step]]:
@@ -175,10 +175,10 @@ class HeldOutFeatures:
         self._device = network.device
         self._both_ways = both_ways
         self._batches = plan_batches(crops)
-        own = processes.share(self._batches)
+        own = self._batches[processes.own()]
         # The place of the features of each own batch, by its number among all.
         sizes = [len(batch.members) * (2 if both_ways else 1) for batch in own]
-        numbers = processes.share(range(len(self._batches)))
+        numbers = range(len(self._batches))[processes.own()]
         self._places = dict(zip(numbers, pairwise(np.cumsum([0, *sizes]).tolist()), strict=True))
 
         def batches() -> Iterator[NDArray[np.generic]]:

@@ -94,34 +94,29 @@ def train_stage(
         tracker.load_state_dict(task.saved["tracker"])
     elif stage.learning_rate is None:
         trials = find_rate(trainer, batches, validator, rates_for(stage), task.budget)
-        best = trials[_peak(state)]
+        best = trials[state.peak]
         if state.keep_if_best(best) and best.helps:
             keeper.better(state.average.network, best)
         tracker.rates(trials)
-        tracker.say(_found(trials, _peak(state)))
+        tracker.say(_found(trials, state.peak))
         keeper.rest(state, tracker)
     else:
         state.peak = stage.learning_rate
     readings = len(context.val) * (1 + context.both_ways)
     left = task.budget and processes.from_first(max(1.0, task.budget - tracker.seconds))
-    schedule = schedule_of(stage, _peak(state), len(task.data), readings, left)
+    schedule = schedule_of(stage, state.peak, len(task.data), readings, left)
     tracker.starts(state.progress)
     run_steps(trainer, endless(batches, state.progress), schedule, tracker, validator, keeper)
     if isinstance(schedule, InEpochs) and schedule.gave_up(state.progress):
         tracker.say(f"stopped, because the last {stage.patience} epochs brought no better validation")
     assert state.best is not None
     network.load_state_dict(state.best_weights)
-    return StageResult(stage.name, state.best, state.progress, _peak(state), tracker.seconds)
+    return StageResult(stage.name, state.best, state.progress, state.peak, tracker.seconds)
 
 
 def to_resume(state: StageState, tracker: Tracker) -> dict[str, Any]:
     """Return what a stage continues from. The tensors are not copied."""
     return {"state": state.state_dict(), "tracker": tracker.state_dict()}
-
-
-def _peak(state: StageState) -> float:
-    assert state.peak is not None
-    return state.peak
 
 
 def _add_guide(network: Network, stage: Stage, context: Context, tracker: Tracker) -> None:

@@ -44,7 +44,7 @@ class StageState:
         factors: the learning rate of each parameter relative to the stage's rate, by name. They depend on the
             weights at the start of the stage. A resumed stage cannot compute them again.
         progress: the counts.
-        peak: the highest learning rate, once it is known.
+        peak: the highest learning rate. 0 until it is known.
         piece: how many crops of 320 px go through the network together.
         best: the best validation so far.
     """
@@ -56,7 +56,7 @@ class StageState:
         self.optimiser = make_optimiser(network, self.factors)
         self.scaler = torch.amp.GradScaler(network.device.type, enabled=dtype == torch.float16)
         self.progress = Progress()
-        self.peak: float | None = None
+        self.peak = 0.0
         self.piece = piece
         self.best: Validation | None = None
         self._good = self.snapshot()
