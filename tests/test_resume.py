@@ -123,6 +123,16 @@ def test_an_interrupted_run_continues_to_the_same_result(
     assert torture.result(out) == whole
 
 
+def test_a_resumed_run_uses_stored_features_again(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINETUNE_CACHE", str(tmp_path / "cache"))
+    out, heard = tmp_path / "run", Heard()
+    interrupted(project, out, monkeypatch)
+    resume(out, reporter=heard)
+    assert "stage head: trains on the features that an earlier run stored" in heard.lines
+
+
 def test_a_resumed_run_may_be_interrupted_and_moved(
     project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

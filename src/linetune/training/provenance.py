@@ -49,8 +49,6 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
         data["synth"] = inputs.render(min(plan.FEW, config.synth.count))
     device = device_of(config)
     left_out = {"output", "base_model"}  # the base model may be a path, and its weights have a hash
-    python = config.model_dump(exclude=left_out)
-    json = config.model_dump(mode="json", exclude=left_out)
     names = _Names()
     base_file = {} if config.base_model in OFFICIAL else {BASE_FILE: names.of(Path(config.base_model))}
     return {
@@ -63,7 +61,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
             f"file {number}" if Path(name).is_absolute() else name: _hash_of_crops(crops)
             for number, (name, crops) in enumerate(data.items(), 1)
         },
-        "settings": _settings(python, json, names),
+        "settings": _settings(config.model_dump(exclude=left_out), names),
         "software": {
             "linetune": f"{version('linetune')} ({code()})",
             **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
@@ -126,15 +124,15 @@ class _Names:
         return {FILE: path.name, **({NUMBER: number} if number > 1 else {})}
 
 
-def _settings(value: Any, as_json: Any, names: _Names) -> Any:
-    """Return settings as JSON values, without folders. The two values are the same, of Python and of JSON."""
+def _settings(value: Any, names: _Names) -> Any:
+    """Return settings as JSON values, without folders."""
     if isinstance(value, Path):
         return names.of(value)
     if isinstance(value, Mapping):
-        return {key: _settings(item, as_json[key], names) for key, item in value.items()}
+        return {key: _settings(item, names) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_settings(*pair, names) for pair in zip(value, as_json, strict=True)]
-    return as_json
+        return [_settings(item, names) for item in value]
+    return value
 
 
 def _differences(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
