@@ -12,6 +12,7 @@ import pytest
 
 from linetune.cli import main
 from linetune.core import image, labelfile
+from linetune.core.progress import Silent
 
 
 class Result(NamedTuple):
@@ -27,6 +28,16 @@ class Result(NamedTuple):
 
 
 Cli = Callable[..., Result]
+
+
+class Heard(Silent):
+    """A reporter that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -152,6 +152,33 @@ def labels_pipe(folder: Path) -> list[object]:
 
 
 @case
+def lmdb_pipe(folder: Path) -> list[object]:
+    (folder / "store").mkdir()
+    os.mkfifo(folder / "store" / "data.mdb")
+    return ["import", folder / "store", "--to", folder / "target"]
+
+
+@case
+def model_pipe(folder: Path) -> list[object]:
+    os.mkfifo(folder / "model.safetensors")
+    return ["inspect", folder / "model.safetensors"]
+
+
+@case
+def weights_pipe(folder: Path) -> list[object]:
+    os.mkfifo(folder / "model.pdparams")
+    return ["inspect", folder / "model.pdparams"]
+
+
+@case
+def folder_of_a_pipe(folder: Path) -> list[object]:
+    (folder / "crops").mkdir()
+    os.mkfifo(folder / "crops" / "pipe")
+    (folder / "crops" / "a.png").symlink_to("pipe")
+    return ["import", folder / "crops", "--to", folder / "target"]
+
+
+@case
 def labels_huge(folder: Path) -> list[object]:
     with (folder / "labels.txt").open("wb") as file:
         file.truncate(2**40)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torture
 from conftest import Cli
-from test_resume import hurry
 
 from linetune.config.load import load
 from linetune.formats.model import Model
@@ -26,22 +25,19 @@ from linetune.training.run import train
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+    torture.hurry(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run whose label files all have one name."""
     project = tmp_path_factory.mktemp("secret") / "mine"
-    torture.prepare(project)
+    torture.prepare(project, middle=False)
     text = (project / "linetune.yaml").read_text("utf-8")
-    text = re.sub(r"  - {name: full.*\n", "", text).replace(
-        "data: train, epochs: 5", "data: train, epochs: 2"
-    )
     text = text.replace("count: 16", "count: 16, looks: [real/labels.txt], parts: {file: '[0-9]'}")
     (project / "linetune.yaml").write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        hurry(patch)
+        torture.hurry(patch.setattr)
         train(load(project / "linetune.yaml"), export=False)
     return project / "run"
 

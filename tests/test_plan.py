@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Heard
 
 from linetune.cli import main
 from linetune.cli.options import seconds_of
@@ -28,19 +29,6 @@ ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 HEAD = {"name": "head", "data": "synth", "freeze": "backbone", "learning_rate": 1e-4}
 REAL = {"name": "real", "data": "train", "learning_rate": 1e-5, "batch_size": 4}
 TEXTS = ["AB123", "C-987", "AB777", "C-001", "AB042", "C-555"]
-
-
-class Heard:
-    """Remembers what a run said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def progress(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

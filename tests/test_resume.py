@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,14 +18,14 @@ from typing import Any
 import pytest
 import torch
 import torture
+from conftest import Heard
 from torch import Tensor
 
 from linetune.config.load import load
 from linetune.core import cache
 from linetune.core.errors import LinetuneError
-from linetune.evaluation import general
 from linetune.models.network import Network
-from linetune.training import checkpoint, losses, rate
+from linetune.training import checkpoint, losses
 from linetune.training import run as runs
 from linetune.training.losses import ctc_loss
 from linetune.training.run import resume
@@ -38,37 +37,15 @@ LAST = 9
 """The number of a validation in the last stage."""
 
 
-class Heard:
-    """A reporter that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.lines = list[str]()
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
-        pass
-
-
-def hurry(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(checkpoint, "EVERY", 0.0)
-    patch.setattr(rate, "STEPS", 2)
-    patch.setattr(general, "FEWEST", 1000)  # it is not measured then
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+    torture.hurry(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resume") / "project"
-    torture.prepare(folder)
-    # One stage on images is enough here: the script has three.
-    text = (folder / "linetune.yaml").read_text("utf-8")
-    (folder / "linetune.yaml").write_text(re.sub(r"  - {name: full.*\n", "", text), encoding="utf-8")
+    torture.prepare(folder, middle=False)  # one stage on images is enough here
     return folder
 
 
@@ -77,7 +54,7 @@ def whole(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """The result of the run without an interruption."""
     out = tmp_path_factory.mktemp("whole") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        hurry(patch)
+        torture.hurry(patch.setattr)
         train(load(project / "linetune.yaml", [f"output={out}"]))
     return torture.result(out)
 

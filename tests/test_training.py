@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import Heard
 from torch import Tensor, nn
 
 from linetune.cli import main
@@ -24,7 +25,6 @@ from linetune.core import cache, image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
-from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.evaluation import general
 from linetune.evaluation.metrics import Score
@@ -61,16 +61,6 @@ NAMES = [f"AB{code}" if i % 2 else f"C-{code}" for i, code in enumerate(CODES)]
 @pytest.fixture(autouse=True)
 def few_everyday_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general, "MOST", 8)
-
-
-class Heard(Silent):
-    """Remembers what a run said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 # One stage on a small network

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 class Section(BaseModel):
     """A section of a run file. It refuses unknown keys, and its values cannot be changed."""
 
-    # Defaults are validated as well: a default of 0 is 0.0 then, as it is in a saved file that is loaded again.
+    # Defaults are validated as well: a default of 0 is then 0.0, as in a saved file that is loaded again.
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 

@@ -51,7 +51,7 @@ def _below(folder: Path, parents: tuple[str, ...], unreadable: list[LinetuneErro
         if entry.is_dir():
             if os.path.realpath(path) not in parents:
                 yield from _below(path, parents, unreadable)
-        elif entry.is_file() or entry.is_symlink():
+        elif entry.is_file() or not path.exists():  # a broken link, but no pipe
             yield path
 
 

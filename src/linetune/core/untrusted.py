@@ -42,30 +42,41 @@ def read(path: Path, most: int = TEXT, kind: str = "file") -> bytes:
         OSError: the file cannot be read.
         ValueError: the path has a null character.
     """
-    status = path.stat()
-    piped = stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
-    if piped and path.parts[1:2] not in _SCRIPTED:
-        # Reading would block until another program writes into the pipe.
-        raise LinetuneError(f"a pipe, not {kind if kind.startswith('an ') else f'a {kind}'}", path)
+    size = check_size(path, most, kind)
     with path.open("rb", buffering=0) as file:
-        if status.st_size > most:
-            raise too_large(path, most, kind)
         # Devices, pipes and files of the system have the size 0.
-        data = file.readall() if status.st_size else _drained(file, most)
+        data = file.readall() if size else _drained(file, most)
     if len(data) > most:
         raise too_large(path, most, kind)
     return data
 
 
-def check_size(path: Path, most: int, kind: str) -> None:
-    """Check the size of a file that a library opens by itself.
+def check_size(path: Path, most: int, kind: str) -> int:
+    """Return the size of a file in bytes, before a library opens it.
 
     Raises:
-        LinetuneError: the file is larger than ``most`` bytes.
+        LinetuneError: the file is larger than ``most`` bytes, or is a pipe or a socket.
         OSError: the file does not exist.
+        ValueError: the path has a null character.
     """
-    if path.stat().st_size > most:
+    refuse_pipe(path, kind)
+    size = path.stat().st_size
+    if size > most:
         raise too_large(path, most, kind)
+    return size
+
+
+def refuse_pipe(path: Path, kind: str = "file") -> None:
+    """Refuse a pipe. Reading it would block until another program writes into it.
+
+    Raises:
+        LinetuneError: the path is a pipe or a socket.
+        OSError: the path does not exist.
+        ValueError: the path has a null character.
+    """
+    mode = path.stat().st_mode
+    if (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and path.parts[1:2] not in _SCRIPTED:
+        raise LinetuneError(f"a pipe, not {kind if kind.startswith('an ') else f'a {kind}'}", path)
 
 
 def too_large(where: object, most: int, kind: str) -> LinetuneError:
@@ -90,7 +101,7 @@ def parse_json(text: str | bytes, where: object, line: int = 1, hint: str | None
         if sum(plain.count(mark) * weight for mark, weight in _WEIGHTS.items()) > _VALUES:
             raise LinetuneError("too many values in one JSON text", f"{where}:{line}", "split it into files")
         tree = json.loads(plain)
-        if _deeper(tree):
+        if deeper(tree, DEEPEST):
             raise RecursionError
     except json.JSONDecodeError as error:
         what = f"not valid JSON ({error.msg} at character {error.colno})"
@@ -102,10 +113,10 @@ def parse_json(text: str | bytes, where: object, line: int = 1, hint: str | None
     return tree
 
 
-def _deeper(tree: Any) -> bool:
-    """Return whether lists and objects are nested more than :data:`DEEPEST` levels."""
+def deeper(tree: Any, levels: int) -> bool:
+    """Return whether lists and objects are nested more than so many levels."""
     level = [tree] if isinstance(tree, (dict, list)) else []
-    for _ in range(DEEPEST):
+    for _ in range(levels):
         members = (node.values() if isinstance(node, dict) else node for node in level)
         level = [value for values in members for value in values if isinstance(value, (dict, list))]
         if not level:

@@ -11,6 +11,7 @@ import onnx
 
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
+from linetune.core.untrusted import deeper
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.origin import add_origin
@@ -108,11 +109,7 @@ def inspect(reference: str, progress: Progress = lambda done, total: None) -> In
 
 def _refuse_deep(model: Model) -> None:
     """Refuse a record that is too deep to print."""
-    level: list[Any] = [model.history, model.provenance]
-    for _ in range(LEVELS):
-        inside = [list(item.values()) if isinstance(item, dict) else item for item in level]
-        level = [item for items in inside if isinstance(items, list) for item in items]
-    if level:
+    if any(deeper(record, LEVELS) for record in (model.history, model.provenance)):
         what, hint = "its history or provenance is damaged", "copy the file again from where it was trained"
         raise LinetuneError(what, model.source, hint)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from linetune.core.errors import LinetuneError
+from linetune.core.untrusted import parse_json
 from linetune.formats.model import Model
 
 KEYS = ("history", "provenance")
@@ -35,12 +36,12 @@ def add_origin(model: Model, texts: Mapping[str, object], where: object) -> Mode
     for key in KEYS:
         if key not in texts:
             continue
+        what, hint = f"its {key!r} is damaged", "copy the file again from where it was exported"
         try:
-            value = json.loads(str(texts[key]))
-        except (ValueError, RecursionError):
-            value = None
+            value = parse_json(str(texts[key]), where)
+        except LinetuneError:
+            raise LinetuneError(what, where, hint) from None
         if not isinstance(value, dict):
-            what, hint = f"its {key!r} is damaged", "copy the file again from where it was exported"
             raise LinetuneError(what, where, hint)
         setattr(model, key, value)
     return model

@@ -103,10 +103,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         LinetuneError: the file is damaged.
     """
     try:
+        untrusted.check_size(path, untrusted.MODEL, "model")
         with path.open("rb") as start:
             if int.from_bytes(start.read(8), "little") > _HEADER:
                 raise LinetuneError("not a safetensors file (its header is too large)", path, _AGAIN)
-        untrusted.check_size(path, untrusted.MODEL, "model")
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}

@@ -86,6 +86,13 @@ def new_guide(network: Network, characters: int) -> NRTRHead:
     return NRTRHead(network.backbone.channels, characters, network.architecture.guide_channels)
 
 
+def feed_weights(module: nn.Module, update: Callable[[bytes | memoryview], object]) -> None:
+    """Call the ``update`` of a hash with the names and the values of all tensors."""
+    for name, tensor in module.state_dict().items():
+        update(name.encode())
+        update(tensor.detach().cpu().contiguous().numpy().data)
+
+
 def refuse_huge(architecture: Architecture, classes: int, where: object = None) -> None:
     """Check that a network of these settings, which a file names, fits into memory.
 

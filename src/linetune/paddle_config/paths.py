@@ -7,6 +7,9 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from linetune.core import untrusted
+from linetune.core.errors import LinetuneError
+
 _RESERVED = ("auto", "synth", "train")
 """Words that mean something else than a path in a run file."""
 
@@ -43,9 +46,10 @@ class Paths:
         total = 0
         try:
             for path in paths:
+                untrusted.refuse_pipe(self.absolute(path))
                 with self.absolute(path).open("rb") as file:
                     total += sum(1 for line in file if line.strip())
-        except OSError:
+        except (OSError, LinetuneError):
             return None
         return total
 

@@ -27,7 +27,7 @@ from linetune.data.batching import WIDE_SHARE, WIDTHS, plan_epoch
 from linetune.data.packed import Packed
 from linetune.decode.read import plan_batches
 from linetune.models import both_ways as ways
-from linetune.models.network import Network
+from linetune.models.network import Network, feed_weights
 from linetune.training.batches import Batches, BatchPlan, ImageBatches, Step
 
 SUFFIX = ".features"
@@ -251,9 +251,7 @@ def _key(
     for batch in (batch for plan in plans for batch in plan):
         parts = [sample.parts for sample in batch.samples]
         digest.update(json.dumps((batch.members, parts, batch.width, batch.height)).encode())
-    for name, tensor in backbone.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    feed_weights(backbone, digest.update)
     images.data.columns.feed(digest.update)
     return digest.hexdigest()
 

@@ -21,7 +21,7 @@ from linetune.config.schema import Config
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
 from linetune.models.families import OFFICIAL
-from linetune.models.network import Network
+from linetune.models.network import Network, feed_weights
 from linetune.training import plan
 from linetune.training.context import device_of, precision_of
 from linetune.training.gather import Inputs, uses_rendered
@@ -166,9 +166,7 @@ def _hash_of_crops(data: Dataset) -> dict[str, Any]:
 
 def _hash_of_weights(network: Network) -> str:
     digest = hashlib.blake2b(digest_size=DIGEST)
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    feed_weights(network, digest.update)
     return digest.hexdigest()
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from linetune.core.untrusted import refuse_pipe
+
 _META = struct.Struct("<16xII16x")
 """Magic number and version behind the header of a meta page, before the two trees."""
 _TREE = struct.Struct("<IHHQQQQQ")
@@ -54,12 +56,15 @@ class Store:
 
     Raises:
         DamagedError: the file is not LMDB, or is shorter than it says.
+        LinetuneError: the file is a pipe.
         OSError: the file cannot be read.
     """
 
     def __init__(self, path: Path, most: int) -> None:
         self._most = most
-        with (path / "data.mdb" if path.is_dir() else path).open("rb") as file:
+        file_path = path / "data.mdb" if path.is_dir() else path
+        refuse_pipe(file_path)
+        with file_path.open("rb") as file:
             try:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except ValueError:
