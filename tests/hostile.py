@@ -42,9 +42,10 @@ def crop() -> bytes:
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
-def tiff(width: int, height: int) -> bytes:
+def tiff(width: int, height: int, again: int | None = None) -> bytes:
     tags = [
         (256, 4, width),
+        *([(256, 4, again)] if again else []),
         (257, 4, height),
         (258, 3, 8),
         (259, 3, 1),
@@ -74,8 +75,9 @@ def avif(width: int, height: int) -> bytes:
     return box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", bytes(4) + box(b"iprp", box(b"ipco", size)))
 
 
-def jpeg2000(width: int, height: int) -> bytes:
-    size = struct.pack(">HHIIIIIIIIH", 47, 0, width, height, 0, 0, width, height, 0, 0, 3)
+def jpeg2000(width: int, height: int, tile: int | None = None) -> bytes:
+    tiles = (width, height) if tile is None else (tile, tile)
+    size = struct.pack(">HHIIIIIIIIH", 47, 0, width, height, 0, 0, *tiles, 0, 0, 3)
     return b"\xff\x4f\xff\x51" + size + bytes((7, 1, 1)) * 3
 
 
@@ -85,6 +87,7 @@ IMAGES = {
     "jpeg_65000": jpeg(65_000, 65_000),
     "jpeg_progressive": jpeg(12_000, 12_000),
     "tiff_100000": tiff(100_000, 100_000),
+    "tiff_two_widths": tiff(100_000, 100_000, again=16),
     "gif_65000": b"GIF89a" + struct.pack("<HH", 65_000, 65_000) + bytes(20) + b";",
     "webp_16000000": webp(16_000_000, 16_000_000),
     "bmp_2000000000": b"BM"
@@ -93,8 +96,11 @@ IMAGES = {
     + bytes(24),
     "pnm_99999": b"P6\n# a comment\n99999 99999\n255\n" + bytes(64),
     "pam_99999": b"P7\nWIDTH 99999\nHEIGHT 99999\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + bytes(64),
+    "pam_two_widths": b"P7\nWIDTH 99999\nWIDTH 9\nHEIGHT 99999\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(64),
     "avif_60000": avif(60_000, 60_000),
     "jp2_60000": jpeg2000(60_000, 60_000),
+    "jp2_tiles": jpeg2000(4080, 4080, tile=16),
+    "jp2_no_tiles": jpeg2000(400, 400, tile=0),
     "hdr_unknown": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 60000 +X 60000\n" + bytes(64),
     "jpeg_without_end": b"\xff\xd8\xff" + b"\xff\xe0\0\2" * 50_000,
     "tiff_loop": b"II*\0" + struct.pack("<IH", 8, 0) + struct.pack("<I", 8),
@@ -193,6 +199,37 @@ def labels_one_line(folder: Path) -> list[object]:
 @case
 def labels_binary(folder: Path) -> list[object]:
     return labelled(folder, "labels.txt", bytes(range(256)) * 4000, "--format", "paddleocr")
+
+
+@case
+def labels_many_lines(folder: Path) -> list[object]:
+    (folder / "labels.txt").write_bytes(b"a.png\tA\n" * 6_000_000)
+    return ["split", folder / "labels.txt", "--output", folder / "target"]
+
+
+@case
+def csv_of_commas(folder: Path) -> list[object]:
+    return labelled(folder, "labels.csv", b"image,text\n" + b"," * 60_000_000, "--format", "csv")
+
+
+@case
+def csv_of_lines(folder: Path) -> list[object]:
+    return labelled(folder, "labels.csv", b"image,text\n" + b"a,b\n" * 15_000_000)
+
+
+@case
+def jsonl_of_lines(folder: Path) -> list[object]:
+    return labelled(folder, "labels.jsonl", b"{}\n" * 20_000_000)
+
+
+@case
+def ppocrlabel_of_lines(folder: Path) -> list[object]:
+    return labelled(folder, "Label.txt", b"a.png\t[]\n" * 6_000_000, "--format", "ppocrlabel")
+
+
+@case
+def paddleocr_of_lines(folder: Path) -> list[object]:
+    return labelled(folder, "labels.txt", b"a.png A\n" * 8_000_000, "--format", "paddleocr")
 
 
 @case

@@ -49,13 +49,14 @@ def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]
         convert: the command that reads other encodings and writes UTF-8.
 
     Raises:
-        LinetuneError: the file is missing, unreadable, or UTF-16, where a byte cannot end a line.
+        LinetuneError: the file is missing, unreadable, too large, or UTF-16, where a byte cannot end a line.
     """
     data = content(path, kind)
     if encodings.bom_encoding(data) in ("utf-16", "utf-32"):
         raise LinetuneError(UTF16, f"{path}:1", f"{convert} writes it as UTF-8")
     if name := encodings.unmarked_utf16(data):
         raise LinetuneError(UTF16, f"{path}:1", f"{convert} --encoding {name} writes it as UTF-8")
+    untrusted.check_lines(data.decode("latin-1"), path)  # any bytes are Latin-1
     with suppress(UnicodeDecodeError):
         # splitlines() would also split a text at U+2028, U+0085 and others.
         return [line.removeprefix(_BYTE_ORDER_MARK) for line in data.decode("utf-8-sig").split("\n")]

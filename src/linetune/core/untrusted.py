@@ -18,6 +18,8 @@ TEXT, IMAGE, MODEL = 2**26, 2**28, 3 * 2**27
 A label file of a million lines has about 50 MB, a scan of 67 megapixels without compression 200 MB, and the
 largest official weights have 220 MB.
 """
+LINES, CELLS = 10**6, 5 * 10**6
+"""Most lines of a text file, and cells of a table. A line takes about 550 bytes in memory, a cell 60."""
 DEEPEST = 64
 """Most levels of nested JSON and YAML. Real files have fewer than ten. Python fails at about a thousand."""
 _SCRIPTED = (("dev",), ("proc",))
@@ -82,6 +84,26 @@ def refuse_pipe(path: Path, kind: str = "file") -> None:
 def too_large(where: object, most: int, kind: str) -> LinetuneError:
     """Return the error for a file of more than ``most`` bytes."""
     return LinetuneError(f"too large: the {kind} has more than {most >> 20} MiB", where, "make it smaller")
+
+
+def check_lines(text: str, where: object, delimiter: str | None = None) -> None:
+    """Check that a text is small enough to be taken apart into lines, and lines into cells.
+
+    Args:
+        text: the content of a file. Lines end with LF, or with CR alone.
+        where: the file.
+        delimiter: what separates the cells of a line, if it has any.
+
+    Raises:
+        LinetuneError: there are more than :data:`LINES` lines or :data:`CELLS` cells.
+    """
+    counts = [("lines", max(text.count("\n"), text.count("\r")), LINES)]
+    if delimiter is not None:
+        counts.append(("cells", text.count(delimiter), CELLS))
+    for name, count, most in counts:
+        if count > most:
+            what = f"too large: {count:,} {name}, but linetune reads {most:,}"
+            raise LinetuneError(what, where, "divide it into several files")
 
 
 def parse_json(text: str | bytes, where: object, line: int = 1, hint: str | None = _MEND) -> Any:

@@ -20,6 +20,8 @@ _SAMPLES = 4 * 10**8
 """Most bytes of an image as its file has them. OpenJPEG takes four for each sample, a TIFF may have eight."""
 _SEGMENTS, _TAGS, _BOXES = 20_000, 4096, 4096
 """Most segments of a JPEG, tags of a TIFF and boxes of a JPEG 2000 that we look at. Files have far fewer."""
+_TILES = 4096
+"""Most tiles of a JPEG 2000. OpenJPEG takes ten kilobytes for each."""
 _CHUNK = 2**26
 """Most bytes of a chunk of a PNG that the file does not have, because it is cut off."""
 _START = 2**16
@@ -69,7 +71,7 @@ def size(data: memoryview) -> Size | None:
         if signature.match(start):
             try:
                 return parse(data)
-            except (struct.error, ValueError, IndexError, KeyError, StopIteration, OverflowError):
+            except (struct.error, ValueError, IndexError, KeyError, StopIteration, ArithmeticError):
                 return None
     return None
 
@@ -150,7 +152,8 @@ def _tiff(data: memoryview) -> Size:
             code, place = _TIFF_TYPES[kind], entry + (12 if big else 8)
             if struct.calcsize(code) * values > (8 if big else 4):
                 place = struct.unpack_from(order + ("Q" if big else "I"), data, place)[0]
-            tags[tag] = struct.unpack_from(order + code, data, place)[0]
+            # Of two equal tags, decoders differ in which one counts.
+            tags[tag] = max(tags.get(tag, 0), struct.unpack_from(order + code, data, place)[0])
     # 256 and 257: width and height. 322 and 323: those of a tile. 258 and 277: bits and number of samples.
     # 338: samples that are not colours.
     width, height = max(tags[256], tags.get(322, 0)), max(tags[257], tags.get(323, 0))
@@ -161,7 +164,10 @@ def _tiff(data: memoryview) -> Size:
 def _pnm(data: memoryview) -> Size:
     start = bytes(data[:_START])
     if start[1:2] == b"7":
-        named = {name: int(value) for name, value in _NAMED.findall(start)}
+        # Of two equal names, the larger number counts.
+        named = {
+            name: int(value) for name, value in sorted(_NAMED.findall(start), key=lambda found: int(found[1]))
+        }
         return Size(named[b"WIDTH"], named[b"HEIGHT"], 2 * named[b"DEPTH"])
     first = _NUMBER.match(start, 2)
     second = _NUMBER.match(start, first.end() - 1) if first else None
@@ -190,6 +196,9 @@ def _jpeg2000(data: memoryview) -> Size:
     if bytes(data[at : at + 4]) != b"\xff\x4f\xff\x51":
         raise ValueError
     right, low, left, top = struct.unpack_from(">4I", data, at + 8)
+    tile_width, tile_height = struct.unpack_from(">2I", data, at + 24)
+    if -(-right // tile_width) * -(-low // tile_height) > _TILES:
+        raise ValueError
     components = struct.unpack_from(">H", data, at + 40)[0]
     return Size(right - left, low - top, 4 * components, components in (2, 4))
 

@@ -84,7 +84,7 @@ def read(source: Source) -> list[Item]:
     source.alike = pages(source, _is_boxes)
     for path in source.alike:
         try:
-            lines[path] = list(texts.rows(source.read_text(path)))
+            lines[path] = list(texts.rows(source.read_text(path), path))
         except LinetuneError as error:
             items.append(error)
     # After eight numbers, #### may be the start of a text. If all lines have it, it marks polygons.

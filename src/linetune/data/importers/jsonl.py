@@ -56,7 +56,7 @@ def _entries(source: Source) -> Iterator[tuple[str, dict[str, Any] | LinetuneErr
         for line, number, entry in texts.members(content, source.path):
             yield _checked(entry, _place(source, line, number))
         return
-    for number, row in texts.rows(content):
+    for number, row in texts.rows(content, source.path):
         try:
             entry = texts.parse_json(row, source.path, number)
         except LinetuneError as error:

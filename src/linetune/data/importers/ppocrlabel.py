@@ -42,7 +42,7 @@ def read(source: Source) -> list[Item]:
     crops = source.path.parent / _CROPS
     if source.path.name == _PROJECT and crops.is_file():
         source.notes.append(f"{crops} is not read; --format rec_gt imports its crops and texts instead")
-    for number, row in texts.rows(source.read_text(source.path)):
+    for number, row in source.read_rows():
         place = f"{source.path}:{number}"
         written, tab, content = row.partition("\t")
         if not tab:

@@ -115,7 +115,7 @@ def _crop(source: Source, label: Path, images: list[Path], stem: str) -> Item:
         what = f"several images: {', '.join(path.name for path in fitting)}"
         return LinetuneError(what, label, "keep one of them")
     try:
-        rows = list(texts.rows(source.read_text(label)))
+        rows = list(texts.rows(source.read_text(label), label))
     except LinetuneError as error:
         return error
     if len(rows) > 1:

@@ -150,7 +150,7 @@ class Source(Options):
         Raises:
             LinetuneError: the file cannot be read, or its encoding is not certain.
         """
-        return texts.rows(self.read_text(self.path))
+        return texts.rows(self.read_text(self.path), self.path)
 
     def label(self, written: str, text: str, place: str) -> Item:
         """Return the crop of an image path as a label file has it, or the reason why there is no image.

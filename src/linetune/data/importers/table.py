@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from linetune.core import untrusted
 from linetune.core.errors import LinetuneError
 from linetune.data.importers import columns, icdar, texts
 from linetune.data.importers.column import IMAGE, TEXT, is_image_name, plain
@@ -16,7 +17,7 @@ from linetune.data.importers.source import Format, Item, Source
 
 Row: TypeAlias = "list[str] | LinetuneError"
 _DELIMITERS = ",;\t|"
-_SNIFFED_ROWS = 50
+_SNIFFED_ROWS, _SNIFFED_CHARACTERS = 50, 1 << 16
 _SEPARATOR_LINE = re.compile(rf"\ufeff?sep=([{_DELIMITERS}])(?=\r?\n)", re.IGNORECASE)
 """A first line that names the delimiter, as Excel understands it."""
 
@@ -59,11 +60,14 @@ def _is_plain_table(path: Path) -> bool:
     return bool(images) and (images[0] > 0 or (delimiter != "\t" and certain))
 
 
+def _whole_lines(start: str) -> str:
+    """Return the start of a file without its last line, which may be incomplete."""
+    return start[: start.rfind("\n") + 1] or start
+
+
 def _sniffed(path: Path) -> tuple[str, list[list[str]]]:
     """Return the delimiter and the first rows of a file."""
-    content = texts.head(path)
-    # The last line may be incomplete.
-    content = content[: content.rfind("\n") + 1] or content
+    content = _whole_lines(texts.head(path))
     delimiter, content = _split(content, Source(path))
     rows = _records(content, delimiter, path)[:_SNIFFED_ROWS]
     return delimiter, [row for _, row in rows if isinstance(row, list)]
@@ -137,8 +141,10 @@ def _split(content: str, source: Source) -> tuple[str, str]:
     If no line names it, it is the delimiter that gives a column of images, or else the most even rows.
     """
 
+    start = _whole_lines(content[:_SNIFFED_CHARACTERS])
+
     def fitness(delimiter: str) -> tuple[bool, float]:
-        rows = [row for _, row in _records(content, delimiter, Path())[:_SNIFFED_ROWS]]
+        rows = [row for _, row in _records(start, delimiter, Path())[:_SNIFFED_ROWS]]
         good = [row for row in rows if isinstance(row, list)]
         if not good or len(good[0]) < 2:
             return False, 0
@@ -155,7 +161,11 @@ def _records(content: str, delimiter: str, path: Path) -> list[tuple[int, Row]]:
 
     A quote is an ordinary character, such as an inch sign before a text, if rows span lines or are malformed
     with quotes but all rows have the same width without them.
+
+    Raises:
+        LinetuneError: there are too many rows or cells.
     """
+    untrusted.check_lines(content, path, delimiter)
     rows = list(_parsed(content, delimiter, path, csv.QUOTE_MINIMAL))
     lines = [line for line, _ in rows[1:]]
     if any(isinstance(row, LinetuneError) for _, row in rows) or lines != list(range(2, len(lines) + 2)):

@@ -52,12 +52,16 @@ def first_rows(path: Path) -> list[str]:
     return [row for _, row in islice(rows(head(path)), _SNIFFED_ROWS)]
 
 
-def rows(text: str) -> Iterator[tuple[int, str]]:
+def rows(text: str, where: object = None) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text that are not blank, with their numbers and without their ends.
 
     The byte order mark that joined files leave at the start of a line is removed. CR alone ends a line
     only if the text has no LF.
+
+    Raises:
+        LinetuneError: the text has too many lines. The error names ``where``.
     """
+    untrusted.check_lines(text, where)
     if "\n" not in text:
         text = text.replace("\r", "\n")
     # Not splitlines(): that would split a text at U+2028, U+0085 and others.
