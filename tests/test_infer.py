@@ -17,9 +17,9 @@ from linetune.cli import main
 from linetune.config import Synth
 from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
-from linetune.rules import Rule
 from linetune.rules.checks import CHECKS
 from linetune.rules.infer import propose
+from linetune.rules.rule import Rule
 
 LETTERS, HEX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789ABCDEF"
 Make = Callable[[random.Random], str]

@@ -19,7 +19,7 @@ from linetune.drafting import draft as drafting
 from linetune.drafting.charset import Ask
 from linetune.drafting.decisions import Draft, save
 from linetune.report.terminal import terminal
-from linetune.rules import Rule
+from linetune.rules.rule import Rule
 from linetune.rules.series import SERIES, gaps, widened
 from linetune.synth import generate
 

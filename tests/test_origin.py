@@ -1,4 +1,4 @@
-"""Every format carries the history and the provenance of a model, and gives them back."""
+"""Every format carries the history, the provenance and the rule of a model, and gives them back."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from linetune.formats.parity import sample_crops
 from linetune.formats.pickled import read_pdparams, write_pdparams
 from linetune.formats.registry import FORMATS
 from linetune.formats.rounded import export_rounded
+from linetune.formats.store import load_model, save_model
 from linetune.models.families.pp_ocrv6 import TINY
 
 HISTORY = {"name": "stage real", "val": {"exact_match": 0.5, "interval": [0.1, 0.9], "cer": 0.2}}
@@ -29,15 +30,16 @@ PROVENANCE: dict[str, Any] = {
     "data": {'it\'s "mine": #1\n': {"lines": 8}},
     "线\x85\U0001f600": None,
 }
+RULE: dict[str, Any] = {"patterns": [{"pattern": "[AB]{1,3}", "check": None}]}
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return replace(tiny("AB ", architecture=TINY), history=HISTORY, provenance=PROVENANCE)
+    return replace(tiny("AB ", architecture=TINY), history=HISTORY, provenance=PROVENANCE, rule=RULE)
 
 
 def without(model: Model) -> Model:
-    return replace(model, history={}, provenance={})
+    return replace(model, history={}, provenance={}, rule={})
 
 
 @pytest.mark.parametrize("name", ["onnx", "hf", "pdparams", pytest.param("paddle", marks=needs_paddle)])
@@ -45,9 +47,9 @@ def test_an_export_keeps_the_origin(tmp_path: Path, model: Model, name: str) -> 
     crops = sample_crops(model.charset, 2)
     form = FORMATS[name]
     back = load_base(str(form.export(model, tmp_path / f"m{form.ending}", crops).path))
-    assert (back.history, back.provenance) == (HISTORY, PROVENANCE)
+    assert (back.history, back.provenance, back.rule) == (HISTORY, PROVENANCE, RULE)
     back = load_base(str(form.export(without(model), tmp_path / f"n{form.ending}", crops).path))
-    assert (back.history, back.provenance) == ({}, {})
+    assert (back.history, back.provenance, back.rule) == ({}, {}, {})
 
 
 def test_paddles_settings_keep_the_origin(tmp_path: Path, model: Model) -> None:
@@ -56,7 +58,7 @@ def test_paddles_settings_keep_the_origin(tmp_path: Path, model: Model) -> None:
     assert load_base(str(tmp_path)).provenance == {}
     (tmp_path / "inference.yml").write_text(paddle._settings(model), "utf-8")
     back = load_base(str(tmp_path))
-    assert (back.history, back.provenance) == (HISTORY, PROVENANCE)
+    assert (back.history, back.provenance, back.rule) == (HISTORY, PROVENANCE, RULE)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
@@ -64,7 +66,7 @@ def test_a_rounded_file_keeps_the_origin(tmp_path: Path, model: Model, precision
     path = tmp_path / "m.onnx"
     export_rounded(model, path, precision, sample_crops(model.charset, 2))
     found = inspect(str(path))
-    assert (found.model.history, found.model.provenance) == (HISTORY, PROVENANCE)
+    assert (found.model.history, found.model.provenance, found.model.rule) == (HISTORY, PROVENANCE, RULE)
     assert (found.format, found.precision, found.model.charset) == ("onnx", precision, model.charset)
     assert found.parameters == sum(tensor.numel() for tensor in model.network.parameters())
 
@@ -87,3 +89,8 @@ def test_a_damaged_origin_is_one_clear_error(tmp_path: Path, model: Model, text:
     save_file(load_file(path), path, {"format": "pt", "provenance": text})
     with pytest.raises(LinetuneError, match=r"model\.safetensors: its 'provenance' is damaged; copy"):
         load_base(str(folder))
+
+
+def test_a_model_file_keeps_the_rule(tmp_path: Path, model: Model) -> None:
+    save_model(model, tmp_path / "m.safetensors")
+    assert load_model(tmp_path / "m.safetensors").rule == RULE

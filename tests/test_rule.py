@@ -13,10 +13,9 @@ import pytest
 from linetune.config import Pattern, Synth, load
 from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
-from linetune.rules import Rule
 from linetune.rules.checks import CHECKS
 from linetune.rules.pattern import parse
-from linetune.rules.rule import identity
+from linetune.rules.rule import Rule, identity
 from linetune.rules.texts import Texts
 from linetune.rules.weights import weigh_like
 

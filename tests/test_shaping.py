@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont, features
 from linetune.config import Synth
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
-from linetune.rules import Rule
 from linetune.rules.infer import propose
+from linetune.rules.rule import Rule
 from linetune.synth import fonts, generate, lettering
 from linetune.synth.render import Renderer
 

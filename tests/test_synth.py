@@ -21,7 +21,7 @@ from linetune.config.synth import Material
 from linetune.core import cache, image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
-from linetune.rules import Rule
+from linetune.rules.rule import Rule
 from linetune.synth import fonts, generate, is_current, lettering, looks, measure, preview, scene
 from linetune.synth.compare import separation_accuracy
 from linetune.synth.generate import stream

@@ -21,6 +21,10 @@ from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.sources import Progress
 from linetune.formats.transfer import with_charset
+from linetune.rules.saved import read as read_rule
+
+NO_RULE = "none"
+"""In place of a rule: read without one."""
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -52,6 +56,7 @@ class Recogniser:
         charset: Charset | None = None,
         progress: Progress = lambda done, total: None,
         both_ways: bool = False,
+        rule: str | Path | None = None,
     ) -> Recogniser:
         """Load a run's folder, a model file, or an official model by name.
 
@@ -60,12 +65,16 @@ class Recogniser:
             charset: limit the model to these characters. It reads unknown ones badly.
             progress: called with the bytes done and the bytes in total during a download.
             both_ways: read every crop both ways up, whatever the model says.
+            rule: a file of the rule to read by (see :func:`linetune.rules.saved.read`), or ``none`` to read
+                without a rule. By default, that of the model.
 
         Raises:
-            LinetuneError: the model does not exist or cannot be read.
+            LinetuneError: the model or the rule does not exist or cannot be used.
         """
         loaded = load_base(str(model), progress)
         loaded.both_ways |= both_ways
+        if rule is not None:
+            loaded.rule = {} if str(rule) == NO_RULE else read_rule(Path(rule))
         return cls(with_charset(loaded, charset).model if charset else loaded)
 
     @property

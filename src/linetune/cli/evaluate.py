@@ -31,6 +31,7 @@ def evaluate(
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     both_ways: options.BothWaysOption = False,
+    rule: options.RuleOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Score a model on labelled crops.
@@ -46,7 +47,9 @@ def evaluate(
 
     if errors is not None:
         refuse_existing(errors, overwrite)
-    data, (evaluation,) = options.evaluate_models({"reading": model}, labels, charset, skip_bad, both_ways)
+    data, (evaluation,) = options.evaluate_models(
+        {"reading": model}, labels, charset, skip_bad, both_ways, rule
+    )
     if errors is not None:
         write_misread(errors, model, evaluation, data.crops)
     if as_json:

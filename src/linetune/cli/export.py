@@ -69,6 +69,7 @@ def export(
     static: StaticOption = None,
     overwrite: options.OverwriteOption = False,
     both_ways: options.BothWaysOption = False,
+    rule: options.RuleOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Write a model for other programs, and check that it reads the same texts.
@@ -86,7 +87,7 @@ def export(
     for path in (path for target in targets for path in target.files):
         refuse_existing(path, overwrite)
     with terminal() as reporter:
-        recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways)
+        recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways, rule=rule)
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
         crops, texts = (data.crops, data.texts) if data else ([], [])
         if precision != "fp32":

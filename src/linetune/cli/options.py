@@ -61,6 +61,15 @@ BothWaysOption = Annotated[
         "This takes twice the time. If the run of a model needed this, the model does it without the option.",
     ),
 ]
+RuleOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|none",
+        help="Read the most probable text that a rule admits: a .yaml file with what linetune rule prints, "
+        "or a .txt file of all possible texts, one a line. By default the rule in the model, if it has one; "
+        "none reads without it.",
+    ),
+]
 GroupByOption = Annotated[
     str | None,
     typer.Option(
@@ -109,6 +118,7 @@ def load_recogniser(
     reporter: Reporter,
     texts: Sequence[str] | None = None,
     both_ways: bool = False,
+    rule: str | None = None,
 ) -> Recogniser:
     """Load the recogniser of a MODEL argument and limit it to ``--charset``.
 
@@ -118,15 +128,16 @@ def load_recogniser(
         reporter: shows the download and what the user should know of the model.
         texts: the labels; None where a command has none.
         both_ways: read every crop both ways up, even if the model does not ask for it.
+        rule: the file of a rule, ``none``, or None for the rule of the model.
 
     Raises:
-        LinetuneError: the model or the charset cannot be loaded, or ``auto`` has no labels.
+        LinetuneError: the model, the rule or the charset cannot be loaded, or ``auto`` has no labels.
     """
     from linetune.formats.transfer import with_charset
     from linetune.recogniser import Recogniser
 
     recogniser = Recogniser.load(
-        model, progress=partial(reporter.progress, "downloading weights"), both_ways=both_ways
+        model, progress=partial(reporter.progress, "downloading weights"), both_ways=both_ways, rule=rule
     )
     if model.lower().endswith(".onnx"):
         from linetune.formats.onnx_file import fixed_shape
@@ -153,6 +164,7 @@ def evaluate_models(
     charset: str | None,
     skip_bad: bool,
     both_ways: bool = False,
+    rule: str | None = None,
 ) -> tuple[Dataset, list[Evaluation]]:
     """Read the crops of label files with models. Return the crops, and the result of each model.
 
@@ -162,9 +174,10 @@ def evaluate_models(
         charset: see :func:`load_recogniser`.
         skip_bad: leave out lines that cannot be used.
         both_ways: see :func:`load_recogniser`.
+        rule: see :func:`load_recogniser`.
 
     Raises:
-        LinetuneError: a model, the charset, the labels or a crop cannot be read.
+        LinetuneError: a model, the rule, the charset, the labels or a crop cannot be read.
     """
     from linetune.core.labelfile import read_labels
     from linetune.core.progress import count
@@ -175,7 +188,9 @@ def evaluate_models(
     lines, evaluations = read_labels(*labels), []
     texts = [line.text for line in lines]
     with terminal() as reporter:
-        recognisers = [load_recogniser(name, charset, reporter, texts, both_ways) for name in models.values()]
+        recognisers = [
+            load_recogniser(name, charset, reporter, texts, both_ways, rule) for name in models.values()
+        ]
         data = load_dataset(lines, None, skip_bad, count(reporter, "decoding", len(lines)))
         for task, recogniser in zip(models, recognisers, strict=True):
             started = time.perf_counter()

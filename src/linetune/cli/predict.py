@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +26,7 @@ def predict(
     ],
     charset: options.CharsetOption = None,
     both_ways: options.BothWaysOption = False,
+    rule: options.RuleOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Read crops. Prints path, text and confidence, separated by tabs.
@@ -44,7 +45,7 @@ def predict(
             what = "a tab or line break in the name would break the columns"
             errors[path] = LinetuneError(what, repr(str(path)), "use --json")
     with terminal() as reporter:
-        recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways)
+        recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways, rule=rule)
         readable = [path for path in paths if path not in errors]
         results: dict[Path, Reading | LinetuneError] = {**errors, **recogniser.read_files(readable, reporter)}
     failed = [result for path in paths if isinstance(result := results[path], LinetuneError)]
@@ -56,6 +57,9 @@ def predict(
         for path in paths:
             if isinstance(result := results[path], Reading):
                 print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}")
+    readings = [result for path in paths if isinstance(result := results[path], Reading)]
+    if unruly := sum(reading.admitted is False for reading in readings):
+        print(f"{unruly} of {len(readings)} crops follow no rule; their confidence is 0", file=sys.stderr)
     for failure in failed:
         print(f"error: {failure}", file=sys.stderr)
     if failed:
@@ -63,10 +67,11 @@ def predict(
         raise typer.Exit(1)
 
 
-def _as_dict(result: Reading | LinetuneError) -> dict[str, str | float]:
+def _as_dict(result: Reading | LinetuneError) -> dict[str, Any]:
     if isinstance(result, LinetuneError):
         return {"error": result.what}
-    return {"text": result.text, "confidence": result.confidence}
+    by_rule = {} if result.admitted is None else {"admitted": result.admitted, "follows": result.follows}
+    return {"text": result.text, "confidence": result.confidence, **by_rule}
 
 
 def _expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:

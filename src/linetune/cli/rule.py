@@ -33,8 +33,8 @@ def rule(
     """
     from linetune.config.new import rule_value
     from linetune.core.labelfile import read_labels
-    from linetune.rules import Rule
     from linetune.rules.infer import propose
+    from linetune.rules.rule import Rule
 
     lines = read_labels(*labels)
     proposal = propose([line.text for line in lines], least)

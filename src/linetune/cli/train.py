@@ -72,7 +72,8 @@ def train(
     if not result.helped:
         out.print("Training did not help. The run keeps the base model, limited to the charset.")
     out.print(f"model  {result.model}")
-    out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
+    if result.compared:  # it is exported
+        out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
 
 
 def _train(

@@ -52,6 +52,10 @@ class Config(Section):
     """Whether to read each crop both ways up, which takes twice the time. true also turns training crops that
     are upside down upright. ``auto``, the default, is true if at least 3 % of the real crops are upside
     down."""
+    reading_rule: Literal["synth"] | FilePath | None = None
+    """Rule that linetune reads by, with the trained model and its exports: ``synth`` for the rule of the
+    rendered crops, a .yaml file with what ``linetune rule`` prints, or a .txt file of all possible texts, one
+    a line. Other programs read as without it. None by default."""
     charset_space: bool = False
     """Whether to add the space to the charset, as PaddleOCR's ``use_space_char`` does. Only needed with a
     charset file that lacks it."""
@@ -72,6 +76,11 @@ class Config(Section):
     def _resolve_charset(cls, value: Any, info: ValidationInfo) -> Any:
         return "auto" if value == "auto" else resolve(value, info)
 
+    @field_validator("reading_rule", mode="before")
+    @classmethod
+    def _resolve_rule(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if value in ("synth", None) else resolve(value, info)
+
     @field_validator("base_model", mode="before")
     @classmethod
     def _resolve_base_model(cls, value: Any, info: ValidationInfo) -> Any:
@@ -87,6 +96,8 @@ class Config(Section):
             raise ValueError(f"two stages have the same name: {', '.join(names)}; rename one")
         if self.synth is None and any("synth" in stage.data for stage in self.stages):
             raise ValueError("a stage has data: synth, but the file has no synth section; add one")
+        if self.synth is None and self.reading_rule == "synth":
+            raise ValueError("reading_rule is synth, but the file has no synth section; name a file")
         if self.synth and self.synth.texts == "like_labels" and self.synth.labels is None:
             # The manifest of rendered crops has this section only. The section therefore names the labels.
             synth = self.synth.model_copy(update={"labels": self.data.train})

@@ -18,6 +18,10 @@ class Reading:
     text: str
     confidence: float
     """0 to 1."""
+    follows: float | None = None
+    """The probability that the text follows the rule. None without a rule."""
+    admitted: bool | None = None
+    """Whether the rule admits the text. False if the crop follows no rule. None without a rule."""
 
 
 class Decoder(Protocol):

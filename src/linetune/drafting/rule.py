@@ -9,8 +9,8 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.data.split import NAMES
 from linetune.drafting.decisions import CHARSET, Draft
-from linetune.rules import Rule
 from linetune.rules.infer import propose
+from linetune.rules.rule import Rule
 
 FOLLOWED = 0.7
 """Least share of the training labels, and of the validation labels, that a useful rule covers.

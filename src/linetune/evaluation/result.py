@@ -29,6 +29,12 @@ class Evaluation:
         """Exact match and CER."""
         return score([reading.text for reading in self.readings], [line.text for line in self.lines])
 
+    @property
+    def unruly(self) -> int | None:
+        """Crops that follow no rule, and are read without it. None if all are read without a rule."""
+        admitted = [reading.admitted for reading in self.readings]
+        return None if None in admitted else admitted.count(False)
+
     @cached_property
     def misread(self) -> list[int]:
         """Numbers of the crops whose reading differs from the label, from 0."""
@@ -49,6 +55,7 @@ class Evaluation:
         return self.score.as_dict() | {
             "seconds": self.seconds,
             "skipped": self.skipped,
+            **({} if self.unruly is None else {"follow_no_rule": self.unruly}),
             "accepted": [step.as_dict() for step in self.accepted(threshold)],
             "misread": [
                 {

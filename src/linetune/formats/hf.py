@@ -20,6 +20,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
+from linetune.decode import default_decoder
 from linetune.formats.hf_config import (
     BGR_PROCESSOR,
     architecture_of,
@@ -232,7 +233,7 @@ def check_in_transformers(model: Model, folder: Path, crops: Sequence[Crop], whe
                 out = theirs(pixel_values=pixels)
             found = processor.post_process_text_recognition(out)
             for probabilities, other in zip(mine, found, strict=True):
-                text = model.decoder(probabilities[None])[0].text
+                text = default_decoder(model.charset)(probabilities[None])[0].text
                 if text != other["text"]:
                     raise LinetuneError(
                         f"reads {other['text']!r} in transformers, but the trained model reads {text!r}",

@@ -11,7 +11,7 @@ import torch
 from linetune.core import reading_order
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.decode import Decoder, default_decoder
+from linetune.decode import Decoder, decoder_of
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
 
@@ -32,11 +32,13 @@ class Model:
     """Whether every crop is read both ways up."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """The weights, data, settings, software and machine of its training. Empty if they are not known."""
+    rule: dict[str, Any] = field(default_factory=dict)
+    """The rule that linetune reads by, see :mod:`linetune.rules.saved`. Empty if there is none."""
 
     @property
     def decoder(self) -> Decoder:
         """Turns the class probabilities of this model into readings."""
-        return default_decoder(self.charset)
+        return decoder_of(self.charset, self.rule)
 
     @property
     def reader(self) -> Network | BothWays:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def compare_widths(model: Model, crops: Sequence[Crop], shape: Shape) -> tuple[s
     """Return notes on crops whose text at the fixed width differs from that at their own width."""
     fitting = [shape.fit(crop) for crop in crops]
     squashed = sum(image.line_width(*crop.shape[:2]) > shape.width for crop in crops)
-    own = read_crops(model.reader.run, crops, model.decoder)
-    fixed = read_crops(shape.at_width(model.reader.run), fitting, model.decoder)
+    decoder = default_decoder(model.charset)
+    own = read_crops(model.reader.run, crops, decoder)
+    fixed = read_crops(shape.at_width(model.reader.run), fitting, decoder)
     changed = sum(a.text != b.text for a, b in zip(own, fixed, strict=True))
     what = f"batches of {shape.batch}, input {shape.batch} x 3 x {image.HEIGHT} x {shape.width}"
     if not squashed and not changed:

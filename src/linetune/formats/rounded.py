@@ -19,6 +19,7 @@ from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import spread
+from linetune.decode import default_decoder
 from linetune.decode.read import Run, deployed_batches, read_crops
 from linetune.formats.graphs import OWN
 from linetune.formats.model import Model
@@ -100,7 +101,9 @@ def export_rounded(
             beside = Path(folder, "fp32.onnx")
             beside.write_bytes(full.SerializeToString())
             runs = [_finite(open_onnx(file, threads=1)[0], path) for file in (partial, beside)]
-            found, expected = ([r.text for r in read_crops(run, compared, model.decoder)] for run in runs)
+            found, expected = (
+                [r.text for r in read_crops(run, compared, default_decoder(model.charset))] for run in runs
+            )
             exact, exact_fp32 = _accuracy(found, expected, texts, precision, max_loss, path)
             rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
             sizes = partial.stat().st_size, beside.stat().st_size

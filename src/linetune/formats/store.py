@@ -50,6 +50,7 @@ def save_model(model: Model, path: Path) -> None:
         "history": json.dumps(model.history),
         "both_ways": json.dumps(model.both_ways),
         "provenance": json.dumps(model.provenance),
+        **({"rule": json.dumps(model.rule)} if model.rule else {}),
         "text_order": reading_order.VISUAL,
     }
     with os_errors("cannot write the model", path), atomic.written(path, durable=True) as partial:
@@ -90,10 +91,11 @@ def load_model(path: Path) -> Model:
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
         raise LinetuneError("the header's 'base_model' is missing or damaged", path, _AGAIN)
-    # Files of earlier versions lack the two.
+    # Files of earlier versions lack these.
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
     provenance = _rebuilt({"provenance": "{}", **header}, "provenance", path, dict)
-    return Model(network, charset, header["base_model"], str(path), history, both_ways, provenance)
+    rule = _rebuilt({"rule": "{}", **header}, "rule", path, dict)
+    return Model(network, charset, header["base_model"], str(path), history, both_ways, provenance, rule)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

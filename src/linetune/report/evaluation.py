@@ -21,6 +21,8 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
         f"exact match {score.as_text()}   CER {score.cer:.1%}   {score.lines} lines"
         f"{_skipped(evaluation)}   {evaluation.seconds:.1f} s   (in brackets) 95% interval"
     )
+    if evaluation.unruly is not None:
+        out.print(f"read by the rule; {evaluation.unruly} crops follow no rule and are read without it")
     out.print("accepting only readings with a confidence of")
     for step in evaluation.accepted(threshold):
         out.print(f"  {step.as_text()}")

@@ -1,6 +1,2 @@
-"""Rules: regular expressions that the texts of a task follow. Draw texts from them, or propose them from
-labels."""
-
-from linetune.rules.rule import Rule
-
-__all__ = ["Rule"]
+"""Rules: regular expressions that the texts of a task follow. Texts are drawn from them, crops are read by
+them, and labels propose them."""

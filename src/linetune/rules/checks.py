@@ -10,10 +10,12 @@ import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stdnum import ean, iso6346, luhn
 
-from linetune.config.synth import CheckName
+if TYPE_CHECKING:
+    from linetune.config.synth import CheckName
 
 _DIGITS = frozenset(string.digits)
 _LETTERS_AND_DIGITS = _DIGITS | frozenset(string.ascii_letters)
@@ -35,6 +37,11 @@ class Check:
     """Index of the check character among the counted characters."""
     compute: Callable[[str], str]
     """Function that returns the check character of a code with any character in its place."""
+    step: Callable[[int, int, int, str], int | None]
+    """The same one character after the other, for :mod:`linetune.rules.automaton`. Takes the remainder so far
+    (0 at the start), the index of the character among the counted ones, the number of counted characters of
+    the code, and the character. Returns the next remainder, which is 0 after a correct code. None if no code
+    has this character here."""
 
     def corrected(self, text: str) -> str | None:
         """Return a text with the correct check character, or None if the text is not such a code."""
@@ -60,6 +67,40 @@ def _vin(code: str) -> str:
     return "0123456789X"[sum(w * v for w, v in zip(_VIN_WEIGHTS, values, strict=True)) % 11]
 
 
+def _vin_step(remainder: int, index: int, length: int, character: str) -> int | None:
+    if index == 8:
+        value = "0123456789X".find(character)
+        return (remainder - value) % 11 if value >= 0 else None
+    number = _VIN_VALUES.get(character)
+    return None if number is None else (remainder + number * _VIN_WEIGHTS[index]) % 11
+
+
+# ISO 6346 counts the letters from 10 on, without the multiples of 11.
+_CONTAINER_VALUES = dict(zip(string.digits, range(10), strict=True)) | dict(
+    zip(string.ascii_uppercase, (n for n in range(10, 39) if n % 11), strict=True)
+)
+_CONTAINER_FORM = (string.ascii_uppercase,) * 3 + ("JUZ",) + (string.digits,) * 7
+
+
+def _container_step(remainder: int, index: int, length: int, character: str) -> int | None:
+    if character not in _CONTAINER_FORM[index]:
+        return None
+    if index == 10:  # a remainder of 10 gives the check digit 0
+        return 0 if remainder % 10 == int(character) else None
+    return (remainder + (_CONTAINER_VALUES[character] << index)) % 11
+
+
+def _luhn_step(remainder: int, index: int, length: int, character: str) -> int:
+    """Every second digit from the right is doubled, and the digits of the result are added."""
+    doubled = int(character) * (1 + (length - 1 - index) % 2)
+    return (remainder + doubled // 10 + doubled % 10) % 10
+
+
+def _ean_step(remainder: int, index: int, length: int, character: str) -> int:
+    """Every second digit from the right counts three times."""
+    return (remainder + int(character) * (1 + 2 * ((length - 1 - index) % 2))) % 10
+
+
 CHECKS: Mapping[CheckName, Check] = {
     "iso6346": Check(
         form="3 letters, U, J or Z, and 7 digits",
@@ -68,6 +109,7 @@ CHECKS: Mapping[CheckName, Check] = {
         lengths=frozenset({11}),
         position=-1,
         compute=lambda code: iso6346.calc_check_digit(code[:-1]),
+        step=_container_step,
     ),
     "vin": Check(
         form="17 digits and letters other than I, O and Q",
@@ -76,6 +118,7 @@ CHECKS: Mapping[CheckName, Check] = {
         lengths=frozenset({17}),
         position=8,
         compute=_vin,
+        step=_vin_step,
     ),
     "luhn": Check(
         form="2 digits or more",
@@ -84,6 +127,7 @@ CHECKS: Mapping[CheckName, Check] = {
         lengths=frozenset(range(2, 101)),
         position=-1,
         compute=lambda code: luhn.calc_check_digit(code[:-1]),
+        step=_luhn_step,
     ),
     "ean": Check(
         form="8, 12, 13 or 14 digits",
@@ -92,5 +136,6 @@ CHECKS: Mapping[CheckName, Check] = {
         lengths=frozenset({8, 12, 13, 14}),
         position=-1,
         compute=lambda code: ean.calc_check_digit(code[:-1]),
+        step=_ean_step,
     ),
 }

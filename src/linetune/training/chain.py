@@ -13,6 +13,7 @@ from linetune.config.schema import Stage
 from linetune.core import processes
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
+from linetune.decode import default_decoder
 from linetune.decode.read import read_batches
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score, score
@@ -254,7 +255,10 @@ def _scores(models: Sequence[Model], data: Dataset) -> list[Score]:
     if len({model.both_ways for model in models}) > 1:
         return [score_of(model.reader.run, data, model.charset) for model in models]
     features = HeldOutFeatures(models[0].network, data.crops, models[0].both_ways)
-    readings = [read_batches(features.read(model.network), model.decoder, len(data)) for model in models]
+    readings = [
+        read_batches(features.read(model.network), default_decoder(model.charset), len(data))
+        for model in models
+    ]
     return [score([reading.text for reading in some], data.texts) for some in readings]
 
 

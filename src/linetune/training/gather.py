@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.transfer import with_charset
+from linetune.rules.saved import of_config
 from linetune.synth.generate import LABELS, generate, is_current, stream
 
 
@@ -79,7 +80,9 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     held = {name: decoded.dataset(lines[name], None, skip_bad) for name in held_out if lines[name]}
     for name, dataset in held.items():
         _say_unreadable(name, dataset, charset, reporter)
-    inputs = Inputs(base, transfer.model, transfer.unknown, data, held["val"], held.get("test"), render)
+    start = replace(transfer.model, rule=of_config(config))
+    start.decoder  # noqa: B018 - an error in the rule comes before the training
+    inputs = Inputs(base, start, transfer.unknown, data, held["val"], held.get("test"), render)
     if inputs.skipped:
         reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
     return inputs
