@@ -218,7 +218,8 @@ def _backward(graph: _Graph, probabilities: Values) -> Iterator[_Crop]:
     """Yield the crops of a batch (batch, frames, classes) with the masses of all continuations.
 
     In each frame, all masses of a crop are divided by the largest one, and so are its probabilities. Masses
-    of long lines would otherwise be too small for a float.
+    of long lines would otherwise be too small for a float. A subtraction leaves an error of about 1e-16 of
+    the largest mass. Texts that are less probable than that may be lost.
     """
     batch, frames, _ = probabilities.shape
     scaled = probabilities.transpose(1, 2, 0).copy()
