@@ -20,7 +20,7 @@ from test_export_paddle import tiny
 from linetune.config.synth import Pattern
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.decode.by_rule import ByRule
+from linetune.decode.by_rule import LEAST, ByRule
 from linetune.decode.reading import Greedy
 from linetune.formats.store import save_model
 from linetune.models.families.pp_ocrv6 import TINY
@@ -258,7 +258,7 @@ def test_predict_and_evaluate_read_by_the_rule_of_a_file(tmp_path: Path, cli: Cl
     free = json.loads(cli("predict", model, crops.parent, "--json").out)
     assert all("admitted" not in each for each in free)
     found = json.loads(cli("predict", model, crops.parent, "--json", "--rule", rule).out)
-    assert all(each["admitted"] == (each["follows"] >= 1e-4) for each in found)
+    assert all(each["admitted"] == (each["follows"] >= LEAST) for each in found)
     evaluated = json.loads(cli("evaluate", model, crops, "--json", "--rule", rule).out)
     assert evaluated["follow_no_rule"] == sum(not each["admitted"] for each in found)
     assert "read by the rule; " in cli("evaluate", model, crops, "--rule", rule).out
