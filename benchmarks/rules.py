@@ -3,6 +3,7 @@
     python benchmarks/rules.py exact [--cases 10000]
     python benchmarks/rules.py speed [--crops 256]
     python benchmarks/rules.py labels MODEL LABELS --rule FILE
+    python benchmarks/rules.py codes MODEL [--crops 1000]
 
 ``exact`` compares with the sum over all alignments of all texts. ``speed`` times the decoders on frames that
 show random codes with doubts, one thread, and a rule that is a list of 100,000 texts. ``labels`` reads
@@ -16,15 +17,17 @@ import itertools
 import random
 import string
 import time
+from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.config.synth import CheckName, Pattern
+from linetune.config.synth import CheckName, Pattern, Synth
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
-from linetune.data.dataset import load_dataset
+from linetune.data.dataset import Dataset, load_dataset
 from linetune.decode import Decoder, Reading
 from linetune.decode.by_rule import ByRule
 from linetune.decode.read import read_crops
@@ -34,6 +37,8 @@ from linetune.evaluation.metrics import score
 from linetune.recogniser import Recogniser
 from linetune.rules.automaton import Automaton, of_pattern, of_texts
 from linetune.rules.rule import Rule
+from linetune.rules.saved import of_patterns
+from linetune.synth.generate import stream
 
 CHARACTERS = Charset(tuple(string.ascii_uppercase + string.digits + "-./ "))
 RULES: tuple[tuple[str, CheckName | None], ...] = (
@@ -49,9 +54,9 @@ TINY = 1e-12
 
 
 def main() -> None:
-    """Measure one of the three."""
+    """Measure one of the four."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("what", choices=["exact", "speed", "labels"])
+    parser.add_argument("what", choices=["exact", "speed", "labels", "codes"])
     parser.add_argument("model", nargs="?")
     parser.add_argument("labels", type=Path, nargs="?")
     parser.add_argument("--rule", type=Path)
@@ -62,8 +67,11 @@ def main() -> None:
         exact(options.cases)
     elif options.what == "speed":
         speed(options.crops)
+    elif options.what == "labels":
+        recogniser = Recogniser.load(options.model, rule=options.rule)
+        compared(recogniser, load_dataset(read_labels(options.labels), None))
     else:
-        labels(options.model, options.labels, options.rule)
+        codes(options.model, options.crops)
 
 
 def exact(cases: int) -> None:
@@ -158,10 +166,27 @@ def shown(text: str, doubt: float, seed: int, frames: int = 40) -> NDArray[np.fl
     return np.asarray(out / out.sum(1, keepdims=True), np.float32)
 
 
-def labels(model: str, path: Path, rule: Path) -> None:
-    """Read labelled crops with a model, with and without a rule, and compare."""
-    recogniser = Recogniser.load(model, rule=rule)
-    data = load_dataset(read_labels(path), None)
+def codes(model: str, crops: int) -> None:
+    """Read rendered container codes and EANs, dotted, engraved and peened, with and without the rule."""
+    font = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
+    for pattern, check in (("[A-Z]{3}U ?[0-9]{6} ?[0-9]", "iso6346"), ("[0-9]{13}", "ean")):
+        settings = Synth.model_validate(
+            {
+                "rule": [{"pattern": pattern, "check": check}],
+                "fonts": [font],
+                "style": ["dots", "engraved", "peened", "outline"],
+                "count": crops,
+            }
+        )
+        lines, images = stream(settings, store=False)
+        recogniser = Recogniser.load(model, Charset.collect([line.text for line in lines]))
+        recogniser.model.rule = of_patterns(settings.rule, {})
+        print(f"{pattern} {check}")
+        compared(recogniser, load_dataset(lines, None, crops=images), shown=0)
+
+
+def compared(recogniser: Recogniser, data: Dataset, shown: int = 100) -> None:
+    """Read labelled crops with and without the rule of a model, and print both."""
     decoder = recogniser.model.decoder
     run = recogniser.model.reader.run
     free = read_crops(run, data.crops, Greedy(recogniser.charset))
@@ -179,7 +204,7 @@ def labels(model: str, path: Path, rule: Path) -> None:
     follow = [decoder.automaton.admits(text) for text in data.texts]
     a, b = (score([r.text for r in readings], data.texts) for readings in (free, ruled))
     ms = spent / len(free) * 1000
-    print(f"{path}: {sum(follow)} of {len(follow)} labels follow the rule, {ms:.2f} ms a crop")
+    print(f"{sum(follow)} of {len(follow)} labels follow the rule, {ms:.2f} ms a crop")
     print(f"without the rule {a.as_text()}, {a.correct.count(False)} wrong")
     print(f"by the rule {b.as_text()}, {b.correct.count(False)} wrong")
     print(compare(a, b).sentence())
@@ -187,10 +212,11 @@ def labels(model: str, path: Path, rule: Path) -> None:
     wrong = [not right for right in a.correct]
     both = sum(w and x for w, x in zip(wrong, breaking, strict=True))
     print(f"wrong and against the rule without it: {both}")
-    for text, before, after in zip(data.texts, free, ruled, strict=True):
-        if (before.text == text) != (after.text == text):
-            change = "better" if after.text == text else "worse"
-            print(f"  {change}: {text!r}, {before.text!r} -> {after.text!r}")
+    readings = zip(data.texts, free, ruled, strict=True)
+    changed = (r for r in readings if (r[1].text == r[0]) != (r[2].text == r[0]))
+    for text, before, after in islice(changed, shown):
+        change = "better" if after.text == text else "worse"
+        print(f"  {change}: {text!r}, {before.text!r} -> {after.text!r}")
 
 
 if __name__ == "__main__":

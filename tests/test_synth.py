@@ -303,6 +303,13 @@ def test_photos_become_backgrounds(tmp_path: Path) -> None:
     assert green[0] < 5 < green[1]
 
 
+@pytest.mark.parametrize(("pattern", "check"), [("[0-9]{13}", "ean"), ("[A-Z]{3}U[0-9]{7}", "iso6346")])
+def test_texts_with_check_digits_are_rendered_by_several_workers(pattern: str, check: str) -> None:
+    wanted = settings(None, rule=[{"pattern": pattern, "check": check}])
+    lines, crops = stream(wanted, workers=2, store=False)
+    assert len(lines) == len(list(crops)) == 40
+
+
 def test_any_number_of_workers_gives_the_same_folder(tmp_path: Path) -> None:
     seen: list[int] = []
     labels = generate(settings(tmp_path / "one"), seen.append, workers=1)

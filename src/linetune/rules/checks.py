@@ -82,6 +82,19 @@ _CONTAINER_VALUES = dict(zip(string.digits, range(10), strict=True)) | dict(
 _CONTAINER_FORM = (string.ascii_uppercase,) * 3 + ("JUZ",) + (string.digits,) * 7
 
 
+# Functions with names, because lambdas cannot be sent to the processes that render.
+def _container(code: str) -> str:
+    return str(iso6346.calc_check_digit(code[:-1]))
+
+
+def _luhn(code: str) -> str:
+    return str(luhn.calc_check_digit(code[:-1]))
+
+
+def _ean(code: str) -> str:
+    return str(ean.calc_check_digit(code[:-1]))
+
+
 def _container_step(remainder: int, index: int, length: int, character: str) -> int | None:
     if character not in _CONTAINER_FORM[index]:
         return None
@@ -108,7 +121,7 @@ CHECKS: Mapping[CheckName, Check] = {
         counted=_LETTERS_AND_DIGITS,
         lengths=frozenset({11}),
         position=-1,
-        compute=lambda code: iso6346.calc_check_digit(code[:-1]),
+        compute=_container,
         step=_container_step,
     ),
     "vin": Check(
@@ -126,7 +139,7 @@ CHECKS: Mapping[CheckName, Check] = {
         counted=_DIGITS,
         lengths=frozenset(range(2, 101)),
         position=-1,
-        compute=lambda code: luhn.calc_check_digit(code[:-1]),
+        compute=_luhn,
         step=_luhn_step,
     ),
     "ean": Check(
@@ -135,7 +148,7 @@ CHECKS: Mapping[CheckName, Check] = {
         counted=_DIGITS,
         lengths=frozenset({8, 12, 13, 14}),
         position=-1,
-        compute=lambda code: ean.calc_check_digit(code[:-1]),
+        compute=_ean,
         step=_ean_step,
     ),
 }
