@@ -169,7 +169,7 @@ def shown(text: str, doubt: float, seed: int, frames: int = 40) -> NDArray[np.fl
 def codes(model: str, crops: int) -> None:
     """Read rendered container codes and EANs, dotted, engraved and peened, with and without the rule."""
     font = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
-    for pattern, check in (("[A-Z]{3}U ?[0-9]{6} ?[0-9]", "iso6346"), ("[0-9]{13}", "ean")):
+    for pattern, check in (("[A-Z]{3}U [0-9]{6} [0-9]", "iso6346"), ("[0-9]{13}", "ean")):
         settings = Synth.model_validate(
             {
                 "rule": [{"pattern": pattern, "check": check}],
