@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     def loss(of: torch.Tensor) -> torch.Tensor:
         return ctc_loss(of, labels, charset.alias_classes)
 
-    loss(logits).backward()
+    loss(logits).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     for place in [(0, 0, 0), (0, 1, 1), (0, 2, 2), (1, 3, 3), (1, 4, 4), (1, 5, 1)]:
         moved = torch.zeros_like(logits)
@@ -233,6 +234,30 @@ def test_a_wrong_read_as_is_one_clear_line(value: str, message: str, run_file: P
     (line,) = done.errors
     assert line.startswith(f"error: {run_file}:4: ")
     assert message in line
+
+
+def test_check_names_labels_that_no_reading_equals(run_file: Path, cli: Cli) -> None:
+    labels = run_file.parent / "val" / "labels.txt"
+    labels.write_text(labels.read_text("utf-8").replace("B", "b"), encoding="utf-8")
+    done = cli("check", run_file)
+    assert done.code == 1
+    assert f"{labels}:2: read_as reads 'b' as 'B'" in done.out.replace("\n", "")
+
+
+def test_check_proposes_read_as_for_labels_of_one_case(run_file: Path, cli: Cli) -> None:
+    labels = run_file.parent / "train" / "labels.txt"
+    lines = labels.read_text("utf-8")
+    for text, name in ((lines, "capitals"), (lines.replace(".PNG", ".png").lower(), "small_letters")):
+        labels.write_text(text * 6, encoding="utf-8")
+        done = cli("check", "--json", labels)
+        (found,) = (each for each in json.loads(done.out)["findings"] if each["kind"] == "one-case")
+        assert found["severity"] == "note"
+        assert found["source"] == f"{labels}:1"
+        assert f"set read_as: {name}" in found["hint"]
+    labels.write_text(lines * 6, encoding="utf-8")
+    assert "one-case" not in cli("check", "--json", run_file).out
+    labels.write_text(lines * 6 + lines.lower(), encoding="utf-8")
+    assert "one-case" not in cli("check", "--json", labels).out
 
 
 @pytest.mark.parametrize(

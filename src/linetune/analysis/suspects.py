@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -147,14 +148,12 @@ def find_suspects(
     lines = list(dict.fromkeys(read_labels(*config.data.train)))
     config.aliases.refuse(lines)
     wanted = charset_of(config, (line.text for line in lines))
-    name = model or config.base_model
-    base = load_base(name, lambda done, total: reporter.progress("weights", done, total))
+    base = load_base(model or config.base_model, partial(reporter.progress, "weights"))
     reporter.say(f"base model {base.base_model} from {base.source}")
     start = with_charset(base, wanted, config.aliases)
     charset = start.model.charset
     data = load_dataset(lines, charset, skip_bad, count(reporter, "train crops", len(lines)))
-    groups = group(data.lines, group_by, count(reporter, "comparing", len(data)))
-    parts = _folds(data.lines, groups, folds)
+    parts = _folds(data.lines, group(data.lines, group_by, count(reporter, "comparing", len(data))), folds)
     if start.unknown:
         reporter.say(f"the base model has never seen {show(*start.unknown)}")
     network = start.model.network.to(device)
