@@ -148,18 +148,18 @@ def find_suspects(
     lines = list(dict.fromkeys(read_labels(*config.data.train)))
     config.aliases.refuse(lines)
     wanted = charset_of(config, (line.text for line in lines))
+    data = load_dataset(lines, wanted, skip_bad, count(reporter, "train crops", len(lines)))
+    parts = _folds(data.lines, group(data.lines, group_by, count(reporter, "comparing", len(data))), folds)
     base = load_base(model or config.base_model, partial(reporter.progress, "weights"))
     reporter.say(f"base model {base.base_model} from {base.source}")
     start = with_charset(base, wanted, config.aliases)
     charset = start.model.charset
-    data = load_dataset(lines, charset, skip_bad, count(reporter, "train crops", len(lines)))
-    parts = _folds(data.lines, group(data.lines, group_by, count(reporter, "comparing", len(data))), folds)
+    data = replace(data, labels=[charset.encode(text) for text in data.texts])  # aliases have classes too
     if start.unknown:
         reporter.say(f"the base model has never seen {show(*start.unknown)}")
     network = start.model.network.to(device)
     images = ImageBatches(data, SETTINGS, config.seed, 0, device)
     features = FeatureBatches(network, images, 1, dtype, count(reporter, "features", len(data)))
-
     readings: list[Reading] = []
     for number, held_out in enumerate(parts, 1):
         others = sorted({*range(len(data))} - {*held_out})
