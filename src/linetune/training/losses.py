@@ -86,8 +86,8 @@ def _added_up(log_probabilities: Tensor, aliases: AliasClasses) -> Tensor:
     while aliases:
         one_each = {first: each for each, first in aliases}
         first, each = (to_device(torch.tensor([*some]), device) for some in (one_each, one_each.values()))
-        sums = torch.logaddexp(summed[:, :, first], log_probabilities[:, :, each])
-        summed = summed.index_copy(2, first, sums)
+        both = summed.index_select(2, first), log_probabilities.index_select(2, each)
+        summed = summed.index_copy(2, first, torch.logaddexp(*both))
         aliases = [pair for pair in aliases if one_each[pair[1]] != pair[0]]
     return summed
 
