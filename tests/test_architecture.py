@@ -26,6 +26,7 @@ LAYERS = [
         "core.textfile",
     },
     {"core.charset", "core.image", "core.labelfile"},
+    {"core.aliases"},
     {"config"},
     {"rules"},
     {"paddle_config", "data", "augment", "models", "decode"},

@@ -16,7 +16,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels
-from linetune.data.check import CheckResult, Severity, check
+from linetune.data.check import CheckResult, Expected, Severity, check
 from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.clean import CHANGES, write_clean
 from linetune.data.check.findings import KINDS
@@ -98,7 +98,7 @@ class Project:
         return {split: [self.folder / f"{split}.txt"] for split in self.rows}
 
     def check(self) -> CheckResult:
-        return check(self.files(), self.charset, objection)
+        return check(self.files(), Expected(self.charset, objection))
 
 
 @pytest.fixture
@@ -579,7 +579,7 @@ def test_what_programs_leave_in_a_label_is_told(project: Project, text: str, kin
 
 def test_a_text_that_the_rule_allows_is_meant(project: Project) -> None:
     source = project.label("nan")
-    checked = check(project.files(), None, lambda text: None)
+    checked = check(project.files(), Expected(objection=lambda text: None))
     assert source not in {finding.source for finding in checked.findings if finding.kind == "missing-value"}
 
 
@@ -676,8 +676,10 @@ def test_two_lines_are_found_where_the_label_has_one_of_them(project: Project) -
 def test_every_kind_is_planted(project: Project) -> None:
     for plant in FAULTS.values():
         plant(project)
-    # Of all labels together, each with a test of its own.
+    # Of all labels together, or of a run file, each with a test of its own.
     assert {kind for kind, _ in project.expected} == set(KINDS) - {
+        "alias",
+        "one-case",
         "quoted",
         "decimals",
         "confidence",
@@ -744,8 +746,7 @@ def test_a_cleaned_copy_has_no_errors_and_leaves_the_original(project: Project) 
     assert {path: path.read_bytes() for path in before} == before
     again = check(
         {split: [cleaned.folder / f"{split}.txt"] for split in cleaned.kept},
-        CHARSET,
-        checked.labels.objection,
+        Expected(CHARSET, checked.labels.objection),
     )
     gone = {"duplicate", "conflict", "edge-space", "invisible", "lookalike", "decomposed", "rotated"}
     assert again.of(Severity.error) == []

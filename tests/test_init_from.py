@@ -148,13 +148,15 @@ def test_small_letters_under_labels_in_capitals_are_rendered_as_well(cli: Cli, t
         file = tmp_path / f"{folder}.txt"
         labelfile.write_labels(file, ((path, text.upper() if upper else text) for path, text in lines))
         assert cli("init", tmp_path / folder, "--from", file, *fonts).code == 0
-    shares = []
+    shares, read_as = [], []
     for folder in ("small", "capitals"):
         config = load(tmp_path / folder / "linetune.yaml")
         assert config.synth is not None
         shares.append(config.synth.small_letters)
+        read_as.append(config.read_as)
     assert shares[0] == 0
     assert shares[1] == 0.5
+    assert read_as == [[], ["capitals"]]
 
 
 # Fonts

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from linetune.config.load import load
 from linetune.core import cache
+from linetune.core.charset import AliasClasses
 from linetune.core.errors import LinetuneError
 from linetune.models.network import Network
 from linetune.training import checkpoint, losses
@@ -266,10 +267,10 @@ def test_a_loss_that_is_not_finite_once_costs_half_the_learning_rate(
 ) -> None:
     out, calls, heard = tmp_path / "run", 0, Heard()
 
-    def diverging(logits: Tensor, labels: list[list[int]]) -> Tensor:
+    def diverging(logits: Tensor, labels: list[list[int]], aliases: AliasClasses) -> Tensor:
         nonlocal calls
         calls += 1
-        return ctc_loss(logits, labels) * (float("nan") if calls == 20 else 1)
+        return ctc_loss(logits, labels, aliases) * (float("nan") if calls == 20 else 1)
 
     monkeypatch.setattr(losses, "ctc_loss", diverging)
     train(load(project / "linetune.yaml", [f"output={out}"]), reporter=heard)
@@ -281,12 +282,12 @@ def test_a_loss_that_is_not_finite_once_costs_half_the_learning_rate(
 def test_a_batch_that_does_not_fit_into_memory_is_divided(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def limited(logits: Tensor, labels: list[list[int]]) -> Tensor:
+    def limited(logits: Tensor, labels: list[list[int]], aliases: AliasClasses) -> Tensor:
         if len(labels) > 2:
             raise RuntimeError(
                 "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"
             )
-        return ctc_loss(logits, labels)
+        return ctc_loss(logits, labels, aliases)
 
     monkeypatch.setattr(losses, "ctc_loss", limited)
     assert (

@@ -21,7 +21,7 @@ from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
 from linetune.training.batches import ImageBatches, endless
 from linetune.training.state import Validation
-from linetune.training.trainer import Trainer
+from linetune.training.trainer import Rows, Trainer
 
 TEXTS = [f"A{number}{7 * number % 90 + 10}" for number in range(8)]
 CHARSET = Charset.collect(TEXTS)
@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Pat
 def trainer(seed: int) -> Trainer:
     torch.manual_seed(seed)
     network = fold(Network(PPOCRMobile(scale=0.35), CHARSET.classes))
-    return Trainer(network, STAGE, (0, 0), torch.float32, 4, new_rows=[2])
+    return Trainer(network, STAGE, (0, 0), torch.float32, 4, Rows(new=[2]))
 
 
 STAGE = Stage(name="one", data=["train"], epochs=9, learning_rate=1e-3, batch_size=4)

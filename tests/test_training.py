@@ -22,7 +22,7 @@ from linetune.cli import main
 from linetune.cli.train import train as train_command
 from linetune.config import Config, Stage, load, save
 from linetune.core import cache, image, labelfile
-from linetune.core.charset import Charset
+from linetune.core.charset import AliasClasses, Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
@@ -297,10 +297,10 @@ def test_a_loss_that_diverges_later_ends_the_stage_at_its_best_epoch(
 ) -> None:
     calls = 0
 
-    def diverging(logits: Tensor, labels: list[list[int]]) -> Tensor:
+    def diverging(logits: Tensor, labels: list[list[int]], aliases: AliasClasses) -> Tensor:
         nonlocal calls
         calls += 1
-        return ctc_loss(logits, labels) * (float("inf") if calls > 3 else 1)
+        return ctc_loss(logits, labels, aliases) * (float("inf") if calls > 3 else 1)
 
     monkeypatch.setattr(losses, "ctc_loss", diverging)
     net = network(charset)

@@ -160,13 +160,15 @@ def _with_common_settings(
     config: Config, lines: Sequence[Line], skip_bad: bool, reporter: Reporter
 ) -> Config:
     """Return the run with what all sizes share: the charset, and whether crops are read both ways up."""
-    texts = [line.text for line in (*read_labels(*label_files(config.stages)), *lines)]
+    lines_of_all = [*read_labels(*label_files(config.stages)), *lines]
+    config.aliases.refuse(lines_of_all)
+    texts = [line.text for line in lines_of_all]
     charset = charset_of(config, texts + rendered_texts(config))
     charset.write(config.output / "charset.txt")
     common: dict[str, Any] = {"charset": config.output / "charset.txt", "charset_space": False}
     if config.both_ways == "auto":
         # Decided once for all sizes: in a small size, a few wrong labels could decide otherwise.
-        base = with_charset(load_base(config.base_model), charset)
+        base = with_charset(load_base(config.base_model), charset, config.aliases)
         sample = load_dataset(spread(lines, SAMPLE), None, skip_bad)
         common["both_ways"] = any_upside_down(base.model, base.unknown, sample, reporter)
     return config.model_copy(update=common)

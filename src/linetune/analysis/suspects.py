@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ from linetune.training.loop import run_steps
 from linetune.training.losses import ctc_losses
 from linetune.training.schedule import InEpochs
 from linetune.training.tracker import Tracker
-from linetune.training.trainer import Trainer
+from linetune.training.trainer import Rows, Trainer
 
 EPOCHS, RATE = 6, 1e-3
 SETTINGS = Stage(name="suspects", data=["train"], freeze=["backbone"], epochs=EPOCHS, learning_rate=RATE)
@@ -145,25 +146,25 @@ def find_suspects(
     dtype = precision_of(config, device)
     cache.check_writable()
     lines = list(dict.fromkeys(read_labels(*config.data.train)))
-    charset = charset_of(config, (line.text for line in lines))
-    data = load_dataset(lines, charset, skip_bad, count(reporter, "train crops", len(lines)))
-    groups = group(data.lines, group_by, count(reporter, "comparing", len(data)))
-    parts = _folds(data.lines, groups, folds)
-    name = model or config.base_model
-    base = load_base(name, lambda done, total: reporter.progress("weights", done, total))
+    config.aliases.refuse(lines)
+    wanted = charset_of(config, (line.text for line in lines))
+    data = load_dataset(lines, wanted, skip_bad, count(reporter, "train crops", len(lines)))
+    parts = _folds(data.lines, group(data.lines, group_by, count(reporter, "comparing", len(data))), folds)
+    base = load_base(model or config.base_model, partial(reporter.progress, "weights"))
     reporter.say(f"base model {base.base_model} from {base.source}")
-    start = with_charset(base, charset)
+    start = with_charset(base, wanted, config.aliases)
+    charset = start.model.charset
+    data = replace(data, labels=[charset.encode(text) for text in data.texts])  # aliases have classes too
     if start.unknown:
         reporter.say(f"the base model has never seen {show(*start.unknown)}")
     network = start.model.network.to(device)
     images = ImageBatches(data, SETTINGS, config.seed, 0, device)
     features = FeatureBatches(network, images, 1, dtype, count(reporter, "features", len(data)))
-
     readings: list[Reading] = []
     for number, held_out in enumerate(parts, 1):
         others = sorted({*range(len(data))} - {*held_out})
         tracker = Tracker(f"fold {number} of {folds}", "fold", Journal(), reporter)
-        trained = _trained(network, features.of(others), len(others), config.seed, tracker)
+        trained = _trained(network, features.of(others), len(others), config.seed, tracker, charset)
         readings += _read_fold(trained, features, held_out, data, charset)
     found = judge(readings, start.unknown, data.skipped)
     _say_doubts(found, reporter)
@@ -215,9 +216,12 @@ def _folds(lines: Sequence[Line], groups: Sequence[Sequence[int]], folds: int) -
     return [[numbers[line] for line in fold] for fold in division.splits.values()]
 
 
-def _trained(start: Network, batches: Batches, crops: int, seed: int, tracker: Tracker) -> Network:
+def _trained(
+    start: Network, batches: Batches, crops: int, seed: int, tracker: Tracker, charset: Charset
+) -> Network:
     """Return a copy of a network with the averaged weights of a neck and head trained on some crops."""
-    trainer = Trainer(copy.deepcopy(start), SETTINGS, (seed, 0), torch.float32, SETTINGS.batch_size)
+    network, rows = copy.deepcopy(start), Rows(aliases=charset.alias_classes)
+    trainer = Trainer(network, SETTINGS, (seed, 0), torch.float32, SETTINGS.batch_size, rows)
     run_steps(trainer, endless(batches), InEpochs(SETTINGS, RATE, crops, crops), tracker)
     return trainer.state.average.network.eval()
 
@@ -256,7 +260,9 @@ def _readings(batches: Logits, data: Dataset, charset: Charset) -> Iterator[tupl
     for crops, logits in batches:
         log_probabilities = logits.float().log_softmax(2)
         read = [each.text for each in default_decoder(charset)(log_probabilities.exp().cpu().numpy())]
-        label_nll = ctc_losses(log_probabilities, [data.labels[crop] for crop in crops]).tolist()
-        read_nll = ctc_losses(log_probabilities, [charset.encode(text) for text in read]).tolist()
+        texts = [data.labels[crop] for crop in crops], [charset.encode(text) for text in read]
+        label_nll, read_nll = (
+            ctc_losses(log_probabilities, each, charset.alias_classes).tolist() for each in texts
+        )
         for crop, *figures in zip(crops, read, label_nll, read_nll, strict=True):
             yield crop, Reading(data.lines[crop], *figures)

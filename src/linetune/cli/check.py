@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from linetune.config import Config
-    from linetune.rules.rule import Rule
+    from linetune.data.check import Expected
 
 CONFIGS = {".yaml", ".yml"}
 """Endings of run files."""
@@ -56,30 +57,19 @@ def check(
     Example: linetune check mine/linetune.yaml
     """
     from linetune.config.load import load
-    from linetune.core.charset import Charset
     from linetune.data.check import check as check_data
     from linetune.data.check.clean import write_clean
     from linetune.data.check.findings import Severity
     from linetune.report.findings import print_cleaned, print_findings
     from linetune.report.terminal import console, terminal
-    from linetune.rules.rule import Rule
 
     config = load(Path(paths[0]), paths[1:]) if Path(paths[0]).suffix.lower() in CONFIGS else None
     files = {split: labels for split, labels in config.data if labels} if config else _by_split(paths)
-    if config and isinstance(config.charset, Path):
-        charset = charset or config.charset
-    own_rule, taught = _rule_of(config) if config else (None, ())
-    followed = Rule(rule) if rule else own_rule
+    expected = _expected(config, charset, rule)
     if fix is not None:
         refuse_existing(fix, hint="name a new folder")
     with terminal() as reporter:
-        checked = check_data(
-            files,
-            Charset.read(charset) if charset else None,
-            followed.objection if followed else None,
-            taught,
-            partial(reporter.progress, "checking"),
-        )
+        checked = check_data(files, expected, partial(reporter.progress, "checking"))
     cleaned = write_clean(checked, fix) if fix is not None else None
     if as_json:
         options.print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
@@ -91,14 +81,25 @@ def check(
         raise typer.Exit(1)
 
 
-def _rule_of(config: Config) -> tuple[Rule | None, tuple[str, ...]]:
-    """Return the rule of a run, and the characters that its rendered crops teach."""
+def _expected(config: Config | None, charset: Path | None, rule: str | None) -> Expected:
+    """Return what the labels should be like, by the options or else by the run file."""
+    from linetune.core.charset import Charset
+    from linetune.data.check import Expected
     from linetune.rules.rule import Rule
 
-    if config.synth is None:
-        return None, ()
-    rule = Rule(config.synth.rule, config.synth.parts)
-    return rule, rule.alphabet if any("synth" in stage.data for stage in config.stages) else ()
+    own = Expected()
+    if config:
+        own_charset = config.charset if isinstance(config.charset, Path) else None
+        charset, own = charset or own_charset, replace(own, aliases=config.aliases)
+    if config and config.synth:
+        own_rule = Rule(config.synth.rule, config.synth.parts)
+        renders = any("synth" in stage.data for stage in config.stages)
+        own = replace(own, objection=own_rule.objection, taught=own_rule.alphabet if renders else ())
+    return replace(
+        own,
+        charset=Charset.read(charset) if charset else None,
+        objection=Rule(rule).objection if rule else own.objection,
+    )
 
 
 def _by_split(paths: Sequence[str]) -> dict[str, list[Path]]:

@@ -34,7 +34,7 @@ def filled(values: Mapping[str, str | Sequence[str] | None], rendered: bool) -> 
     for line in preset().split("\n"):
         match = _LINE.fullmatch(line)
         if match and not line.startswith(" "):
-            section = match["key"]
+            section = match["key"].removeprefix("# ")
         if section == "synth" and not rendered:
             continue
         name = match["key"].strip(" #") if match else ""

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from linetune.config.augment import STANDARD, Augment
-from linetune.config.fields import FilePath, LabelFiles, Section, resolve
+from linetune.config.fields import FilePath, LabelFiles, Section, as_list, resolve
 from linetune.config.stage import Stage
 from linetune.config.synth import Pattern, Synth
+from linetune.core.aliases import Aliases
 
 __all__ = ["MODEL_SUFFIXES", "STANDARD", "Augment", "Config", "Data", "Pattern", "Stage", "Synth"]
 
@@ -37,6 +38,13 @@ def _auto_or_bool(value: Any) -> Any:
     return named[str(value).lower()]
 
 
+def _checked_aliases(value: Any) -> list[Any]:
+    """Return the items of ``read_as``, or raise one error where a union would raise one for each branch."""
+    items: list[Any] = as_list(value)
+    Aliases.parse(items)
+    return items
+
+
 class Config(Section):
     """A run: its base model, its data, its stages and its run folder."""
 
@@ -59,6 +67,10 @@ class Config(Section):
     charset_space: bool = False
     """Whether to add the space to the charset, as PaddleOCR's ``use_space_char`` does. Only needed with a
     charset file that lacks it."""
+    read_as: Annotated[list[str | dict[str, str]], BeforeValidator(_checked_aliases)] = Field([])
+    """What to read some printed characters as. ``capitals``: small letters as capitals. ``small_letters``:
+    capitals as small letters. ``half_width``: full-width forms as ASCII. A mapping such as ``{ſ: s}``: the
+    long s as s. One of these, or a list of them. By default, every character is read as itself."""
     seed: int = 0
     """Seed of all random draws of the training, an integer."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -70,6 +82,11 @@ class Config(Section):
     """Settings of the rendered crops. Required if a stage has ``data: synth``."""
     stages: Annotated[list[Stage], Field(min_length=1)]
     """The stages in order, at least one."""
+
+    @property
+    def aliases(self) -> Aliases:
+        """The characters that ``read_as`` reads as others."""
+        return Aliases.parse(self.read_as)
 
     @field_validator("charset", mode="before")
     @classmethod

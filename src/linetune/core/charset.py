@@ -4,6 +4,9 @@ Class 0 is the CTC blank. Class ``i + 1`` is ``characters[i]``. A character is o
 Nearly all entries are one code point, but the official PP-OCRv5 dictionary also has flags of two code points.
 Encoding therefore takes the longest entry that fits.
 
+A character can have several classes. The charset names it once for each. For example, the rows of ``a`` and
+of ``A`` both give ``A``. Encoding gives the first class of a character, and decoding accepts all.
+
 Texts are in logical order. Classes are in visual order: left to right (:mod:`linetune.core.reading_order`).
 """
 
@@ -23,17 +26,19 @@ SPACE = " "
 _LONGEST = 3
 """Most letters in a line of a charset file. A longer line is likely a whole charset on one line."""
 _ONE_A_LINE = "a charset file has one character a line"
+AliasClasses = Sequence[tuple[int, int]]
+"""(class, first class of the same character) of each class after the first one of a character."""
 
 
 @dataclass(frozen=True)
 class Charset:
-    """An ordered set of characters. A space is always the last one.
+    """The characters of all classes, in order. A character that is there twice has two classes.
 
-    The reason is that all programs that read PP-OCR models (PaddleOCR, PaddleX, RapidOCR) append the space to
-    the dictionary.
+    A space is always the last one, and has one class. The reason is that all programs that read PP-OCR models
+    (PaddleOCR, PaddleX, RapidOCR) append the space to the dictionary.
 
     Raises:
-        LinetuneError: there are no characters, one is empty, or one is there twice.
+        LinetuneError: there are no characters, one is empty, or the space is there twice.
     """
 
     characters: tuple[str, ...]
@@ -44,12 +49,12 @@ class Charset:
         if not self.characters:
             raise LinetuneError("the charset is empty", hint="add at least one character")
         ordered = tuple(sorted(self.characters, key=lambda c: c == SPACE))
-        index = {c: i + 1 for i, c in enumerate(ordered)}
+        # The first class of each character.
+        index = {c: len(ordered) - i for i, c in enumerate(reversed(ordered))}
         if "" in index:
             raise LinetuneError("the charset holds an empty character")
-        if len(index) < len(ordered):
-            twice = next(c for c in ordered if ordered.count(c) > 1)
-            raise LinetuneError(f"the charset holds {show(twice)} twice")
+        if ordered.count(SPACE) > 1:
+            raise LinetuneError(f"the charset holds {show(SPACE)} twice")
         object.__setattr__(self, "characters", ordered)
         object.__setattr__(self, "_index", index)
         object.__setattr__(self, "_longest", max(map(len, ordered)))
@@ -66,6 +71,17 @@ class Charset:
         return len(self.characters) + 1
 
     @property
+    def distinct(self) -> tuple[str, ...]:
+        """The characters, each once."""
+        return tuple(dict.fromkeys(self.characters))
+
+    @property
+    def alias_classes(self) -> AliasClasses:
+        """The classes after the first one of each character."""
+        classes = ((row, self._index[c]) for row, c in enumerate(self.characters, 1))
+        return tuple((row, first) for row, first in classes if row != first)
+
+    @property
     def sha256(self) -> str:
         """SHA-256 of the ordered characters, in hexadecimal. Different charsets have different digests."""
         return hashlib.sha256("\n".join(self.characters).encode()).hexdigest()
@@ -76,7 +92,7 @@ class Charset:
         return is_right_to_left("".join(self.characters))
 
     def encode(self, text: str) -> list[int]:
-        """Return the CTC classes of a text, in visual order.
+        """Return the CTC classes of a text, in visual order: the first class of each character.
 
         Raises:
             LinetuneError: the charset lacks characters of the text. The message names each of them.
@@ -112,16 +128,21 @@ class Charset:
         return cls(tuple(sorted(set[str]().union(*map(to_visual, texts)))))
 
     @classmethod
-    def read(cls, path: Path) -> Charset:
+    def read(cls, path: Path, dictionary: bool = False) -> Charset:
         """Read a charset file: UTF-8, one character a line.
 
         Only line ends are stripped: a line with nothing but a space or U+3000 is that character.
+
+        Args:
+            path: the file.
+            dictionary: whether the file is the dictionary of a model. It names a character once for each of
+                its classes. What a person writes names each character once.
 
         Raises:
             LinetuneError: the file is missing, empty or not UTF-8; a line is empty or there twice, or has
                 several characters.
         """
-        seen: dict[str, int] = {}
+        seen, characters = dict[str, int](), list[str]()
         text = textfile.read(path, "charset file")
         for number, row in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
             line, where = row.removesuffix("\r"), f"{path}:{number}"
@@ -129,12 +150,13 @@ class Charset:
                 raise LinetuneError("empty line", where, _ONE_A_LINE)
             if (letters := len(scripts.clusters(line))) > _LONGEST:
                 raise LinetuneError(f"one line has {letters} characters", where, _ONE_A_LINE)
-            if line in seen:
+            if line in seen and not dictionary:
                 raise LinetuneError(f"{show(line)} is there twice, first in line {seen[line]}", where)
-            seen[line] = number
+            seen.setdefault(line, number)
+            characters.append(line)
         if not seen:
             raise LinetuneError("the charset file is empty", path, "write one character a line")
-        return cls(tuple(seen))
+        return cls(tuple(characters))
 
     @classmethod
     def from_dictionary(cls, lines: Sequence[str]) -> Charset:
@@ -142,12 +164,12 @@ class Charset:
         return cls((*(c for c in lines if c != SPACE), SPACE))
 
     def write(self, path: Path) -> None:
-        """Write a charset file that :meth:`read` reads.
+        """Write a charset file that :meth:`read` reads, with each character once.
 
         Raises:
             OSError: the file cannot be written.
         """
-        atomic.write_text(path, "".join(f"{c}\n" for c in self.characters))
+        atomic.write_text(path, "".join(f"{c}\n" for c in self.distinct))
 
 
 def show(*characters: str) -> str:

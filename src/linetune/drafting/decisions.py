@@ -35,6 +35,8 @@ class Draft:
     """The rule. Empty if no crops are rendered."""
     charset: Charset | None = None
     """The charset, if it has more characters than the training labels and the rule."""
+    read_as: str | None = None
+    """What to read some printed characters as, as the run file names it."""
     fonts: list[Path] = field(default_factory=list)
     small_letters: float = 0
     """Share of rendered crops that show small letters where their labels have capitals."""
@@ -82,6 +84,7 @@ def _text(new: Draft) -> str:
     return filled(
         {
             "charset": CHARSET if new.charset else "auto",
+            **({"read_as": new.read_as} if new.read_as else {}),
             "data.train": labels["train"],
             "data.val": labels["val"],
             "data.test": labels["test"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from linetune.core.aliases import Aliases
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
@@ -75,7 +76,7 @@ def set_fonts(
 
 def set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Model) -> None:
     """Find out whether crops show small letters where their labels have capitals. The base model reads
-    them."""
+    them. If so, the model reads both as capitals, and rendered crops show both."""
     lettered = [(crop, text) for crop, text in crops if text == text.upper() != text.lower()]
     if any(character.islower() for text in new.texts for character in text) or not lettered:
         return
@@ -84,8 +85,11 @@ def set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Model
     small = sum(reading.text != text == reading.text.upper() for reading, (_, text) in pairs)
     if small < FEWEST_SMALL or small < SMALL * len(lettered):
         return
+    since = f"since {small} of {len(lettered)} crops show small letters where their labels have capitals"
     new.small_letters = SMALL_RENDERED
-    new.reasons.append(
-        f"small_letters: {SMALL_RENDERED}, since {small} of {len(lettered)} crops show small letters where "
-        "their labels have capitals"
-    )
+    new.reasons.append(f"small_letters: {SMALL_RENDERED}, {since}")
+    all_texts = [line.text for lines in new.splits.values() for line in lines]
+    characters = [*all_texts, *alphabet(new.patterns), *(new.charset.characters if new.charset else ())]
+    if not Aliases(("capitals",)).objection("".join(characters)):
+        new.read_as = "capitals"
+        new.reasons.append(f"read_as: capitals, {since}")

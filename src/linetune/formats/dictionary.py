@@ -73,7 +73,7 @@ def charset_of_file(classes: int, official: Official, path: Path, embedded: str 
     if embedded is not None:
         charset = Charset.from_dictionary(embedded.removesuffix("\n").split("\n"))
     elif beside.is_file():
-        charset = Charset.from_dictionary(Charset.read(beside).characters)
+        charset = Charset.from_dictionary(Charset.read(beside, dictionary=True).characters)
     elif (path.parent / SETTINGS).is_file():
         charset = read_settings(path.parent).charset
         hint = f"correct {SETTINGS} in the same folder"

@@ -75,7 +75,7 @@ class Inspection:
             "family": settings.pop("backbone"),
             "size": settings,
             "parameters": self.parameters,
-            "characters": len(model.charset),
+            "characters": len(model.charset.distinct),
             "charset": list(model.charset.characters),
             "charset_sha256": model.charset.sha256,
             "trained_charset": self.trained_charset,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from linetune.core.charset import BLANK, Charset
+from linetune.core.aliases import NONE, Aliases
+from linetune.core.charset import BLANK, SPACE, Charset
 from linetune.formats.model import Model
 from linetune.models.network import new_guide
 from linetune.models.nrtr import FIRST_CHARACTER, NRTRHead
@@ -23,12 +24,22 @@ class Transfer:
     """Characters without a row before. Their row is the mean of all rows, which is neutral."""
 
 
-def with_charset(model: Model, charset: Charset) -> Transfer:
-    """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged."""
+def with_charset(model: Model, charset: Charset, aliases: Aliases = NONE) -> Transfer:
+    """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged.
+
+    A character gets every row that the model has for it, and the rows of its aliases. The charset of the copy
+    names it once for each row.
+
+    Args:
+        model: the model. Its characters can have aliases already.
+        charset: the characters to read. None of them is an alias.
+        aliases: the characters to read as others.
+    """
     network = copy.deepcopy(model.network)
-    known = {character: row + 1 for row, character in enumerate(model.charset.characters)}
-    unknown = [c for c in charset.characters if c not in known]
-    rows = [BLANK] + [known.get(c, -1) for c in charset.characters]
+    classes = _classes(model.charset, charset, aliases)
+    rows = [BLANK] + [row for _, row in classes]
+    charset = Charset(tuple(character for character, _ in classes))
+    unknown = [character for character, row in classes if row < 0]
     with torch.no_grad():
         old = network.head.fc
         network.head.fc = nn.Linear(old.in_features, len(rows), device=old.weight.device)
@@ -38,6 +49,20 @@ def with_charset(model: Model, charset: Charset) -> Transfer:
             network.nrtr = _carry_guide(network.nrtr, new_guide(network, len(charset)), rows[1:])
     moved = replace(model, network=network, charset=charset)
     return Transfer(moved, unknown)
+
+
+def _classes(old: Charset, new: Charset, aliases: Aliases) -> list[tuple[str, int]]:
+    """Return (character, old row) of every class: first one class of each character, then the others. The row
+    of an unknown character is -1."""
+    rows: dict[str, list[int]] = {}
+    # A character's own rows come first.
+    for own in (True, False):
+        for row, character in enumerate(old.characters, 1):
+            if ((read := aliases.of(character)) == character) is own:
+                rows.setdefault(read, []).append(row)
+    classes = [(character, rows.get(character, [-1])[0]) for character in new.distinct]
+    classes += [(character, row) for character in new.distinct for row in rows.get(character, [])[1:]]
+    return sorted(classes, key=lambda each: each[0] == SPACE)  # as in every charset
 
 
 def _carry(values: Tensor, rows: list[int]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     size = ", ".join(f"{key} {value}" for key, value in about["size"].items())
     yield "family", f"{about['family']} ({size})"
     yield "parameters", f"{about['parameters']:,}"
-    yield "charset", f"{about['characters']:,} characters: {_shortened(about['charset'])}"
+    repeated = Counter(about["charset"])
+    yield "charset", f"{about['characters']:,} characters: {_shortened([*repeated])}"
+    if several := [character for character, rows in repeated.items() if rows > 1]:
+        yield "", f"{len(several)} of them have several rows: {_shortened(several)}"
     yield "both ways up", "yes" if about["both_ways"] else "no"
     yield from _history(about["history"])
     if not about["trained_charset"]:

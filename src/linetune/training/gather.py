@@ -64,9 +64,11 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
             raise LinetuneError(what, f"data.{name}", hint)
     base = load_base(config.base_model, lambda done, total: reporter.progress("weights", done, total))
     reporter.say(f"base model {base.base_model} from {base.source}")
+    config.aliases.refuse(line for some in lines.values() for line in some)
     real = (line.text for name in sources for line in lines[name])
-    charset = charset_of(config, itertools.chain(real, rendered_texts(config)))
-    transfer = with_charset(base, charset)
+    wanted = charset_of(config, itertools.chain(real, rendered_texts(config)))
+    transfer = with_charset(base, wanted, config.aliases)
+    charset = transfer.model.charset
     _say_charset(charset, transfer.unknown, reporter)
 
     @cache
@@ -89,8 +91,15 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
 
 
 def charset_of(config: Config, texts: Iterable[str]) -> Charset:
-    """Return the charset of a run: the characters of all its texts, or those of its charset file."""
+    """Return the charset of a run: the characters of all its texts, or those of its charset file.
+
+    Raises:
+        LinetuneError: the file cannot be read, or the charset has aliases.
+    """
     charset = Charset.collect(texts) if config.charset == "auto" else Charset.read(config.charset)
+    if objection := config.aliases.objection(charset.characters):
+        place = "synth.rule" if config.charset == "auto" else config.charset
+        raise LinetuneError(objection, place, "write only the characters to read")
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
@@ -123,8 +132,11 @@ def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded
 
 
 def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -> None:
-    known = len(charset) - len(unknown)
-    reporter.say(f"the charset has {len(charset)} characters; the base model knows {known} of them")
+    characters = len(charset.distinct)
+    known = characters - len(unknown)
+    reporter.say(f"the charset has {characters} characters; the base model knows {known} of them")
+    if charset.alias_classes:
+        reporter.say(f"the rows of {len(charset.alias_classes)} other characters are read as one of them")
     if unknown:
         reporter.say(f"the base model has never seen {show(*unknown)}; training must teach them")
 

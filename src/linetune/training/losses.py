@@ -10,44 +10,60 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.core.charset import Charset
+from linetune.core.charset import AliasClasses, Charset
 from linetune.core.device import to_device
 from linetune.models.network import Network
 from linetune.models.nrtr import PAD, NRTRHead, guide_tokens
 
+NEVER = -1e30
+"""Log-probability of a class that was added to another one. The gradient of an infinite one would be NaN."""
 LABEL_SMOOTHING = 0.1
 """Label smoothing over the other classes, as in PaddleOCR."""
 
 
 def stage_loss(
-    network: Network, features: Tensor, labels: Sequence[Sequence[int]], nrtr_weight: float
+    network: Network,
+    features: Tensor,
+    labels: Sequence[Sequence[int]],
+    nrtr_weight: float,
+    aliases: AliasClasses = (),
 ) -> Tensor:
-    """Return the loss of a stage: CTC, and NRTR times its weight if the network has the guide."""
-    loss = ctc_loss(network.classify(features), labels)
+    """Return the loss of a stage: CTC, and NRTR times its weight if the network has the guide.
+
+    The guide learns the first class of each character. Reading does not use the guide.
+    """
+    loss = ctc_loss(network.classify(features), labels, aliases)
     if nrtr_weight and network.nrtr is not None:
         loss = loss + nrtr_weight * nrtr_loss(network.nrtr, features, labels)
     return loss
 
 
-def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]], aliases: AliasClasses = ()) -> Tensor:
     """Return the mean negative log-likelihood of a batch. It is not divided by label lengths, as in
     PaddleOCR.
 
     Args:
         logits: (batch, frames, classes). All frames count, also those of padding.
         labels: CTC classes of each text, without blanks.
+        aliases: those of the charset.
     """
-    return ctc_losses(logits.float().log_softmax(2), labels).mean()
+    return ctc_losses(logits.float().log_softmax(2), labels, aliases).mean()
 
 
-def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+def ctc_losses(
+    log_probabilities: Tensor, labels: Sequence[Sequence[int]], aliases: AliasClasses = ()
+) -> Tensor:
     """Return the negative log-likelihood of each label, (batch,). It is infinite if a label needs more
     frames.
 
+    The probability of a character is the sum over its classes. Each frame may use another one of them.
+
     Args:
         log_probabilities: (batch, frames, classes). All frames count, also those of padding.
-        labels: CTC classes of each text, without blanks.
+        labels: CTC classes of each text, without blanks: the first class of each character.
+        aliases: those of the charset.
     """
+    log_probabilities = _added_up(log_probabilities, aliases)
     batch, frames, _ = log_probabilities.shape
     flat = torch.tensor([c for label in labels for c in label], dtype=torch.long)
     return F.ctc_loss(
@@ -57,6 +73,23 @@ def ctc_losses(log_probabilities: Tensor, labels: Sequence[Sequence[int]]) -> Te
         torch.tensor([len(label) for label in labels]),
         reduction="none",
     )
+
+
+def _added_up(log_probabilities: Tensor, aliases: AliasClasses) -> Tensor:
+    """Return log-probabilities of the same shape: those of each character at its first class."""
+    if not aliases:
+        return log_probabilities
+    device = log_probabilities.device
+    extra = to_device(torch.tensor([each for each, _ in aliases]), device)
+    # The gradient of torch's CTC loss assumes probabilities that add up to 1.
+    summed = log_probabilities.index_fill(2, extra, NEVER)
+    while aliases:
+        one_each = {first: each for each, first in aliases}
+        first, each = (to_device(torch.tensor([*some]), device) for some in (one_each, one_each.values()))
+        both = summed.index_select(2, first), log_probabilities.index_select(2, each)
+        summed = summed.index_copy(2, first, torch.logaddexp(*both))
+        aliases = [pair for pair in aliases if one_each[pair[1]] != pair[0]]
+    return summed
 
 
 def label_losses(
@@ -74,7 +107,9 @@ def label_losses(
     known = np.array([not charset.missing(text) for text in texts])
     labels = [charset.encode(text) if spelled else [] for text, spelled in zip(texts, known, strict=True)]
     # A probability of exactly 0 would make every label with such a frame impossible.
-    losses = ctc_losses(torch.from_numpy(probabilities).clamp_min(1e-12).log(), labels).numpy()
+    losses = ctc_losses(
+        torch.from_numpy(probabilities).clamp_min(1e-12).log(), labels, charset.alias_classes
+    ).numpy()
     return np.where(known, losses, np.float32(np.inf))
 
 

@@ -23,7 +23,7 @@ from linetune.training.rate import STEPS, find_rate, rates_for
 from linetune.training.schedule import InEpochs, Progress, schedule_of
 from linetune.training.state import StageState, Validation
 from linetune.training.tracker import Tracker
-from linetune.training.trainer import Trainer
+from linetune.training.trainer import Rows, Trainer
 from linetune.training.validation import Validator
 
 
@@ -144,7 +144,8 @@ def _trainer(network: Network, task: StageTask, context: Context) -> Trainer:
     piece = task.piece or piece_size(context.device, task.stage.batch_size)
     new_rows = [context.charset.characters.index(character) + 1 for character in context.unknown]
     address = context.seed, task.number
-    return Trainer(network, task.stage, address, context.dtype, piece, new_rows)
+    rows = Rows(new_rows, context.charset.alias_classes)
+    return Trainer(network, task.stage, address, context.dtype, piece, rows)
 
 
 def _found(trials: Mapping[float, Validation], best: float) -> str:

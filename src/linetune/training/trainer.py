@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from linetune.augment.draws import generator
 from linetune.config.schema import Stage
 from linetune.core import processes
+from linetune.core.charset import AliasClasses
 from linetune.core.device import autocast, no_memory, out_of_memory
 from linetune.models.layers.dropout import part_of_batch
 from linetune.models.network import Network
@@ -27,6 +28,16 @@ NEW = 30
 model can do is too low for a row that starts from nothing (docs/recipe.md has the measurements)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of the CTC layer that are trained in their own way."""
+
+    new: Sequence[int] = ()
+    """Rows of unknown characters. They move :data:`NEW` times as fast."""
+    aliases: AliasClasses = ()
+    """Rows that add to the probability of another row's character."""
+
+
 class Trainer:
     """Takes the steps of a stage.
 
@@ -37,7 +48,7 @@ class Trainer:
         dtype: the precision of the forward pass.
         piece: how many crops of 320 px go through the network together. The gradients of all pieces add up to
             the gradient of the batch. If memory runs out, the pieces get smaller.
-        new_rows: rows of the CTC layer for unknown characters. They move :data:`NEW` times as fast.
+        rows: rows that are trained in their own way.
 
     Attributes:
         state: everything that steps change.
@@ -51,14 +62,15 @@ class Trainer:
         address: tuple[int, int],
         dtype: torch.dtype,
         piece: int,
-        new_rows: Sequence[int] = (),
+        rows: Rows = Rows(),
     ) -> None:
         self._stage, self._address, self._dtype = stage, address, dtype
         set_trainable(network, stage.freeze)
         self._trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         layer = network.head.fc
-        self._layer = [layer.weight, layer.bias] if new_rows and layer.weight.requires_grad else []
-        self._new_rows = torch.tensor(new_rows, dtype=torch.long, device=network.device)
+        self._layer = [layer.weight, layer.bias] if rows.new and layer.weight.requires_grad else []
+        self._aliases = rows.aliases
+        self._new_rows = torch.tensor(rows.new, dtype=torch.long, device=network.device)
         self.state = StageState(network, dtype, piece)
         self.gradient_norm = torch.zeros(())
 
@@ -105,7 +117,7 @@ class Trainer:
             part = part_of_batch(batch.total, piece.rows)
             with part, autocast(network.device, self._dtype):
                 features = piece.inputs if batch.stored else network.backbone(piece.inputs)
-                loss = stage_loss(network, features, piece.labels, self._stage.nrtr_weight)
+                loss = stage_loss(network, features, piece.labels, self._stage.nrtr_weight, self._aliases)
                 loss = loss * (len(piece.labels) / batch.total)
             self.state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach().float())

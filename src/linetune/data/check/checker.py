@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from linetune.core.aliases import NONE, Aliases
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.data.check import duplicates, images, origins, statistics
@@ -16,6 +17,20 @@ from linetune.data.check.duplicates import CheckedLine
 from linetune.data.check.findings import KINDS, Finding, Severity, error, warning
 from linetune.data.check.images import CropSummary
 from linetune.data.check.labels import LabelChecks, Split, read_splits
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the labels of a data set should be like."""
+
+    charset: Charset | None = None
+    """The characters that a model can output, or None if they are collected from the labels."""
+    objection: Callable[[str], str | None] | None = None
+    """Returns how a text breaks the rule, as a clause, or None if the text follows the rule."""
+    taught: Collection[str] = ()
+    """Characters that rendered crops teach."""
+    aliases: Aliases = NONE
+    """The characters that the model reads as others."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +72,14 @@ class CheckResult:
 
 def check(
     files: Mapping[str, Sequence[Path]],
-    charset: Charset | None = None,
-    objection: Callable[[str], str | None] | None = None,
-    taught: Collection[str] = (),
+    expected: Expected = Expected(),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CheckResult:
     """Check every label and every image of a data set.
 
     Args:
         files: the label files of each split. Splits with a name of validation or test are only scored.
-        charset: the characters that a model can output, or None if they are collected from the labels.
-        objection: returns how a text breaks the rule, as a clause, or None if the text follows the rule.
-        taught: characters that rendered crops teach.
+        expected: what the labels should be like.
         progress: called with the number of images checked so far, and of all images.
 
     Raises:
@@ -77,28 +88,27 @@ def check(
     splits, bad_lines = read_splits(files)
     paths = [line.image for split in splits for line in split.lines]
     crops = images.summarise_all(paths, lambda done: progress(done, len(paths)))
-    return inspect(splits, bad_lines, crops, charset, objection, taught)
+    return inspect(splits, bad_lines, crops, expected)
 
 
 def inspect(
     splits: Sequence[Split],
     bad_lines: Iterable[Finding],
     crops: Iterable[CropSummary | LinetuneError],
-    charset: Charset | None = None,
-    objection: Callable[[str], str | None] | None = None,
-    taught: Collection[str] = (),
+    expected: Expected = Expected(),
 ) -> CheckResult:
-    """Check labels and images that were read before. The last three arguments are those of :func:`check`.
+    """Check labels and images that were read before.
 
     Args:
         splits: the lines of each split.
         bad_lines: a finding for each line that is not a label.
         crops: the summary of each line's crop, in order, or the error of an unusable one.
+        expected: what the labels should be like.
     """
-    findings = list(bad_lines)
+    findings, charset = list(bad_lines), expected.charset
     lines = [(split, line) for split in splits for line in split.lines]
     characters = CharacterChecks.of((line.text for _, line in lines), charset.characters if charset else ())
-    labels = LabelChecks(characters, charset, objection)
+    labels = LabelChecks(characters, charset, expected.objection, expected.aliases)
     checked = []
     for (split, line), crop in zip(lines, crops, strict=True):
         findings += labels.findings(line, split.held_out)
@@ -110,8 +120,8 @@ def inspect(
             checked.append(CheckedLine(split, line, None))
             findings.append(images.unusable(line, crop))
     findings += duplicates.findings(checked)
-    findings += statistics.findings(splits, taught)
-    findings += origins.findings_of_all([line for _, line in lines], labels.follows_rule)
+    findings += statistics.findings(splits, expected.taught)
+    findings += origins.findings_of_all([line for _, line in lines], labels.follows_rule, expected.aliases)
     order = {kind: place for place, kind in enumerate(KINDS)}
     findings.sort(key=lambda finding: order[finding.kind])
     return CheckResult(checked, findings, statistics.figures(splits, checked), labels)

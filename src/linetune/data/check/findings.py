@@ -32,6 +32,7 @@ KINDS = {
     "unreadable-image": "images that cannot be decoded",
     "too-long": "crops too long to be read",
     "charset": "labels with characters outside the charset",
+    "alias": "labels with characters that read_as reads as others",
     "frames": "labels that need more frames than their crop has",
     "leak": "images that are in two splits",
     "conflict": "equal images with different labels",
@@ -69,6 +70,7 @@ KINDS = {
     "frequent-label": "labels of many training lines",
     "constant-label": "training lines that all have the same label",
     "script": "labels written from right to left",
+    "one-case": "labels with letters of one case only",
 }
 """What the findings of each kind are, for the terminal. Findings are reported in this order."""
 

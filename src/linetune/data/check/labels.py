@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linetune.core import labelfile
+from linetune.core.aliases import NONE, Aliases
 from linetune.core.charset import SPACE, Charset, show
 from linetune.core.errors import LinetuneError
 from linetune.core.image import frames_needed
@@ -95,11 +96,13 @@ class LabelChecks:
         characters: the checks of their characters.
         charset: the characters that a model may output, or None if they are collected from the labels.
         objection: returns how a text breaks the sequence rule, as a clause, or None if it follows the rule.
+        aliases: the characters that the model reads as others.
     """
 
     characters: CharacterChecks
     charset: Charset | None = None
     objection: Callable[[str], str | None] | None = None
+    aliases: Aliases = NONE
 
     def findings(self, line: Line, held_out: bool) -> Iterator[Finding]:
         """Yield everything that is wrong with one label."""
@@ -119,6 +122,8 @@ class LabelChecks:
             # As in training, where a held-out line counts as a wrong reading.
             severity = Severity.warning if held_out else Severity.error
             yield Finding("charset", severity, source, f"{show(*missing)} not in the charset: {text!r}")
+        if read := self.aliases.objection(text):
+            yield error("alias", source, f"{read}: {text!r}", "change the label, or remove read_as")
         if self.objection and (broken := self.objection(text)):
             yield warning("rule", source, f"{text!r} {broken}")
 

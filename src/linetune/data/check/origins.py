@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html.entities import html5
 
 from linetune.core import scripts
+from linetune.core.aliases import Aliases
 from linetune.core.labelfile import Line
 from linetune.core.reading_order import is_right_to_left
 from linetune.data.check.findings import Finding, Severity, warning
@@ -59,6 +60,8 @@ _OF_ALL = {
     ),
 }
 """What all labels of a data set may have, by kind of finding: pattern, message and hint."""
+_MIN_LETTERS = 100
+"""Number of letters below which their case proves nothing."""
 _MIN_LABELS = 3
 """Number of labels below which their common form proves nothing."""
 
@@ -83,18 +86,24 @@ def findings(text: str, source: str) -> Iterator[Finding]:
         yield warning("escaped", source, f"{escaped[0]} in {text!r}", escaped[1])
 
 
-def findings_of_all(lines: Sequence[Line], follows_rule: Callable[[str], bool]) -> Iterator[Finding]:
-    """Yield what all labels have in common, and a note on right-to-left text.
+def findings_of_all(
+    lines: Sequence[Line], follows_rule: Callable[[str], bool], aliases: Aliases
+) -> Iterator[Finding]:
+    """Yield what all labels have in common, and notes on right-to-left text and on letters of one case.
 
     Args:
         lines: the lines of all splits.
         follows_rule: returns whether a text follows the sequence rule.
+        aliases: the characters that the model reads as others.
     """
     if len(lines) >= _MIN_LABELS and not all(follows_rule(line.text) for line in lines):
         for kind, (form, what, hint) in _OF_ALL.items():
             if all(form.fullmatch(line.text) for line in lines):
                 message = f"all {len(lines)} labels {what}, such as {lines[0].text}"
                 yield warning(kind, lines[0].source, message, hint)
+    if not any(follows_rule(line.text) for line in lines):
+        # A rule says itself which letters its texts have.
+        yield from _one_case(lines, aliases)
     if right_to_left := [line for line in lines if is_right_to_left(line.text)]:
         letters = filter(is_right_to_left, set().union(*(line.text for line in right_to_left)))
         message = (
@@ -102,6 +111,20 @@ def findings_of_all(lines: Sequence[Line], follows_rule: Callable[[str], bool]) 
             "to right; label files and readings stay in logical order"
         )
         yield Finding("script", Severity.note, right_to_left[0].source, message)
+
+
+def _one_case(lines: Sequence[Line], aliases: Aliases) -> Iterator[Finding]:
+    """Yield a note if all letters are capitals, or all are small, and the model reads no others as these."""
+    letters = "".join(c for line in lines for c in line.text if c.upper() != c.lower())
+    if len(letters) < _MIN_LETTERS or not (letters.isupper() or letters.islower()):
+        return
+    capitals, small = ("capitals", "capitals"), ("small letters", "small_letters")
+    (these, name), (others, _) = (capitals, small) if letters.isupper() else (small, capitals)
+    if aliases.of(letters[0].swapcase()) != letters[0]:
+        message = f"all {len(letters)} letters of the labels are {these}"
+        hint = f"if some crops show {others}, set read_as: {name}, and the model reads both"
+        first = next(line for line in lines if letters[0] in line.text)
+        yield Finding("one-case", Severity.note, first.source, message, hint)
 
 
 def _escaped(text: str) -> tuple[str, str] | None:
