@@ -153,6 +153,14 @@ def test_a_letter_among_digits_becomes_the_digit_that_it_looks_like() -> None:
     assert reading.confidence <= reading.follows
 
 
+def test_small_letters_that_are_read_as_capitals_count_as_capitals() -> None:
+    small = Charset(("A", "1", "A"))  # the third class is the small letter
+    frames = np.array([[[0.1, 0.2, 0.4, 0.3], [0.9, 0.04, 0.03, 0.03]]], np.float32)
+    (reading,) = ByRule(small, of_pattern("[A1]"))(frames)
+    assert reading.text == "A"
+    assert reading.confidence == pytest.approx(0.5 * (0.9 + 0.07) + 0.1 * 0.07, rel=1e-6)
+
+
 def test_a_crop_that_follows_no_rule_is_read_without_it_and_marked() -> None:
     (reading,) = ByRule(DIGITS, of_pattern("7{3}"))(spelled("1234", DIGITS, {}))
     assert (reading.text, reading.admitted, reading.confidence) == ("1234", False, 0)

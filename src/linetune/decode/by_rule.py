@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from linetune.core.charset import BLANK, Charset
 from linetune.core.errors import LinetuneError
-from linetune.decode.reading import Greedy, Reading
+from linetune.decode.reading import Greedy, Reading, added_up
 from linetune.rules.automaton import Automaton
 
 EDGES = 20_000
@@ -101,7 +101,7 @@ class ByRule:
         batch, frames, _ = probabilities.shape
         size = max(1, _ELEMENTS // max(1, (frames + 1) * len(graph.classes)))
         for start in range(0, batch, size):
-            part = probabilities[start : start + size].astype(np.float64)
+            part = added_up(probabilities[start : start + size], self.charset)
             for crop in _backward(graph, part) if graph.small else map(_Crop, part):
                 yield _found(graph, crop, texts, self.least)
 
@@ -114,7 +114,7 @@ class _Graph:
     """
 
     def __init__(self, charset: Charset, automaton: Automaton) -> None:
-        classes = {character: number for number, character in enumerate(charset.characters, 1)}
+        classes = {c: charset.encode(c)[0] for c in charset.distinct}
         moves = [{classes[c]: s for c, s in each.items() if c in classes} for each in automaton.transitions]
         after = dict.fromkeys(move for each in moves for move in each.items())
         places = {(state, number): place for place, (number, state) in enumerate(after)}

@@ -24,6 +24,20 @@ class Reading:
     """Whether the rule admits the text. False if the crop follows no rule. None without a rule."""
 
 
+def added_up(probabilities: NDArray[np.float32], charset: Charset) -> NDArray[np.float64]:
+    """Return class probabilities of the same shape: those of each character at its first class.
+
+    Args:
+        probabilities: of the classes, shape (batch, frames, classes).
+        charset: the characters of the classes. Those with aliases have several.
+    """
+    added = probabilities.astype(np.float64)
+    for other, first in charset.alias_classes:
+        added[:, :, first] += added[:, :, other]
+        added[:, :, other] = 0
+    return added
+
+
 class Decoder(Protocol):
     """Turns class probabilities into readings. Any function of this kind can replace the default decoder."""
 
