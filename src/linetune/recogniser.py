@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -65,7 +66,9 @@ class Recogniser:
             LinetuneError: the model does not exist or cannot be read.
         """
         loaded = load_base(str(model), progress)
-        loaded.both_ways |= both_ways
+        if both_ways and not loaded.both_ways:
+            # The calibration and the promise hold for the readings of one way up.
+            loaded = replace(loaded, both_ways=True, calibration={}, promise={})
         return cls(with_charset(loaded, charset).model if charset else loaded)
 
     @property

@@ -32,11 +32,16 @@ class Model:
     """Whether every crop is read both ways up."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """The weights, data, settings, software and machine of its training. Empty if they are not known."""
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """What turns evidence into a probability that a reading is right (``evaluation.calibration``). Empty if
+    the model is not calibrated."""
+    promise: dict[str, Any] = field(default_factory=dict)
+    """The threshold for readings and what it promises (``evaluation.promise``). Empty without a promise."""
 
     @property
     def decoder(self) -> Decoder:
         """Turns the class probabilities of this model into readings."""
-        return default_decoder(self.charset)
+        return default_decoder(self.charset, self.calibration, self.promise)
 
     @property
     def reader(self) -> Network | BothWays:

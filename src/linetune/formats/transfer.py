@@ -24,7 +24,10 @@ class Transfer:
 
 
 def with_charset(model: Model, charset: Charset) -> Transfer:
-    """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged."""
+    """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged.
+
+    A model with other characters is not calibrated, and has no promise.
+    """
     network = copy.deepcopy(model.network)
     known = {character: row + 1 for row, character in enumerate(model.charset.characters)}
     unknown = [c for c in charset.characters if c not in known]
@@ -37,6 +40,8 @@ def with_charset(model: Model, charset: Charset) -> Transfer:
         if network.nrtr is not None:
             network.nrtr = _carry_guide(network.nrtr, new_guide(network, len(charset)), rows[1:])
     moved = replace(model, network=network, charset=charset)
+    if charset != model.charset:
+        moved = replace(moved, calibration={}, promise={})
     return Transfer(moved, unknown)
 
 
