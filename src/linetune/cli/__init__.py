@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from linetune.cli.calibrate import calibrate
 from linetune.cli.check import check
 from linetune.cli.compare import compare
 from linetune.cli.evaluate import evaluate
@@ -31,6 +32,7 @@ from linetune.cli.rule import rule
 from linetune.cli.split import split
 from linetune.cli.suspects import suspects
 from linetune.cli.synth import synth
+from linetune.cli.threshold import threshold
 from linetune.cli.train import train
 from linetune.core.errors import LinetuneError
 
@@ -59,7 +61,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, split, rule),
     "Train": (synth, train, learning_curve),
-    "Measure and use": (evaluate, compare, predict, export, inspect_),
+    "Measure and use": (evaluate, compare, calibrate, threshold, predict, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,8 @@ def predict(
     as_json: options.JsonOption = False,
 ) -> None:
     """Read crops. Prints path, text and confidence, separated by tabs.
+
+    If the model has a promise of linetune threshold, a fourth column says accept or refer.
 
     The exit code is 1 if some crops cannot be read, and 2 if none can.
 
@@ -55,7 +57,8 @@ def predict(
     else:
         for path in paths:
             if isinstance(result := results[path], Reading):
-                print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}")
+                verdict = "" if result.accepted is None else f"\t{_verdict(result.accepted)}"
+                print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}{verdict}")
     for failure in failed:
         print(f"error: {failure}", file=sys.stderr)
     if failed:
@@ -63,10 +66,19 @@ def predict(
         raise typer.Exit(1)
 
 
-def _as_dict(result: Reading | LinetuneError) -> dict[str, str | float]:
+def _as_dict(result: Reading | LinetuneError) -> dict[str, Any]:
     if isinstance(result, LinetuneError):
         return {"error": result.what}
-    return {"text": result.text, "confidence": result.confidence}
+    known: dict[str, Any] = {"text": result.text, "confidence": result.confidence}
+    if result.score != result.confidence:
+        known |= {"score": result.score, "characters": list(result.characters)}
+    if result.accepted is not None:
+        known["verdict"] = _verdict(result.accepted)
+    return known
+
+
+def _verdict(accepted: bool) -> str:
+    return "accept" if accepted else "refer"
 
 
 def _expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:

@@ -19,7 +19,7 @@ FEWEST = 50
 """Fewest labelled readings for a calibration."""
 FEW_WRONG = 10
 """With fewer wrong readings, the calibration is mostly what linetune assumes without data."""
-_PENALTY = 1.0
+_PENALTY = 10.0
 """Strength of the assumption that the odds are those of P(text), in readings."""
 _STEPS, _LONGEST, _DONE = 100, 5.0, 1e-10
 """Most steps of Newton's method, the largest change of a weight in one step, and the change that ends it."""
@@ -36,7 +36,7 @@ def calibrate(
     """Return the record of a calibration for a model file. Empty with fewer than :data:`FEWEST` readings.
 
     Args:
-        batches: (crop numbers, class probabilities) of all crops, for example from ``decode.read.run_deployed``.
+        batches: (crop numbers, class probabilities) of all crops, such as ``run_deployed`` yields.
         labels: the label of each crop.
         charset: the characters of the model.
         decoder: the decoder of the model before its calibration.
@@ -103,5 +103,5 @@ def fit(found: Mapping[str, NDArray[np.float64]], right: NDArray[np.bool_]) -> C
 
 
 def hash_of_labels(labels: Sequence[str]) -> str:
-    """Return a hash of labels that does not depend on their order."""
-    return hashlib.blake2b("\n".join(sorted(labels)).encode(), digest_size=_DIGEST).hexdigest()
+    """Return a hash of labels and their order."""
+    return hashlib.blake2b("\n".join(labels).encode(), digest_size=_DIGEST).hexdigest()

@@ -21,6 +21,7 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
         f"exact match {score.as_text()}   CER {score.cer:.1%}   {score.lines} lines"
         f"{_skipped(evaluation)}   {evaluation.seconds:.1f} s   (in brackets) 95% interval"
     )
+    out.print(evaluation.reliability.as_text())
     out.print("accepting only readings with a confidence of")
     for step in evaluation.accepted(threshold):
         out.print(f"  {step.as_text()}")
