@@ -24,6 +24,8 @@ from linetune.formats.rounded import export_rounded
 from linetune.models.families.pp_ocrv6 import TINY
 
 HISTORY = {"name": "stage real", "val": {"exact_match": 0.5, "interval": [0.1, 0.9], "cer": 0.2}}
+CALIBRATION = {"bias": -0.5, "weights": {"text": 0.9}, "readings": 100}
+PROMISE = {"threshold": 0.97, "max_error": 0.01}
 PROVENANCE: dict[str, Any] = {
     "weights": "9f",
     "data": {'it\'s "mine": #1\n': {"lines": 8}},
@@ -33,11 +35,17 @@ PROVENANCE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return replace(tiny("AB ", architecture=TINY), history=HISTORY, provenance=PROVENANCE)
+    return replace(
+        tiny("AB ", architecture=TINY),
+        history=HISTORY,
+        provenance=PROVENANCE,
+        calibration=CALIBRATION,
+        promise=PROMISE,
+    )
 
 
 def without(model: Model) -> Model:
-    return replace(model, history={}, provenance={})
+    return replace(model, history={}, provenance={}, calibration={}, promise={})
 
 
 @pytest.mark.parametrize("name", ["onnx", "hf", "pdparams", pytest.param("paddle", marks=needs_paddle)])
@@ -46,8 +54,9 @@ def test_an_export_keeps_the_origin(tmp_path: Path, model: Model, name: str) -> 
     form = FORMATS[name]
     back = load_base(str(form.export(model, tmp_path / f"m{form.ending}", crops).path))
     assert (back.history, back.provenance) == (HISTORY, PROVENANCE)
+    assert (back.calibration, back.promise) == (CALIBRATION, PROMISE)
     back = load_base(str(form.export(without(model), tmp_path / f"n{form.ending}", crops).path))
-    assert (back.history, back.provenance) == ({}, {})
+    assert (back.history, back.provenance, back.calibration, back.promise) == ({}, {}, {}, {})
 
 
 def test_paddles_settings_keep_the_origin(tmp_path: Path, model: Model) -> None:

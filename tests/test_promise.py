@@ -14,6 +14,8 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.evaluation.promise import needed, promise, tail, upper_bound
 from linetune.evaluation.reliability import reliability
+from linetune.formats.parity import sample_crops
+from linetune.formats.registry import FORMATS
 from linetune.formats.store import load_model, save_model
 from linetune.recogniser import Recogniser
 
@@ -137,7 +139,8 @@ def test_a_model_is_calibrated_gets_a_promise_and_accepts(
     assert Recogniser.load(model).read([labels.parent / "00.png"])[0].accepted is True
     # An export has both, and can get another promise.
     onnx = tmp_path / "m.onnx"
-    assert cli("export", model, "--format", "onnx", "--output", onnx).code == 0
+    loaded = load_model(model)
+    FORMATS["onnx"].export(loaded, onnx, sample_crops(loaded.charset, 2))
     assert predicted(cli, onnx, labels.parent)[3] == "accept"
     result = cli("threshold", onnx, labels, "--max-error", "0.3", "--json")
     assert json.loads(result.out)["max_error"] == 0.3

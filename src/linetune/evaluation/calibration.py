@@ -19,7 +19,7 @@ FEWEST = 50
 """Fewest labelled readings for a calibration."""
 FEW_WRONG = 10
 """With fewer wrong readings, the calibration is mostly what linetune assumes without data."""
-_PENALTY = 10.0
+_PENALTY = 3.0
 """Strength of the assumption that the odds are those of P(text), in readings."""
 _STEPS, _LONGEST, _DONE = 100, 5.0, 1e-10
 """Most steps of Newton's method, the largest change of a weight in one step, and the change that ends it."""
