@@ -2,11 +2,11 @@
 
     python benchmarks/confidence.py FOLDER [MODEL]
 
-FOLDER has train.txt, val.txt and test.txt. The calibration is learned on validation, and everything is measured
-on test. An official model is limited to the characters of the training and validation labels. "Broken" is the
-share of 1,000 label sets whose promise the crops do not keep. A label set is drawn from the test crops with
-replacement, so that their true error is known. In the last row, every set shuffles all crops of both splits: one
-part fits the calibration, one makes the promise, and the rest shows the error that comes of it.
+FOLDER has train.txt, val.txt and test.txt. The calibration is learned on validation, and everything is
+measured on test. An official model is limited to the characters of the training and validation labels.
+"Broken" is the share of 1,000 label sets whose promise the crops do not keep. A label set is drawn from the
+test crops with replacement, so that their true error is known. In the last rows, every set shuffles all crops
+of both splits: one part fits the calibration, one makes the promise, and the rest shows the error of it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def read(model: Model, labels: Path) -> Read:
             confidence[number], texts[number] = reading.confidence, reading.text
     right = np.array(score(texts, data.texts).correct)
     print(
-        f"{labels.name}: {right.sum()} of {len(right)} right, evidence {seconds / len(right) * 1e3:.2f} ms a crop"
+        f"{labels.name}: {right.sum()} of {len(right)} right, "
+        f"evidence {seconds / len(right) * 1e3:.2f} ms a crop"
     )
     return Read(found, confidence, right)
 
@@ -98,8 +99,8 @@ def show(name: str, error: float, results: list[tuple[float, float] | None]) -> 
     covered = np.mean([share for _, share in made]) if made else 0
     mean = np.mean([wrong for wrong, _ in made]) if made else 0
     print(
-        f"{name}, at most {percent(error)}: made in {len(made)} of {len(results)} sets, broken in {broken:.1%}, "
-        f"mean error {mean:.2%}, mean coverage {covered:.0%}"
+        f"{name}, at most {percent(error)}: made in {len(made)} of {len(results)} sets, "
+        f"broken in {broken:.1%}, mean error {mean:.2%}, mean coverage {covered:.0%}"
     )
 
 
