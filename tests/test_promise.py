@@ -13,7 +13,8 @@ from test_export_paddle import tiny
 
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels, write_labels
-from linetune.evaluation.promise import needed, promise, tail, upper_bound
+from linetune.evaluation.drift import drift
+from linetune.evaluation.promise import as_record, needed, promise, tail, upper_bound
 from linetune.evaluation.reliability import reliability
 from linetune.formats.parity import sample_crops
 from linetune.formats.registry import FORMATS
@@ -150,8 +151,13 @@ def test_a_model_is_calibrated_gets_a_promise_and_accepts(
     result = cli("threshold", onnx, labels, "--max-error", "0.3", "--json")
     assert json.loads(result.out)["max_error"] == 0.3
     assert Recogniser.load(onnx).model.promise["max_error"] == 0.3
+    result = cli("drift", model, labels.parent)
+    assert (result.code, result.out[:14]) == (0, "no difference ")
     assert cli("calibrate", model, labels).out.endswith("linetune threshold makes a new one\n")
     assert load_model(model).promise == {}
+    assert cli("drift", model, labels.parent).errors == [
+        f"error: {model}: the model has no promise; linetune threshold makes one"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -188,3 +194,20 @@ def test_too_few_crops_are_not_calibrated_on(
     assert result.errors == [
         "error: 2 crops are too few to calibrate the confidence; it takes 50 that do not read as empty"
     ]
+
+
+def test_drift_is_seen_when_confidences_fall_and_rarely_otherwise() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.beta(4, 0.3, 500)
+    record = as_record(promise(before.tolist(), [True] * 500, 0.05), before.tolist(), [])
+    seen = [drift(record, rng.beta(4, 0.3, 300).tolist()).drifted for _ in range(200)]
+    assert np.mean(seen) <= 0.08
+    worse = drift(record, rng.beta(4, 0.6, 300).tolist())
+    assert worse.drifted
+    assert worse.as_text().startswith("these crops differ from those of the promise; label some of them")
+    # Equal confidences are no drift.
+    same = as_record(promise([1.0] * 500, [True] * 500, 0.05), [1.0] * 500, [])
+    assert not drift(same, [1.0] * 50).drifted
+    assert drift(same, [1.0] * 25 + [0.2] * 25).drifted
+    with pytest.raises(LinetuneError, match="the promise in the model file is damaged; make it again"):
+        drift({"threshold": 0.5}, [1.0])

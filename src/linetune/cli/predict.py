@@ -40,7 +40,7 @@ def predict(
     from linetune.report.terminal import terminal
 
     errors: dict[Path, LinetuneError] = {}
-    paths = [path for argument in images for path in _expand(argument, errors)]
+    paths = [path for argument in images for path in expand(argument, errors)]
     for path in paths:
         if not as_json and {"\t", "\n", "\r"} & set(str(path)):
             what = "a tab or line break in the name would break the columns"
@@ -81,7 +81,7 @@ def _verdict(accepted: bool) -> str:
     return "accept" if accepted else "refer"
 
 
-def _expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:
+def expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:
     """Return a file, or the images of a folder. Folders that cannot be read go into ``errors`` as well."""
     from linetune.core import image
 
