@@ -140,6 +140,7 @@ def test_a_model_file_keeps_its_calibration_until_its_charset_changes(tmp_path: 
     [
         ({"bias": "1", "weights": {}}, "damaged"),
         ({"bias": 1}, "damaged"),
+        ({"bias": 10**400, "weights": {}}, "damaged"),
         ({"bias": math.nan, "weights": {"text": 1}}, "damaged"),
         ({"bias": 1, "weights": {"text": [1]}}, "damaged"),
         ({"bias": 1, "weights": {"newer": 1}}, "needs 'newer'; update linetune"),
@@ -149,3 +150,9 @@ def test_a_calibration_that_cannot_be_used_is_one_clear_error(record: dict[str, 
     with pytest.raises(LinetuneError) as caught:
         default_decoder(LETTERS, record)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("threshold", [None, "0.5", math.nan, math.inf, [0.5]])
+def test_a_promise_that_cannot_be_used_is_one_clear_error(threshold: object) -> None:
+    with pytest.raises(LinetuneError, match="the promise in the model file is damaged; linetune calibrate"):
+        default_decoder(LETTERS, promise={"threshold": threshold})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,8 @@ from linetune.decode.reading import Decoder, Reading
 
 _MOST = 50.0
 """Largest log odds, so that the exponential stays finite."""
+_LARGEST = 1e9
+"""A number in a record is smaller."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ class Judged:
         """
         threshold = promise.get("threshold")
         if not _finite(threshold):
-            raise LinetuneError("the promise in the model file is damaged", hint="make it again")
+            raise LinetuneError(
+                "the promise in the model file is damaged", hint="linetune calibrate removes it"
+            )
         return cls(decoder, float(threshold))  # type: ignore[arg-type]
 
     def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
@@ -97,4 +100,4 @@ class Judged:
 
 
 def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and abs(value) < _LARGEST  # false for NaN
