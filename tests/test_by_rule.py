@@ -200,6 +200,10 @@ def test_right_to_left_text_cannot_be_read_by_a_rule() -> None:
         ({"patterns": [{"pattern": "[ab]{0,50}a[ab]{49}"}]}, "needs more than 50,000 states"),
         ({"patterns": [{"pattern": "A+"}]}, "repeat without an upper bound"),
         ({"texts": []}, "the list of texts is empty"),
+        ({"texts": [1]}, "the rule in the model file is damaged"),
+        ({"patterns": []}, "the rule in the model file is damaged"),
+        ({"patterns": [{"pattern": "A", "check": ["ean"]}]}, "the rule in the model file is damaged"),
+        ({"pattern": "A"}, r"the rule in the model file is damaged; read without it \(--rule none\)"),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_one_clear_error(rule: dict[str, Any], said: str) -> None:

@@ -46,7 +46,10 @@ COMMANDS = [
     "learning-curve",
     "evaluate",
     "compare",
+    "calibrate",
+    "threshold",
     "predict",
+    "drift",
     "export",
     "inspect",
 ]

@@ -1,4 +1,4 @@
-"""Every format carries the history, the provenance and the rule of a model, and gives them back."""
+"""Every format carries the history, the provenance, the rule and more of a model, and gives them back."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from linetune.formats.store import load_model, save_model
 from linetune.models.families.pp_ocrv6 import TINY
 
 HISTORY = {"name": "stage real", "val": {"exact_match": 0.5, "interval": [0.1, 0.9], "cer": 0.2}}
+CALIBRATION = {"bias": -0.5, "weights": {"text": 0.9}, "readings": 100}
+PROMISE = {"threshold": 0.97, "max_error": 0.01}
 PROVENANCE: dict[str, Any] = {
     "weights": "9f",
     "data": {'it\'s "mine": #1\n': {"lines": 8}},
@@ -35,11 +37,18 @@ RULE: dict[str, Any] = {"patterns": [{"pattern": "[AB]{1,3}", "check": None}]}
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return replace(tiny("AB ", architecture=TINY), history=HISTORY, provenance=PROVENANCE, rule=RULE)
+    return replace(
+        tiny("AB ", architecture=TINY),
+        history=HISTORY,
+        provenance=PROVENANCE,
+        rule=RULE,
+        calibration=CALIBRATION,
+        promise=PROMISE,
+    )
 
 
 def without(model: Model) -> Model:
-    return replace(model, history={}, provenance={}, rule={})
+    return replace(model, history={}, provenance={}, rule={}, calibration={}, promise={})
 
 
 @pytest.mark.parametrize("name", ["onnx", "hf", "pdparams", pytest.param("paddle", marks=needs_paddle)])
@@ -47,9 +56,10 @@ def test_an_export_keeps_the_origin(tmp_path: Path, model: Model, name: str) -> 
     crops = sample_crops(model.charset, 2)
     form = FORMATS[name]
     back = load_base(str(form.export(model, tmp_path / f"m{form.ending}", crops).path))
-    assert (back.history, back.provenance, back.rule) == (HISTORY, PROVENANCE, RULE)
+    assert (back.history, back.provenance) == (HISTORY, PROVENANCE)
+    assert (back.rule, back.calibration, back.promise) == (RULE, CALIBRATION, PROMISE)
     back = load_base(str(form.export(without(model), tmp_path / f"n{form.ending}", crops).path))
-    assert (back.history, back.provenance, back.rule) == ({}, {}, {})
+    assert (back.history, back.provenance, back.calibration, back.promise, back.rule) == ({}, {}, {}, {}, {})
 
 
 def test_paddles_settings_keep_the_origin(tmp_path: Path, model: Model) -> None:

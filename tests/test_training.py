@@ -26,7 +26,7 @@ from linetune.core.charset import AliasClasses, Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.evaluation import general
+from linetune.evaluation import calibration, general
 from linetune.evaluation.metrics import Score
 from linetune.formats.official import load_base
 from linetune.formats.store import load_model, save_model
@@ -473,6 +473,16 @@ def short(project: Path, output: str, **changes: Any) -> Config:
         "stages": [only],
     }
     return Config.model_validate(config | changes)
+
+
+def test_a_run_calibrates_the_model_that_it_keeps(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "FEWEST", 3)
+    train(short(project, str(tmp_path / "out")))
+    kept = load_model(tmp_path / "out/model.safetensors")
+    assert 3 <= kept.calibration["readings"] <= 6
+    assert kept.calibration["labels"] == kept.provenance["data"]["val"]["labels"]
 
 
 def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(

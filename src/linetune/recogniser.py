@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -72,9 +73,12 @@ class Recogniser:
             LinetuneError: the model or the rule does not exist or cannot be used.
         """
         loaded = load_base(str(model), progress)
-        loaded.both_ways |= both_ways
-        if rule is not None:
-            loaded.rule = {} if str(rule) == NO_RULE else read_rule(Path(rule))
+        if both_ways and not loaded.both_ways:
+            # The calibration and the promise hold for the readings of one way up.
+            loaded = replace(loaded, both_ways=True, calibration={}, promise={})
+        wanted = loaded.rule if rule is None else {} if str(rule) == NO_RULE else read_rule(Path(rule))
+        if wanted != loaded.rule:
+            loaded = replace(loaded, rule=wanted, calibration={}, promise={})
         return cls(with_charset(loaded, charset).model if charset else loaded)
 
     @property

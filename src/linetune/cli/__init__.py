@@ -16,8 +16,10 @@ from typing import Annotated, Any
 
 import typer
 
+from linetune.cli.calibrate import calibrate
 from linetune.cli.check import check
 from linetune.cli.compare import compare
+from linetune.cli.drift import drift
 from linetune.cli.evaluate import evaluate
 from linetune.cli.export import export
 from linetune.cli.from_paddle import from_paddle
@@ -31,6 +33,7 @@ from linetune.cli.rule import rule
 from linetune.cli.split import split
 from linetune.cli.suspects import suspects
 from linetune.cli.synth import synth
+from linetune.cli.threshold import threshold
 from linetune.cli.train import train
 from linetune.core.errors import LinetuneError
 
@@ -59,7 +62,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, split, rule),
     "Train": (synth, train, learning_curve),
-    "Measure and use": (evaluate, compare, predict, export, inspect_),
+    "Measure and use": (evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
 

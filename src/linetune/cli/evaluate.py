@@ -36,8 +36,8 @@ def evaluate(
 ) -> None:
     """Score a model on labelled crops.
 
-    Prints exact match and character error rate with 95% intervals, coverage and accuracy at several
-    confidences, and the misread crops. Crops are prepared as in deployment.
+    Prints exact match and character error rate with 95% intervals, how far the confidence can be believed,
+    coverage and accuracy at several confidences, and the misread crops. Crops are prepared as in deployment.
 
     Example: linetune evaluate mine/runs/first mine/crops/test.txt --errors wrong.html
     """

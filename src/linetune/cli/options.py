@@ -37,6 +37,9 @@ OverridesArgument = Annotated[
     ),
 ]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)]
+OwnModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A run folder, or a .safetensors or .onnx file of linetune.")
+]
 ModelAArgument = Annotated[str, typer.Argument(metavar="MODEL_A", help=_MODEL)]
 ModelBArgument = Annotated[str, typer.Argument(metavar="MODEL_B", help=_MODEL)]
 LabelsArgument = Annotated[

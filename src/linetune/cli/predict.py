@@ -31,6 +31,8 @@ def predict(
 ) -> None:
     """Read crops. Prints path, text and confidence, separated by tabs.
 
+    If the model has a promise of linetune threshold, a fourth column says accept or refer.
+
     The exit code is 1 if some crops cannot be read, and 2 if none can.
 
     Example: linetune predict mine/runs/first photo.png folder
@@ -39,7 +41,7 @@ def predict(
     from linetune.report.terminal import terminal
 
     errors: dict[Path, LinetuneError] = {}
-    paths = [path for argument in images for path in _expand(argument, errors)]
+    paths = [path for argument in images for path in expand(argument, errors)]
     for path in paths:
         if not as_json and {"\t", "\n", "\r"} & set(str(path)):
             what = "a tab or line break in the name would break the columns"
@@ -56,7 +58,8 @@ def predict(
     else:
         for path in paths:
             if isinstance(result := results[path], Reading):
-                print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}")
+                verdict = "" if result.accepted is None else f"\t{_verdict(result.accepted)}"
+                print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}{verdict}")
     readings = [result for path in paths if isinstance(result := results[path], Reading)]
     if unruly := sum(reading.admitted is False for reading in readings):
         print(f"{unruly} of {len(readings)} crops follow no rule; their confidence is 0", file=sys.stderr)
@@ -70,11 +73,21 @@ def predict(
 def _as_dict(result: Reading | LinetuneError) -> dict[str, Any]:
     if isinstance(result, LinetuneError):
         return {"error": result.what}
-    by_rule = {} if result.admitted is None else {"admitted": result.admitted, "follows": result.follows}
-    return {"text": result.text, "confidence": result.confidence, **by_rule}
+    known: dict[str, Any] = {"text": result.text, "confidence": result.confidence}
+    if result.score is not None and result.score != result.confidence:
+        known |= {"score": result.score, "characters": list(result.characters)}
+    if result.admitted is not None:
+        known |= {"admitted": result.admitted, "follows": result.follows}
+    if result.accepted is not None:
+        known["verdict"] = _verdict(result.accepted)
+    return known
 
 
-def _expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:
+def _verdict(accepted: bool) -> str:
+    return "accept" if accepted else "refer"
+
+
+def expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:
     """Return a file, or the images of a folder. Folders that cannot be read go into ``errors`` as well."""
     from linetune.core import image
 

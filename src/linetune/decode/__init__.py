@@ -8,23 +8,35 @@ from functools import lru_cache
 from typing import Any
 
 from linetune.core.charset import Charset
+from linetune.decode.calibrated import Calibrated, Calibration, Judged
 from linetune.decode.reading import Decoder, Greedy, Reading
 
-__all__ = ["Decoder", "Reading", "decoder_of", "default_decoder"]
+__all__ = ["Decoder", "Reading", "default_decoder"]
 
 
-def default_decoder(charset: Charset) -> Decoder:
-    """Return the decoder of a model that has no decoder of its own."""
-    return Greedy(charset)
+def default_decoder(
+    charset: Charset,
+    *,
+    rule: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] | None = None,
+    promise: Mapping[str, Any] | None = None,
+) -> Decoder:
+    """Return the decoder of a model.
 
-
-def decoder_of(charset: Charset, rule: Mapping[str, Any]) -> Decoder:
-    """Return the decoder of a model with a rule, see :func:`linetune.rules.automaton.compiled`.
+    Args:
+        charset: the characters of the model.
+        rule: the rule that it reads by, see :func:`linetune.rules.automaton.compiled`.
+        calibration: the record of its calibration. Without one, the confidence is PaddleOCR's score, or by a
+            rule the probability of the text.
+        promise: the record of its promise. Without one, readings are neither accepted nor referred.
 
     Raises:
-        LinetuneError: the rule cannot be used.
+        LinetuneError: the rule cannot be used, or a record is damaged.
     """
-    return _by_rule(charset, json.dumps(rule)) if rule else default_decoder(charset)
+    decoder: Decoder = _by_rule(charset, json.dumps(rule)) if rule else Greedy(charset)
+    if calibration:
+        decoder = Calibrated(decoder, charset, Calibration.from_record(calibration, bool(rule)))
+    return Judged.from_promise(decoder, promise) if promise else decoder
 
 
 @lru_cache(4)

@@ -86,8 +86,12 @@ class ByRule:
         readings = Greedy(self.charset)(probabilities)
         for number, found in enumerate(self.find(probabilities)):
             admitted = bool(found.texts) and found.follows >= self.least
-            text, confidence = found.texts[0] if admitted else (readings[number].text, 0.0)
-            readings[number] = Reading(text, confidence, found.follows, admitted)
+            free = readings[number]
+            text, confidence = found.texts[0] if admitted else (free.text, 0.0)
+            # The score and the confidence of single characters are those of the text without the rule.
+            same = text == free.text
+            score, characters = (free.score, free.characters) if same else (None, ())
+            readings[number] = Reading(text, confidence, score, characters, None, found.follows, admitted)
         return readings
 
     def find(self, probabilities: NDArray[np.float32], texts: int = 1) -> Iterator[Found]:
@@ -101,7 +105,7 @@ class ByRule:
         batch, frames, _ = probabilities.shape
         size = max(1, _ELEMENTS // max(1, (frames + 1) * len(graph.classes)))
         for start in range(0, batch, size):
-            part = added_up(probabilities[start : start + size], self.charset)
+            part = added_up(probabilities[start : start + size], self.charset).astype(np.float64)
             for crop in _backward(graph, part) if graph.small else map(_Crop, part):
                 yield _found(graph, crop, texts, self.least)
 

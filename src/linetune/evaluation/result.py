@@ -11,6 +11,7 @@ from linetune.core.labelfile import Line
 from linetune.decode import Reading
 from linetune.evaluation.acceptance import Accepted, accepted
 from linetune.evaluation.metrics import Confusion, Score, confusions, score
+from linetune.evaluation.reliability import Reliability, reliability
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Evaluation:
         """Characters that were read as others, with how often, the most frequent first."""
         return confusions((self.lines[i].text, self.readings[i].text) for i in self.misread)
 
+    @cached_property
+    def reliability(self) -> Reliability:
+        """How far the confidences can be believed."""
+        return reliability([reading.confidence for reading in self.readings], self.score.correct)
+
     def accepted(self, threshold: float | None = None) -> list[Accepted]:
         """Return coverage and accuracy at one confidence from 0 to 1, or at several if it is None."""
         thresholds = () if threshold is None else (threshold,)
@@ -56,6 +62,7 @@ class Evaluation:
             "seconds": self.seconds,
             "skipped": self.skipped,
             **({} if self.unruly is None else {"follow_no_rule": self.unruly}),
+            "reliability": self.reliability.as_dict(),
             "accepted": [step.as_dict() for step in self.accepted(threshold)],
             "misread": [
                 {

@@ -14,7 +14,7 @@ from linetune.core.errors import LinetuneError
 from linetune.core.untrusted import deeper
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
-from linetune.formats.origin import add_origin
+from linetune.formats.origin import KEYS, add_origin
 from linetune.formats.registry import FORMATS, PRECISIONS
 from linetune.formats.sources import Progress
 from linetune.models.families import OFFICIAL, to_settings
@@ -82,6 +82,8 @@ class Inspection:
             "both_ways": model.both_ways,
             "history": model.history,
             "provenance": model.provenance,
+            "calibration": model.calibration,
+            "promise": model.promise,
         }
 
 
@@ -109,7 +111,7 @@ def inspect(reference: str, progress: Progress = lambda done, total: None) -> In
 
 def _refuse_deep(model: Model) -> None:
     """Refuse a record that is too deep to print."""
-    if any(deeper(record, LEVELS) for record in (model.history, model.provenance)):
+    if any(deeper(getattr(model, key), LEVELS) for key in KEYS):
         what, hint = "its history or provenance is damaged", "copy the file again from where it was trained"
         raise LinetuneError(what, model.source, hint)
 

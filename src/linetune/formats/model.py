@@ -11,7 +11,7 @@ import torch
 from linetune.core import reading_order
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.decode import Decoder, decoder_of
+from linetune.decode import Decoder, default_decoder
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
 
@@ -34,11 +34,18 @@ class Model:
     """The weights, data, settings, software and machine of its training. Empty if they are not known."""
     rule: dict[str, Any] = field(default_factory=dict)
     """The rule that linetune reads by, see :mod:`linetune.rules.saved`. Empty if there is none."""
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """What turns evidence into a probability that a reading is right (``evaluation.calibration``). Empty if
+    the model is not calibrated."""
+    promise: dict[str, Any] = field(default_factory=dict)
+    """The threshold for readings and what it promises (``evaluation.promise``). Empty without a promise."""
 
     @property
     def decoder(self) -> Decoder:
         """Turns the class probabilities of this model into readings."""
-        return decoder_of(self.charset, self.rule)
+        return default_decoder(
+            self.charset, rule=self.rule, calibration=self.calibration, promise=self.promise
+        )
 
     @property
     def reader(self) -> Network | BothWays:

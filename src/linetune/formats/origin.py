@@ -1,4 +1,4 @@
-"""The history, the provenance and the rule of a model, as texts in a file of any format."""
+"""The history, provenance, rule, calibration and promise of a model, as texts in a file of any format."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from linetune.core.errors import LinetuneError
 from linetune.core.untrusted import parse_json
 from linetune.formats.model import Model
 
-KEYS = ("history", "provenance", "rule")
+KEYS = ("history", "provenance", "rule", "calibration", "promise")
 """The attributes of a model. Each is an object of JSON."""
 _WEIGHTS = "weights"
 _DIGEST = 16
 
 
 def to_texts(model: Model) -> dict[str, str]:
-    """Return the history, the provenance and the rule as JSON in ASCII. Leave out what the model does not
-    have."""
+    """Return the :data:`KEYS` as JSON in ASCII. Leave out what the model does not have."""
     return {key: json.dumps(value) for key in KEYS if (value := getattr(model, key))}
 
 
 def add_origin(model: Model, texts: Mapping[str, object], where: object) -> Model:
-    """Fill the history, the provenance and the rule of a model from the texts of its file, and return the
-    model.
+    """Fill the :data:`KEYS` of a model from the texts of its file, and return the model.
 
     Args:
         model: the model.

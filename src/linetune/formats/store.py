@@ -15,6 +15,7 @@ from linetune.core import atomic, image, reading_order, untrusted
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.formats.model import Model, fill, refuse_logical_order
+from linetune.formats.origin import add_origin, to_texts
 from linetune.models.families import from_settings, to_settings
 from linetune.models.network import empty_folded
 
@@ -50,8 +51,8 @@ def save_model(model: Model, path: Path) -> None:
         "history": json.dumps(model.history),
         "both_ways": json.dumps(model.both_ways),
         "provenance": json.dumps(model.provenance),
-        **({"rule": json.dumps(model.rule)} if model.rule else {}),
         "text_order": reading_order.VISUAL,
+        **to_texts(model),
     }
     with os_errors("cannot write the model", path), atomic.written(path, durable=True) as partial:
         # Not save_file: some of its versions write files that only their owner can read.
@@ -94,8 +95,8 @@ def load_model(path: Path) -> Model:
     # Files of earlier versions lack these.
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
     provenance = _rebuilt({"provenance": "{}", **header}, "provenance", path, dict)
-    rule = _rebuilt({"rule": "{}", **header}, "rule", path, dict)
-    return Model(network, charset, header["base_model"], str(path), history, both_ways, provenance, rule)
+    model = Model(network, charset, header["base_model"], str(path), history, both_ways, provenance)
+    return add_origin(model, header, path)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -28,7 +28,7 @@ def with_charset(model: Model, charset: Charset, aliases: Aliases = NONE) -> Tra
     """Return a copy of ``model`` whose head reads ``charset``. The original stays unchanged.
 
     A character gets every row that the model has for it, and the rows of its aliases. The charset of the copy
-    names it once for each row.
+    names it once for each row. A model with other characters is not calibrated, and has no promise.
 
     Args:
         model: the model. Its characters can have aliases already.
@@ -48,6 +48,8 @@ def with_charset(model: Model, charset: Charset, aliases: Aliases = NONE) -> Tra
         if network.nrtr is not None:
             network.nrtr = _carry_guide(network.nrtr, new_guide(network, len(charset)), rows[1:])
     moved = replace(model, network=network, charset=charset)
+    if charset != model.charset:
+        moved = replace(moved, calibration={}, promise={})
     return Transfer(moved, unknown)
 
 

@@ -23,6 +23,7 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
     )
     if evaluation.unruly is not None:
         out.print(f"read by the rule; {evaluation.unruly} crops follow no rule and are read without it")
+    out.print(evaluation.reliability.as_text())
     out.print("accepting only readings with a confidence of")
     for step in evaluation.accepted(threshold):
         out.print(f"  {step.as_text()}")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SHOWN = 60
 """Characters that are shown of a charset."""
+_SHOWN = ("max_error", "threshold", "coverage", "readings", "right", "accepted", "wrong")
+"""The figures of a calibration and a promise that are shown."""
 
 
 def inspection_lines(inspection: Inspection) -> Iterator[str]:
@@ -38,6 +40,10 @@ def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _history(about["history"])
     if not about["trained_charset"]:
         yield "", "the charset was changed after the training; the scores are those before"
+    for key in ("calibration", "promise"):
+        shown = {name: about[key][name] for name in _SHOWN if name in about[key]}
+        if shown:
+            yield key, as_text(shown)
     yield from _provenance(about["provenance"])
 
 

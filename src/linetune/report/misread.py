@@ -53,6 +53,16 @@ def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequenc
             ("crop", "label", "read", "confidence", "where"),
             rows,
         ),
+        Part(
+            "Reliability",
+            f"{evaluation.reliability.as_text()}. If a confidence means what it says, its readings are right "
+            "as often.",
+            ("readings", "mean confidence", "exact match"),
+            (
+                [str(each.lines), f"{each.confidence:.1%}", f"{each.exact_match:.1%}"]
+                for each in evaluation.reliability.bins
+            ),
+        ),
     ]
     score = evaluation.score
     intro = (

@@ -57,13 +57,21 @@ def compiled(rule: Mapping[str, Any]) -> Automaton:
             for a list of known texts.
 
     Raises:
-        LinetuneError: a pattern is not one (see ``rules.pattern``), no text follows the rule, or the
-            automaton
-            would be too large.
+        LinetuneError: the rule is damaged, a pattern is not one (see ``rules.pattern``), no text follows the
+            rule, or the automaton would be too large.
     """
-    if "texts" in rule:
-        return of_texts(rule["texts"])
-    return union([of_pattern(each["pattern"], each.get("check")) for each in rule["patterns"]])
+    texts, patterns = rule.get("texts"), rule.get("patterns")
+    if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+        return of_texts(texts)
+    if isinstance(patterns, list) and patterns and all(map(_is_pattern, patterns)):
+        return union([of_pattern(each["pattern"], each.get("check")) for each in patterns])
+    raise LinetuneError("the rule in the model file is damaged", hint="read without it (--rule none)")
+
+
+def _is_pattern(each: object) -> bool:
+    if not isinstance(each, dict) or not isinstance(each.get("pattern"), str):
+        return False
+    return each.get("check") in (None, *CHECKS)
 
 
 def of_pattern(pattern: str, check: str | None = None) -> Automaton:

@@ -20,6 +20,7 @@ import torch
 from linetune.config.schema import Config
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
+from linetune.evaluation.calibration import hash_of_labels
 from linetune.models.families import OFFICIAL
 from linetune.models.network import Network, feed_weights
 from linetune.training import plan
@@ -154,12 +155,11 @@ def _name(item: Any, number: int) -> str:
 
 
 def _hash_of_crops(data: Dataset) -> dict[str, Any]:
-    labels = "\n".join(data.texts).encode()
     crops = hashlib.blake2b(digest_size=DIGEST)
     data.columns.feed(crops.update)
     return {
         "lines": len(data),
-        "labels": hashlib.blake2b(labels, digest_size=DIGEST).hexdigest(),
+        "labels": hash_of_labels(data.texts),
         "crops": crops.hexdigest(),
     }
 

@@ -19,7 +19,9 @@ from linetune.config.schema import Config
 from linetune.core import atomic, cache, processes
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter, Silent
+from linetune.formats.store import load_model, save_model
 from linetune.training import checkpoint, provenance
+from linetune.training.calibrated import calibrated
 from linetune.training.chain import Chain
 from linetune.training.context import Context, device_of, precision_of
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
@@ -139,7 +141,9 @@ def _run(
             reporter.say(text)
     # Without the record of these options, nobody could repeat the run.
     origin = about["provenance"] | {"options": {"skip_bad": options.skip_bad, "within": options.within}}
-    inputs = replace(inputs, start=replace(inputs.start, provenance=origin))
+    # The calibration and the promise of the base model are not those of the new one.
+    start = replace(inputs.start, provenance=origin, calibration={}, promise={})
+    inputs = replace(inputs, start=start)
     result = RunResult(config.output, unknown_characters=inputs.unknown, skipped=inputs.skipped)
     untrained = f"{inputs.base.base_model}, {UNTRAINED}"
     with ExitStack() as stack:
@@ -162,6 +166,7 @@ def _run(
         journal.record("end", best=result.best, total_seconds=result.seconds)
         if not processes.is_first():
             return result
+        _calibrate(result, inputs, device, reporter)
         if options.export:
             result.compared = _export(result, inputs)
         figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
@@ -206,12 +211,21 @@ def _context(
     )
 
 
+def _calibrate(result: RunResult, inputs: Inputs, device: torch.device, reporter: Reporter) -> None:
+    """Calibrate the kept model on the validation crops, if they are enough."""
+    model = load_model(result.model)
+    model.network.to(device)
+    try:
+        save_model(calibrated(model, inputs.val), result.model)
+    except LinetuneError as error:
+        reporter.say(f"the confidence is PaddleOCR's score: {error}")
+
+
 def _export(result: RunResult, inputs: Inputs) -> int:
     """Write ``model.onnx``. Return the number of crops on which it was compared."""
     from linetune.formats.onnx_file import (
         export as export_onnx,  # it takes a second that a run without export saves
     )
-    from linetune.formats.store import load_model
 
     crops = inputs.val.crops[:COMPARED]
     return export_onnx(load_model(result.model), result.onnx, crops).crops

@@ -1,0 +1,213 @@
+"""The promise: accepted readings are wrong at most as often as it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Cli
+from test_export_paddle import tiny
+
+from linetune.core.errors import LinetuneError
+from linetune.core.labelfile import read_labels, write_labels
+from linetune.evaluation.drift import drift
+from linetune.evaluation.promise import as_record, needed, promise, tail, upper_bound
+from linetune.evaluation.reliability import reliability
+from linetune.formats.parity import sample_crops
+from linetune.formats.registry import FORMATS
+from linetune.formats.store import load_model, save_model
+from linetune.models.families.pp_ocrv6 import TINY
+from linetune.recogniser import Recogniser
+
+
+@pytest.mark.parametrize(("error", "readings"), [(0.01, 299), (0.005, 598), (0.001, 2995)])
+def test_the_fewest_right_readings_of_a_promise(error: float, readings: int) -> None:
+    assert needed(0, error) == readings
+    right = [True] * readings
+    assert promise([0.9] * readings, right, error).threshold < 0.9
+    with pytest.raises(LinetuneError, match="label 1 more crops, or allow more errors"):
+        promise([0.9] * (readings - 1), right[1:], error)
+
+
+def test_the_bound_is_that_of_clopper_and_pearson() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for wrong, total in [(0, 10), (3, 299), (70, 1000), (10, 10)]:
+        expected = 1.0 if wrong == total else stats.beta.ppf(0.95, wrong + 1, total - wrong)
+        assert upper_bound(wrong, total) == pytest.approx(expected, abs=1e-9)
+        assert tail(wrong, total, 0.1) == pytest.approx(stats.binom.cdf(wrong, total, 0.1))
+
+
+def test_the_error_says_how_many_more_right_readings_prove_it() -> None:
+    right = [False, False, *[True] * 400]
+    with pytest.raises(LinetuneError) as caught:
+        promise([0.9] * 402, right, 0.01)
+    assert "2 of the 402 surest readings are wrong; 226 more such readings that are right" in str(
+        caught.value
+    )
+    found = promise([0.9] * 628, right + [True] * 226, 0.01)
+    assert (found.accepted, found.wrong) == (628, 2)
+    assert found.bound <= 0.01
+
+
+def test_the_first_threshold_that_fails_ends_the_search() -> None:
+    confidences = [0.99] * 400 + [0.9] * 100 + [0.6] * 9000
+    right = [True] * 400 + [False] * 100 + [True] * 9000
+    found = promise(confidences, right, 0.02)
+    assert (found.accepted, found.wrong) == (400, 0)
+    assert 0.9 < found.threshold <= 0.99
+
+
+def drawn(rng: np.random.Generator, count: int, shape: str) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences, and the true probability that each reading is right."""
+    confidence = rng.beta(4, 0.3, count)
+    true = {
+        "calibrated": confidence,
+        "too sure": confidence**2,
+        # Everything that is accepted is exactly as bad as the promise allows.
+        "at the limit": np.full(count, 0.95),
+        "falling": 1 - confidence / 10,
+    }[shape]
+    return confidence, true
+
+
+@pytest.mark.parametrize("shape", ["calibrated", "too sure", "at the limit", "falling"])
+def test_a_promise_is_broken_in_one_of_twenty_label_sets_at_most(shape: str) -> None:
+    rng = np.random.default_rng(0)
+    everything, truth = drawn(rng, 200_000, shape)
+    sets, broken, made = 500, 0, 0
+    for _ in range(sets):
+        confidence, true = drawn(rng, 300, shape)
+        try:
+            threshold = promise(confidence.tolist(), (rng.random(300) < true).tolist(), 0.05).threshold
+        except LinetuneError:
+            continue
+        made += 1
+        broken += 1 - truth[everything >= threshold].mean() > 0.05
+    # Four standard deviations of chance.
+    assert broken / sets <= 0.05 + 4 * (0.05 * 0.95 / sets) ** 0.5
+    assert made > (0.5 * sets if shape == "calibrated" else 0)
+
+
+def test_the_reliability_table_shows_a_confidence_that_is_too_high() -> None:
+    found = reliability([0.9] * 100 + [0.5] * 50, [True] * 70 + [False] * 30 + [True] * 25 + [False] * 25)
+    assert found.error == pytest.approx(0.2 * 100 / 150, abs=1e-6)
+    assert [each.lines for each in found.bins] == [10] * 15
+    assert found.bins[0].exact_match == 0.5
+    perfect = reliability([0.9, 0.8, 0.1, 0.2], [True, True, False, False])
+    assert perfect.area == pytest.approx((0 + 0 + 1 / 3 + 2 / 4) / 4)
+    assert reliability([0.5] * 4, [True, False, True, False]).area == 0.5
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> tuple[Path, Path]:
+    """A model file and a label file of 60 crops, of which the model reads 58 right."""
+    folder = tmp_path_factory.mktemp("job")
+    model = tiny("AB", architecture=TINY)
+    save_model(model, folder / "m.safetensors")
+    drawn = read_labels(make_crops(folder / "crops", [str(i) for i in range(60)]))
+    read = Recogniser(model).read([line.image for line in drawn])
+    texts = [reading.text if number > 1 else "wrong" for number, reading in enumerate(read)]
+    assert all(texts)
+    labels = folder / "crops" / "labels.txt"
+    write_labels(labels, [(line.image.name, text) for line, text in zip(drawn, texts, strict=True)])
+    return folder / "m.safetensors", labels
+
+
+def predicted(cli: Cli, model: Path, crops: Path, *options: str) -> Sequence[str]:
+    result = cli("predict", model, crops / "00.png", *options)
+    assert result.code == 0, result.err
+    return result.out.rstrip("\n").split("\t")
+
+
+def test_a_model_is_calibrated_gets_a_promise_and_accepts(
+    cli: Cli, job: tuple[Path, Path], tmp_path: Path
+) -> None:
+    model, labels = tmp_path / "m.safetensors", job[1]
+    model.write_bytes(job[0].read_bytes())
+    before = predicted(cli, model, labels.parent)
+    assert len(before) == 3
+    result = cli("calibrate", model, labels)
+    assert result.code == 0, result.err
+    assert result.out.startswith("calibrated on 60 readings, 58 of them right; wrote ")
+    result = cli("threshold", model, labels, "--max-error", "20%")
+    assert result.code == 0, result.err
+    assert "at most 20% of the accepted readings are wrong, with 95% confidence" in result.out
+    assert "warning: these are the calibration labels of the model" in result.err
+    after = predicted(cli, model, labels.parent)
+    assert after[1] == before[1]
+    assert after[3] == "accept"
+    (found,) = json.loads(cli("predict", model, labels.parent / "00.png", "--json").out)
+    assert found["verdict"] == "accept"
+    assert len(found["characters"]) == len(found["text"])
+    assert Recogniser.load(model).read([labels.parent / "00.png"])[0].accepted is True
+    # An export has both, and can get another promise.
+    onnx = tmp_path / "m.onnx"
+    loaded = load_model(model)
+    FORMATS["onnx"].export(loaded, onnx, sample_crops(loaded.charset, 2))
+    assert predicted(cli, onnx, labels.parent)[3] == "accept"
+    result = cli("threshold", onnx, labels, "--max-error", "0.3", "--json")
+    assert json.loads(result.out)["max_error"] == 0.3
+    assert Recogniser.load(onnx).model.promise["max_error"] == 0.3
+    result = cli("drift", model, labels.parent)
+    assert (result.code, result.out[:14]) == (0, "no difference ")
+    assert cli("calibrate", model, labels).out.endswith("linetune threshold makes a new one\n")
+    assert load_model(model).promise == {}
+    assert cli("drift", model, labels.parent).errors == [
+        f"error: {model}: the model has no promise; linetune threshold makes one"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-error", "1"], "--max-error: '1' is not a share from 1e-05 to 0.5; write one such as 1%"),
+        (["--max-error", "none"], "'none' is not a share"),
+        (["--max-error", "1%"], "labels.txt: these labels cannot prove an error of at most 1%"),
+    ],
+)
+def test_a_promise_that_cannot_be_made_is_one_error_and_leaves_the_model(
+    cli: Cli, job: tuple[Path, Path], arguments: list[str], said: str
+) -> None:
+    before = job[0].read_bytes()
+    result = cli("threshold", *job, *arguments)
+    assert result.code == 2
+    assert said in result.errors[0]
+    assert len(result.errors) == 1
+    assert job[0].read_bytes() == before
+
+
+def test_an_official_model_is_not_changed(cli: Cli, job: tuple[Path, Path]) -> None:
+    for command in (["calibrate"], ["threshold", "--max-error", "10%"]):
+        result = cli(*command, "PP-OCRv5_mobile_rec", job[1])
+        assert result.code == 2
+        assert "PP-OCRv5_mobile_rec: an official model is only read; write a file" in result.errors[0]
+
+
+def test_too_few_crops_are_not_calibrated_on(
+    cli: Cli, job: tuple[Path, Path], make_crops: Callable[..., Path], tmp_path: Path
+) -> None:
+    result = cli("calibrate", job[0], make_crops(tmp_path / "few", ["1", "2"]))
+    assert result.code == 2
+    assert result.errors == [
+        "error: 2 crops are too few to calibrate the confidence; it takes 50 that do not read as empty"
+    ]
+
+
+def test_drift_is_seen_when_confidences_fall_and_rarely_otherwise() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.beta(4, 0.3, 500)
+    record = as_record(promise(before.tolist(), [True] * 500, 0.05), before.tolist(), [])
+    seen = [drift(record, rng.beta(4, 0.3, 300).tolist()).drifted for _ in range(200)]
+    assert np.mean(seen) <= 0.08
+    worse = drift(record, rng.beta(4, 0.6, 300).tolist())
+    assert worse.drifted
+    assert worse.as_text().startswith("these crops differ from those of the promise; label some of them")
+    # Equal confidences are no drift.
+    same = as_record(promise([1.0] * 500, [True] * 500, 0.05), [1.0] * 500, [])
+    assert not drift(same, [1.0] * 50).drifted
+    assert drift(same, [1.0] * 25 + [0.2] * 25).drifted
+    with pytest.raises(LinetuneError, match="the promise in the model file is damaged; make it again"):
+        drift({"threshold": 0.5}, [1.0])
