@@ -82,7 +82,7 @@ MESSAGES: dict[str, dict[int, str]] = {
     "TrainingInfo": {1: "Graph", 2: "Graph", 3: "Entry", 4: "Entry"},
     "Function": {7: "Node", 9: "OperatorSetId", 11: "Attribute", 12: "ValueInfo", 14: "Entry"},
 }
-"""The fields of ONNX's messages that hold messages or lists of numbers: number of the field, and what it holds.
+"""The fields of ONNX's messages that hold messages or lists of numbers: their numbers, and what they hold.
 
 From onnx.proto (https://github.com/onnx/onnx). "Graph" is GraphProto; "Entry" is StringStringEntryProto.
 """
