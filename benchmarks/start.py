@@ -1,9 +1,13 @@
 """How long a run takes up to its first training step, and how often it reads each crop.
 
     python benchmarks/start.py FOLDER [--crops 60000] [--beside CHECKOUT] [--rounds 2]
+    python benchmarks/start.py FOLDER --reading MODEL.onnx [--rounds 2]
 
 FOLDER gets the crops, which show random codes, and 1 in 300 more for validation. The whole network trains on
 them. CHECKOUT is another checkout of linetune: both are measured in turns, each in a process of its own.
+
+With --reading: how long it takes to load an exported file and read a first crop, beside the imports of numpy,
+OpenCV and onnxruntime and the opening of the file alone. Both are measured in turns, each in a new process.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -27,6 +32,17 @@ VAL = 300
 ALPHABET = np.array(list("0123456789ABCDEFGHJKLMNPRSTUVWXYZ-"))
 
 
+LIBRARIES = """
+import numpy, cv2, onnxruntime
+onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+"""
+LINETUNE = """
+from linetune import Recogniser
+Recogniser.load(sys.argv[1]).read([sys.argv[2]])
+"""
+TIMED = "import sys, time\nstarted = time.perf_counter(){}print(time.perf_counter() - started)"
+
+
 class Begun(Exception):
     """The first training step begins."""
 
@@ -38,12 +54,16 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=60_000)
     parser.add_argument("--beside", type=Path, metavar="CHECKOUT")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--reading", type=Path, metavar="MODEL.onnx")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(options.folder)))
         return
     write(options.folder, options.crops)
+    if options.reading:
+        compare_reading(options.reading, options.folder / "images/0.jpg", options.rounds)
+        return
     here = Path(__file__).resolve().parents[1]
     for _ in range(options.rounds):
         for checkout in (options.beside, here) if options.beside else (here,):
@@ -55,6 +75,17 @@ def main() -> None:
                 f"{checkout}: {found['seconds']:.1f} s, {found['reads']:.2f} decodings a crop, "
                 f"{found['bytes'] / 1e6:.0f} MB read"
             )
+
+
+def compare_reading(model: Path, crop: Path, rounds: int) -> None:
+    """Print the median seconds up to a first reading, and of what the libraries take of them."""
+    seconds: dict[str, list[float]] = {LIBRARIES: [], LINETUNE: []}
+    for _ in range(rounds):
+        for code, measured in seconds.items():
+            command = [sys.executable, "-c", TIMED.format(code), str(model), str(crop)]
+            measured.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    alone, whole = (statistics.median(measured) for measured in seconds.values())
+    print(f"first reading {whole:.3f} s, libraries and session {alone:.3f} s: {whole / alone:.2f} times")
 
 
 def measure(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 
 LAYERS = [
     {"core.errors", "core.plausible", "core.progress"},
-    {"core.encodings", "core.untrusted"},
+    {"core.encodings", "core.install", "core.untrusted"},
     {
         "core.atomic",
         "core.outputs",
@@ -46,6 +46,8 @@ TORCH_FREE = [
     "data.split",
     "decode.by_rule",
     "decode.read",
+    "formats.onnx_reader",
+    "recogniser",
     "evaluation.comparison",
     "evaluation.general",
     "evaluation.metrics",

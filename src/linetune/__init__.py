@@ -31,4 +31,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'linetune' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    from linetune.core.install import needs_train
+
+    with needs_train():
+        return getattr(import_module(module), attribute)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linetune.core import image
 from linetune.core.charset import Charset
-from linetune.core.device import survive_forks
 from linetune.core.errors import LinetuneError
+from linetune.core.install import needs_train
 from linetune.core.progress import Reporter, Silent, count
-from linetune.decode import Reading
-from linetune.decode.read import read_crops
-from linetune.formats.model import Model
-from linetune.formats.official import load_base
-from linetune.formats.sources import Progress
-from linetune.formats.transfer import with_charset
-from linetune.rules.saved import read as read_rule
+from linetune.decode import Decoder, Reading
+from linetune.decode.read import Run, read_crops
+from linetune.formats.onnx_reader import OnnxReader, open_reader
 
 NO_RULE = "none"
 """In place of a rule: read without one."""
@@ -30,15 +26,37 @@ NO_RULE = "none"
 if TYPE_CHECKING:
     import PIL.Image
 
+    from linetune.formats.model import Model
+
 Image: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.Image.Image"
 """The path or the content of a file, an array (grey, BGR or BGRA), or a PIL image."""
+
+
+class Reader(Protocol):
+    """What reads: a model in torch, or an exported file in onnxruntime."""
+
+    @property
+    def charset(self) -> Charset:
+        """The characters it can output."""
+
+    @property
+    def decoder(self) -> Decoder:
+        """Turns its class probabilities into readings."""
+
+    @property
+    def run(self) -> Run:
+        """Computes the class probabilities of packed images."""
 
 
 class Recogniser:
     """Reads crops of text lines.
 
-    Several threads can read with one recogniser at the same time. A forked process can use the recogniser of
-    its parent, with one thread.
+    An ONNX file that linetune exported needs the small installation only. Any other model needs
+    ``pip install 'linetune[train]'``.
+
+    Several threads can read with one recogniser at the same time. It can be pickled, for the processes of
+    ``multiprocessing``; that of an ONNX file opens the file again there. A forked process can use the
+    recogniser of its parent, with one thread.
 
     Example:
         >>> recogniser = Recogniser.load("runs/mine")
@@ -46,16 +64,15 @@ class Recogniser:
         [Reading(text='LOT 4711', confidence=0.98)]
     """
 
-    def __init__(self, model: Model) -> None:
-        survive_forks()
-        self.model = model
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     @classmethod
     def load(
         cls,
         model: str | Path,
         charset: Charset | None = None,
-        progress: Progress = lambda done, total: None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
         both_ways: bool = False,
         rule: str | Path | None = None,
     ) -> Recogniser:
@@ -70,21 +87,52 @@ class Recogniser:
                 without a rule. By default, that of the model.
 
         Raises:
-            LinetuneError: the model or the rule does not exist or cannot be used.
+            LinetuneError: the model or the rule does not exist or cannot be used, or it needs torch, which is
+                not installed.
         """
+        path, wanted = Path(model), _rule(rule)
+        if path.suffix == ".onnx" and not path.is_dir() and not charset:
+            reader = open_reader(path, wanted)
+            if reader and (reader.reads_both_ways or not both_ways):
+                return cls(reader)
+        with needs_train():
+            from linetune.core.device import survive_forks
+            from linetune.formats.model import with_rule
+            from linetune.formats.official import load_base
+            from linetune.formats.transfer import with_charset
+        survive_forks()
         loaded = load_base(str(model), progress)
         if both_ways and not loaded.both_ways:
             # The calibration and the promise hold for the readings of one way up.
             loaded = replace(loaded, both_ways=True, calibration={}, promise={})
-        wanted = loaded.rule if rule is None else {} if str(rule) == NO_RULE else read_rule(Path(rule))
-        if wanted != loaded.rule:
-            loaded = replace(loaded, rule=wanted, calibration={}, promise={})
+        if wanted is not None:
+            loaded = with_rule(loaded, wanted)
         return cls(with_charset(loaded, charset).model if charset else loaded)
+
+    @property
+    def in_onnxruntime(self) -> bool:
+        """Whether onnxruntime reads, instead of torch."""
+        return isinstance(self._reader, OnnxReader)
+
+    @property
+    def model(self) -> Model:
+        """The model in torch, for example to export it.
+
+        Raises:
+            LinetuneError: torch is not installed, or the weights of an ONNX file are rounded.
+        """
+        with needs_train():
+            from linetune.formats.model import Model, with_rule
+            from linetune.formats.official import load_base
+        if isinstance(self._reader, OnnxReader):
+            return with_rule(load_base(str(self._reader.path)), self._reader.rule)
+        assert isinstance(self._reader, Model)
+        return self._reader
 
     @property
     def charset(self) -> Charset:
         """The characters the model can output."""
-        return self.model.charset
+        return self._reader.charset
 
     def read(
         self,
@@ -112,7 +160,7 @@ class Recogniser:
         crops = [_crop(each, number) for number, each in enumerate(images)]
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
-        return read_crops(self.model.reader.run, crops, self.model.decoder, batch_size, progress)
+        return read_crops(self._reader.run, crops, self._reader.decoder, batch_size, progress)
 
     def read_files(
         self, paths: Iterable[Path], reporter: Reporter | None = None
@@ -136,6 +184,16 @@ class Recogniser:
             progress(number)
         readings = self.read(crops.values(), progress=count(reporter, "reading", len(crops)))
         return errors | dict(zip(crops, readings, strict=True))
+
+
+def _rule(rule: str | Path | None) -> Mapping[str, Any] | None:
+    """Return the rule of a file, an empty one for ``none``, and None for that of the model."""
+    if rule is None or str(rule) == NO_RULE:
+        return None if rule is None else {}
+    from linetune.rules.saved import read
+
+    with needs_train():
+        return read(Path(rule))
 
 
 def _crop(source: Image, number: int) -> NDArray[np.uint8]:

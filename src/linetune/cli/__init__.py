@@ -36,6 +36,7 @@ from linetune.cli.synth import synth
 from linetune.cli.threshold import threshold
 from linetune.cli.train import train
 from linetune.core.errors import LinetuneError
+from linetune.core.install import needs_train
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C (SIGINT) and SIGTERM: 128 and the number of the signal."""
@@ -120,7 +121,8 @@ def main() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         # In standalone mode typer reports a wrong option in a box of five lines.
-        code = app(prog_name="linetune", standalone_mode=False)
+        with needs_train():
+            code = app(prog_name="linetune", standalone_mode=False)
         if code == INTERRUPTED:  # some releases of typer return this instead of raising an error
             raise KeyboardInterrupt
         sys.exit(code)

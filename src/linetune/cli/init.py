@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from linetune.cli import options
-from linetune.config.new import preset
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.outputs import refuse_existing
@@ -69,6 +68,8 @@ def init(
 
 
 def _write_example(folder: Path, path: Path) -> None:
+    from linetune.config.new import preset
+
     with os_errors("cannot write", folder):
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)

@@ -136,13 +136,12 @@ def load_recogniser(
     Raises:
         LinetuneError: the model, the rule or the charset cannot be loaded, or ``auto`` has no labels.
     """
-    from linetune.formats.transfer import with_charset
     from linetune.recogniser import Recogniser
 
     recogniser = Recogniser.load(
         model, progress=partial(reporter.progress, "downloading weights"), both_ways=both_ways, rule=rule
     )
-    if model.lower().endswith(".onnx"):
+    if model.lower().endswith(".onnx") and not recogniser.in_onnxruntime:
         from linetune.formats.onnx_file import fixed_shape
 
         if shape := fixed_shape(Path(model)):
@@ -154,6 +153,8 @@ def load_recogniser(
         return recogniser
     if charset == "auto" and texts is None:
         raise LinetuneError("no labels to collect characters from", "--charset auto", "name a charset file")
+    from linetune.formats.transfer import with_charset
+
     wanted = Charset.collect(texts or ()) if charset == "auto" else Charset.read(Path(charset))
     limited = with_charset(recogniser.model, wanted)
     if limited.unknown:

@@ -6,8 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-
-from fontTools import unicodedata as scripts  # type: ignore[import-untyped]
+from typing import Any
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 JOINERS = ZWNJ + ZWJ
@@ -30,16 +29,23 @@ _VISIBLE = frozenset(map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891,
 """Signs that are printed around the digits after them, although Unicode calls them format characters."""
 
 
+def _fonttools() -> Any:
+    """Return the database of scripts. It is imported late, because reading crops needs no scripts."""
+    from fontTools import unicodedata  # type: ignore[import-untyped]
+
+    return unicodedata
+
+
 @lru_cache(maxsize=1 << 16)
 def script(character: str) -> str:
     """Return the ISO 15924 code of a character's script, or "" if several scripts share it, as digits."""
-    code = str(scripts.script(character))
+    code = str(_fonttools().script(character))
     return "" if code in _SHARED else code
 
 
 def names(characters: Iterable[str]) -> list[str]:
     """Return the names of the characters' scripts in alphabetical order."""
-    return sorted({str(scripts.script_name(code)) for code in map(script, characters) if code})
+    return sorted({str(_fonttools().script_name(code)) for code in map(script, characters) if code})
 
 
 @lru_cache(maxsize=1 << 16)
@@ -48,7 +54,7 @@ def is_joining(character: str) -> bool:
     if is_invisible(character):
         return False
     code = script(character)
-    return code in _SHAPED or bool(scripts.script_horizontal_direction(code, "LTR") == "RTL")
+    return code in _SHAPED or bool(_fonttools().script_horizontal_direction(code, "LTR") == "RTL")
 
 
 def is_selector(character: str) -> bool:

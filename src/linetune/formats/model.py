@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from linetune.core import reading_order
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.decode import Decoder, default_decoder
+from linetune.decode.read import Run
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
 
@@ -52,20 +52,15 @@ class Model:
         """Reads packed images: ``run`` returns class probabilities."""
         return BothWays(self.network) if self.both_ways else self.network
 
+    @property
+    def run(self) -> Run:
+        """Packed images (batch, 3, 48, width) to class probabilities (batch, frames, classes)."""
+        return self.reader.run
 
-def refuse_logical_order(charset: Charset, header: Mapping[str, str], where: object) -> None:
-    """Refuse a model of an early linetune that has learned right-to-left text in the wrong order.
 
-    Raises:
-        LinetuneError: the charset has right-to-left letters, and the file does not say that it uses visual
-            order.
-    """
-    if charset.right_to_left and header.get("text_order") != reading_order.VISUAL:
-        raise LinetuneError(
-            "an earlier version of linetune trained this model on right-to-left text in the wrong order",
-            where,
-            "train it again",
-        )
+def with_rule(model: Model, rule: Mapping[str, Any]) -> Model:
+    """Return a model that reads by another rule. Its calibration and promise hold for its own rule only."""
+    return model if rule == model.rule else replace(model, rule=dict(rule), calibration={}, promise={})
 
 
 def fill(network: Network, tensors: Mapping[str, torch.Tensor], where: object) -> None:

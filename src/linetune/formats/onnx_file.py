@@ -12,25 +12,26 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from linetune.core import atomic, image, reading_order, untrusted
+from linetune.core import atomic, image, reading_order
 from linetune.core.charset import SPACE, Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.decode.read import Run
+from linetune.formats import wire
 from linetune.formats.dictionary import charset_of_file, refuse
 from linetune.formats.graphs import Array, network_of
-from linetune.formats.model import Model, refuse_logical_order
+from linetune.formats.model import Model
+from linetune.formats.onnx_reader import open_session
 from linetune.formats.onnx_shape import Shape, compare_widths
 from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.parity import Exported, check_parity, sample_crops
 from linetune.formats.registry import Format
-from linetune.formats.wire import check_fields
+from linetune.formats.text_order import refuse_logical_order
 from linetune.models.architecture import Official
 from linetune.models.both_ways import BothWays
 from linetune.models.families import OFFICIAL
@@ -84,10 +85,8 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     Constants are in initialisers or in Constant nodes. Biases may be reshaped.
 
     Raises:
-        LinetuneError: the file is missing, is not ONNX, or has rounded weights.
+        LinetuneError: the file is missing, is not ONNX, or has weights that are rounded or in another file.
     """
-    if not path.is_file():
-        raise LinetuneError("weights not found", path, "correct the path")
     model = _parsed(path)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -98,10 +97,6 @@ def read_onnx(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
             and node.attribute[0].name == "value"
         ):
             constants[node.output[0]] = node.attribute[0].t
-    if any(tensor.external_data or tensor.data_location for tensor in constants.values()):
-        what = "its weights are in another file, and linetune opens no file that a model names"
-        hint = "save it as one file: onnx.save(onnx.load(PATH), NEW) in a folder that you trust"
-        raise LinetuneError(what, path, hint)
     rounded = next((kind for t in constants.values() if (kind := _ROUNDED.get(t.data_type))), None)
     if rounded:
         raise LinetuneError(
@@ -137,12 +132,10 @@ def _parsed(path: Path) -> onnx.ModelProto:
     """Return the content of an ONNX file. No file that it names is opened.
 
     Raises:
-        LinetuneError: the file is too large, or is not ONNX.
+        LinetuneError: the file is missing or too large, is not ONNX, or has its weights in another file.
     """
-    with os_errors("cannot be read", path):
-        data = untrusted.read(path, untrusted.MODEL, "model")
+    data = wire.read(path).data
     try:
-        check_fields(data, onnx.ModelProto.DESCRIPTOR)
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
         return model
     except Exception as error:  # protobuf has its own errors
@@ -259,10 +252,7 @@ def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
         path: the file.
         threads: threads of one operator. 0 means one for each core.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(path.read_bytes(), path, threads)
     name = session.get_inputs()[0].name
     characters = session.get_modelmeta().custom_metadata_map["character"].splitlines()
 

@@ -6,10 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from linetune.core.errors import LinetuneError
 from linetune.core.untrusted import parse_json
-from linetune.formats.model import Model
+
+if TYPE_CHECKING:
+    from linetune.formats.model import Model
 
 KEYS = ("history", "provenance", "rule", "calibration", "promise")
 """The attributes of a model. Each is an object of JSON."""
@@ -25,26 +28,34 @@ def to_texts(model: Model) -> dict[str, str]:
 def add_origin(model: Model, texts: Mapping[str, object], where: object) -> Model:
     """Fill the :data:`KEYS` of a model from the texts of its file, and return the model.
 
+    Raises:
+        LinetuneError: as :func:`records`.
+    """
+    for key, value in records(texts, where).items():
+        setattr(model, key, value)
+    return model
+
+
+def records(texts: Mapping[str, object], where: object) -> dict[str, Mapping[str, Any]]:
+    """Return the objects in the texts of a model file, by their keys.
+
     Args:
-        model: the model.
         texts: the inverse of :func:`to_texts`. Other keys do not count.
         where: the file, for messages.
 
     Raises:
         LinetuneError: a text is not an object of JSON.
     """
-    for key in KEYS:
-        if key not in texts:
-            continue
+    found: dict[str, Mapping[str, Any]] = {}
+    for key in (key for key in KEYS if key in texts):
         what, hint = f"its {key!r} is damaged", "copy the file again from where it was exported"
         try:
-            value = parse_json(str(texts[key]), where)
+            found[key] = parse_json(str(texts[key]), where)
         except LinetuneError:
             raise LinetuneError(what, where, hint) from None
-        if not isinstance(value, dict):
+        if not isinstance(found[key], dict):
             raise LinetuneError(what, where, hint)
-        setattr(model, key, value)
-    return model
+    return found
 
 
 def to_comments(model: Model, weights: Path) -> str:

@@ -14,8 +14,9 @@ from torch import Tensor
 from linetune.core import atomic, image, reading_order, untrusted
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
-from linetune.formats.model import Model, fill, refuse_logical_order
+from linetune.formats.model import Model, fill
 from linetune.formats.origin import add_origin, to_texts
+from linetune.formats.text_order import refuse_logical_order
 from linetune.models.families import from_settings, to_settings
 from linetune.models.network import empty_folded
 

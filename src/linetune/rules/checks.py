@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stdnum import ean, iso6346, luhn
-
 if TYPE_CHECKING:
     from linetune.config.synth import CheckName
 
@@ -82,16 +80,23 @@ _CONTAINER_VALUES = dict(zip(string.digits, range(10), strict=True)) | dict(
 _CONTAINER_FORM = (string.ascii_uppercase,) * 3 + ("JUZ",) + (string.digits,) * 7
 
 
-# Functions with names, because lambdas cannot be sent to the processes that render.
+# Functions with names, because lambdas cannot be sent to the processes that render. They import the library,
+# because reading by a rule does without it.
 def _container(code: str) -> str:
+    from stdnum import iso6346
+
     return str(iso6346.calc_check_digit(code[:-1]))
 
 
 def _luhn(code: str) -> str:
+    from stdnum import luhn
+
     return str(luhn.calc_check_digit(code[:-1]))
 
 
 def _ean(code: str) -> str:
+    from stdnum import ean
+
     return str(ean.calc_check_digit(code[:-1]))
 
 

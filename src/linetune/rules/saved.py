@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from linetune.config import yaml_file
-from linetune.config.schema import Config
-from linetune.config.synth import Pattern, Synth
 from linetune.core import textfile, untrusted
 from linetune.core.errors import LinetuneError
 from linetune.rules.pattern import expand
+
+if TYPE_CHECKING:
+    from linetune.config.schema import Config
+    from linetune.config.synth import Pattern
 
 _FORMS = "a rule is a .txt file with one text a line, or a .yaml file with what linetune rule prints"
 
@@ -58,6 +57,17 @@ def read(path: Path) -> dict[str, Any]:
         if not texts:
             raise LinetuneError("the file has no texts", path, _FORMS)
         return {"texts": sorted(set(texts))}
+    return _of_yaml(text, path)
+
+
+def _of_yaml(text: str, path: Path) -> dict[str, Any]:
+    """Return the rule in a YAML text."""
+    # A list of texts is read without these packages.
+    from pydantic import ValidationError
+
+    from linetune.config import yaml_file
+    from linetune.config.synth import Synth
+
     content = yaml_file.values(text, path)
     section = content.get("synth", content) if isinstance(content, dict) else None
     if not isinstance(section, dict) or "rule" not in section:
