@@ -1,9 +1,9 @@
 """What a calibration changes, and whether the promise of a threshold is kept.
 
-    python benchmarks/confidence.py FOLDER [MODEL]
+    python benchmarks/confidence.py FOLDER [MODEL [RULE]]
 
-FOLDER has train.txt, val.txt and test.txt. The calibration is learned on validation, and everything is
-measured on test. An official model is limited to the characters of the training and validation labels.
+FOLDER has train.txt, val.txt and test.txt. RULE is the file of a rule to read by. The calibration is learned
+on validation, and everything is measured on test. An official model is limited to the characters of the training and validation labels.
 "Broken" is the share of 1,000 label sets whose promise the crops do not keep. A label set is drawn from the
 test crops with replacement, so that their true error is known. In the last rows, every set shuffles all crops
 of both splits: one part fits the calibration, one makes the promise, and the rest shows the error of it.
@@ -24,7 +24,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import load_dataset
-from linetune.decode.evidence import NAMES, evidence
+from linetune.decode.evidence import evidence
 from linetune.decode.read import run_deployed
 from linetune.evaluation.calibration import fit
 from linetune.evaluation.metrics import score
@@ -34,6 +34,7 @@ from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.transfer import with_charset
 from linetune.models.families import OFFICIAL
+from linetune.rules.saved import read as read_rule
 
 SETS = 1000
 PRECISION = 0.99
@@ -51,15 +52,15 @@ class Read(NamedTuple):
 def read(model: Model, labels: Path) -> Read:
     """Read the crops of a label file. Print what the evidence costs."""
     data = load_dataset(read_labels(labels), None)
-    found = {name: np.zeros(len(data)) for name in NAMES}
+    found: dict[str, NDArray[np.float64]] = {}
     confidence, texts, seconds = np.zeros(len(data)), [""] * len(data), 0.0
     for members, probabilities in run_deployed(model.reader.run, data.crops):
         readings = model.decoder(probabilities)
         started = time.perf_counter()
         batch = evidence(probabilities, readings, model.charset)
         seconds += time.perf_counter() - started
-        for name in NAMES:
-            found[name][members] = batch[name]
+        for name, values in batch.items():
+            found.setdefault(name, np.zeros(len(data)))[members] = values
         for number, reading in zip(members.tolist(), readings, strict=True):
             confidence[number], texts[number] = reading.confidence, reading.text
     right = np.array(score(texts, data.texts).correct)
@@ -116,7 +117,7 @@ def result_of(
 
 def shuffled(val: Read, test: Read, error: float, rng: np.random.Generator) -> tuple[float, float] | None:
     """Return (error, coverage) of one division of all crops."""
-    found = {name: np.concatenate([val.evidence[name], test.evidence[name]]) for name in NAMES}
+    found = {name: np.concatenate([val.evidence[name], test.evidence[name]]) for name in val.evidence}
     right = np.concatenate([val.right, test.right])
     first, rest = np.split(rng.permutation(len(right)), [len(val.right)])
     confidence = fit(taken(found, first), right[first]).probability(found)
@@ -124,17 +125,20 @@ def shuffled(val: Read, test: Read, error: float, rng: np.random.Generator) -> t
     return result_of(threshold(confidence[make], right[make], error), confidence[check], right[check])
 
 
-def main(folder: Path, name: str) -> None:
+def main(folder: Path, name: str = "PP-OCRv6_small_rec", rule: str | None = None) -> None:
     """Print everything."""
     model = load_base(name)
     if name in OFFICIAL:
         lines = read_labels(folder / "train.txt", folder / "val.txt")
         model = with_charset(model, Charset.collect(line.text for line in lines)).model
-    model.calibration, model.promise = {}, {}
+    model.calibration, model.promise, model.rule = {}, {}, read_rule(Path(rule)) if rule else {}
     val, test = (read(model, folder / f"{split}.txt") for split in ("val", "test"))
     fitted = fit(val.evidence, val.right)
     print(f"bias {fitted.bias:.2f}, weights { ({k: round(v, 2) for k, v in fitted.weights.items()}) }")
-    rows = {"PaddleOCR's score": test.score, "calibrated": fitted.probability(test.evidence)}
+    rows = {
+        "P(text) by the rule" if rule else "PaddleOCR's score": test.score,
+        "calibrated": fitted.probability(test.evidence),
+    }
     rng = np.random.default_rng(0)
     for row, confidence in rows.items():
         figures = reliability(confidence.tolist(), test.right.tolist())
@@ -154,4 +158,4 @@ def main(folder: Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "PP-OCRv6_small_rec")
+    main(Path(sys.argv[1]), *sys.argv[2:])
