@@ -3,10 +3,11 @@
     python benchmarks/confidence.py FOLDER [MODEL [RULE]]
 
 FOLDER has train.txt, val.txt and test.txt. RULE is the file of a rule to read by. The calibration is learned
-on validation, and everything is measured on test. An official model is limited to the characters of the training and validation labels.
-"Broken" is the share of 1,000 label sets whose promise the crops do not keep. A label set is drawn from the
-test crops with replacement, so that their true error is known. In the last rows, every set shuffles all crops
-of both splits: one part fits the calibration, one makes the promise, and the rest shows the error of it.
+on validation, and everything is measured on test. An official model is limited to the characters of the
+training and validation labels. "Broken" is the share of 1,000 label sets whose promise the crops do not keep.
+A label set is drawn from the test crops with replacement, so that their true error is known. In the last
+rows, every set shuffles all crops of both splits: one part fits the calibration, one makes the promise, and
+the rest shows the error of it.
 """
 
 from __future__ import annotations
