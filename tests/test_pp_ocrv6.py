@@ -133,7 +133,7 @@ def test_an_official_file_of_the_tiny_size_is_read_with_the_dictionary_beside_it
     for damaged, message in (
         ("[a, b]", "the model has 5 classes, but its dictionary gives 4; correct inference.yml"),
         ("[a, 7, c]", "inference.yml: PostProcess.character_dict has 7, which is not text; put it in quotes"),
-        ("[a, b, ' ', b, b]", "the model has 5 classes, but its dictionary gives 6"),
+        ("[a, b, b, b, b]", "the model has 5 classes, but its dictionary gives 7"),
     ):
         settings.write_text(f"PostProcess: {{character_dict: {damaged}}}", encoding="utf-8")
         with pytest.raises(LinetuneError, match=re.escape(message)):
