@@ -20,7 +20,7 @@ from linetune.formats.official import load_base
 from linetune.formats.parity import sample_crops
 from linetune.formats.pickled import read_pdparams, write_pdparams
 from linetune.formats.registry import FORMATS
-from linetune.formats.rounded import export_rounded
+from linetune.formats.rounded import Faster, export_rounded
 from linetune.formats.store import load_model, save_model
 from linetune.models.families.pp_ocrv6 import TINY
 
@@ -74,7 +74,7 @@ def test_paddles_settings_keep_the_origin(tmp_path: Path, model: Model) -> None:
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_a_rounded_file_keeps_the_origin(tmp_path: Path, model: Model, precision: str) -> None:
     path = tmp_path / "m.onnx"
-    export_rounded(model, path, precision, sample_crops(model.charset, 2))
+    export_rounded(model, path, Faster(precision), sample_crops(model.charset, 2))
     found = inspect(str(path))
     assert (found.model.history, found.model.provenance, found.model.rule) == (HISTORY, PROVENANCE, RULE)
     assert (found.format, found.precision, found.model.charset) == ("onnx", precision, model.charset)

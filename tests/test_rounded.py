@@ -20,7 +20,7 @@ from linetune.formats import rounded
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.onnx_file import open_onnx
-from linetune.formats.rounded import Rounded, export_rounded
+from linetune.formats.rounded import Faster, Rounded, export_rounded
 from linetune.formats.transfer import with_charset
 
 TEXTS = ["LOT 4711", "2026-10-31", "A", "0123456789 ABCDEFGHIJKLMN"]
@@ -42,7 +42,7 @@ def done(
     request: pytest.FixtureRequest, model: Model, data: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Rounded:
     path = tmp_path_factory.mktemp("rounded") / "new" / "model.onnx"
-    found = export_rounded(model, path, request.param, data.crops, data.texts)
+    found = export_rounded(model, path, Faster(request.param), data.crops, data.texts)
     assert list(path.parent.iterdir()) == [path]
     return found
 
@@ -64,12 +64,12 @@ def test_readers_feed_it_as_any_other(done: Rounded, model: Model) -> None:
     assert (out.dtype, out.shape) == (np.float32, (3, image.frames(333), model.charset.classes))
     metadata = session.get_modelmeta().custom_metadata_map
     assert (*metadata["character"].splitlines(), " ") == model.charset.characters
-    assert (metadata["precision"], metadata["base_model"]) == (done.precision, model.base_model)
+    assert (metadata["precision"], metadata["base_model"]) == (done.form.precision, model.base_model)
 
 
 def test_rounded_weights_are_not_read_back(done: Rounded) -> None:
     with pytest.raises(
-        LinetuneError, match=rf"model\.onnx: its weights are rounded to {done.precision}, .* fp32$"
+        LinetuneError, match=rf"model\.onnx: its weights are rounded to {done.form.precision}, .* fp32$"
     ):
         load_base(str(done.path))
 
@@ -94,13 +94,13 @@ def test_a_file_that_loses_accuracy_never_appears(
     worse(monkeypatch, lambda p: np.roll(p, 1, 2))
     path = tmp_path / "model.onnx"
     with pytest.raises(LinetuneError) as caught:
-        export_rounded(model, path, "fp16", data.crops, data.texts)
+        export_rounded(model, path, Faster("fp16"), data.crops, data.texts)
     assert str(caught.value) == (
         f"{path}: fp16 reads 0.0% of 4 crops right, fp32 100.0%: it loses more than 0.5 points; "
         "--max-loss allows more"
     )
     assert not list(tmp_path.iterdir())
-    assert export_rounded(model, path, "fp16", data.crops, data.texts, max_loss=100).exact == 0
+    assert export_rounded(model, path, Faster("fp16"), data.crops, data.texts, max_loss=100).exact == 0
 
 
 def test_one_crop_says_nothing(
@@ -108,7 +108,7 @@ def test_one_crop_says_nothing(
 ) -> None:
     longest = max(crop.shape[1] for crop in data.crops)
     worse(monkeypatch, lambda p: np.roll(p, 1, 2) if p.shape[1] >= image.frames(longest) else p)
-    done = export_rounded(model, tmp_path / "model.onnx", "fp16", data.crops, data.texts)
+    done = export_rounded(model, tmp_path / "model.onnx", Faster("fp16"), data.crops, data.texts)
     assert (done.exact, done.alike) == (0.75, 3)
 
 
@@ -117,7 +117,7 @@ def test_numbers_that_are_none_are_refused(
 ) -> None:
     worse(monkeypatch, lambda p: p * np.float32(np.nan))
     with pytest.raises(LinetuneError, match="its output is not finite"):
-        export_rounded(model, tmp_path / "model.onnx", "fp16")
+        export_rounded(model, tmp_path / "model.onnx", Faster("fp16"))
     assert not list(tmp_path.iterdir())
 
 
@@ -125,6 +125,6 @@ def test_without_labels_it_says_what_reads_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
     monkeypatch.setattr(rounded, "ROUNDS", 1)
-    done = export_rounded(model, tmp_path / "model.onnx", "int8")
+    done = export_rounded(model, tmp_path / "model.onnx", Faster("int8"))
     assert done.exact is done.exact_fp32 is None
     assert done.crops / 2 < done.alike <= done.crops

@@ -28,7 +28,7 @@ from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.onnx_file import export, read_onnx
 from linetune.formats.onnx_shape import Shape
-from linetune.formats.rounded import export_rounded
+from linetune.formats.rounded import Faster, export_rounded
 from linetune.formats.transfer import with_charset
 from linetune.formats.wire import MESSAGES, NUMBERS
 from linetune.recogniser import Recogniser
@@ -258,7 +258,7 @@ os.wait()
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_a_rounded_file_is_read(precision: str, model: Model, crops: list[Path], tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    export_rounded(model, path, precision, [image.read(crop) for crop in crops], TEXTS)
+    export_rounded(model, path, Faster(precision), [image.read(crop) for crop in crops], TEXTS)
     assert [reading.text for reading in Recogniser.load(path).read(crops)] == TEXTS
     with pytest.raises(LinetuneError, match=f"its weights are rounded to {precision}"):
         _ = Recogniser.load(path).model

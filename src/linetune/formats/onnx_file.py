@@ -34,6 +34,7 @@ from linetune.formats.registry import Format
 from linetune.formats.text_order import refuse_logical_order
 from linetune.models.architecture import Official
 from linetune.models.both_ways import BothWays
+from linetune.models.cut_padding import CutPadding
 from linetune.models.families import OFFICIAL
 from linetune.models.network import Network
 
@@ -188,13 +189,16 @@ def export(model: Model, path: Path, crops: Sequence[Crop] = (), shape: Shape | 
     return Exported(path, len(compared), difference, notes)
 
 
-def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onnx.ModelProto:
+def with_dictionary(
+    model: Model, path: Path, shape: Shape | None = None, cut: bool = False
+) -> onnx.ModelProto:
     """Return the file's content: the graph, and metadata for readers.
 
     Args:
         model: what to export.
         path: the file to write.
         shape: a fixed input shape. By default, batch and width are dynamic.
+        cut: whether the graph cuts off its own padding, see :class:`CutPadding`.
 
     Raises:
         LinetuneError: the suffix is wrong, or readers would split the dictionary at a character.
@@ -204,17 +208,21 @@ def with_dictionary(model: Model, path: Path, shape: Shape | None = None) -> onn
     # Readers would split the dictionary at such a character. That would shift all classes.
     why = "at which readers of the file would split its dictionary"
     refuse(model.charset, lambda c: len(f"a{c}b".splitlines()) > 1, why, path)
-    content = onnx.load_from_string(_graph(model, shape))
+    content = onnx.load_from_string(_graph(model, shape, cut))
     if shape:
         sizes = (shape.batch, image.frames(shape.width), model.charset.classes)
         for axis, size in zip(content.graph.output[0].type.tensor_type.shape.dim, sizes, strict=True):
             axis.dim_value = size
-    describe(content, model, shape=shape)
+    describe(content, model, shape=shape, cut=cut)
     return content
 
 
 def describe(
-    content: onnx.ModelProto, model: Model, precision: str = "fp32", shape: Shape | None = None
+    content: onnx.ModelProto,
+    model: Model,
+    precision: str = "fp32",
+    shape: Shape | None = None,
+    cut: bool = False,
 ) -> None:
     """Replace the metadata of a file by what readers, and people years later, need to know."""
     content.producer_name, content.producer_version = "linetune", version("linetune")
@@ -238,6 +246,7 @@ def describe(
         "both_ways": str(model.both_ways).lower(),
         "text_order": reading_order.VISUAL,
         "precision": precision,
+        **({"cut_padding": "true"} if cut else {}),
         "linetune": version("linetune"),
         **to_texts(model),
     }
@@ -262,19 +271,20 @@ def open_onnx(path: Path, threads: int = 0) -> tuple[Run, Charset]:
     return run, Charset((*characters, SPACE))
 
 
-def _graph(model: Model, shape: Shape | None) -> bytes:
+def _graph(model: Model, shape: Shape | None, cut: bool) -> bytes:
     network = copy.deepcopy(model.network).cpu().float().eval()
     network.nrtr = None
     file = io.BytesIO()
     batch, width = (shape.batch, shape.width) if shape else (2, image.MIN_WIDTH)
     dynamic = {"x": {0: "batch", 3: "width"}, "probabilities": {0: "batch", 1: "frames"}}
     example = torch.zeros(batch, 3, image.HEIGHT, width)
+    module = BothWays(network) if model.both_ways else _Probabilities(network)
     with warnings.catch_warnings():
         # The tracing exporter is deprecated. Its successor needs more packages, and older runtimes refuse its
         # files. The parity check decides, not the warning.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            BothWays(network) if model.both_ways else _Probabilities(network),
+            CutPadding(module) if cut else module,
             (example,),
             file,  # type: ignore[arg-type]
             dynamo=False,

@@ -1,4 +1,7 @@
-"""ONNX with weights rounded to fp16 or int8: a smaller file, compared with the one in fp32."""
+"""Faster ONNX files that may read other texts: rounded to fp16 or int8, or with their padding cut off.
+
+They are compared with the file in fp32 with all padding.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -34,12 +38,24 @@ TIMED = 32
 ROUNDS = 5
 
 
+class Faster(NamedTuple):
+    """What makes a file faster."""
+
+    precision: str
+    """One of :data:`~linetune.formats.registry.PRECISIONS`."""
+    cut: bool = False
+    """Whether the graph cuts off its own padding."""
+
+    def __str__(self) -> str:
+        return f"{self.precision} with its padding cut off" if self.cut else self.precision
+
+
 @dataclass(frozen=True, slots=True)
 class Rounded:
-    """A file in fp16 or int8, compared with the file of the same model in fp32."""
+    """A faster file, compared with the file of the same model in fp32 with all padding."""
 
     path: Path
-    precision: str
+    form: Faster
     crops: int
     """Number of compared crops."""
     alike: int
@@ -62,19 +78,19 @@ class Rounded:
 def export_rounded(
     model: Model,
     path: Path,
-    precision: str,
+    form: Faster,
     crops: Sequence[Crop] = (),
     texts: Sequence[str] = (),
     max_loss: float = MAX_LOSS,
 ) -> Rounded:
-    """Write an ONNX file in fp16 or int8, and compare it with the file in fp32.
+    """Write a faster ONNX file, and compare it with the file in fp32 with all padding.
 
     Its texts may differ from those of the model. Therefore accuracy decides, not parity.
 
     Args:
         model: what to export.
         path: the file. It appears only if it is accurate enough.
-        precision: ``fp16`` or ``int8``.
+        form: what makes it faster.
         crops: real crops for the comparison and for the ranges of int8. Without them, linetune draws some.
         texts: their labels. Without them, accuracy is not measured.
         max_loss: points of exact match that it may lose. One crop is always allowed, because a
@@ -84,16 +100,17 @@ def export_rounded(
         LinetuneError: it loses more, its output is not finite, or readers would split the dictionary at a
             character.
     """
+    precision, cut = form
     compared = list(crops) or sample_crops(model.charset)
     full = with_dictionary(model, path)
-    pattern = model.network.architecture.int8
+    content = with_dictionary(model, path, cut=cut)
     with _quiet():
-        content = (
-            _to_fp16(full)
-            if precision == "fp16"
-            else _to_int8(full, spread(compared, CALIBRATED_ON), pattern)
-        )
-    describe(content, model, precision)
+        if precision == "fp16":
+            content = _to_fp16(content)
+        elif precision == "int8":
+            pattern = model.network.architecture.int8
+            content = _to_int8(content, spread(compared, CALIBRATED_ON), pattern)
+    describe(content, model, precision, cut=cut)
     with os_errors("cannot write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(path) as partial, tempfile.TemporaryDirectory() as folder:
@@ -104,11 +121,11 @@ def export_rounded(
             found, expected = (
                 [r.text for r in read_crops(run, compared, default_decoder(model.charset))] for run in runs
             )
-            exact, exact_fp32 = _accuracy(found, expected, texts, precision, max_loss, path)
+            exact, exact_fp32 = _accuracy(found, expected, texts, form, max_loss, path)
             rate, rate_fp32 = _rates(runs, spread(compared, TIMED))
             sizes = partial.stat().st_size, beside.stat().st_size
     alike = sum(a == b for a, b in zip(found, expected, strict=True))
-    return Rounded(path, precision, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
+    return Rounded(path, form, len(compared), alike, exact, exact_fp32, rate, rate_fp32, *sizes)
 
 
 def _to_fp16(full: onnx.ModelProto) -> onnx.ModelProto:
@@ -179,7 +196,7 @@ def _accuracy(
     found: Sequence[str],
     expected: Sequence[str],
     texts: Sequence[str],
-    precision: str,
+    form: Faster,
     max_loss: float,
     path: Path,
 ) -> tuple[float | None, float | None]:
@@ -194,7 +211,7 @@ def _accuracy(
     exact, exact_fp32 = right / len(texts), right_fp32 / len(texts)
     if right_fp32 - right > max(1.0, max_loss / 100 * len(texts)):
         raise LinetuneError(
-            f"{precision} reads {exact:.1%} of {len(texts)} crops right, fp32 {exact_fp32:.1%}: "
+            f"{form} reads {exact:.1%} of {len(texts)} crops right, fp32 {exact_fp32:.1%}: "
             f"it loses more than {max_loss:g} points",
             path,
             "--max-loss allows more",

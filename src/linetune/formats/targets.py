@@ -45,6 +45,7 @@ def export_targets(
     output: Path | None = None,
     precision: str = PRECISIONS[0],
     static: str | None = None,
+    cut: bool = False,
 ) -> list[Target]:
     """Return what an export of a model writes.
 
@@ -55,6 +56,7 @@ def export_targets(
             beside the model.
         precision: one of :data:`~linetune.formats.registry.PRECISIONS`. Only ONNX has others than the first.
         static: the one input shape of an ONNX file, such as ``1x320``.
+        cut: whether an ONNX file cuts off its own padding.
 
     Raises:
         LinetuneError: a format, precision or shape is unknown, they do not fit together, a package is
@@ -68,6 +70,8 @@ def export_targets(
         raise LinetuneError(f"only for --format onnx, not {form}", f"--precision {precision}")
     if static is not None and (form != "onnx" or precision != "fp32"):
         raise LinetuneError("only for --format onnx in fp32", f"--static {static}")
+    if cut and (form != "onnx" or static is not None):
+        raise LinetuneError("only for --format onnx without --static", "--cut-padding")
     options = {}
     if static is not None:
         from linetune.formats.onnx_shape import Shape  # imports torch, which only this option needs here
@@ -79,7 +83,9 @@ def export_targets(
         if output.exists() and not output.is_dir():
             raise LinetuneError("not a folder", output, "--format all writes several files into a folder")
         folder, output = output, None
-    suffix = "".join(f"-{part}" for part in (precision, static) if part not in ("fp32", None))
+    suffix = "".join(
+        f"-{part}" for part in (precision, static, "cut" if cut else None) if part not in ("fp32", None)
+    )
     for name in names:
         FORMATS[name].require()
     return [

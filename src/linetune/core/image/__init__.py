@@ -6,9 +6,12 @@ All modules import these names from here. Training, evaluation and export share 
 from linetune.core.image.codec import SUFFIXES, content, decode, in_folder, orientation, read, write
 from linetune.core.image.convert import to_crop
 from linetune.core.image.geometry import (
+    CUT_MARGIN,
+    CUT_STEP,
     HEIGHT,
     MAX_WIDTH,
     MIN_WIDTH,
+    cut_width,
     fitting,
     frames,
     frames_needed,
@@ -21,6 +24,8 @@ from linetune.core.image.geometry import (
 from linetune.core.image.pixels import FLAT, Crop
 
 __all__ = [
+    "CUT_MARGIN",
+    "CUT_STEP",
     "FLAT",
     "HEIGHT",
     "MAX_WIDTH",
@@ -28,6 +33,7 @@ __all__ = [
     "SUFFIXES",
     "Crop",
     "content",
+    "cut_width",
     "decode",
     "fitting",
     "frames",

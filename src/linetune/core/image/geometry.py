@@ -21,6 +21,9 @@ HEIGHT = 48
 """Height of the network's input, px."""
 MIN_WIDTH = 320
 """Width to which every deployed reader pads a narrower line, px (PaddleX, RapidOCR)."""
+CUT_MARGIN, CUT_STEP = 32, 32
+"""Padding that is left where an exported graph cuts it off, and the step of the width that remains, px.
+Trained networks read with it what they read with all padding, but for one crop in forty (docs/log.md)."""
 MAX_WIDTH = 3200
 """Widest line that PaddleX reads without squashing it, px."""
 
@@ -37,6 +40,11 @@ def line_width(height: int, width: int) -> int:
 def input_width(width: int) -> int:
     """Return the padded width in px that deployed readers use for a line of this width at height 48."""
     return max(MIN_WIDTH, width)
+
+
+def cut_width(width: int) -> int:
+    """Return the width in px that remains of the input of a line of this width, if its padding is cut off."""
+    return min(input_width(width), -(-(width + CUT_MARGIN) // CUT_STEP) * CUT_STEP)
 
 
 def fitting(count: int, width: int) -> int:
