@@ -486,6 +486,12 @@ def pdparams_frame(folder: Path) -> list[object]:
 
 
 @case
+def pdparams_bytes(folder: Path) -> list[object]:
+    """An array of bytes of four gigabytes, in a file of thirteen bytes."""
+    return model(folder, "a.pdparams", b"\x80\x05\x96" + struct.pack("<Q", 2**32))
+
+
+@case
 def pdparams_deep_key(folder: Path) -> list[object]:
     """A key whose hash would overflow the stack of the process."""
     return model(folder, "a.pdparams", b"\x80\x02})" + b"\x85" * 1_500_000 + b"Ns.")

@@ -40,6 +40,7 @@ _REFUSED = (
     "EXT4",
     "PERSID",
     "BINPERSID",
+    "BYTEARRAY8",  # it reserves memory before it reads
     "NEXT_BUFFER",
     "EMPTY_SET",
     "ADDITEMS",
