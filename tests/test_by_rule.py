@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +170,8 @@ def test_a_crop_that_follows_no_rule_is_read_without_it_and_marked() -> None:
 def test_characters_that_the_model_does_not_know_are_never_read() -> None:
     (reading,) = ByRule(DIGITS, of_pattern("[0-9X]{3}"))(spelled("123", DIGITS, {}))
     assert (reading.text, reading.admitted) == ("123", True)
-    (reading,) = ByRule(DIGITS, of_pattern("XX"))(spelled("123", DIGITS, {}))
-    assert not reading.admitted
+    with pytest.raises(LinetuneError, match="the model can read no text of the rule: it does not know 'X'"):
+        ByRule(DIGITS, of_pattern("1XX|X1"))
 
 
 def test_long_lines_and_improbable_texts_do_not_vanish() -> None:
@@ -221,8 +222,8 @@ def test_a_rule_that_cannot_be_used_is_one_clear_error(rule: dict[str, Any], sai
         ("a.yaml", "rule: '[AB]-[12]'\n", {"patterns": [{"pattern": "[AB]-[12]", "check": None}]}),
         (
             "run.yml",
-            "synth:\n  parts: {n: '[12]'}\n  rule:\n  - {pattern: 'A{n}', weight: 3, check: luhn}\n",
-            {"patterns": [{"pattern": "A(?:[12])", "check": "luhn"}]},
+            "synth:\n  parts: {n: '[0-9]'}\n  rule:\n  - {pattern: 'A{n}{n}', weight: 3, check: luhn}\n",
+            {"patterns": [{"pattern": "A(?:[0-9])(?:[0-9])", "check": "luhn"}]},
         ),
     ],
 )
@@ -285,6 +286,17 @@ def test_a_model_reads_by_its_own_rule_unless_told_otherwise(tmp_path: Path, cli
     )
     free = cli("predict", tmp_path / "model.safetensors", crops.parent, "--json").out
     assert cli("predict", with_rule, crops.parent, "--json", "--rule", "none").out == free
+
+
+def test_another_rule_makes_the_calibration_void_and_says_so(tmp_path: Path, cli: Cli, crops: Path) -> None:
+    rule = {"patterns": [{"pattern": "[AB]{1,9}", "check": None}]}
+    calibration = {"bias": 0.0, "weights": {"text": 1.0}}
+    model = replace(tiny("AB", architecture=TINY), rule=rule, calibration=calibration)
+    save_model(model, tmp_path / "ruled.safetensors")
+    assert "the rule [AB]{1,9}" in cli("inspect", tmp_path / "ruled.safetensors").out
+    done = cli("predict", tmp_path / "ruled.safetensors", crops.parent, "--rule", "none")
+    assert done.code == 0
+    assert "without the calibration of the model, which other options make void" in done.err
 
 
 def test_a_rule_that_is_missing_is_one_clear_error(tmp_path: Path, cli: Cli, crops: Path) -> None:

@@ -124,7 +124,13 @@ def test_readings_by_a_rule_have_a_calibration_of_their_own() -> None:
     record, given, read = calibrated(rule=rule)
     readings = default_decoder(LETTERS, rule=rule, calibration=record)(given)
     assert [reading.text for reading in readings] == read
-    assert np.mean([reading.confidence for reading in readings]) == pytest.approx(2 / 3, abs=0.05)
+    admitted = [reading.confidence for reading in readings if reading.admitted]
+    assert np.mean(admitted) == pytest.approx(2 / 3, abs=0.05)
+    others = [reading for reading in readings if not reading.admitted]
+    assert others
+    assert all(reading.confidence == 0 for reading in others)
+    judged = default_decoder(LETTERS, rule=rule, calibration=record, promise={"threshold": 0})(given)
+    assert [reading.accepted for reading in judged] == [reading.admitted for reading in readings]
     with pytest.raises(LinetuneError, match="needs 'follows'"):
         default_decoder(LETTERS, calibration=record)
 

@@ -324,7 +324,7 @@ def test_a_rule_is_one_pattern_or_several_with_their_settings(run_file: Path) ->
         (["rule: 12"], 6, "synth.rule: expected a regular expression, or a list of them"),
         (["rule: ''"], 6, "synth.rule: expected a regular expression"),
         (["rule: [A, '']"], 6, "synth.rule: expected a regular expression"),
-        (["rule: [A-Z]"], 6, "synth.rule: a list of one pattern; quote it, as '[A-Z]' for one of these"),
+        (["rule: [A-Z]"], 6, "synth.rule: a list of one pattern; write it alone, or quote it, as '[A-Z]'"),
         (["rule: []"], 6, "synth.rule: expected a regular expression"),
         (
             ["rule:", "  - pattern: A", "    wieght: 1"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -19,6 +19,7 @@ from linetune.core.progress import Reporter, Silent, count
 from linetune.decode import Decoder, Reading
 from linetune.decode.read import Run, read_crops
 from linetune.formats.onnx_reader import OnnxReader, open_reader
+from linetune.formats.origin import VOID
 
 NO_RULE = "none"
 """In place of a rule: read without one."""
@@ -64,8 +65,10 @@ class Recogniser:
         [Reading(text='LOT 4711', confidence=0.98)]
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, lost: Sequence[str] = ()) -> None:
         self._reader = reader
+        self.lost = lost
+        """``calibration`` and ``promise``, if the model has them and they do not hold for another rule."""
 
     @classmethod
     def load(
@@ -94,20 +97,21 @@ class Recogniser:
         if path.suffix == ".onnx" and not path.is_dir() and not charset:
             reader = open_reader(path, wanted)
             if reader and (reader.reads_both_ways or not both_ways):
-                return cls(reader)
+                return cls(reader, reader.lost)
         with needs_train():
             from linetune.core.device import survive_forks
             from linetune.formats.model import with_rule
             from linetune.formats.official import load_base
             from linetune.formats.transfer import with_charset
         survive_forks()
-        loaded = load_base(str(model), progress)
+        loaded = before = load_base(str(model), progress)
         if both_ways and not loaded.both_ways:
             # The calibration and the promise hold for the readings of one way up.
             loaded = replace(loaded, both_ways=True, calibration={}, promise={})
         if wanted is not None:
             loaded = with_rule(loaded, wanted)
-        return cls(with_charset(loaded, charset).model if charset else loaded)
+        lost = [key for key in VOID if getattr(before, key) and not getattr(loaded, key)]
+        return cls(with_charset(loaded, charset).model if charset else loaded, lost)
 
     @property
     def in_onnxruntime(self) -> bool:

@@ -141,6 +141,11 @@ def load_recogniser(
     recogniser = Recogniser.load(
         model, progress=partial(reporter.progress, "downloading weights"), both_ways=both_ways, rule=rule
     )
+    if recogniser.lost:
+        reporter.say(
+            f"without the {' and '.join(recogniser.lost)} of the model, which other options make void; "
+            "linetune calibrate and linetune threshold make new ones"
+        )
     if model.lower().endswith(".onnx") and not recogniser.in_onnxruntime:
         from linetune.formats.onnx_file import fixed_shape
 

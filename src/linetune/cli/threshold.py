@@ -60,7 +60,8 @@ def threshold(
         f"the error is at most {percent(found.bound)}"
     )
     if not own.calibration:
-        print("the confidence is PaddleOCR's score; linetune calibrate makes it a probability")
+        kind = "what the network believes" if own.rule else "PaddleOCR's score"
+        print(f"the confidence is {kind}; linetune calibrate makes it a probability")
     print(f"wrote {path}")
 
 

@@ -53,7 +53,9 @@ def _patterns(value: Any) -> Any:
         raise ValueError("expected a regular expression, or a list of them")
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         # YAML reads `rule: [A-Z]` as a list, and all texts would be "A-Z".
-        raise ValueError(f"a list of one pattern; quote it, as '[{value[0]}]' for one of these characters")
+        raise ValueError(
+            f"a list of one pattern; write it alone, or quote it, as '[{value[0]}]' for one character"
+        )
     return [{"pattern": item} if isinstance(item, str) else item for item in several]
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.core.charset import BLANK, Charset
+from linetune.core.charset import BLANK, Charset, show
 from linetune.core.errors import LinetuneError
 from linetune.decode.reading import Greedy, Reading, added_up
 from linetune.rules.automaton import Automaton
@@ -67,7 +67,7 @@ class ByRule:
             the reading is marked.
 
     Raises:
-        LinetuneError: the charset has right-to-left letters.
+        LinetuneError: the charset has right-to-left letters, or it cannot spell any text of the rule.
     """
 
     charset: Charset
@@ -79,7 +79,13 @@ class ByRule:
         if self.charset.right_to_left:
             what = "a rule cannot read right-to-left text"
             raise LinetuneError(what, hint="read without the rule, and check the texts afterwards")
-        object.__setattr__(self, "_graph", _Graph(self.charset, self.automaton))
+        graph = _Graph(self.charset, self.automaton)
+        object.__setattr__(self, "_graph", graph)
+        if not graph.spells:
+            needed = {c for moves in self.automaton.transitions for c in moves}
+            missing = show(*sorted(needed - {*self.charset.distinct})[:5])
+            what = f"the model can read no text of the rule: it does not know {missing}"
+            raise LinetuneError(what, hint="choose the rule of this model, or read without it (--rule none)")
 
     def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
         """Decode class probabilities of shape (batch, frames, classes)."""
@@ -129,6 +135,12 @@ class _Graph:
         """The class of each place."""
         self.moves = [np.array([places[s, c] for c, s in each.items()], np.intp) for each in moves]
         """For each state, the places that its transitions lead to."""
+        # Transitions lead to states with lower numbers.
+        ends: list[bool] = []
+        for state, each in enumerate(moves):
+            ends.append(automaton.accepting[state] or any(ends[after] for after in each.values()))
+        self.spells = ends[self.start]
+        """Whether the charset can spell a text of the rule."""
         sizes = np.array([len(each) for each in self.moves])
         self.small = bool(sizes.sum() <= EDGES)
         """Whether a backward pass is worth its time."""

@@ -57,7 +57,8 @@ class Calibration:
 class Calibrated:
     """Gives the readings of another decoder a calibrated confidence. Their texts stay.
 
-    The confidence of an empty text is 0, because no label is empty.
+    The confidence of an empty text is 0, because no label is empty. So is that of a text that the rule does
+    not admit.
     """
 
     decoder: Decoder
@@ -70,14 +71,17 @@ class Calibrated:
         found = evidence(probabilities, readings, self.charset)
         confidences = self.calibration.probability(found).tolist()
         return [
-            replace(reading, confidence=confidence if reading.text else 0.0)
+            replace(reading, confidence=confidence if reading.may_be_right else 0.0)
             for reading, confidence in zip(readings, confidences, strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Says of the readings of another decoder whether their confidence reaches a threshold."""
+    """Says of the readings of another decoder whether their confidence reaches a threshold.
+
+    An empty text, and a text that the rule does not admit, are never accepted.
+    """
 
     decoder: Decoder
     threshold: float
@@ -100,7 +104,10 @@ class Judged:
     def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
         """Decode class probabilities of shape (batch, frames, classes)."""
         readings = self.decoder(probabilities)
-        return [replace(reading, accepted=reading.confidence >= self.threshold) for reading in readings]
+        return [
+            replace(reading, accepted=reading.may_be_right and reading.confidence >= self.threshold)
+            for reading in readings
+        ]
 
 
 def _finite(value: object) -> bool:

@@ -30,6 +30,11 @@ class Reading:
     admitted: bool | None = None
     """Whether the rule admits the text. False if the crop follows no rule. None without a rule."""
 
+    @property
+    def may_be_right(self) -> bool:
+        """Whether there is a text, and the rule admits it if there is a rule."""
+        return bool(self.text) and self.admitted is not False
+
 
 def added_up(probabilities: NDArray[np.float32], charset: Charset) -> NDArray[np.float32]:
     """Return class probabilities of the same shape: those of each character at its first class.

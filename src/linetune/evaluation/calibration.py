@@ -42,7 +42,7 @@ def calibrate(
         decoder: the decoder of the model before its calibration.
         progress: called with the number of crops read so far.
     """
-    texts = [""] * len(labels)
+    texts, used = [""] * len(labels), []
     found: dict[str, NDArray[np.float64]] = {}
     done = 0
     for members, probabilities in batches:
@@ -51,10 +51,11 @@ def calibrate(
             found.setdefault(name, np.zeros(len(labels)))[members] = values
         for number, reading in zip(members.tolist(), read, strict=True):
             texts[number] = reading.text
+            if reading.may_be_right:  # the confidence of the others needs no data
+                used.append(number)
         done += len(read)
         progress(done)
-    # The confidence of an empty text needs no data.
-    used = [number for number, text in enumerate(texts) if text]
+    used.sort()
     if len(used) < FEWEST:
         return {}
     right = np.array([is_same(texts[number], labels[number]) for number in used], bool)

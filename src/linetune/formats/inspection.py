@@ -80,6 +80,7 @@ class Inspection:
             "charset_sha256": model.charset.sha256,
             "trained_charset": self.trained_charset,
             "both_ways": model.both_ways,
+            "rule": model.rule,
             "history": model.history,
             "provenance": model.provenance,
             "calibration": model.calibration,

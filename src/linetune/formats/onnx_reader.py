@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.decode import Decoder, default_decoder
 from linetune.formats import wire
-from linetune.formats.origin import records
+from linetune.formats.origin import VOID, records
 from linetune.formats.text_order import refuse_logical_order
 
 AGAIN = "export it again"
@@ -36,8 +36,10 @@ class OnnxReader:
         self.charset = _charset(content.metadata, path)
         self._wanted = rule
         self._records = records(content.metadata, path)
+        self.lost: Sequence[str] = ()
+        """``calibration`` and ``promise``, if the file has them and they do not hold for another rule."""
         if rule is not None and rule != self.rule:
-            # The calibration and the promise hold for the rule in the file only.
+            self.lost = [key for key in VOID if self._records.get(key)]
             self._records = {"rule": rule}
         self._started = os.getpid()
         self._sessions = {self._started: open_session(content.data, path)}

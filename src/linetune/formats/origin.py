@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 KEYS = ("history", "provenance", "rule", "calibration", "promise")
 """The attributes of a model. Each is an object of JSON."""
+VOID = ("calibration", "promise")
+"""Those that hold for the readings of one rule, one charset and one way up."""
 _WEIGHTS = "weights"
 _DIGEST = 16
 

@@ -22,7 +22,8 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
         f"{_skipped(evaluation)}   {evaluation.seconds:.1f} s   (in brackets) 95% interval"
     )
     if evaluation.unruly is not None:
-        out.print(f"read by the rule; {evaluation.unruly} crops follow no rule and are read without it")
+        follow = f"{evaluation.unruly} crops follow no rule" if evaluation.unruly else "all crops follow it"
+        out.print(f"read by the rule; {follow}")
     out.print(evaluation.reliability.as_text())
     out.print("accepting only readings with a confidence of")
     for step in evaluation.accepted(threshold):

@@ -13,6 +13,8 @@ from linetune.training.repeat import as_text
 if TYPE_CHECKING:
     from linetune.formats.inspection import Inspection
 
+RULES = 3
+"""Patterns that are shown of a rule."""
 SHOWN = 60
 """Characters that are shown of a charset."""
 _SHOWN = ("max_error", "threshold", "coverage", "readings", "right", "accepted", "wrong")
@@ -37,6 +39,8 @@ def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if several := [character for character, rows in repeated.items() if rows > 1]:
         yield "", f"{len(several)} of them have several rows: {_shortened(several)}"
     yield "both ways up", "yes" if about["both_ways"] else "no"
+    if about["rule"]:
+        yield "read by", _rule(about["rule"])
     yield from _history(about["history"])
     if not about["trained_charset"]:
         yield "", "the charset was changed after the training; the scores are those before"
@@ -50,6 +54,15 @@ def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _shortened(characters: list[str]) -> str:
     visible = [c if c.isprintable() and not c.isspace() else f" {show(c)} " for c in characters]
     return "".join(visible[:SHOWN]).strip() + (" ..." if len(visible) > SHOWN else "")
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    texts, patterns = rule.get("texts"), rule.get("patterns")
+    if isinstance(texts, list):
+        return f"a list of {len(texts):,} texts"
+    several = [str(each.get("pattern")) for each in patterns or () if isinstance(each, dict)]
+    more = f" and {len(several) - RULES} more" if len(several) > RULES else ""
+    return f"the rule {' | '.join(several[:RULES])}{more}"
 
 
 def _history(history: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

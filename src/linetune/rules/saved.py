@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from linetune.core import textfile, untrusted
 from linetune.core.errors import LinetuneError
+from linetune.rules.automaton import compiled
 from linetune.rules.pattern import expand
 
 if TYPE_CHECKING:
@@ -79,5 +80,11 @@ def _of_yaml(text: str, path: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise LinetuneError(f"{place}: {first['msg']}", path, _FORMS) from None
-    return of_patterns(settings.rule, settings.parts)
+        what = str(first["msg"]).removeprefix("Value error, ")
+        raise LinetuneError(f"{place}: {what}", path, _FORMS) from None
+    try:
+        rule = of_patterns(settings.rule, settings.parts)
+        compiled(rule)
+    except LinetuneError as error:
+        raise error.at(f"{path}: {error.where}") from None
+    return rule

@@ -21,7 +21,7 @@ def calibrated(model: Model, data: Dataset, progress: Callable[[int], None] = la
         progress: called with the number of crops read so far.
 
     Raises:
-        LinetuneError: there are too few crops.
+        LinetuneError: there are too few crops, or no reading is right.
     """
     plain = replace(model, calibration={}, promise={})
     batches = run_deployed(plain.reader.run, data.crops)
@@ -29,4 +29,7 @@ def calibrated(model: Model, data: Dataset, progress: Callable[[int], None] = la
     if not record:
         what = f"{len(data)} crops are too few to calibrate the confidence"
         raise LinetuneError(what, hint=f"it takes {FEWEST} that do not read as empty")
+    if not record["right"]:
+        what = f"none of {record['readings']} readings is right"
+        raise LinetuneError(what, hint="check that the labels belong to these crops")
     return replace(plain, calibration=record)
