@@ -151,6 +151,9 @@ def test_a_model_is_calibrated_gets_a_promise_and_accepts(
     result = cli("threshold", onnx, labels, "--max-error", "0.3", "--json")
     assert json.loads(result.out)["max_error"] == 0.3
     assert Recogniser.load(onnx).model.promise["max_error"] == 0.3
+    rounded = tmp_path / "int8.onnx"
+    assert cli("export", onnx, "--precision", "int8", "--output", rounded).code == 0
+    assert not cli("drift", rounded, labels.parent).errors
     result = cli("drift", model, labels.parent)
     assert (result.code, result.out[:14]) == (0, "no difference ")
     assert cli("calibrate", model, labels).out.endswith("linetune threshold makes a new one\n")

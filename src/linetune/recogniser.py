@@ -45,6 +45,10 @@ class Reader(Protocol):
         """Turns its class probabilities into readings."""
 
     @property
+    def promise(self) -> Mapping[str, Any]:
+        """The promise that decides which readings are accepted. Empty if there is none."""
+
+    @property
     def run(self) -> Run:
         """Computes the class probabilities of packed images."""
 
@@ -137,6 +141,11 @@ class Recogniser:
     def charset(self) -> Charset:
         """The characters the model can output."""
         return self._reader.charset
+
+    @property
+    def promise(self) -> Mapping[str, Any]:
+        """The record of the promise of ``linetune threshold``. Empty if there is none."""
+        return self._reader.promise
 
     def read(
         self,

@@ -39,7 +39,7 @@ def drift(
     paths = [path for argument in images for path in expand(argument, errors) if path not in errors]
     with terminal() as reporter:
         recogniser = options.load_recogniser(model, None, reporter)
-        if not (promise := recogniser.model.promise):
+        if not (promise := recogniser.promise):
             raise LinetuneError("the model has no promise", model, "linetune threshold makes one")
         results = recogniser.read_files(paths, reporter)
     failed = [*errors.values(), *(each for each in results.values() if isinstance(each, LinetuneError))]

@@ -50,10 +50,15 @@ class OnnxReader:
         return self._records.get("rule", {})
 
     @property
+    def promise(self) -> Mapping[str, Any]:
+        """The promise that decides which readings are accepted. Empty if there is none."""
+        return self._records.get("promise", {})
+
+    @property
     def decoder(self) -> Decoder:
         """Turns the class probabilities of this model into readings."""
-        calibration, promise = self._records.get("calibration"), self._records.get("promise")
-        return default_decoder(self.charset, rule=self.rule, calibration=calibration, promise=promise)
+        calibration = self._records.get("calibration")
+        return default_decoder(self.charset, rule=self.rule, calibration=calibration, promise=self.promise)
 
     @property
     def reads_both_ways(self) -> bool:
