@@ -108,8 +108,8 @@ class ByRule:
             texts: how many texts to find, the most probable ones.
         """
         graph = self._graph
-        batch, frames, _ = probabilities.shape
-        size = max(1, _ELEMENTS // max(1, (frames + 1) * len(graph.classes)))
+        batch, frames, classes = probabilities.shape
+        size = max(1, _ELEMENTS // ((frames + 1) * (classes + len(graph.classes))))
         for start in range(0, batch, size):
             part = added_up(probabilities[start : start + size], self.charset).astype(np.float64)
             for crop in _backward(graph, part) if graph.small else map(_Crop, part):
