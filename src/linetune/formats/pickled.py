@@ -40,7 +40,6 @@ _REFUSED = (
     "EXT4",
     "PERSID",
     "BINPERSID",
-    "BYTEARRAY8",  # it reserves memory before it reads
     "NEXT_BUFFER",
     "EMPTY_SET",
     "ADDITEMS",
@@ -197,6 +196,10 @@ class _Unpickler(pickle._Unpickler):
         """Skip the length of a frame, which is only a hint. Operations in a frame count like others."""
         self.read(8)
 
+    def read_bytes(self) -> None:
+        """Read the bytes of an array. Python's own function reserves memory for them before it reads."""
+        self.stack.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
+
     def _set(self, key: Any, value: Any) -> None:
         # To hash deeply nested tuples would overflow the stack of the process.
         if not isinstance(key, (str, int)) or not isinstance(self.stack[-1], dict):
@@ -214,6 +217,7 @@ class _Unpickler(pickle._Unpickler):
     dispatch[pickle.SETITEMS[0]] = set_items
     dispatch[pickle.DICT[0]] = make_dict
     dispatch[pickle.FRAME[0]] = skip_frame
+    dispatch[pickle.BYTEARRAY8[0]] = read_bytes
     for _operation in _REFUSED:
         del dispatch[getattr(pickle, _operation)[0]]
 
