@@ -214,3 +214,13 @@ def test_drift_is_seen_when_confidences_fall_and_rarely_otherwise() -> None:
     assert drift(same, [1.0] * 25 + [0.2] * 25).drifted
     with pytest.raises(LinetuneError, match="the promise in the model file is damaged; make it again"):
         drift({"threshold": 0.5}, [1.0])
+
+
+def test_readings_without_confidence_are_never_accepted_and_prove_nothing() -> None:
+    confidences, right = [0.0] * 200 + [0.9] * 100, [True] * 200 + [True] * 90 + [False] * 10
+    with pytest.raises(LinetuneError, match="10 of the 100 surest readings are wrong"):
+        promise(confidences, right, 0.05)
+    found = promise(confidences, right, 0.25)
+    assert (found.accepted, found.wrong) == (100, 10)
+    now = drift({**as_record(found, confidences, []), "threshold": 0.0}, confidences)
+    assert now.accepted == 100

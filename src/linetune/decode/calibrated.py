@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
@@ -78,10 +78,7 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Judged:
-    """Says of the readings of another decoder whether their confidence reaches a threshold.
-
-    An empty text, and a text that the rule does not admit, are never accepted.
-    """
+    """Says of the readings of another decoder whether a threshold accepts their confidence."""
 
     decoder: Decoder
     threshold: float
@@ -104,10 +101,17 @@ class Judged:
     def __call__(self, probabilities: NDArray[np.float32]) -> list[Reading]:
         """Decode class probabilities of shape (batch, frames, classes)."""
         readings = self.decoder(probabilities)
-        return [
-            replace(reading, accepted=reading.may_be_right and reading.confidence >= self.threshold)
-            for reading in readings
-        ]
+        accepted = accepts(self.threshold, [reading.confidence for reading in readings]).tolist()
+        return [replace(reading, accepted=each) for reading, each in zip(readings, accepted, strict=True)]
+
+
+def accepts(threshold: float, confidence: ArrayLike) -> NDArray[np.bool_]:
+    """Return whether a threshold accepts each confidence, in the same shape.
+
+    It never accepts 0, which an empty text has, and a text that the rule does not admit.
+    """
+    values = np.asarray(confidence, float)
+    return np.asarray((values >= threshold) & (values > 0))
 
 
 def _finite(value: object) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from linetune.core.errors import LinetuneError
+from linetune.decode.calibrated import accepts
 from linetune.evaluation.intervals import CONFIDENCE, as_text, wilson
 
 
@@ -89,5 +90,5 @@ def drift(record: Mapping[str, Any], confidences: Sequence[float]) -> Drift:
     differences = [below - first * step, reached - (first + equal - 1) * step]
     distance = float(np.abs(differences).max())
     chance = math.sqrt(-math.log((1 - CONFIDENCE) / 2) / 2 * (total + len(now)) / (total * len(now)))
-    accepted = int((now >= threshold).sum())
+    accepted = int(accepts(threshold, now).sum())
     return Drift(distance, chance + step, len(now), accepted, coverage)

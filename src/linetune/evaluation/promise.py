@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from linetune.core.errors import LinetuneError
+from linetune.decode.calibrated import accepts
 from linetune.evaluation.acceptance import DIGITS
 from linetune.evaluation.calibration import hash_of_labels
 from linetune.evaluation.intervals import CONFIDENCE
@@ -34,7 +35,7 @@ class Promise:
     max_error: float
     """The promised largest share of wrong readings among the accepted ones, 0 to 1."""
     threshold: float
-    """0 to 1. A reading with at least this confidence is accepted."""
+    """0 to 1. A reading with at least this confidence is accepted, unless its confidence is 0."""
     readings: int
     """Number of labelled readings."""
     accepted: int
@@ -93,7 +94,7 @@ def promise(confidences: Sequence[float], correct: Sequence[bool], max_error: fl
     values, right = np.asarray(confidences, float), np.asarray(correct, bool)
     fewest, found, failed = needed(0, max_error), None, None
     for threshold in THRESHOLDS:
-        kept = values >= threshold
+        kept = accepts(threshold, values)
         count, wrong = int(kept.sum()), int((kept & ~right).sum())
         if count < fewest:
             continue
