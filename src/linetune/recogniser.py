@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -147,6 +148,11 @@ class Recogniser:
         """The record of the promise of ``linetune threshold``. Empty if there is none."""
         return self._reader.promise
 
+    @cached_property
+    def _decoder(self) -> Decoder:
+        # Once for all readings: a rule takes up to seconds to compile.
+        return self._reader.decoder
+
     def read(
         self,
         images: Iterable[Image],
@@ -173,7 +179,7 @@ class Recogniser:
         crops = [_crop(each, number) for number, each in enumerate(images)]
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
-        return read_crops(self._reader.run, crops, self._reader.decoder, batch_size, progress)
+        return read_crops(self._reader.run, crops, self._decoder, batch_size, progress)
 
     def read_files(
         self, paths: Iterable[Path], reporter: Reporter | None = None

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from linetune.core import atomic, scripts, textfile
@@ -75,7 +76,7 @@ class Charset:
         """The characters, each once."""
         return tuple(dict.fromkeys(self.characters))
 
-    @property
+    @cached_property
     def alias_classes(self) -> AliasClasses:
         """The classes after the first one of each character."""
         classes = ((row, self._index[c]) for row, c in enumerate(self.characters, 1))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from linetune.core.charset import Charset
@@ -33,16 +31,15 @@ def default_decoder(
     Raises:
         LinetuneError: the rule cannot be used, or a record is damaged.
     """
-    decoder: Decoder = _by_rule(charset, json.dumps(rule)) if rule else Greedy(charset)
+    decoder: Decoder = _by_rule(charset, rule) if rule else Greedy(charset)
     if calibration:
         decoder = Calibrated(decoder, charset, Calibration.from_record(calibration, bool(rule)))
     return Judged.from_promise(decoder, promise) if promise else decoder
 
 
-@lru_cache(4)
-def _by_rule(charset: Charset, rule: str) -> Decoder:
+def _by_rule(charset: Charset, rule: Mapping[str, Any]) -> Decoder:
     # Only here: the rest of linetune reads without what rules need.
     from linetune.decode.by_rule import ByRule
     from linetune.rules.automaton import compiled
 
-    return ByRule(charset, compiled(json.loads(rule)))
+    return ByRule(charset, compiled(rule))
