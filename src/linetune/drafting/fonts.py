@@ -10,6 +10,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.core.progress import Reporter
+from linetune.decode import default_decoder
 from linetune.decode.read import read_crops
 from linetune.drafting.decisions import Draft
 from linetune.drafting.rule import alphabet, drop_rule
@@ -80,7 +81,7 @@ def set_small_letters(new: Draft, crops: Sequence[tuple[Crop, str]], base: Model
     lettered = [(crop, text) for crop, text in crops if text == text.upper() != text.lower()]
     if any(character.islower() for text in new.texts for character in text) or not lettered:
         return
-    readings = read_crops(base.reader.run, [crop for crop, _ in lettered], base.decoder)
+    readings = read_crops(base.reader.run, [crop for crop, _ in lettered], default_decoder(base.charset))
     pairs = zip(readings, lettered, strict=True)
     small = sum(reading.text != text == reading.text.upper() for reading, (_, text) in pairs)
     if small < FEWEST_SMALL or small < SMALL * len(lettered):
