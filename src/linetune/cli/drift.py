@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from linetune.cli import options
-from linetune.core import files
 
 
 def drift(
     model: options.ModelArgument,
-    images: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IMAGES...", help=f"Crops, or folders of crops, {files.RULE}.", readable=False
-        ),
-    ],
+    images: options.ImagesArgument,
     as_json: options.JsonOption = False,
 ) -> None:
     """Say whether new crops, without labels, still look like those of the model's promise.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linetune.core import files
 from linetune.core.charset import Charset, show
 from linetune.core.errors import LinetuneError
 
@@ -51,6 +52,11 @@ LabelsCharsetOption = Annotated[
         metavar="FILE|auto",
         help="Limit the model to the characters of this charset file, or to those of the labels (auto).",
     ),
+]
+ImagesArgument = Annotated[
+    list[Path],
+    # typer's own check would refuse all images because of one that cannot be read.
+    typer.Argument(metavar="IMAGES...", help=f"Crops, or folders of crops, {files.RULE}.", readable=False),
 ]
 CharsetOption = Annotated[
     str | None,

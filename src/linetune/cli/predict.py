@@ -5,25 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from linetune.cli import options
-from linetune.core import files
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.decode import Reading
 
 
 def predict(
     model: options.ModelArgument,
-    images: Annotated[
-        list[Path],
-        # typer's own check would refuse all images because of one that cannot be read.
-        typer.Argument(
-            metavar="IMAGES...", help=f"Crops, or folders of crops, {files.RULE}.", readable=False
-        ),
-    ],
+    images: options.ImagesArgument,
     charset: options.CharsetOption = None,
     both_ways: options.BothWaysOption = False,
     rule: options.RuleOption = None,
@@ -51,6 +44,7 @@ def predict(
         readable = [path for path in paths if path not in errors]
         results: dict[Path, Reading | LinetuneError] = {**errors, **recogniser.read_files(readable, reporter)}
     failed = [result for path in paths if isinstance(result := results[path], LinetuneError)]
+    readings = [result for path in paths if isinstance(result := results[path], Reading)]
     if len(failed) == len(paths):
         raise many_errors(failed, "images cannot be read") if len(failed) > 1 else failed[0]
     if as_json:
@@ -60,7 +54,6 @@ def predict(
             if isinstance(result := results[path], Reading):
                 verdict = "" if result.accepted is None else f"\t{_verdict(result.accepted)}"
                 print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}{verdict}")
-    readings = [result for path in paths if isinstance(result := results[path], Reading)]
     if unruly := sum(reading.admitted is False for reading in readings):
         print(f"{unruly} of {len(readings)} crops follow no rule; their confidence is 0", file=sys.stderr)
     for failure in failed:

@@ -49,10 +49,11 @@ def save_model(model: Model, path: Path) -> None:
         "charset_sha256": model.charset.sha256,
         "preprocessing": json.dumps({"height": image.HEIGHT, "min_width": image.MIN_WIDTH, "order": "BGR"}),
         "base_model": model.base_model,
-        "history": json.dumps(model.history),
         "both_ways": json.dumps(model.both_ways),
-        "provenance": json.dumps(model.provenance),
         "text_order": reading_order.VISUAL,
+        # Earlier versions need these two.
+        "history": "{}",
+        "provenance": "{}",
         **to_texts(model),
     }
     with os_errors("cannot write the model", path), atomic.written(path, durable=True) as partial:
