@@ -25,6 +25,7 @@ from linetune.config.load import load
 from linetune.core import cache
 from linetune.core.charset import AliasClasses
 from linetune.core.errors import LinetuneError
+from linetune.formats.store import load_model
 from linetune.models.network import Network
 from linetune.training import checkpoint, losses
 from linetune.training import run as runs
@@ -181,6 +182,25 @@ def test_a_change_is_refused_before_anything_is_written(
     with pytest.raises(LinetuneError, match=said):
         resume(out, [override])
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_changed_reading_rule_is_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ruled, out = tmp_path / "ruled", tmp_path / "run"
+    shutil.copytree(project, ruled)
+    with (ruled / "linetune.yaml").open("a", encoding="utf-8") as file:
+        file.write("reading_rule: rule.txt\n")
+    (ruled / "rule.txt").write_text("AB123\n", "utf-8")
+    interrupted(ruled, out, monkeypatch)
+    (ruled / "rule.txt").write_text("AB124\n", "utf-8")
+    with pytest.raises(
+        LinetuneError, match="the reading_rule has changed since the run began; restore its file"
+    ):
+        resume(out)
+    (ruled / "rule.txt").write_text("AB123\n", "utf-8")
+    resume(out)
+    assert load_model(out / "model.safetensors").rule == {"texts": ["AB123"]}
 
 
 def test_data_that_were_moved_can_be_named(

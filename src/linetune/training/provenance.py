@@ -7,6 +7,7 @@ began with.
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -57,6 +58,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
         **base_file,
         "weights": _hash_of_weights(inputs.base.network),
         "charset": inputs.start.charset.sha256,
+        **({"rule": _hash_of_rule(inputs.start.rule)} if inputs.start.rule else {}),
         # By name, or by the number of the file that a stage names.
         "data": {
             f"file {number}" if Path(name).is_absolute() else name: _hash_of_crops(crops)
@@ -89,7 +91,7 @@ def refuse_changes(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) 
         A sentence for each difference of software and machine. The result may then differ in its last digits.
 
     Raises:
-        LinetuneError: settings, weights, characters or data differ.
+        LinetuneError: settings, weights, characters, the rule or data differ.
     """
     start_anew = "or start a new run with --overwrite"
     for key, before, after in _differences(saved["settings"], now["settings"]):
@@ -99,6 +101,9 @@ def refuse_changes(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) 
         if now["data"].get(name) != before:
             what = f"the crops or labels of {name} have changed since the run began"
             raise LinetuneError(what, run / "config.yaml", f"restore them, {start_anew}")
+    if saved.get("rule") != now.get("rule"):
+        what = "the reading_rule has changed since the run began"
+        raise LinetuneError(what, run / "config.yaml", f"restore its file, {start_anew}")
     for key in ("weights", "charset"):
         if saved[key] != now[key]:
             what = f"the {key} of the base model changed since the run began"
@@ -162,6 +167,10 @@ def _hash_of_crops(data: Dataset) -> dict[str, Any]:
         "labels": hash_of_labels(data.texts),
         "crops": crops.hexdigest(),
     }
+
+
+def _hash_of_rule(rule: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(rule).encode(), digest_size=DIGEST).hexdigest()
 
 
 def _hash_of_weights(network: Network) -> str:
