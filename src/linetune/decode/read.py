@@ -103,15 +103,10 @@ class DeployedBatch:
 def plan_batches(crops: Sequence[Crop], batch_size: int = 32) -> list[DeployedBatch]:
     """Return the batches of crops of any size. No crop is read yet."""
     sizes = crops.sizes if isinstance(crops, Sized) else [crop.shape[:2] for crop in crops]
-    lines = [image.line_width(*size) for size in sizes]
-    # Exported files may cut off the padding of a batch. A text then depends on its crop alone only if all
-    # crops of the batch leave the same width.
-    widths = np.array([(image.input_width(line), image.cut_width(line)) for line in lines], int).reshape(
-        -1, 2
-    )
+    widths = np.array([image.input_width(image.line_width(*size)) for size in sizes], int)
     batches = list[DeployedBatch]()
-    for width, cut in np.unique(widths, axis=0).tolist():
-        members = np.flatnonzero((widths == (width, cut)).all(1))
+    for width in np.unique(widths).tolist():
+        members = np.flatnonzero(widths == width)
         size = image.fitting(batch_size, width)
         starts = range(0, len(members), size)
         batches += [DeployedBatch(members[start : start + size], width, crops) for start in starts]

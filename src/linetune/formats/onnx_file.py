@@ -26,7 +26,7 @@ from linetune.formats import wire
 from linetune.formats.dictionary import charset_of_file, refuse
 from linetune.formats.graphs import Array, network_of
 from linetune.formats.model import Model
-from linetune.formats.onnx_reader import open_session
+from linetune.formats.onnx_reader import CUT, open_session
 from linetune.formats.onnx_shape import Shape, compare_widths
 from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.parity import Exported, check_parity, sample_crops
@@ -246,7 +246,7 @@ def describe(
         "both_ways": str(model.both_ways).lower(),
         "text_order": reading_order.VISUAL,
         "precision": precision,
-        **({"cut_padding": "true"} if cut else {}),
+        **({CUT: "true"} if cut else {}),
         "linetune": version("linetune"),
         **to_texts(model),
     }

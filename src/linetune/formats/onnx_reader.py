@@ -15,11 +15,14 @@ from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.decode import Decoder, default_decoder
+from linetune.decode.read import Run
 from linetune.formats import wire
 from linetune.formats.origin import VOID, records
 from linetune.formats.text_order import refuse_logical_order
 
 AGAIN = "export it again"
+CUT = "cut_padding"
+"""Key of the metadata: whether the graph cuts off its own padding."""
 
 
 class OnnxReader:
@@ -77,6 +80,10 @@ class OnnxReader:
         Raises:
             LinetuneError: the graph cannot compute them.
         """
+        run = by_cut_width(self._run) if self.metadata.get(CUT) == "true" else self._run
+        return run(batch)
+
+    def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         session = self._session
         try:
             (out,) = session.run(None, {session.get_inputs()[0].name: batch})
@@ -122,6 +129,23 @@ def open_reader(path: Path, rule: Mapping[str, Any] | None = None) -> OnnxReader
         return None
     reader = OnnxReader(path, content, rule)
     return reader if reader.has_free_shape else None
+
+
+def by_cut_width(run: Run) -> Run:
+    """Return a run for a graph that cuts off the padding of its batches (:mod:`linetune.models.cut_padding`).
+
+    What the graph cuts off depends on the widest line of a batch. Only lines that leave the same width go
+    through it together. A text then depends on its crop alone.
+    """
+
+    def grouped(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        lines = (np.abs(batch).max((1, 2)) > 0).sum(1)
+        widths = np.array([image.cut_width(int(line)) for line in lines])
+        groups = [np.flatnonzero(widths == width) for width in np.unique(widths)]
+        out = np.concatenate([run(batch[members]) for members in groups])
+        return np.asarray(out[np.argsort(np.concatenate(groups))])
+
+    return grouped
 
 
 def open_session(data: bytes, where: object, threads: int = 0) -> Any:

@@ -28,6 +28,7 @@ from linetune.decode.read import Run, deployed_batches, read_crops
 from linetune.formats.graphs import OWN
 from linetune.formats.model import Model
 from linetune.formats.onnx_file import describe, open_onnx, with_dictionary
+from linetune.formats.onnx_reader import by_cut_width
 from linetune.formats.parity import sample_crops
 
 MAX_LOSS = 0.5
@@ -118,6 +119,7 @@ def export_rounded(
             beside = Path(folder, "fp32.onnx")
             beside.write_bytes(full.SerializeToString())
             runs = [_finite(open_onnx(file, threads=1)[0], path) for file in (partial, beside)]
+            runs[0] = by_cut_width(runs[0]) if cut else runs[0]
             found, expected = (
                 [r.text for r in read_crops(run, compared, default_decoder(model.charset))] for run in runs
             )
