@@ -66,7 +66,8 @@ def test_the_text_is_the_most_probable_one(seed: int, frames: int, flatness: flo
     admitted = {t: p for t, p in of_all_texts(given[0], LETTERS).items() if automaton.admits(t)}
     (found,) = ByRule(LETTERS, automaton).find(given, texts=2)
     assert found.certain
-    assert found.follows == pytest.approx(sum(admitted.values()), rel=1e-9, abs=1e-13)
+    # Probabilities in float32 can add up to a little more than 1.
+    assert found.follows == pytest.approx(min(1.0, sum(admitted.values())), rel=1e-9, abs=1e-13)
     ranked = sorted(admitted.values(), reverse=True)
     clear = min(2, sum(p > 1e-12 for p in ranked))
     assert [p for _, p in found.texts][:clear] == pytest.approx(ranked[:clear], rel=1e-9)
