@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -64,15 +64,25 @@ def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> Non
 
 def page(title: str, intro: str, parts: Iterable[Part]) -> str:
     """Return the HTML of a page. Texts are escaped."""
+    return rendered("page.html", title=title, intro=intro, parts=parts)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a page from one of the templates, which all extend ``base.html``. Texts are escaped.
+
+    Args:
+        template: the file in ``templates``.
+        values: what the template shows. ``base.html`` needs ``title``, and ``language`` if it is not English.
+    """
     environment = Environment(
-        loader=PackageLoader("linetune", "report"),
+        loader=PackageLoader("linetune", "report/templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["jpeg_url"] = _jpeg_url
-    return environment.get_template("page.html").render(title=title, intro=intro, parts=parts)
+    return environment.get_template(template).render(values)
 
 
 def marked_difference(label: str, read: str) -> tuple[Marked, Marked]:

@@ -1,0 +1,51 @@
+"""A real browser for the tests of pages: Chromium, where it is installed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+
+@dataclass
+class Watched:
+    """A page of the browser, with what went wrong on it and what it asked for."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def browser_page(**context: Any) -> Iterator[Watched]:
+    """Open an empty page, or skip the test where no Chromium is installed.
+
+    Args:
+        context: settings of the browser, such as ``java_script_enabled=False`` or ``color_scheme="dark"``.
+    """
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        try:
+            watched = Watched(browser.new_context(**context).new_page())
+            watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
+            watched.page.on(
+                "console", lambda entry: entry.type == "error" and watched.errors.append(entry.text)
+            )
+            watched.page.on("request", lambda request: watched.requests.append(request.url))
+            yield watched
+        finally:
+            browser.close()
