@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import ConsoleMessage, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -24,6 +24,11 @@ class Watched:
     page: Page
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def note(self, entry: ConsoleMessage) -> None:
+        """Keep what the console reports as an error."""
+        if entry.type == "error":
+            self.errors.append(entry.text)
 
 
 @contextmanager
@@ -42,9 +47,7 @@ def browser_page(**context: Any) -> Iterator[Watched]:
         try:
             watched = Watched(browser.new_context(**context).new_page())
             watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
-            watched.page.on(
-                "console", lambda entry: entry.type == "error" and watched.errors.append(entry.text)
-            )
+            watched.page.on("console", watched.note)
             watched.page.on("request", lambda request: watched.requests.append(request.url))
             yield watched
         finally:
