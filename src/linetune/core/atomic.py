@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ def written(path: Path, durable: bool = False) -> Iterator[Path]:
         path: the file.
         durable: whether the file must survive a power failure, which takes some milliseconds.
     """
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+    partial = path.with_name(f"{path.name}.{_random_name()}{PART}")
     try:
         yield partial
         if durable:
@@ -34,6 +33,11 @@ def written(path: Path, durable: bool = False) -> Iterator[Path]:
             sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _random_name() -> str:
+    # The module secrets would take longer to import than a small model takes to read a crop.
+    return os.urandom(4).hex()
 
 
 def sync(path: Path) -> None:
@@ -57,7 +61,7 @@ def folder_written(path: Path, files: Collection[str] = ()) -> Iterator[Path]:
         OSError: ``path`` is a file, or contains another file.
     """
     _refuse_others(path, files)
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    partial = path.with_name(f"{path.name}.{_random_name()}.part")
     partial.mkdir(parents=True)
     aside = partial.with_suffix(".old")
     try:
@@ -86,7 +90,7 @@ def files_written(folder: Path) -> Iterator[Path]:
     They replace files with the same names. Other files stay. Each file is whole at any time.
     """
     new = not folder.exists()
-    partial = folder / f"{secrets.token_hex(4)}.part"
+    partial = folder / f"{_random_name()}.part"
     partial.mkdir(parents=True)
     try:
         yield partial

@@ -48,7 +48,8 @@ Other encodings have signs and kanji at the same byte values. Signs and kanji al
 """
 _LATIN, _CYRILLIC, _GREEK = "a-zA-ZÀ-ÖØ-öø-ž", "Ѐ-ӿ", "Ͱ-Ͽ"
 """Letters of one script. A word does not mix them."""
-_TOKEN = re.compile(r"[a-zA-Z\x80-\U0010ffff]+")
+_TOKEN = re.compile(r"[^\x00-@\[-`{-\x7f]+")
+"""ASCII letters and everything beyond ASCII. Its negation compiles much faster."""
 _THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
 _SIGN = re.compile("[\x00-\x7f]*[\u00a0°²³¹½¼¾§€£¥µ®©±·´ºª¿¡•™№×÷][\x00-\x7f]*")
 _QUOTES = "«»‘’“”„–—…"
