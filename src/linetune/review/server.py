@@ -137,6 +137,7 @@ def create_app(session: Session, title: str, host: str, token: str) -> Starlette
     routes = [
         Route("/", page),
         Route("/review.js", lambda request: Response(script, media_type="text/javascript")),
+        Route("/favicon.ico", lambda request: Response(status_code=204)),
         Route("/start", lambda request: JSONResponse(session.start())),
         Route("/item/{index:int}", item),
         Route("/image/{index:int}", crop),

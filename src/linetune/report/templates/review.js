@@ -43,9 +43,10 @@ function picture(path) {
 // A crop with its images. `turned` is undefined for a crop as it was settled.
 async function load(index, turned) {
   const item = await ask(`item/${index}${turned === undefined ? "" : `?turned=${Number(turned)}`}`);
-  const images = [picture(`image/${index}${item.turned ? "?turned" : ""}`)];
-  if (item.photo) images.push(picture(`photo/${index}`));
-  [item.image, item.photoImage] = await Promise.all(item.error ? [null, ...images.slice(1)] : images);
+  [item.image, item.photoImage] = await Promise.all([
+    item.error ? null : picture(`image/${index}${item.turned ? "?turned" : ""}`),
+    item.photo ? picture(`photo/${index}`) : null,
+  ]);
   return item;
 }
 
