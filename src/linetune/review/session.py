@@ -100,13 +100,15 @@ class Session:
         read = item.label or guess.text
         shown = decision.text if decision and decision.text is not None else read
         choices = [text for text in dict.fromkeys((guess.text, *guess.others)) if text and text != shown]
-        label, reading = marked_difference(item.label, guess.text) if item.label else (Marked(()), None)
+        read_alone = Marked(()), Marked(((guess.text, ""),))
+        label, reading = marked_difference(item.label, guess.text) if item.label else read_alone
         return {
             "index": index,
             "path": item.path,
             "kind": _kind(item, guess),
-            "label": _merged(label),
-            "reading": _merged(reading or Marked(((guess.text, ""),))),
+            "label": item.label,
+            "marked": _merged(label),
+            "reading": _merged(reading),
             "confidence": guess.confidence,
             "shown": shown,
             "choices": choices[:_AHEAD],

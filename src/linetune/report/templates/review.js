@@ -117,14 +117,14 @@ function show(item) {
   const unusable = decision !== null && decision.text === null;
   $("crop").className = unusable ? "unusable" : decision ? "settled" : "";
   $("crop").replaceChildren(item.image || `This image cannot be read: ${item.error || "no answer"}.`);
-  const corrected = decision && !unusable && item.label.map((piece) => piece[0]).join("") !== item.shown;
+  const corrected = decision && !unusable && item.label !== item.shown;
   $("shown-name").textContent = unusable ? "unusable" : decision ? "settled" : kind === "unlabelled" ? "read" : "label";
-  if (kind === "differs" && !corrected) setPieces($("shown"), item.label);
+  if (kind === "differs" && !corrected) setPieces($("shown"), item.marked);
   else $("shown").textContent = item.shown;
   setPieces($("reading"), item.reading);
   $("confidence").textContent = item.error ? "" : `${Math.floor(item.confidence * 1000) / 10} %`;
-  $("label").textContent = item.label.map((piece) => piece[0]).join("");
-  $("before").hidden = $("before-name").hidden = !corrected || !item.label.length;
+  $("label").textContent = item.label;
+  $("before").hidden = $("before-name").hidden = !corrected || !item.label;
   $("choices").replaceChildren(...item.choices.map((choice, number) => {
     const row = document.createElement("li");
     const button = document.createElement("button");
