@@ -356,7 +356,7 @@ def test_odd_names_and_labels_are_shown_as_they_are(
                 assert "cannot be read" in page.inner_text("#crop")
             page.keyboard.press("Delete" if name == "broken.png" else "Enter")
         page.wait_for_selector("#message:has-text('All crops are settled')")
-        assert page.title() == "Review of labels"
+        assert page.title() == "Review of labels.txt"
         assert not watched.errors
         review.end()
     expected = dict(rows) | {"a+b=c;d.png": TEXTS[2]}

@@ -95,7 +95,7 @@ def review(
         if merge:
             _merge(journal, journals or (), items.all)
         elif not write:
-            _show(chosen, journal, str(model), port, no_browser)
+            _show(found.name, chosen, journal, str(model), port, no_browser)
         written = write_result(folder, chosen, journal.history.decisions)
     for error in written.errors:
         print(f"left out: {error}", file=sys.stderr)
@@ -132,21 +132,23 @@ def _merge(journal: Journal, others: Sequence[Path], items: Sequence[Item]) -> N
         print(f"not settled, because the journals disagree: {conflict}")
 
 
-def _show(items: Sequence[Item], journal: Journal, model: str, port: int, no_browser: bool) -> None:
+def _show(
+    name: str, items: Sequence[Item], journal: Journal, model: str, port: int, no_browser: bool
+) -> None:
     from linetune.report.terminal import terminal
     from linetune.review.guesses import Guesser, fingerprint, read_items
     from linetune.review.server import listen, open_browser, serve
     from linetune.review.session import Session
 
-    folder = journal.path.parent
-    opened = listen(port)
-    with terminal() as reporter:
-        guesser = Guesser(lambda: options.load_recogniser(model, None, reporter), fingerprint(model))
-        session = Session(items, read_items(items, guesser, folder, reporter), journal, guesser)
+    with listen(port) as opened:
+        with terminal() as reporter:
+            guesser = Guesser(lambda: options.load_recogniser(model, None, reporter), fingerprint(model))
+            guesses = read_items(items, guesser, journal.path.parent, reporter)
+        session = Session(items, guesses, journal, guesser)
 
-    def ready(address: str) -> None:
-        print(f"{address}  (Ctrl-C ends the review)", flush=True)
-        if not no_browser:
-            open_browser(address)
+        def ready(address: str) -> None:
+            print(f"{address}  (Ctrl-C ends the review)", flush=True)
+            if not no_browser:
+                open_browser(address)
 
-    serve(session, f"Review of {folder.name.removesuffix('.review')}", opened, ready)
+        serve(session, f"Review of {name}", opened, ready)

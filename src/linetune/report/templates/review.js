@@ -98,9 +98,10 @@ function setProgress(progress) {
 }
 
 function setNeighbour(button, index) {
-  button.hidden = index < 0 || index >= total();
-  if (button.hidden) return;
+  const none = index < 0 || index >= total();
+  button.className = none ? "none" : "";
   button.replaceChildren();
+  if (none) return;
   get(index).then((item) => {
     if (shown.index + Number(button.dataset.step) !== index) return;
     const text = document.createElement("span");
