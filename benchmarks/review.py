@@ -2,8 +2,9 @@
 
     python benchmarks/review.py LABELS --model MODEL [--crops 200]
 
-A program types what the label file says, as fast as the page allows: from the model's readings, and then every
-label in full. It needs Chromium and playwright. The figures are the limit of the page: a person also reads.
+A program types what the label file says, as fast as the page allows: from the model's readings, and then
+every label in full. It needs Chromium and playwright. The figures are those of the page alone: a person also
+reads the crops.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from linetune.core.labelfile import read_labels, spread
+from linetune.core.labelfile import read_labels
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAUSE = 0.4
@@ -84,7 +85,9 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--crops", type=int, default=200)
     options = parser.parse_args()
-    lines = spread(read_labels(options.labels), options.crops)[: options.crops]
+    lines = read_labels(options.labels)
+    count = min(options.crops, len(lines))
+    lines = [lines[i * len(lines) // count] for i in range(count)]  # neighbours are often of one photo
     with tempfile.TemporaryDirectory() as folder:
         crops = Path(folder, "crops")
         crops.mkdir()
@@ -99,7 +102,6 @@ def main() -> None:
             found = {line.image.name: line.text for line in read_labels(output / "labels.txt")}
             assert found == texts, "the page has lost or changed a label"
             print("every label typed in full" if in_full else "from the readings of the model")
-            count = len(texts)
             print(f"  {60 * count / seconds:.0f} crops a minute, {typist.keys / count:.2f} keystrokes a crop")
             print(f"  {', '.join(f'{number} {way}' for way, number in typist.ways.items())}")
             at = sorted(waits)[int(0.95 * len(waits))]
