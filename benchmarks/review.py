@@ -97,7 +97,7 @@ def main() -> None:
             shutil.copyfile(line.image, crops / name)
             texts[name] = line.text
         for in_full in (False, True):
-            output = Path(folder, "review")
+            output = Path(folder, "full" if in_full else "review")
             typist, seconds, waits = label(crops, options.model, output, texts, in_full)
             found = {line.image.name: line.text for line in read_labels(output / "labels.txt")}
             assert found == texts, "the page has lost or changed a label"
@@ -106,7 +106,10 @@ def main() -> None:
             print(f"  {', '.join(f'{number} {way}' for way, number in typist.ways.items())}")
             at = sorted(waits)[int(0.95 * len(waits))]
             print(f"  next crop: median {median(waits):.0f} ms, 95th percentile {at:.0f} ms")
-            (output / "journal.jsonl").unlink()
+            if not in_full:  # the readings are the same: they are not read again
+                Path(folder, "full").mkdir()
+                shutil.copy(output / "readings.json", Path(folder, "full", "readings.json"))
+                Path(folder, "full", "journal.jsonl").touch()
 
 
 def label(

@@ -128,7 +128,7 @@ class Session:
             turned: whether it is upside down.
 
         Returns:
-            The next crop to settle, or None if all are settled; and the progress.
+            The next crop to settle, or None if all are settled; the progress; and the settled crop.
 
         Raises:
             IndexError: there is no such crop.
@@ -141,7 +141,8 @@ class Session:
             self._journal.decide(item.key, decision)
             self._settled.add(item.key)
             self._times.append(time.monotonic())
-            return {"next": next(self._unsettled(index + 1), None), "progress": self.progress()}
+            following = next(self._unsettled(index + 1), None)
+            return {"next": following, "progress": self.progress(), "item": self.item(index)}
 
     def undo(self) -> dict[str, Any]:
         """Undo the last decision. Return the place of its crop, None if there is nothing to undo.

@@ -191,12 +191,12 @@ function decide(text) {
     say("There is no text. Type one, or press Delete if the crop is unusable.", true);
     return;
   }
-  const { index, turned } = shown;
+  const { index, turned, image, photoImage } = shown;
   during(async () => {
     const answer = await ask("decide", { index, text, turned });
     typed.delete(index);
     sessionStorage.setItem(TYPED, JSON.stringify([...typed]));
-    fetched.delete(index);
+    fetched.set(index, Promise.resolve({ ...answer.item, image, photoImage }));
     setProgress(answer.progress);
     show(await get(answer.next ?? index));
     if (answer.next === null) say("All crops are settled. Ctrl-C in the terminal writes the labels.");
