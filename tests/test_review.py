@@ -197,6 +197,10 @@ def test_keys_settle_labels(labels: Path, model: Path) -> None:
         assert not watched.errors
         assert {urlsplit(request).netloc for request in watched.requests} == {review.host}
         out = review.end()
+        keys.type("still here")
+        keys.press("Enter")
+        page.wait_for_selector("#message:has-text('does not answer')")
+        assert page.input_value("#field") == "still here"
     assert f"labels   {labels.with_name('labels.review') / 'labels.txt'}" in out
     assert "5 of 6 crops are settled" in out
     assert labels.read_bytes() == original
