@@ -6,9 +6,9 @@ import http.client
 import itertools
 import json
 import signal
+import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -116,11 +116,11 @@ def test_the_most_probable_texts_come_first() -> None:
     charset = Charset(("A", "B"))
     crops = np.random.default_rng(0).dirichlet([0.5] * 3, (20, 6)).astype(np.float32)
     for found, frames in zip(next_best(crops, charset, Greedy(charset), 3), crops, strict=True):
-        masses: Counter[str] = Counter()
+        masses = dict[str, float]()
         for path in itertools.product(range(3), repeat=6):  # all alignments, as CTC adds them up
             text = "".join(" AB"[number] for number, _ in itertools.groupby(path)).replace(" ", "")
-            masses[text] += float(np.prod(frames[range(6), path]))
-        expected = [text for text, _ in masses.most_common() if text][: len(found)]
+            masses[text] = masses.get(text, 0) + float(np.prod(frames[range(6), path]))
+        expected = [text for text in sorted(masses, key=lambda text: -masses[text]) if text][: len(found)]
         assert found == expected
     assert next_best(np.array([[[0.0, 1, 0]]], np.float32), charset, Greedy(charset)) == [["A"]]
 
@@ -298,8 +298,8 @@ def test_only_the_page_of_this_machine_is_answered(labels: Path, model: Path) ->
                 assert review.ask(path, **refused)[0] == 403, (path, refused)
         assert review.ask("/?token=wrong", Cookie="")[0] == 403
         assert review.ask("/decide", body, Content_Type="text/plain")[0] == 400
-        for odd in ({}, {"index": 0}, {"index": "0", "text": "A"}, {"index": 0, "text": 1}, [], 5):
-            assert review.ask("/decide", odd)[0] == 400
+        odd: list[object] = [{}, {"index": 0}, {"index": "0", "text": "A"}, {"index": 0, "text": 1}, [], 5]
+        assert {review.ask("/decide", each)[0] for each in odd} == {400}
         for text in ("", "a\tb", "a\nb", "\ud800", "x" * 100_000):
             assert review.ask("/decide", {"index": 0, "text": text, "turned": False})[0] == 400
         assert review.ask("/decide", {"index": 6, "text": "A", "turned": False})[0] == 404
@@ -320,6 +320,14 @@ def test_only_the_page_of_this_machine_is_answered(labels: Path, model: Path) ->
         assert "script-src 'self';" in headers["content-security-policy"]
         status, headers, content = review.ask("/image/0")
         assert (headers["content-type"], content[:4]) == ("image/png", b"\x89PNG")
+
+
+def test_a_port_in_use_is_one_line(labels: Path, cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = cli("review", labels, "--model", "x", "--port", taken.getsockname()[1], "--no-browser")
+    assert result.code == 2
+    assert "cannot be opened" in result.errors[0]
+    assert "--port" in result.errors[0]
 
 
 def test_a_second_review_of_the_same_labels_is_refused(labels: Path, model: Path, cli: Cli) -> None:
@@ -454,6 +462,7 @@ def test_decisions_on_another_label_no_longer_apply(labels: Path, cli: Cli) -> N
         (["{labels}", "--unlabelled", "--write"], "not a folder of crops"),
         (["{labels}", "--model", "x", "--output", "{folder}"], "the folder has files but not a review"),
         (["gone.txt", "--model", "x"], "label file not found"),
+        (["{labels}", "--shard", "2/1", "--write"], "'2/1' is not a part of a set"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], message: str, labels: Path, cli: Cli) -> None:
