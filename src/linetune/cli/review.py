@@ -17,48 +17,57 @@ if TYPE_CHECKING:
     from linetune.review.journal import Journal
 
 
+SourceArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="LABELS",
+        help="The label file; the Label.txt of a PPOCRLabel project; or a folder, with --unlabelled.",
+    ),
+]
+JournalsArgument = Annotated[
+    list[Path] | None, typer.Argument(metavar="JOURNAL...", help="The journals for --merge.")
+]
+ModelOption = Annotated[
+    str | None, typer.Option(metavar="MODEL", help=f"What reads the crops. {options.MODEL}")
+]
+UnlabelledOption = Annotated[
+    bool, typer.Option("--unlabelled", help="Label the crops of a folder from the readings of the model.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder for the journal and the new labels. By default LABELS.review, beside the labels.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER/OF", help="Settle only one of several equal parts, such as 1/2."),
+]
+MergeOption = Annotated[bool, typer.Option("--merge", help="Add the decisions of other journals, and end.")]
+WriteOption = Annotated[bool, typer.Option("--write", help="Write the new label file, without the page.")]
+PortOption = Annotated[
+    int,
+    typer.Option(
+        metavar="PORT", min=0, max=65535, show_default=False, help="Port of the page. By default a free one."
+    ),
+]
+NoBrowserOption = Annotated[
+    bool, typer.Option("--no-browser", help="Print the address of the page, and do not open it.")
+]
+
+
 def review(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="LABELS",
-            help="The label file; the Label.txt of a PPOCRLabel project; or a folder, with --unlabelled.",
-        ),
-    ],
-    journals: Annotated[
-        list[Path] | None, typer.Argument(metavar="[JOURNAL]...", help="The journals for --merge.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help=f"What reads the crops. {options.MODEL}"),
-    ] = None,
-    unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="Label the crops of a folder from the readings of the model.")
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the journal and the new labels. By default LABELS.review, beside the labels.",
-        ),
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="NUMBER/OF", help="Settle only one of several equal parts, such as 1/2."),
-    ] = None,
-    merge: Annotated[
-        bool,
-        typer.Option("--merge", help="Add the decisions of other journals, and end."),
-    ] = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write the new label file, without the page.")
-    ] = False,
-    port: Annotated[
-        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the page. By default a free one.")
-    ] = 0,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address of the page, and do not open it.")
-    ] = False,
+    source: SourceArgument,
+    journals: JournalsArgument = None,
+    model: ModelOption = None,
+    unlabelled: UnlabelledOption = False,
+    output: OutputOption = None,
+    shard: ShardOption = None,
+    merge: MergeOption = False,
+    write: WriteOption = False,
+    port: PortOption = 0,
+    no_browser: NoBrowserOption = False,
 ) -> None:
     """Settle labels on a page made for the keyboard.
 
@@ -70,10 +79,9 @@ def review(
     """
     from linetune.core import cache
     from linetune.core.outputs import is_filled
-    from linetune.report.terminal import terminal
-    from linetune.review.items import Shard, find_source, load_items
+    from linetune.review.items import Shard, find_source
     from linetune.review.journal import NAME, Journal
-    from linetune.review.result import CROPS, default_folder, write_result
+    from linetune.review.result import CROPS, default_folder
 
     _check(model, journals, merge, write)
     part = Shard.parse(shard) if shard else None
@@ -81,22 +89,36 @@ def review(
     folder = output or default_folder(found, shard or "")
     if not is_filled(folder, {NAME, CROPS}, "a review", "choose another with --output") and write:
         raise LinetuneError("no review yet", folder, "start one with --model")
-    with terminal() as reporter:
-        items = load_items(found, folder / CROPS, reporter)
-        for refused in items.refused:
-            reporter.say(f"left out: {refused}")
-    chosen = part.select(items.all) if part else items.all
+    items = _load(found, folder / CROPS)
+    chosen = part.select(items) if part else items
     if not chosen:
         raise LinetuneError("no crop is in this part", "--shard", "divide the set into fewer parts")
     with os_errors("the folder cannot be written", folder, "choose another with --output"):
         folder.mkdir(parents=True, exist_ok=True)
     with cache.locked(folder), Journal(folder / NAME) as journal:
-        _say_outdated(journal, items.all)
+        _say_outdated(journal, items)
         if merge:
-            _merge(journal, journals or (), items.all)
+            _merge(journal, journals or (), items)
         elif not write:
             _show(found.name, chosen, journal, str(model), port, no_browser)
-        written = write_result(folder, chosen, journal.history.decisions)
+        _write(folder, chosen, journal)
+
+
+def _load(source: Path, crops: Path) -> Sequence[Item]:
+    from linetune.report.terminal import terminal
+    from linetune.review.items import load_items
+
+    with terminal() as reporter:
+        items = load_items(source, crops, reporter)
+        for refused in items.refused:
+            reporter.say(f"left out: {refused}")
+    return items.all
+
+
+def _write(folder: Path, items: Sequence[Item], journal: Journal) -> None:
+    from linetune.review.result import write_result
+
+    written = write_result(folder, items, journal.history.decisions)
     for error in written.errors:
         print(f"left out: {error}", file=sys.stderr)
     print(written)

@@ -82,13 +82,15 @@ class Guesser:
         model, guesses = self.recogniser, dict[int, Guess]()
         for members, probabilities in model.probabilities(crops):
             readings = model.decoder(probabilities)
-            best = next_best(probabilities, model.charset, model.decoder, CHOICES + 1)
+            best = next_best(probabilities, model.charset, model.decoder, CHOICES + 3)
             wanted = [labels[i] for i in members]
             read = [reading.text for reading in readings]
             known = added_up(probabilities, model.charset)
             doubts = _disagreements(known, wanted, read, model)
             for i, reading, texts, doubt in zip(members.tolist(), readings, best, doubts, strict=True):
-                others = [text for text in texts if not is_same(text, reading.text)][:CHOICES]
+                # Nobody sees a space at the end of a label.
+                plain = [text for text in texts if text == text.strip()]
+                others = [text for text in plain if not is_same(text, reading.text)][:CHOICES]
                 guesses[i] = Guess(reading.text, reading.confidence, tuple(others), doubt)
         return [guesses[i] for i in range(len(crops))]
 

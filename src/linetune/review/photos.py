@@ -21,7 +21,7 @@ from linetune.data.importers.cut import cut, turn_with_exif
 from linetune.data.importers.source import Box, Found, Source
 from linetune.data.naming import safe
 
-_AROUND = 2.5
+_AROUND = 1.5
 """How much of the photo is shown on each side of a box, relative to the longer side of the box."""
 _WIDEST = 1200
 """Largest side of the shown part of a photo, px."""

@@ -100,8 +100,9 @@ class Session:
         read = item.label or guess.text
         shown = decision.text if decision and decision.text is not None else read
         choices = [text for text in dict.fromkeys((guess.text, *guess.others)) if text and text != shown]
-        read_alone = Marked(()), Marked(((guess.text, ""),))
-        label, reading = marked_difference(item.label, guess.text) if item.label else read_alone
+        compared = bool(item.label) and not guess.error
+        alone = Marked(((item.label, ""),)), Marked(((guess.text, ""),))
+        label, reading = marked_difference(item.label, guess.text) if compared else alone
         return {
             "index": index,
             "path": item.path,
