@@ -27,7 +27,7 @@ from linetune.core.labelfile import read_labels
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAUSE = 0.4
-"""Seconds between two digits, within which the page does not take the second one for a choice."""
+"""Seconds after a choice within which the page takes digits and letters for a label typed on by mistake."""
 WATCH = """() => {
     window.waits = [];
     let pressed = 0;
@@ -64,11 +64,16 @@ class Typist:
         elif shown == text:
             self.note("taken", "Enter")
         elif text in choices:
-            time.sleep(max(0.0, self.chosen + PAUSE - time.monotonic()))
+            self.wait()
             self.note("chosen", str(choices.index(text) + 1))
             self.chosen = time.monotonic()
         else:
+            self.wait()
             self.note("typed", *(["Tab"] if text[0].isdigit() else []), *text, "Enter")
+
+    def wait(self) -> None:
+        """Wait until the page takes digits and letters."""
+        time.sleep(max(0.0, self.chosen + PAUSE - time.monotonic()))
 
     def note(self, way: str, *keys: str) -> None:
         """Press keys."""

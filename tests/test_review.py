@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import signal
 import socket
@@ -20,10 +19,13 @@ import numpy as np
 import pytest
 from browser import Watched, browser_page
 from conftest import Cli
+from test_by_rule import of_all_texts
 
 from linetune.core import image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
+from linetune.decode.by_rule import LEAST, ByRule
+from linetune.decode.calibrated import Judged
 from linetune.decode.next_best import next_best
 from linetune.decode.reading import Greedy
 from linetune.formats.official import load_base
@@ -31,6 +33,7 @@ from linetune.formats.onnx_file import export
 from linetune.formats.transfer import with_charset
 from linetune.review.items import Item, Shard
 from linetune.review.journal import Decision, Journal, read_journal
+from linetune.rules.automaton import of_pattern
 
 TEXTS = ["LOT 4711", "LOT 4712", "BATCH 12", "BATCH 13", "SERIAL 88", "SERIAL 89"]
 
@@ -113,15 +116,18 @@ def labels(tmp_path: Path, make_crops: Callable[[Path, Sequence[str]], Path]) ->
 
 
 def test_the_most_probable_texts_come_first() -> None:
-    charset = Charset(("A", "B"))
+    charset, rule = Charset(("A", "B")), of_pattern("B[AB]")
     crops = np.random.default_rng(0).dirichlet([0.5] * 3, (20, 6)).astype(np.float32)
-    for found, frames in zip(next_best(crops, charset, Greedy(charset), 3), crops, strict=True):
-        masses = dict[str, float]()
-        for path in itertools.product(range(3), repeat=6):  # all alignments, as CTC adds them up
-            text = "".join(" AB"[number] for number, _ in itertools.groupby(path)).replace(" ", "")
-            masses[text] = masses.get(text, 0) + float(np.prod(frames[range(6), path]))
-        expected = [text for text in sorted(masses, key=lambda text: -masses[text]) if text][: len(found)]
-        assert found == expected
+    free = next_best(crops, charset, Greedy(charset), 3)
+    ruled = next_best(crops, charset, Judged(ByRule(charset, rule), 0.5), 3)
+    for frames, found, admitted in zip(crops, free, ruled, strict=True):
+        masses = of_all_texts(frames, charset)
+        ranked = [text for text in sorted(masses, key=lambda text: -masses[text]) if text]
+        assert found == ranked[: len(found)]
+        follows = [text for text in ranked if rule.admits(text)]
+        if sum(masses[text] for text in follows) >= LEAST:
+            assert admitted[:2] == follows[:2], "texts that the rule admits come first"
+        assert set(found) & set(admitted)
     assert next_best(np.array([[[0.0, 1, 0]]], np.float32), charset, Greedy(charset)) == [["A"]]
 
 
@@ -202,7 +208,7 @@ def test_keys_settle_labels(labels: Path, model: Path) -> None:
         page.wait_for_selector("#message:has-text('does not answer')")
         assert page.input_value("#field") == "still here"
     assert f"labels   {labels.with_name('labels.review') / 'labels.txt'}" in out
-    assert "5 of 6 crops are settled" in out
+    assert "settled: 5 of 6, new or corrected: 3, unusable: 1, turned: 1" in out
     assert labels.read_bytes() == original
     result = written(labels)
     assert len(result) == 5, "one is unusable"
@@ -246,6 +252,24 @@ def test_fast_keys_are_not_lost(labels: Path, model: Path) -> None:
         decided = [json.loads(line)["text"] for line in journal_of(labels).read_text().splitlines()]
         assert decided[:2] == ["Ab1", "C9"]
         assert len(decided) == 3
+
+
+def test_a_number_typed_without_tab_settles_one_crop_and_not_the_next(labels: Path, model: Path) -> None:
+    with served(labels, "--model", model) as review, browser_page() as watched:
+        page, keys = watched.page, watched.page.keyboard
+        page.goto(review.address)
+        on(watched, 0)
+        page.evaluate(STRIKE, ["1", "7", "F", "0", "Enter"])
+        page.wait_for_selector("#message:has-text('Ctrl+Z undoes that')")
+        keys.press("Control+z")
+        on(watched, 0)
+        page.wait_for_timeout(500)
+        keys.press("Tab")
+        keys.type("17F0")
+        keys.press("Enter")
+        on(watched, 1)
+        texts = [json.loads(line).get("text") for line in journal_of(labels).read_text().splitlines()]
+        assert texts[1:] == [None, "17F0"], "a choice, its undo, and what is typed"
 
 
 def test_a_killed_review_loses_no_decision_and_continues(labels: Path, model: Path) -> None:
@@ -430,7 +454,7 @@ def test_parts_of_two_people_become_one(labels: Path, tmp_path: Path, cli: Cli) 
     result = cli("review", labels, "--merge", one, two)
     assert result.code == 0
     assert f"not settled, because the journals disagree: 01.png: 'X' in {one}; 'Y' in {two}" in result.out
-    assert "2 of 6 crops are settled" in result.out
+    assert "settled: 2 of 6" in result.out
     merged = written(labels)
     assert merged["00.png"] == "LOT 4711"
     assert merged["01.png"] == "LOT 4712", "it keeps its label"
@@ -447,7 +471,7 @@ def test_decisions_on_another_label_no_longer_apply(labels: Path, cli: Cli) -> N
     journal_of(labels).write_text(entry("00.png", "LOT 1711", text="LOT 4711"))
     labels.write_text(labels.read_text("utf-8").replace("LOT 1711", "LOT 9"), "utf-8")
     result = cli("review", labels, "--write")
-    assert "1 earlier decisions no longer apply" in result.err
+    assert "no longer apply, because the crop is gone or has another label: 1 (00.png)" in result.err
     assert written(labels)["00.png"] == "LOT 9"
 
 

@@ -79,9 +79,9 @@ def review(
     """
     from linetune.core import cache
     from linetune.core.outputs import is_filled
-    from linetune.review.items import Shard, find_source
+    from linetune.review.items import CROPS, Shard, find_source
     from linetune.review.journal import NAME, Journal
-    from linetune.review.result import CROPS, default_folder
+    from linetune.review.result import default_folder
 
     _check(model, journals, merge, write)
     part = Shard.parse(shard) if shard else None
@@ -89,7 +89,7 @@ def review(
     folder = output or default_folder(found, shard or "")
     if not is_filled(folder, {NAME, CROPS}, "a review", "choose another with --output") and write:
         raise LinetuneError("no review yet", folder, "start one with --model")
-    items = _load(found, folder / CROPS)
+    items = _load(found, folder)
     chosen = part.select(items) if part else items
     if not chosen:
         raise LinetuneError("no crop is in this part", "--shard", "divide the set into fewer parts")
@@ -104,14 +104,14 @@ def review(
         _write(folder, chosen, journal)
 
 
-def _load(source: Path, crops: Path) -> Sequence[Item]:
+def _load(source: Path, folder: Path) -> Sequence[Item]:
     from linetune.report.terminal import terminal
     from linetune.review.items import load_items
 
     with terminal() as reporter:
-        items = load_items(source, crops, reporter)
-        for refused in items.refused:
-            reporter.say(f"left out: {refused}")
+        items = load_items(source, folder, reporter)
+        if items.refused:
+            reporter.say(f"left out: {len(items.refused)}, such as {items.refused[0]}")
     return items.all
 
 
@@ -143,8 +143,8 @@ def _say_outdated(journal: Journal, items: Sequence[Item]) -> None:
     outdated = sorted(journal.history.decisions.keys() - {item.key for item in items})
     if outdated:
         names = ", ".join(path for path, _ in outdated[:3]) + (", ..." if len(outdated) > 3 else "")
-        what = f"{len(outdated)} earlier decisions no longer apply: the crop is gone or has another label"
-        print(f"{what} ({names})", file=sys.stderr)
+        what = "earlier decisions that no longer apply, because the crop is gone or has another label"
+        print(f"{what}: {len(outdated)} ({names})", file=sys.stderr)
 
 
 def _merge(journal: Journal, others: Sequence[Path], items: Sequence[Item]) -> None:

@@ -13,9 +13,12 @@ from linetune.core.files import relative
 from linetune.core.labelfile import path_in_file, read_labels, unwritable
 from linetune.core.progress import Reporter
 from linetune.data.importers import ppocrlabel
-from linetune.data.importers.source import Box
+from linetune.data.importers.source import Box, outside
 from linetune.review import photos
 from linetune.review.journal import Key
+
+CROPS = "crops"
+"""The folder of crops that are cut out of photos, in the folder of a review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +68,21 @@ def find_source(path: Path, unlabelled: bool) -> Path:
     return found[0]
 
 
-def load_items(source: Path, crops: Path, reporter: Reporter) -> Items:
+def load_items(source: Path, folder: Path, reporter: Reporter) -> Items:
     """Return the crops of a source.
 
     Args:
         source: see :func:`find_source`.
-        crops: the folder for crops that are cut out of photos.
+        folder: that of the review. Crops that are cut out of photos are written to ``crops`` in it.
         reporter: shows the progress.
 
     Raises:
         LinetuneError: the source cannot be read, or has no crops.
     """
     if source.is_dir():
-        found = _unlabelled(source)
+        found = _unlabelled(source, folder.resolve())
     elif ppocrlabel.find(source):
-        cut, refused = photos.cut_boxes(source, crops, reporter)
+        cut, refused = photos.cut_boxes(source, folder / CROPS, reporter)
         found = Items([Item(each.name, each.text, each.image, each.box) for each in cut], refused)
     else:
         lines = read_labels(source, unlabelled=True)
@@ -89,8 +92,8 @@ def load_items(source: Path, crops: Path, reporter: Reporter) -> Items:
     return Items(list({item.key: item for item in found.all}.values()), found.refused)
 
 
-def _unlabelled(folder: Path) -> Items:
-    paths, _ = image.in_folder(folder)
+def _unlabelled(folder: Path, skip: Path) -> Items:
+    paths = outside(image.in_folder(folder)[0], skip)
     if not paths:
         suffixes = ", ".join(sorted(image.SUFFIXES))
         raise LinetuneError("no images in this folder", folder, f"images end in {suffixes}")

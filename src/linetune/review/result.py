@@ -14,8 +14,8 @@ from linetune.data.naming import safe
 from linetune.review.items import Item
 from linetune.review.journal import Decision, Key
 
-LABELS, UNUSABLE, TURNED, CROPS = "labels.txt", "unusable.txt", "turned", "crops"
-"""Files and folders in the folder of a review. ``crops`` has those that are cut out of photos."""
+LABELS, UNUSABLE, TURNED = "labels.txt", "unusable.txt", "turned"
+"""Files and a folder in the folder of a review."""
 
 
 def default_folder(source: Path, shard: str = "") -> Path:
@@ -46,9 +46,9 @@ class Written:
     """Crops that could not be turned, and are left out."""
 
     def __str__(self) -> str:
-        parts = [f"{self.changed} labels are new or corrected", f"{self.unusable} crops are unusable"]
-        parts += [f"{self.turned} are turned"] if self.turned else []
-        return f"{self.settled} of {self.total} crops are settled; {', '.join(parts)}"
+        counts = {"new or corrected": self.changed, "unusable": self.unusable, "turned": self.turned}
+        listed = (f"{name}: {count}" for name, count in counts.items())
+        return ", ".join([f"settled: {self.settled} of {self.total}", *listed])
 
 
 def write_result(folder: Path, items: Sequence[Item], decisions: Mapping[Key, Decision]) -> Written:

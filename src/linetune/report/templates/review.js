@@ -5,12 +5,13 @@
 const $ = (id) => document.getElementById(id);
 const field = $("field");
 const TYPED = "linetune-typed"; // what is typed and not taken, by crop, kept if the page is loaded again
-const PAUSE = 400; // ms in which a second digit is not a choice: somebody types a label that starts with digits
+const PAUSE = 400; // ms after a choice in which a person has not seen the next crop, but may type on without Tab
 
 let shown = null; // the crop that the page shows
 let opened = ""; // the text that the field was opened with
 let busy = true; // while a decision is on its way to the disk; keys wait
-let chosen = -PAUSE; // when a digit was the last choice
+let chosen = -PAUSE; // when a digit was the last choice, or a key the last one that was typed on
+let typesOn = false; // whether somebody types a label without having opened the text
 const waiting = []; // keys that wait
 const fetched = new Map(); // crops that are here already, by number
 const typed = new Map(JSON.parse(sessionStorage.getItem(TYPED) || "[]"));
@@ -234,11 +235,6 @@ function move(step) {
 }
 
 function choose(digit, time) {
-  if (time - chosen < PAUSE) {
-    chosen = time;
-    say("A digit took a text just now: Ctrl+Z undoes that. Press Tab to type a text that starts with a digit.", true);
-    return;
-  }
   const choice = shown.choices[digit - 1];
   if (choice === undefined) {
     say("Press Tab to type a text that starts with a digit.");
@@ -246,6 +242,16 @@ function choose(digit, time) {
   }
   chosen = time;
   decide(choice);
+}
+
+// Whether a key belongs to a label that somebody types without Tab, and whose first digit was taken for a choice.
+function isTypedOn(key, time) {
+  const soon = time - chosen < PAUSE;
+  typesOn = soon && (typesOn || key.length === 1);
+  if (!typesOn || !(key.length === 1 || key === "Enter" || key === "Delete")) return false;
+  chosen = time;
+  say("A digit took a text just now: Ctrl+Z undoes that. Press Tab to type a text that starts with a digit.", true);
+  return true;
 }
 
 // What a key does. Returns whether the browser should do nothing else with it.
@@ -257,6 +263,7 @@ function press({ key, held, repeat, time }, late = false) {
     else return false;
     return true;
   }
+  if (!typing && isTypedOn(key, time)) return true;
   if (key === "Enter") {
     if (!repeat) decide(typing ? field.value : shown.shown);
   } else if (key === "ArrowUp" || key === "PageUp" || (key === "ArrowLeft" && !typing)) {
