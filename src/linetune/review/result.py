@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePosixPath
 
 from linetune.core import image, labelfile
 from linetune.core.errors import LinetuneError, os_errors
@@ -69,9 +70,10 @@ def write_result(folder: Path, items: Sequence[Item], decisions: Mapping[Key, De
     unusable: dict[tuple[str, str], None] = {}
     changed = turned = 0
     errors: list[LinetuneError] = []
+    parent_of = cache(lambda parent: relative(parent, folder))  # thousands of crops are in one folder
     for item in items:
         decision = decisions.get(item.key, Decision(item.label))
-        path = relative(item.image, folder)
+        path = PurePosixPath(parent_of(item.image.parent), item.image.name).as_posix()
         if decision.text is None:
             unusable[path, item.label] = None
             continue
@@ -87,13 +89,11 @@ def write_result(folder: Path, items: Sequence[Item], decisions: Mapping[Key, De
         changed += decision.text != item.label
         rows[path, decision.text] = None
     with os_errors("the labels cannot be written", folder):
-        if rows:
-            labelfile.write_labels(folder / LABELS, rows)
         for name, content in ((LABELS, rows), (UNUSABLE, unusable)):
-            if not content:
+            if content:
+                labelfile.write_labels(folder / name, content)
+            else:
                 (folder / name).unlink(missing_ok=True)
-        if unusable:
-            labelfile.write_labels(folder / UNUSABLE, unusable)
     settled = sum(item.key in decisions for item in items)
     labels = folder / LABELS if rows else None
     return Written(labels, settled, len(items), changed, len(unusable), turned, errors)
