@@ -1,6 +1,6 @@
 """How fast labels are made on the page of `linetune review`, and how long the next crop takes.
 
-    python benchmarks/review.py LABELS --model MODEL [--crops 200]
+    python benchmarks/review.py LABELS --model MODEL [--crops 200] [--look 0]
 
 A program types what the label file says, as fast as the page allows: from the model's readings, and then
 every label in full. It needs Chromium and playwright. The figures are those of the page alone: a person also
@@ -50,6 +50,7 @@ class Typist:
     page: Page
     texts: dict[str, str]
     in_full: bool
+    look: float
     keys: int = 0
     ways: dict[str, int] = field(default_factory=dict)
     chosen: float = 0
@@ -59,6 +60,7 @@ class Typist:
         self.page.wait_for_selector(f"body[data-shown^='{index} ']")
         path, shown, choices = self.page.evaluate(SHOWN)
         text = self.texts[path]
+        time.sleep(self.look)
         if self.in_full:
             self.note("typed", "Tab", *text, "Enter")
         elif shown == text:
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--model", required=True)
     parser.add_argument("--crops", type=int, default=200)
+    parser.add_argument("--look", type=float, default=0, help="seconds before the first key of each crop")
     options = parser.parse_args()
     lines = read_labels(options.labels)
     count = min(options.crops, len(lines))
@@ -103,7 +106,7 @@ def main() -> None:
             texts[name] = line.text
         for in_full in (False, True):
             output = Path(folder, "full" if in_full else "review")
-            typist, seconds, waits = label(crops, options.model, output, texts, in_full)
+            typist, seconds, waits = label(crops, options, output, texts, in_full)
             found = {line.image.name: line.text for line in read_labels(output / "labels.txt")}
             assert found == texts, "the page has lost or changed a label"
             print("every label typed in full" if in_full else "from the readings of the model")
@@ -118,11 +121,11 @@ def main() -> None:
 
 
 def label(
-    crops: Path, model: str, output: Path, texts: dict[str, str], in_full: bool
+    crops: Path, options: argparse.Namespace, output: Path, texts: dict[str, str], in_full: bool
 ) -> tuple[Typist, float, list[float]]:
     """Label a folder. Return the typist, the seconds, and the ms until each next crop."""
-    command = [sys.executable, "-m", "linetune", "review", "--unlabelled", crops, "--model", model]
-    command += ["--output", output, "--no-browser"]
+    command = [sys.executable, "-m", "linetune", "review", "--unlabelled", crops]
+    command += ["--model", options.model, "--output", output, "--no-browser"]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         address = process.stdout.readline().partition(" ")[0]
@@ -132,7 +135,7 @@ def label(
             page.goto(address)
             page.wait_for_selector("body[data-shown]")
             page.evaluate(WATCH)
-            typist = Typist(page, texts, in_full)
+            typist = Typist(page, texts, in_full, options.look)
             started = time.perf_counter()
             for index in range(len(texts)):
                 typist.settle(index)

@@ -265,7 +265,7 @@ def test_a_number_typed_without_tab_settles_one_crop_and_not_the_next(labels: Pa
         on(watched, 0)
         page.wait_for_timeout(500)
         keys.press("Tab")
-        keys.type("17F0")
+        keys.type("17F0 ")
         keys.press("Enter")
         on(watched, 1)
         texts = [json.loads(line).get("text") for line in journal_of(labels).read_text().splitlines()]
@@ -324,7 +324,7 @@ def test_only_the_page_of_this_machine_is_answered(labels: Path, model: Path) ->
         assert review.ask("/decide", body, Content_Type="text/plain")[0] == 400
         odd: list[object] = [{}, {"index": 0}, {"index": "0", "text": "A"}, {"index": 0, "text": 1}, [], 5]
         assert {review.ask("/decide", each)[0] for each in odd} == {400}
-        for text in ("", "a\tb", "a\nb", "\ud800", "x" * 100_000):
+        for text in ("", " ", "a\tb", "a\nb", "\ud800", "x" * 100_000):
             assert review.ask("/decide", {"index": 0, "text": text, "turned": False})[0] == 400
         assert review.ask("/decide", {"index": 6, "text": "A", "turned": False})[0] == 404
         for path in (

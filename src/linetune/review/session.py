@@ -133,9 +133,9 @@ class Session:
 
         Raises:
             IndexError: there is no such crop.
-            LinetuneError: the label is empty or has a line break, or the journal cannot be written.
+            LinetuneError: the label is blank or has a line break, or the journal cannot be written.
         """
-        if text == "":
+        if text is not None and not text.strip():
             raise LinetuneError("an empty label", hint="press Delete if the crop is unusable")
         item, decision = self.item_at(index), Decision(text, turned)
         with self._lock:

@@ -265,7 +265,8 @@ function press({ key, held, repeat, time }, late = false) {
   }
   if (!typing && isTypedOn(key, time)) return true;
   if (key === "Enter") {
-    if (!repeat) decide(typing ? field.value : shown.shown);
+    // Nobody sees a space at the end of a label.
+    if (!repeat) decide(typing ? field.value.trim() : shown.shown);
   } else if (key === "ArrowUp" || key === "PageUp" || (key === "ArrowLeft" && !typing)) {
     move(-1);
   } else if (key === "ArrowDown" || key === "PageDown" || (key === "ArrowRight" && !typing)) {
@@ -286,7 +287,7 @@ function press({ key, held, repeat, time }, late = false) {
     if (!repeat) decide(null);
   } else if (/^[0-9]$/.test(key)) {
     if (!repeat) choose(Number(key), time);
-  } else if (key.length === 1 || key === "Dead" || key === "Process") {
+  } else if ((key.length === 1 && key !== " ") || key === "Dead" || key === "Process") {
     // The text is selected, and the letter replaces it.
     openField();
     if (!late) return false;
