@@ -428,7 +428,7 @@ def test_boxes_are_shown_in_their_photos(
     project.mkdir()
     image.write(project / "photo 1.jpg", photo)
     corners = [[50, 100], [50 + width, 100], [50 + width, 100 + height], [50, 100 + height]]
-    boxes = [{"transcription": text, "points": corners} for text in ("LOT 1711", "待识别")]
+    boxes = [{"transcription": text, "points": corners} for text in ("LOT 1711", "待识别", "无法识别")]
     (project / "Label.txt").write_text(f"project/photo 1.jpg\t{json.dumps(boxes)}\n", "utf-8")
     with served(project, "--model", model) as review:
         item = review.json("/item/0")
@@ -437,6 +437,9 @@ def test_boxes_are_shown_in_their_photos(
         assert shown.shape[1] > width
         assert (shown[..., 0] > shown[..., 2].astype(int) + 80).any(), "a blue box is drawn"
         review.json("/decide", {"index": 0, "text": "LOT 4711", "turned": False})
+        item = review.json("/item/1")
+        assert (item["kind"], item["shown"]) == ("unlabelled", "LOT 4711"), "nobody has labelled this box yet"
+        assert review.json("/start")["progress"]["total"] == 2, "one box could not be read"
         review.end()
     (line,) = labelfile.read_labels(project / "Label.review" / "labels.txt")
     assert line.text == "LOT 4711"

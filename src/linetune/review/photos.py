@@ -57,7 +57,7 @@ def cut_boxes(source: Path, folder: Path, reporter: Reporter) -> tuple[list[CutB
     Raises:
         LinetuneError: the source cannot be read, or a crop cannot be written.
     """
-    reading = Source(source)
+    reading = Source(path=source, unlabelled=True)
     items = ppocrlabel.read(reading)
     crops: list[CutBox] = []
     refused: list[LinetuneError] = []
