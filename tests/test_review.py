@@ -241,24 +241,12 @@ STRIKE = """keys => {
 """Presses keys within one turn of the browser, and does what the browser does with them."""
 
 
-def test_fast_keys_are_not_lost(labels: Path, model: Path) -> None:
-    with served(labels, "--model", model) as review, browser_page() as watched:
-        watched.page.goto(review.address)
-        on(watched, 0)
-        # All at once, before the first decision is on the disk.
-        strokes = ["A", "b", "1", "Enter", "C", "9", "Enter", "Enter"]
-        watched.page.evaluate(STRIKE, strokes)
-        on(watched, 3)
-        decided = [json.loads(line)["text"] for line in journal_of(labels).read_text().splitlines()]
-        assert decided[:2] == ["Ab1", "C9"]
-        assert len(decided) == 3
-
-
-def test_a_number_typed_without_tab_settles_one_crop_and_not_the_next(labels: Path, model: Path) -> None:
+def test_fast_keys_are_neither_lost_nor_taken_for_the_next_crop(labels: Path, model: Path) -> None:
     with served(labels, "--model", model) as review, browser_page() as watched:
         page, keys = watched.page, watched.page.keyboard
         page.goto(review.address)
         on(watched, 0)
+        # A number without Tab: its first digit is a choice, and the rest is not for the next crop.
         page.evaluate(STRIKE, ["1", "7", "F", "0", "Enter"])
         page.wait_for_selector("#message:has-text('Ctrl+Z undoes that')")
         keys.press("Control+z")
@@ -268,8 +256,12 @@ def test_a_number_typed_without_tab_settles_one_crop_and_not_the_next(labels: Pa
         keys.type("17F0 ")
         keys.press("Enter")
         on(watched, 1)
+        # All at once, before the first decision is on the disk.
+        page.evaluate(STRIKE, ["A", "b", "1", "Enter", "C", "9", "Enter", "Enter"])
+        on(watched, 4)
         texts = [json.loads(line).get("text") for line in journal_of(labels).read_text().splitlines()]
-        assert texts[1:] == [None, "17F0"], "a choice, its undo, and what is typed"
+        assert texts[1:5] == [None, "17F0", "Ab1", "C9"], "a choice, its undo, and what is typed"
+        assert len(texts) == 6
 
 
 def test_a_killed_review_loses_no_decision_and_continues(labels: Path, model: Path) -> None:
