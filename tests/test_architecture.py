@@ -34,6 +34,7 @@ LAYERS = [
     {"training", "drafting"},
     {"analysis"},
     {"report", "recogniser"},
+    {"review"},
     {"cli"},
 ]
 """From the lowest up. Within a layer no member imports another."""
@@ -60,6 +61,7 @@ TORCH_FREE = [
     "report.page",
     "report.run",
     "report.terminal",
+    "review.server",
     "cli",
 ]
 

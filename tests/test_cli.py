@@ -39,6 +39,7 @@ COMMANDS = [
     "import",
     "check",
     "suspects",
+    "review",
     "split",
     "rule",
     "synth",

@@ -12,8 +12,8 @@ from conftest import Cli
 from linetune.analysis import suspects
 from linetune.analysis.suspects import Reading, judge, way_up
 from linetune.core import image, labelfile
-from linetune.core.labelfile import Line
-from linetune.report.suspects import path_in_file, summary, suspects_table
+from linetune.core.labelfile import Line, path_in_file
+from linetune.report.suspects import summary, suspects_table
 
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(20) for b in range(4)]
 WRONG = {5: "7777", 14: "2199"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from linetune.core.errors import LinetuneError
 from linetune.core.install import needs_train
 from linetune.core.progress import Reporter, Silent, count
 from linetune.decode import Decoder, Reading
-from linetune.decode.read import Run, read_crops
+from linetune.decode.read import Run, read_crops, run_deployed
 from linetune.formats.onnx_reader import OnnxReader, open_reader
 from linetune.formats.origin import VOID
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from linetune.formats.model import Model
 
+Probabilities: TypeAlias = NDArray[np.float32]
 Image: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.Image.Image"
 """The path or the content of a file, an array (grey, BGR or BGRA), or a PIL image."""
 
@@ -149,9 +150,18 @@ class Recogniser:
         return self._reader.promise
 
     @cached_property
-    def _decoder(self) -> Decoder:
+    def decoder(self) -> Decoder:
+        """Turns class probabilities into readings."""
         # Once for all readings: a rule takes up to seconds to compile.
         return self._reader.decoder
+
+    def probabilities(self, crops: Sequence[image.Crop]) -> Iterator[tuple[NDArray[np.int64], Probabilities]]:
+        """Yield batches of (crop numbers, class probabilities of shape (batch, frames, classes)).
+
+        Args:
+            crops: BGR uint8 images of any size. See :func:`linetune.core.image.resize`.
+        """
+        return run_deployed(self._reader.run, crops)
 
     def read(
         self,
@@ -179,7 +189,7 @@ class Recogniser:
         crops = [_crop(each, number) for number, each in enumerate(images)]
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
-        return read_crops(self._reader.run, crops, self._decoder, batch_size, progress)
+        return read_crops(self._reader.run, crops, self.decoder, batch_size, progress)
 
     def read_files(
         self, paths: Iterable[Path], reporter: Reporter | None = None

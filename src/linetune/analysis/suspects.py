@@ -22,6 +22,7 @@ from linetune.data.dataset import Dataset, load_dataset
 from linetune.data.groups import group
 from linetune.data.split import divide
 from linetune.decode import default_decoder
+from linetune.decode.evidence import disagreement
 from linetune.decode.read import deployed_batches
 from linetune.formats.official import load_base
 from linetune.formats.transfer import with_charset
@@ -73,12 +74,8 @@ class Reading:
 
     @property
     def score(self) -> float:
-        """How strongly the model disagrees: p(read) (log p(read) - log p(label)). 0 if the label was read.
-
-        The difference alone would be highest for crops on which no reading is certain, such as an illegible
-        one.
-        """
-        return math.exp(-self.read_nll) * (self.label_nll - self.read_nll)
+        """How strongly the model disagrees, see :func:`disagreement`. 0 if the label was read."""
+        return disagreement(-self.label_nll, -self.read_nll)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from linetune.evaluation.result import Evaluation
     from linetune.recogniser import Recogniser
 
-_MODEL = "A run folder, a model file, or an official name such as PP-OCRv6_small_rec."
+MODEL = "A run folder, a model file, or an official name such as PP-OCRv6_small_rec."
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The run file. linetune init writes one.")
@@ -37,12 +37,12 @@ OverridesArgument = Annotated[
         "paths start at the current folder; those in the run file start at its folder.",
     ),
 ]
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 OwnModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run folder, or a .safetensors or .onnx file of linetune.")
 ]
-ModelAArgument = Annotated[str, typer.Argument(metavar="MODEL_A", help=_MODEL)]
-ModelBArgument = Annotated[str, typer.Argument(metavar="MODEL_B", help=_MODEL)]
+ModelAArgument = Annotated[str, typer.Argument(metavar="MODEL_A", help=MODEL)]
+ModelBArgument = Annotated[str, typer.Argument(metavar="MODEL_B", help=MODEL)]
 LabelsArgument = Annotated[
     list[Path], typer.Argument(metavar="LABELS...", help="Label files: one path<TAB>text a line.")
 ]

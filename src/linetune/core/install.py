@@ -22,9 +22,11 @@ TRAIN = frozenset(
         "rapidfuzz",
         "ruamel",
         "safetensors",
+        "starlette",
         "stdnum",
         "tensorboardX",
         "torch",
+        "uvicorn",
     }
 )
 """The modules of the packages in the extra ``train`` of pyproject.toml."""

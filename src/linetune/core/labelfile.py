@@ -38,10 +38,14 @@ def spread(items: Sequence[T], most: int) -> Sequence[T]:
     return items[:: max(1, -(-len(items) // most))]
 
 
-def read_labels(*paths: Path) -> list[Line]:
+def read_labels(*paths: Path, unlabelled: bool = False) -> list[Line]:
     """Read label files one after the other. Image paths are relative to the folder of their label file.
 
     Blank lines are skipped. The text is everything after the tab, including spaces.
+
+    Args:
+        paths: the label files.
+        unlabelled: see :func:`scan_labels`.
 
     Raises:
         LinetuneError: a file is missing, not UTF-8, without a label, or listed twice. A ``ManyErrors`` if
@@ -51,11 +55,11 @@ def read_labels(*paths: Path) -> list[Line]:
     for number, path in enumerate(paths):
         if resolved[number] in resolved[:number]:
             raise LinetuneError("the label file is listed twice", path, "list it once: its crops count twice")
-    return [line for path in paths for line in _read(path)]
+    return [line for path in paths for line in _read(path, unlabelled)]
 
 
-def _read(path: Path) -> list[Line]:
-    lines, errors = scan_labels(path)
+def _read(path: Path, unlabelled: bool) -> list[Line]:
+    lines, errors = scan_labels(path, unlabelled)
     for error in errors.values():
         # Raised alone, because one conversion corrects the complete file.
         if error.what in (textfile.NOT_UTF8, textfile.GBK):
@@ -65,8 +69,21 @@ def _read(path: Path) -> list[Line]:
     return lines
 
 
-def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
+def path_in_file(line: Line) -> str:
+    """Return the path of a crop as its label file has it: relative to the file, or absolute elsewhere."""
+    labels = Path(line.source.rpartition(":")[0])
+    try:
+        return line.image.relative_to(labels.parent).as_posix()
+    except ValueError:
+        return line.image.as_posix()
+
+
+def scan_labels(path: Path, unlabelled: bool = False) -> tuple[list[Line], dict[str, LinetuneError]]:
     """Read a label file as :func:`read_labels` does, but collect the errors of its lines.
+
+    Args:
+        path: the label file.
+        unlabelled: whether a line may have an empty text, because nobody has labelled its crop yet.
 
     Returns:
         The labels, and the errors of the other lines by ``file:line``.
@@ -85,7 +102,8 @@ def scan_labels(path: Path) -> tuple[list[Line], dict[str, LinetuneError]]:
         row = row.removesuffix("\r")
         if not row.strip():
             continue
-        if problem := _problem(row, convert):
+        problem = _problem(row, convert)
+        if problem and not (unlabelled and problem[0] == NO_TEXT):
             errors[source] = LinetuneError(problem[0], source, problem[1])
             continue
         image, _, text = row.partition("\t")
@@ -124,6 +142,17 @@ def third_column(text: str) -> str:
     if text.endswith("\t") and "\t" not in text[:-1]:
         return "remove the tab at the end of the line"
     return f"{_FORM}; linetune import --text-column NUMBER reads one column of several"
+
+
+def unwritable(text: str) -> str | None:
+    """Return why a label file cannot have a text or a path. None if it can."""
+    if _SEPARATOR.search(text):
+        return f"a tab or line break in {text!r:.60}"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"a label file is UTF-8, but this is not: {text!a:.60}"
+    return None
 
 
 def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:

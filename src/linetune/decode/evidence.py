@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -59,6 +60,18 @@ def evidence(
         "length": np.array([len(text) for text in texts], float),
         **by_rule,
     }
+
+
+def disagreement(label: float, read: float) -> float:
+    """Return how strongly a model disagrees with a label: p(read) (log p(read) - log p(label)).
+
+    The difference alone would be highest for crops on which no reading is certain, such as an illegible one.
+
+    Args:
+        label: log P of the label (CTC).
+        read: log P of the text that the model reads.
+    """
+    return math.exp(read) * (read - label)
 
 
 def log_odds(log_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

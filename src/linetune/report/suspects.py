@@ -11,7 +11,7 @@ from rich.table import Table
 from linetune.analysis.suspects import Reading, Suspects
 from linetune.core import atomic, image
 from linetune.core.errors import os_errors
-from linetune.core.labelfile import Line
+from linetune.core.labelfile import path_in_file
 from linetune.report.page import Cell, Part, ToCopy, marked_difference, page
 
 PAGE, LIST = "suspects.html", "suspects.txt"
@@ -80,15 +80,6 @@ def summary(found: Suspects, shown: int) -> str:
     more = f", the first {shown} shown" if len(found.disputed) > shown else ""
     unjudged = f"; {found.unjudged} are not judged" if found.unjudged else ""
     return f"{len(found.disputed)} of {found.lines} labels are suspects{more}{unjudged}"
-
-
-def path_in_file(line: Line) -> str:
-    """Return the path of a crop as its label file has it: relative to the file, or absolute elsewhere."""
-    labels = Path(line.source.rpartition(":")[0])
-    try:
-        return line.image.relative_to(labels.parent).as_posix()
-    except ValueError:
-        return line.image.as_posix()
 
 
 def _rows(suspects: Sequence[Reading]) -> Iterator[list[Cell]]:

@@ -39,6 +39,8 @@ class Drawn:
     """Width and height of the photo in px as the source says."""
     needs: str = "four corners"
     """What a box without corners lacks in the source, for messages."""
+    unlabelled: bool = False
+    """Whether the box counts without a text."""
     reason: str | None = None
     """Why the source says that the box has no usable text. Such a box is left out."""
 
@@ -62,7 +64,7 @@ def _crop(photo: Path, drawn: Drawn, index: int) -> Item:
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         hint = "export it as a text, because a number loses its leading zeros"
         return LinetuneError(f"{name} has the number {texts.shown(text)} instead of a text", place, hint)
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or not (text.strip() or drawn.unlabelled):
         return LinetuneError(f"{name} has no text", place, "write the text, or delete this entry")
     if text in NO_TEXT:
         return LinetuneError(f"{shown}: {NO_TEXT[text]}", place)

@@ -23,6 +23,8 @@ _PLACEHOLDERS = {
 
 Its files of strings, in Chinese and English, call them ``tempLabel`` and ``nullLabel``.
 """
+_UNLABELLED = ("待识别", "TEMPORARY", "")
+"""Texts of boxes that nobody has labelled yet."""
 _LINE = "write path<TAB>[{…}, …], a list of boxes in JSON"
 _ROW = re.compile(r"[^\t]+\t\s*\[\s*(\{|\])")
 
@@ -55,7 +57,7 @@ def read(source: Source) -> list[Item]:
             continue
         photo = source.locate(written, place) if isinstance(listed, list) and listed else None
         if photo:
-            items += boxes.crops(photo, [_drawn(box, n, place) for n, box in enumerate(listed, 1)])
+            items += boxes.crops(photo, [_drawn(box, n, place, source) for n, box in enumerate(listed, 1)])
         elif not isinstance(listed, list):
             items.append(LinetuneError("no list of boxes after the tab", place, _LINE))
         elif listed:
@@ -64,12 +66,15 @@ def read(source: Source) -> list[Item]:
     return items
 
 
-def _drawn(box: Any, number: int, place: str) -> Drawn:
+def _drawn(box: Any, number: int, place: str, source: Source) -> Drawn:
     fields = box if isinstance(box, dict) else {}
     text, corners = fields.get("transcription"), shapes.points(fields.get("points"))
     drawn = Drawn(f"box {number}", place, text, corners, len(corners) > 4)
     drawn.needs = "points that are four pairs of numbers"
-    drawn.reason = _PLACEHOLDERS.get(str(text))
+    if source.unlabelled and text in _UNLABELLED:
+        drawn.text, drawn.unlabelled = "", True
+    else:
+        drawn.reason = _PLACEHOLDERS.get(str(text))
     if fields.get("difficult") is True:
         drawn.reason = "marked as difficult"
     return drawn

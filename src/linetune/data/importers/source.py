@@ -102,6 +102,8 @@ class Source(Options):
     path: Path
     skip: Path | None = None
     """Folder whose images are never imported, the target of the import."""
+    unlabelled: bool = False
+    """Whether a box without a text counts too. Its text is empty. Only PPOCRLabel's boxes need this."""
     beside: Sequence[str] = ()
     """Names of subfolders that may hold the images too."""
     alike: Sequence[Path] = ()

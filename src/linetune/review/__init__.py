@@ -1,0 +1,1 @@
+"""Labels settled by a person, on a page in the browser."""
