@@ -35,7 +35,8 @@ from linetune.cli.suspects import suspects
 from linetune.cli.synth import synth
 from linetune.cli.threshold import threshold
 from linetune.cli.train import train
-from linetune.core.errors import LinetuneError
+from linetune.cli.watch import watch
+from linetune.core.errors import Interrupted, LinetuneError
 from linetune.core.install import needs_train
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -62,7 +63,7 @@ app = typer.Typer(
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, split, rule),
-    "Train": (synth, train, learning_curve),
+    "Train": (synth, train, watch, learning_curve),
     "Measure and use": (evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
@@ -136,8 +137,9 @@ def main() -> None:
             mistake = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
             print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        print("terminated" if terminated else "interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        word = "terminated" if terminated else "stopped"
+        print(f"{word}; {error}" if isinstance(error, Interrupted) else word, file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output stopped reading, as `head` does.

@@ -91,6 +91,9 @@ SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out lines that cannot be used instead of stopping.")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress and no messages, only errors and results.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 
 _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
@@ -180,6 +183,7 @@ def evaluate_models(
     skip_bad: bool,
     both_ways: bool = False,
     rule: str | None = None,
+    quiet: bool = False,
 ) -> tuple[Dataset, list[Evaluation]]:
     """Read the crops of label files with models. Return the crops, and the result of each model.
 
@@ -190,6 +194,7 @@ def evaluate_models(
         skip_bad: leave out lines that cannot be used.
         both_ways: see :func:`load_recogniser`.
         rule: see :func:`load_recogniser`.
+        quiet: show no progress and no messages.
 
     Raises:
         LinetuneError: a model, the rule, the charset, the labels or a crop cannot be read.
@@ -202,7 +207,7 @@ def evaluate_models(
 
     lines, evaluations = read_labels(*labels), []
     texts = [line.text for line in lines]
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         recognisers = [
             load_recogniser(name, charset, reporter, texts, both_ways, rule) for name in models.values()
         ]

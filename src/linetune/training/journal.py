@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from tensorboardX import SummaryWriter
 
 from linetune.core.errors import os_errors
+from linetune.core.progress import Reporter, Silent
 
 JOURNAL = "journal.jsonl"
 TENSORBOARD = "tensorboard"
@@ -39,6 +40,15 @@ class MetricLogger(Protocol):
 
 def _is_odd(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def scalars(event: str, figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures that a curve can show, by names such as ``real validation/exact_match``."""
+    return {
+        f"{event}/{name}": value
+        for name, value in figures.items()
+        if isinstance(value, float) and name != "seconds" and not _is_odd(value)
+    }
 
 
 class JsonLines:
@@ -82,12 +92,28 @@ class TensorBoard:
         self._writer, self._started = SummaryWriter(str(folder)), started
 
     def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
-        for name, value in figures.items() if step is not None else ():
-            if isinstance(value, float) and name != "seconds" and not _is_odd(value):
-                self._writer.add_scalar(f"{event}/{name}", value, step, self._started + figures["seconds"])
+        for name, value in scalars(event, figures).items() if step is not None else ():
+            self._writer.add_scalar(name, value, step, self._started + figures["seconds"])
 
     def close(self) -> None:
         self._writer.close()
+
+
+class ForPeople:
+    """Shows the figures of a run to people.
+
+    Args:
+        reporter: shows them.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
+        self._reporter.figures(event, figures)
+
+    def close(self) -> None:
+        pass
 
 
 class Journal:
@@ -102,13 +128,22 @@ class Journal:
         self._loggers, self._start = loggers, time.perf_counter() - seconds
 
     @classmethod
-    def in_folder(cls, folder: Path, position: int = 0, seconds: float = 0) -> Journal:
+    def in_folder(
+        cls,
+        folder: Path,
+        position: int = 0,
+        seconds: float = 0,
+        reporter: Reporter | None = None,
+        others: Sequence[MetricLogger] = (),
+    ) -> Journal:
         """Return the journal of a run: ``journal.jsonl`` and ``tensorboard/`` in the run folder.
 
         Args:
             folder: the run folder.
             position: bytes of ``journal.jsonl`` that stay. TensorBoard's files are written again from them.
             seconds: seconds that the run has already taken.
+            reporter: shows the figures to people, also those of the bytes that stay.
+            others: get the new figures as well.
         """
         path, boards = folder / JOURNAL, folder / TENSORBOARD
         with os_errors("cannot write the journal", path):
@@ -116,10 +151,15 @@ class Journal:
                 file.truncate(position)
             kept = path.read_bytes()
         shutil.rmtree(boards, ignore_errors=True)
-        board = TensorBoard(boards, time.time() - seconds)
+        again: tuple[MetricLogger, ...] = (
+            TensorBoard(boards, time.time() - seconds),
+            ForPeople(reporter or Silent()),
+        )
         for row in map(json.loads, kept.decode().splitlines()):
-            board.record(row.pop("event"), row.get("step"), row)
-        return cls((JsonLines(path), board), seconds)
+            event = row.pop("event")
+            for logger in again:
+                logger.record(event, row.get("step"), row)
+        return cls((JsonLines(path), *again, *others), seconds)
 
     @property
     def seconds(self) -> float:
