@@ -43,6 +43,7 @@ COMMANDS = [
     "rule",
     "synth",
     "train",
+    "watch",
     "learning-curve",
     "evaluate",
     "compare",

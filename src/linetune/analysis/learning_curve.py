@@ -12,7 +12,7 @@ from typing import Any
 
 from linetune.config.schema import Config
 from linetune.core import atomic, labelfile, outputs, untrusted
-from linetune.core.errors import Interrupted, LinetuneError, os_errors
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.labelfile import Line, read_labels, spread
 from linetune.core.progress import Reporter, Silent, count
 from linetune.data.dataset import load_dataset
@@ -262,8 +262,8 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
         try:
             train(config, overwrite=True, skip_bad=skip_bad, export=False, reporter=reporter)
         except KeyboardInterrupt:
-            again = "what is finished is kept; the same command trains the rest"
-            raise Interrupted(again) from None
+            # A curve does not resume its runs, and what the run says of it is wrong here.
+            raise KeyboardInterrupt from None
     found: dict[str, Any] = untrusted.parse_json(untrusted.read(results), results)
     return found
 

@@ -28,6 +28,7 @@ from linetune.cli.init import init
 from linetune.cli.inspect_ import inspect_
 from linetune.cli.learning_curve import learning_curve
 from linetune.cli.models import models
+from linetune.cli.options import Stopped
 from linetune.cli.predict import predict
 from linetune.cli.rule import rule
 from linetune.cli.split import split
@@ -36,7 +37,7 @@ from linetune.cli.synth import synth
 from linetune.cli.threshold import threshold
 from linetune.cli.train import train
 from linetune.cli.watch import watch
-from linetune.core.errors import Interrupted, LinetuneError
+from linetune.core.errors import LinetuneError
 from linetune.core.install import needs_train
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -137,9 +138,10 @@ def main() -> None:
             mistake = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
             print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort) as error:
+    except (KeyboardInterrupt, typer.Abort, Stopped) as error:
         word = "terminated" if terminated else "stopped"
-        print(f"{word}; {error}" if isinstance(error, Interrupted) else word, file=sys.stderr)
+        more = str(error) if isinstance(error, Stopped) else ""
+        print(f"{word}; {more}" if more else word, file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output stopped reading, as `head` does.

@@ -10,7 +10,7 @@ import typer
 
 from linetune.cli import options
 from linetune.core import processes
-from linetune.core.errors import Interrupted, LinetuneError
+from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
     from linetune.core.progress import Reporter
@@ -56,17 +56,13 @@ def train(
     if resume is not None and (overwrite or skip_bad or within):
         raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
     seconds = None if within is None else options.seconds_of(within, "--within")
-    try:
-        with terminal(quiet) as reporter:
-            result = (
-                _train(config, overrides or (), overwrite, skip_bad, seconds, reporter)
-                if resume is None
-                else _resume(resume, [*([str(config)] if config else []), *(overrides or ())], reporter)
-            )
-    except KeyboardInterrupt as error:
-        if isinstance(error, Interrupted) or not processes.is_first():
-            raise
-        raise Interrupted("nothing is written yet; the same command starts again") from None
+    nothing = "nothing is written yet; the same command starts again" if processes.is_first() else ""
+    with options.stoppable(nothing), terminal(quiet) as reporter:
+        result = (
+            _train(config, overrides or (), overwrite, skip_bad, seconds, reporter)
+            if resume is None
+            else _resume(resume, [*([str(config)] if config else []), *(overrides or ())], reporter)
+        )
     if not processes.is_first():  # of those that torchrun started
         return
     if as_json:
