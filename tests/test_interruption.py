@@ -33,7 +33,10 @@ def stopped(arguments: list[str], output: Path, moment: Callable[[], bool]) -> t
         while not moment() and time.monotonic() < until and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        code = process.wait(60)
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
     return code, output.read_text("utf-8").splitlines()
 
 

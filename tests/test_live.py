@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from rich.console import Console
 from linetune.core import cache
 from linetune.report.live import Board, curve, packed
 from linetune.report.terminal import Log, console, terminal
-from linetune.training import follow
 from linetune.training.follow import Journal, state_of
 
 VAL = {"exact_match": 0.8, "cer": 0.1, "lines": 50, "interval": [0.7, 0.9]}
@@ -149,7 +149,8 @@ def test_the_time_of_later_stages_is_what_they_were_expected_to_take(board: Boar
     take(board, STAGE)
     assert board.standing.before == 0.85
     take(board, {"event": "end", "seconds": 60, "best": "stage head"})
-    assert (board.standing.ended, board.standing.run_left) == (True, None)
+    assert board.standing.ended
+    assert board.standing.run_left is None
 
 
 def test_a_time_limit_ends_the_stage_and_the_run(board: Board) -> None:
@@ -262,7 +263,7 @@ def test_a_log_is_polled_while_it_is_open(monkeypatch: pytest.MonkeyPatch) -> No
     stream, board = io.StringIO(), Board()
     monkeypatch.setattr("linetune.report.terminal.EVERY", 0.0)
     log = Log(Console(file=stream, width=80), board)
-    polled, poll = [], log.poll
+    polled, poll = list[None](), log.poll
     monkeypatch.setattr(log, "poll", lambda: polled.append(poll()))
     monkeypatch.setattr(log._closed, "wait", lambda _: len(polled) > 2)
     with log.open():
@@ -348,7 +349,7 @@ def test_watching_a_run_until_it_ends(tmp_path: Path, monkeypatch: pytest.Monkey
             complete(run)
             lock.__exit__(None, None, None)
 
-    monkeypatch.setattr(follow.time, "sleep", later)
+    monkeypatch.setattr(time, "sleep", later)
     done = cli("watch", run)
     assert (done.code, looks, done.err) == (0, 3, "")
     assert "stage a *" in done.out
@@ -386,7 +387,7 @@ def test_watching_before_there_is_a_journal(
     done = cli("watch", tmp_path / "none")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: {tmp_path / 'none'}: no such run folder; linetune train makes it")
-    monkeypatch.setattr(follow.time, "sleep", interrupting)
+    monkeypatch.setattr(time, "sleep", interrupting)
     done = cli("watch", tmp_path)
     assert (done.code, done.out) == (0, "")
     assert done.err.endswith(f"{tmp_path} has no journal yet; waits for the run to begin\n")
@@ -397,7 +398,7 @@ def test_a_run_of_another_machine_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     write(tmp_path / "run", EVENTS)
-    monkeypatch.setattr(follow.time, "sleep", interrupting)
+    monkeypatch.setattr(time, "sleep", interrupting)
     done = cli("watch", tmp_path / "run")
     assert done.code == 0
     assert f"no process of this machine trains {tmp_path / 'run'}; last written " in done.err

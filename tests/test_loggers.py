@@ -17,8 +17,9 @@ from conftest import Heard
 
 from linetune.config.load import load
 from linetune.core.errors import LinetuneError
-from linetune.training import loggers
-from linetune.training.loggers import Aside, opened, refuse_missing
+from linetune.training import journal
+from linetune.training.journal import Aside
+from linetune.training.loggers import opened, refuse_missing
 from linetune.training.run import resume, train
 
 NAMES = ["wandb", "mlflow", "trackio"]
@@ -177,7 +178,7 @@ def test_a_logger_that_fails_is_said_once_and_left_out(
 
 
 def test_a_logger_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loggers, "PATIENCE", 0.05)
+    monkeypatch.setattr(journal, "PATIENCE", 0.05)
     heard, never = Heard(), threading.Event()
 
     def hanging() -> Any:

@@ -6,9 +6,10 @@ import shlex
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from linetune.core import atomic, outputs
 from linetune.core.errors import Interrupted, LinetuneError, os_errors
@@ -107,7 +108,7 @@ def _leave(folder: Path, untrained: str) -> str:
         the run is worth keeping.
     """
     model, age = folder / "model.safetensors", checkpoint.age(folder)
-    history = load_model(model).history if model.exists() else {"name": untrained}
+    history: Mapping[str, Any] = load_model(model).history if model.exists() else {"name": untrained}
     if (folder / EARLIER).exists() and history["name"] == untrained:
         _restore(folder)
         return f"{folder} still has the earlier run, because no stage was better yet"

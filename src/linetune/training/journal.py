@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import queue
 import shutil
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -20,6 +23,8 @@ from linetune.core.progress import Reporter, Silent
 
 JOURNAL = "journal.jsonl"
 TENSORBOARD = "tensorboard"
+PATIENCE = 30.0
+"""Seconds that a run waits at its end for a logger that still writes or sends."""
 
 
 class MetricLogger(Protocol):
@@ -99,6 +104,47 @@ class TensorBoard:
         self._writer.close()
 
 
+class Aside:
+    """Gives figures to a logger in a thread of its own. If the logger fails, a line says so, once.
+
+    Ctrl-C reaches the main thread only. It would leave a queue inside a logger in disorder, and the run would
+    wait for it for ever.
+
+    Args:
+        name: the name of the logger.
+        make: opens the logger.
+        reporter: gets the line.
+    """
+
+    def __init__(self, name: str, make: Callable[[], MetricLogger], reporter: Reporter) -> None:
+        self._name, self._make, self._reporter = name, make, reporter
+        self._waiting = queue.SimpleQueue[tuple[str, int | None, Mapping[str, Any]] | None]()
+        self._failed = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
+        if not self._failed:
+            self._waiting.put((event, step, figures))
+
+    def close(self) -> None:
+        self._waiting.put(None)
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            self._reporter.say(f"{self._name} still sends after {PATIENCE:.0f} s; the rest is left out")
+
+    def _work(self) -> None:
+        try:
+            logger = self._make()
+            while item := self._waiting.get():
+                logger.record(*item)
+            logger.close()
+        except (Exception, SystemExit) as error:  # whatever another program does, the run goes on
+            self._failed = True
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self._reporter.say(f"the run goes on without {self._name}, which failed: {reason}")
+
+
 class ForPeople:
     """Shows the figures of a run to people.
 
@@ -151,10 +197,9 @@ class Journal:
                 file.truncate(position)
             kept = path.read_bytes()
         shutil.rmtree(boards, ignore_errors=True)
-        again: tuple[MetricLogger, ...] = (
-            TensorBoard(boards, time.time() - seconds),
-            ForPeople(reporter or Silent()),
-        )
+        reporter = reporter or Silent()
+        board = partial(TensorBoard, boards, time.time() - seconds)
+        again: tuple[MetricLogger, ...] = (Aside(TENSORBOARD, board, reporter), ForPeople(reporter))
         for row in map(json.loads, kept.decode().splitlines()):
             event = row.pop("event")
             for logger in again:

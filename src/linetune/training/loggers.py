@@ -6,9 +6,7 @@ import importlib
 import importlib.util
 import io
 import os
-import queue
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -20,14 +18,12 @@ from typing import Any
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
-from linetune.training.journal import MetricLogger, scalars
+from linetune.training.journal import Aside, MetricLogger, scalars
 
 FOLDER = "loggers"
 """Folder in the run folder for the names under which the loggers know the run."""
 PROJECT = "linetune"
 """The project of a run, unless the logger's own environment variable names one."""
-PATIENCE = 30.0
-"""Seconds that a run waits at its end for a logger that still sends."""
 
 
 @dataclass(frozen=True)
@@ -127,42 +123,6 @@ class Trackio:
 
 LOGGERS: dict[str, Callable[[Known], Any]] = {"wandb": Wandb, "mlflow": Mlflow, "trackio": Trackio}
 """The loggers by the names of their modules and packages, which are those in the run file."""
-
-
-class Aside:
-    """Gives figures to a logger in a thread of its own. If the logger fails, a line says so, once.
-
-    Args:
-        name: the name of the logger.
-        make: opens the logger.
-        reporter: gets the line.
-    """
-
-    def __init__(self, name: str, make: Callable[[], MetricLogger], reporter: Reporter) -> None:
-        self._name, self._make, self._reporter = name, make, reporter
-        self._waiting = queue.SimpleQueue[tuple[str, int | None, Mapping[str, Any]] | None]()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
-        if self._thread.is_alive():
-            self._waiting.put((event, step, figures))
-
-    def close(self) -> None:
-        self._waiting.put(None)
-        self._thread.join(PATIENCE)
-        if self._thread.is_alive():
-            self._reporter.say(f"{self._name} still sends after {PATIENCE:.0f} s; the rest is left out")
-
-    def _work(self) -> None:
-        try:
-            logger = self._make()
-            while item := self._waiting.get():
-                logger.record(*item)
-            logger.close()
-        except (Exception, SystemExit) as error:  # whatever another program does, the run goes on
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            self._reporter.say(f"the run goes on without {self._name}, which failed: {reason}")
 
 
 def refuse_missing(names: Sequence[str]) -> None:
