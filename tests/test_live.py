@@ -18,7 +18,7 @@ from rich.console import Console
 from linetune.core import cache
 from linetune.report.live import Board, curve, packed
 from linetune.report.terminal import Log, console, terminal
-from linetune.training.follow import Journal, state_of
+from linetune.training.follow import JournalReader, state_of
 
 VAL = {"exact_match": 0.8, "cer": 0.1, "lines": 50, "interval": [0.7, 0.9]}
 PLAN: list[dict[str, Any]] = [
@@ -301,7 +301,7 @@ class Shown(Heard):
 
 def test_a_journal_is_followed_line_by_line(tmp_path: Path) -> None:
     shown, run = Shown(), tmp_path / "run"
-    journal = Journal(run, shown)
+    journal = JournalReader(run, shown)
     journal.read()
     write(run, PLAN, '{"event": "sta')
     journal.read()
@@ -315,7 +315,7 @@ def test_a_journal_is_followed_line_by_line(tmp_path: Path) -> None:
 
 def test_a_journal_that_was_cut_is_read_again(tmp_path: Path) -> None:
     shown, run = Shown(), tmp_path / "run"
-    journal = Journal(run, shown)
+    journal = JournalReader(run, shown)
     write(run, EVENTS)
     journal.read()
     assert shown.board.standing.step == 410

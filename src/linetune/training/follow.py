@@ -21,7 +21,7 @@ MOST = 2**24
 State = Literal["waits", "runs", "unknown", "stopped", "complete"]
 
 
-class Journal:
+class JournalReader:
     """The events of a journal that another process writes.
 
     Args:
@@ -102,7 +102,7 @@ def follow(folder: Path, reporter: Reporter, every: float = 1.0) -> State:
     """
     if not folder.is_dir():
         raise LinetuneError("no such run folder", folder, "linetune train makes it (output= in the run file)")
-    journal, before = Journal(folder, reporter), ""
+    journal, before = JournalReader(folder, reporter), ""
     while True:
         # First the state, then the journal: the last events are read before the run counts as ended.
         state = state_of(folder)
