@@ -44,6 +44,7 @@ COMMANDS = [
     "rule",
     "synth",
     "train",
+    "watch",
     "learning-curve",
     "evaluate",
     "compare",

@@ -11,6 +11,7 @@ from linetune.config.schema import Config
 from linetune.core import image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
+from linetune.core.progress import Silent
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
@@ -22,7 +23,7 @@ from linetune.training.run import with_both_ways
 TEXTS = [f"{letter}{number}" for letter in "ACEFGHKLPRTUVY" for number in (127, 345, 472)]
 
 
-class Told:
+class Told(Silent):
     """A reporter that keeps what it was told."""
 
     def __init__(self) -> None:
@@ -30,9 +31,6 @@ class Told:
 
     def say(self, text: str) -> None:
         self.said.append(text)
-
-    def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from torch import Tensor
 from linetune.config.load import load
 from linetune.core import cache
 from linetune.core.charset import AliasClasses
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import Interrupted, LinetuneError
 from linetune.formats.store import load_model
 from linetune.models.network import Network
 from linetune.training import checkpoint, losses
@@ -67,9 +68,9 @@ def interrupted(
     monkeypatch: pytest.MonkeyPatch,
     after: int = LAST,
     error: Any = KeyboardInterrupt,
-) -> list[str]:
-    """Start a run that is interrupted in a validation. Return what it said."""
-    calls, heard = 0, Heard()
+) -> str:
+    """Start a run that is interrupted in a validation. Return what the interruption says."""
+    calls = 0
     validate = Validator.__call__
 
     def stopping(self: Validator, network: Network) -> Validation:
@@ -81,9 +82,9 @@ def interrupted(
 
     with monkeypatch.context() as patch:
         patch.setattr(Validator, "__call__", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train(load(project / "linetune.yaml", [f"output={out}"]), reporter=heard)
-    return heard.lines
+        with pytest.raises(Interrupted) as caught:
+            train(load(project / "linetune.yaml", [f"output={out}"]))
+    return str(caught.value)
 
 
 def interrupt(*_: object) -> None:
@@ -95,8 +96,8 @@ def test_an_interrupted_run_continues_to_the_same_result(
     project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     out = tmp_path / "run"
-    lines = interrupted(project, out, monkeypatch, after)
-    assert lines[-1] == f"linetune train --resume {out} continues the run"
+    said = interrupted(project, out, monkeypatch, after)
+    assert said.endswith(f"\ncontinue with: linetune train --resume {out}")
     assert len(list((out / "checkpoints").iterdir())) == 2
     resume(out)
     assert torture.result(out) == whole
@@ -276,8 +277,9 @@ def test_a_run_that_is_asked_to_end_says_how_to_go_on(
         patch.setattr(Validator, "__call__", ending)
         ended = cli("train", project / "linetune.yaml", f"output={out}")
     assert ended.code == 143
-    assert f"linetune train --resume {out} continues the run\n" in ended.err
-    assert ended.err.endswith("terminated\n")
+    first, second = ended.err.splitlines()[-2:]
+    assert re.fullmatch(r"terminated; .*; the last checkpoint is \d+ s old", first)
+    assert second == f"continue with: linetune train --resume {out}"
     assert cli("train", "--resume", out).code == 0
     assert (out / "model.onnx").exists()
 

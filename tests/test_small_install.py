@@ -145,6 +145,7 @@ COMMANDS = [
     ("rule", "labels.txt"),
     ("synth", "linetune.yaml", "--preview", "sheet.png"),
     ("train", "linetune.yaml"),
+    ("watch", "crops"),
     ("learning-curve", "linetune.yaml"),
     ("evaluate", "PP-OCRv5_mobile_rec", "labels.txt"),
     ("compare", "PP-OCRv5_mobile_rec", "model.safetensors", "labels.txt"),

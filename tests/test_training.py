@@ -23,7 +23,7 @@ from linetune.cli.train import train as train_command
 from linetune.config import Config, Stage, load, save
 from linetune.core import cache, image, labelfile
 from linetune.core.charset import AliasClasses, Charset
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import Interrupted, LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.evaluation import calibration, general
@@ -507,7 +507,10 @@ def test_overwrite_replaces_a_run_and_a_ruined_model_is_not_kept(
 
 @pytest.mark.parametrize(
     ("epochs", "told"),
-    [(0, "the base model, because no stage was better yet"), (1, "stage head")],
+    [
+        (0, "stopped; {model} is the base model, because no stage was better yet; the last checkpoint is "),
+        (1, "stopped; the best model so far is {model} (100.0% of validation); the last checkpoint is "),
+    ],
 )
 def test_an_interruption_tells_what_is_kept(
     project: Path,
@@ -534,7 +537,7 @@ def test_an_interruption_tells_what_is_kept(
         main()
     assert caught.value.code == 130
     path = tmp_path / "out/model.safetensors"
-    assert f"{path} is the best model so far: {told}\n" in capsys.readouterr().err
+    assert told.format(model=path) in capsys.readouterr().err
     if asked:
         assert not differing(asked[-1], load_model(path).network.state_dict())
 
@@ -581,12 +584,12 @@ def test_an_earlier_run_stays_until_a_better_model_takes_its_place(
     for name, content in earlier.items():
         (tmp_path / "out" / name).write_bytes(content)
     monkeypatch.setattr(chains, "train_stage", interrupted)
-    heard = Heard()
-    with pytest.raises(KeyboardInterrupt):
-        train(short(project, str(tmp_path / "out")), overwrite=True, reporter=heard)
+    with pytest.raises(Interrupted) as caught:
+        train(short(project, str(tmp_path / "out")), overwrite=True)
     files = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files} == earlier
-    assert heard.lines[-1] == f"{tmp_path / 'out'} still has the earlier run, because no stage was better yet"
+    still = f"{tmp_path / 'out'} still has the earlier run, because no stage was better yet"
+    assert str(caught.value) == still
 
 
 def test_an_interruption_of_the_set_up_leaves_an_earlier_run_unmentioned(

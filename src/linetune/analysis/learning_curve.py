@@ -187,6 +187,9 @@ class _Prefixed:
     def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
         self.reporter.progress(f"{self.name}: {task}", done, total, detail)
 
+    def figures(self, event: str, figures: Mapping[str, Any]) -> None:
+        self.reporter.figures(event, {**figures, "run": self.name})
+
 
 def _checked(sizes: Sequence[int], total: int) -> list[int]:
     """Return all sizes in order. The last one is all crops."""
@@ -201,7 +204,7 @@ def _checked(sizes: Sequence[int], total: int) -> list[int]:
 def _key(config: Config, group_by: str | None) -> str:
     """Return a hash of everything that all points depend on."""
     digest = hashlib.sha256()
-    settings = config.model_dump(mode="json", exclude={"output"})
+    settings = config.model_dump(mode="json", exclude={"output", "loggers"})
     digest.update(json.dumps([settings, group_by]).encode())
     files = [*config.data.train, *config.data.val, *(config.data.test or ()), *label_files(config.stages)]
     for path in files:
@@ -256,7 +259,11 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
     if results.is_file():
         reporter.say("finished before")
     else:
-        train(config, overwrite=True, skip_bad=skip_bad, export=False, reporter=reporter)
+        try:
+            train(config, overwrite=True, skip_bad=skip_bad, export=False, reporter=reporter)
+        except KeyboardInterrupt:
+            # A curve does not resume its runs, and what the run says of it is wrong here.
+            raise KeyboardInterrupt from None
     found: dict[str, Any] = untrusted.parse_json(untrusted.read(results), results)
     return found
 
@@ -264,10 +271,6 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
 def _point(crops: int, found: Mapping[str, Any], shared: Mapping[str, Any]) -> Point:
     """Return the result of a run. Its best model on validation may be one of the shared run."""
     rows = [row for row in (*shared["rows"], *found["rows"]) if not row["name"].endswith(", untouched")]
-    best = max(rows, key=lambda row: _score(row["val"]))
-    test = _score(best["test"]) if best["test"] else None
-    return Point(crops, best["name"], _score(best["val"]), test, found["seconds"])
-
-
-def _score(figures: Mapping[str, float]) -> Score:
-    return Score(figures["exact_match"], -figures["cer"], int(figures["lines"]))
+    best = max(rows, key=lambda row: Score.of(row["val"]))
+    test = Score.of(best["test"]) if best["test"] else None
+    return Point(crops, best["name"], Score.of(best["val"]), test, found["seconds"])

@@ -28,6 +28,7 @@ from linetune.cli.init import init
 from linetune.cli.inspect_ import inspect_
 from linetune.cli.learning_curve import learning_curve
 from linetune.cli.models import models
+from linetune.cli.options import Stopped
 from linetune.cli.predict import predict
 from linetune.cli.review import review
 from linetune.cli.rule import rule
@@ -36,6 +37,7 @@ from linetune.cli.suspects import suspects
 from linetune.cli.synth import synth
 from linetune.cli.threshold import threshold
 from linetune.cli.train import train
+from linetune.cli.watch import watch
 from linetune.core.errors import LinetuneError
 from linetune.core.install import needs_train
 
@@ -63,7 +65,7 @@ app = typer.Typer(
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, review, split, rule),
-    "Train": (synth, train, learning_curve),
+    "Train": (synth, train, watch, learning_curve),
     "Measure and use": (evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
@@ -137,8 +139,10 @@ def main() -> None:
             mistake = LinetuneError(message[0].lower() + message[1:], command, f"see {command} --help")
             print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        print("terminated" if terminated else "interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort, Stopped) as error:
+        word = "terminated" if terminated else "stopped"
+        more = str(error) if isinstance(error, Stopped) else ""
+        print(f"{word}; {more}" if more else word, file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output stopped reading, as `head` does.

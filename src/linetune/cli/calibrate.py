@@ -9,6 +9,7 @@ def calibrate(
     model: options.OwnModelArgument,
     labels: options.LabelsArgument,
     skip_bad: options.SkipBadOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Make the confidence of a model the probability that its whole text is right.
 
@@ -28,7 +29,7 @@ def calibrate(
 
     lines = read_labels(*labels)
     loaded = load_own(model)
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         data = load_dataset(lines, None, skip_bad, count(reporter, "decoding", len(lines)))
         after = calibrated(loaded, data, count(reporter, "reading", len(data)))
         path = rewrite(after)

@@ -48,6 +48,7 @@ def check(
         typer.Option(metavar="DIR", help="Write a cleaned copy of labels and crops to this new folder."),
     ] = None,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Find problems in labels and crops before you train.
 
@@ -68,7 +69,7 @@ def check(
     expected = _expected(config, charset, rule)
     if fix is not None:
         refuse_existing(fix, hint="name a new folder")
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         checked = check_data(files, expected, partial(reporter.progress, "checking"))
     cleaned = write_clean(checked, fix) if fix is not None else None
     if as_json:

@@ -12,6 +12,7 @@ def compare(
     charset: options.LabelsCharsetOption = None,
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Compare two models on the same crops: is one better, or is it chance?
 
@@ -26,7 +27,7 @@ def compare(
     from linetune.report.terminal import console
 
     models = {"reading with A": model_a, "reading with B": model_b}
-    data, (a, b) = options.evaluate_models(models, labels, charset, skip_bad)
+    data, (a, b) = options.evaluate_models(models, labels, charset, skip_bad, quiet=quiet)
     comparison = compare_scores(a.score, b.score)
     different = only_one_reads(a, b)
     if as_json:

@@ -13,6 +13,7 @@ def drift(
     model: options.ModelArgument,
     images: options.ImagesArgument,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Say whether new crops, without labels, still look like those of the model's promise.
 
@@ -30,7 +31,7 @@ def drift(
 
     errors: dict[Path, LinetuneError] = {}
     paths = [path for argument in images for path in expand(argument, errors) if path not in errors]
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, None, reporter)
         if not (promise := recogniser.promise):
             raise LinetuneError("the model has no promise", model, "linetune threshold makes one")

@@ -33,6 +33,7 @@ def evaluate(
     both_ways: options.BothWaysOption = False,
     rule: options.RuleOption = None,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Score a model on labelled crops.
 
@@ -48,7 +49,7 @@ def evaluate(
     if errors is not None:
         refuse_existing(errors, overwrite)
     data, (evaluation,) = options.evaluate_models(
-        {"reading": model}, labels, charset, skip_bad, both_ways, rule
+        {"reading": model}, labels, charset, skip_bad, both_ways, rule, quiet
     )
     if errors is not None:
         write_misread(errors, model, evaluation, data.crops)

@@ -82,6 +82,7 @@ def export(
     both_ways: options.BothWaysOption = False,
     rule: options.RuleOption = None,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Write a model for other programs, and check that it reads the same texts.
 
@@ -97,7 +98,7 @@ def export(
     targets = export_targets(model, form, output, precision, static, cut_padding)
     for path in (path for target in targets for path in target.files):
         refuse_existing(path, overwrite)
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways, rule=rule)
         data = load_dataset(read_labels(compare_on), None) if compare_on else None
         crops, texts = (data.crops, data.texts) if data else ([], [])

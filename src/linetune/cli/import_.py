@@ -89,6 +89,7 @@ def import_(
     image_column: ImageColumnOption = None,
     overwrite: OverwriteOption = False,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Import labelled crops from the formats of other tools.
 
@@ -110,7 +111,7 @@ def import_(
         text_column=text_column,
         image_column=image_column,
     )
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         result = import_crops(source, to, asked, overwrite, partial(reporter.progress, "importing"))
     if as_json:
         options.print_json(result.as_dict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,7 @@ def init(
             "default, init asks you, or adds the missing digits, letters and Chinese provinces.",
         ),
     ] = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Set up a folder with a run file, linetune.yaml.
 
@@ -56,7 +58,7 @@ def init(
     path = folder / "linetune.yaml"
     refuse_existing(path, hint="choose another folder", what="run file")
     if source is not None:
-        _write_draft(folder, source, fonts, also)
+        _write_draft(folder, source, fonts, also, quiet)
     elif fonts or also is not None:
         raise LinetuneError("--fonts and --also need --from", "linetune init", "add --from LABELS")
     else:
@@ -76,12 +78,12 @@ def _write_example(folder: Path, path: Path) -> None:
         atomic.write_text(path, preset())
 
 
-def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str | None) -> None:
+def _write_draft(folder: Path, source: Path, fonts: list[Path] | None, also: str | None, quiet: bool) -> None:
     from linetune.drafting.decisions import save
     from linetune.drafting.draft import draft
     from linetune.report.terminal import terminal
 
     ask = typer.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
-    new = draft(folder, source, fonts, also, ask, terminal)
+    new = draft(folder, source, fonts, also, ask, partial(terminal, quiet))
     save(new)
     print("\n".join(new.reasons))

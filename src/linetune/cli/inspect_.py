@@ -17,6 +17,7 @@ def inspect_(
     settings: Annotated[
         bool, typer.Option("--settings", help="Print the run file that repeats the run of the model.")
     ] = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Show what a model file says: its network, its charset, its scores, and its origin.
 
@@ -33,7 +34,7 @@ def inspect_(
     if as_json and settings:
         hint = "leave one out; the JSON contains the settings"
         raise LinetuneError("not together with --json", "--settings", hint)
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         inspection = inspect(model, partial(reporter.progress, "downloading weights"))
     if as_json:
         options.print_json(inspection.as_dict())

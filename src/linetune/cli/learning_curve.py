@@ -32,6 +32,7 @@ def learning_curve(
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Estimate how much more labelled crops would help.
 
@@ -48,7 +49,8 @@ def learning_curve(
     run = load(config, overrides or ())
     folder = output or run.output.with_name(f"{run.output.name}-curve")
     run = run.model_copy(update={"output": folder})
-    with terminal() as reporter:
+    again = "what is finished is kept; the same command does the rest"
+    with options.stoppable(again), terminal(quiet) as reporter:
         curve = train_curve(run, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
     picture = write_picture(curve)
     if as_json:

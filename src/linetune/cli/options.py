@@ -7,7 +7,8 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ import typer
 
 from linetune.core import files
 from linetune.core.charset import Charset, show
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import Interrupted, LinetuneError
 
 if TYPE_CHECKING:
     from linetune.core.progress import Reporter
@@ -91,7 +92,31 @@ SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out lines that cannot be used instead of stopping.")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress and no messages, only errors and results.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM, with what to say of it. typer would lose the text of a KeyboardInterrupt."""
+
+
+@contextmanager
+def stoppable(text: str) -> Iterator[None]:
+    """Say more than that a command was stopped.
+
+    Args:
+        text: what to say if the block itself says nothing (:class:`linetune.core.errors.Interrupted`).
+
+    Raises:
+        Stopped: the block was interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(str(error) if isinstance(error, Interrupted) else text) from None
+
 
 _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
 _TIME = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+")
@@ -180,6 +205,7 @@ def evaluate_models(
     skip_bad: bool,
     both_ways: bool = False,
     rule: str | None = None,
+    quiet: bool = False,
 ) -> tuple[Dataset, list[Evaluation]]:
     """Read the crops of label files with models. Return the crops, and the result of each model.
 
@@ -190,6 +216,7 @@ def evaluate_models(
         skip_bad: leave out lines that cannot be used.
         both_ways: see :func:`load_recogniser`.
         rule: see :func:`load_recogniser`.
+        quiet: show no progress and no messages.
 
     Raises:
         LinetuneError: a model, the rule, the charset, the labels or a crop cannot be read.
@@ -202,7 +229,7 @@ def evaluate_models(
 
     lines, evaluations = read_labels(*labels), []
     texts = [line.text for line in lines]
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         recognisers = [
             load_recogniser(name, charset, reporter, texts, both_ways, rule) for name in models.values()
         ]

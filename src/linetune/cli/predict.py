@@ -21,6 +21,7 @@ def predict(
     both_ways: options.BothWaysOption = False,
     rule: options.RuleOption = None,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Read crops. Prints path, text and confidence, separated by tabs.
 
@@ -39,7 +40,7 @@ def predict(
         if not as_json and {"\t", "\n", "\r"} & set(str(path)):
             what = "a tab or line break in the name would break the columns"
             errors[path] = LinetuneError(what, repr(str(path)), "use --json")
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways, rule=rule)
         readable = [path for path in paths if path not in errors]
         results: dict[Path, Reading | LinetuneError] = {**errors, **recogniser.read_files(readable, reporter)}

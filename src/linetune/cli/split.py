@@ -31,6 +31,7 @@ def split(
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the choice between equal splits.")] = 0,
     overwrite: options.OverwriteOption = False,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Split a label file into training, validation and test crops.
 
@@ -46,7 +47,7 @@ def split(
 
     lines = read_labels(labels)
     unreadable: list[LinetuneError] = []
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         groups = group(lines, group_by, count(reporter, "comparing", len(lines)), unreadable)
     division = divide(lines, groups, {"val": val, "test": test}, seed)
     files = write(division, to, overwrite)

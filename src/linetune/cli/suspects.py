@@ -36,6 +36,7 @@ def suspects(
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """List training labels that a model trained on the other folds disagrees with.
 
@@ -52,7 +53,7 @@ def suspects(
     run = load(config, overrides or ())
     for name in (report.PAGE, report.LIST):
         refuse_existing(output / name, overwrite)
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         found = find_suspects(run, folds, model, group_by, skip_bad, reporter)
     page, listed = report.write_suspects(output, found, top)
     if as_json:

@@ -37,6 +37,7 @@ def synth(
         ),
     ] = None,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Render labelled crops: texts of a rule, drawn with fonts on backgrounds.
 
@@ -63,7 +64,7 @@ def synth(
     if as_json and measure is None:
         raise LinetuneError("--json needs --measure", "linetune synth", "add --measure LABELS")
     if measure is not None:
-        _measure(run.base_model, settings, measure, as_json)
+        _measure(run.base_model, settings, measure, as_json, quiet)
     elif preview is not None:
         refuse_existing(preview, overwrite)
         image.write(preview, contact_sheet(settings, 16, 3))
@@ -71,18 +72,18 @@ def synth(
     elif is_current(settings):
         print(f"the crops in {settings.output} are up to date")
     else:
-        with terminal() as reporter:
+        with terminal(quiet) as reporter:
             labels = generate(settings, counted(reporter, "rendering", settings.count))
         print(f"wrote {labels} with {settings.count} crops")
 
 
-def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:
+def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool, quiet: bool) -> None:
     from linetune.formats.official import load_base
     from linetune.report.tables import looks_table
     from linetune.report.terminal import console, terminal
     from linetune.synth.compare import compare, real_and_rendered
 
-    with terminal() as reporter:
+    with terminal(quiet) as reporter:
         real, rendered = real_and_rendered(settings, labels, partial(reporter.progress, "rendering"))
         base = load_base(base_model, partial(reporter.progress, "weights"))
         compared = compare(real, rendered, base.network)

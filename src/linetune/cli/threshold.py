@@ -24,6 +24,7 @@ def threshold(
     ],
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Promise that few accepted readings are wrong, and say which readings to accept.
 
@@ -42,7 +43,7 @@ def threshold(
 
     share = _share(max_error)
     own = load_own(model)
-    data, (evaluation,) = options.evaluate_models({"reading": model}, labels, None, skip_bad)
+    data, (evaluation,) = options.evaluate_models({"reading": model}, labels, None, skip_bad, quiet=quiet)
     if known := _seen(own, hash_of_labels(data.texts)):
         print(f"warning: these are the {known} labels of the model, which flatter it", file=sys.stderr)
     confidences = [reading.confidence for reading in evaluation.readings]

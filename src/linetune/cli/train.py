@@ -13,6 +13,7 @@ from linetune.core import processes
 from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
+    from linetune.core.progress import Reporter
     from linetune.training.result import RunResult
 
 
@@ -40,6 +41,7 @@ def train(
         ),
     ] = None,
     as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
@@ -49,22 +51,30 @@ def train(
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
-    from linetune.report.run import run_lines, run_table
-    from linetune.report.terminal import console
+    from linetune.report.terminal import terminal
 
     if resume is not None and (overwrite or skip_bad or within):
         raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
     seconds = None if within is None else options.seconds_of(within, "--within")
-    result = (
-        _train(config, overrides or (), overwrite, skip_bad, seconds)
-        if resume is None
-        else _resume(resume, [*([str(config)] if config else []), *(overrides or ())])
-    )
+    nothing = "nothing is written yet; the same command starts again" if processes.is_first() else ""
+    with options.stoppable(nothing), terminal(quiet) as reporter:
+        result = (
+            _train(config, overrides or (), overwrite, skip_bad, seconds, reporter)
+            if resume is None
+            else _resume(resume, [*([str(config)] if config else []), *(overrides or ())], reporter)
+        )
     if not processes.is_first():  # of those that torchrun started
         return
     if as_json:
         options.print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
         return
+    _print(result)
+
+
+def _print(result: RunResult) -> None:
+    from linetune.report.run import run_lines, run_table
+    from linetune.report.terminal import console
+
     out = console()
     out.print(run_table(result))
     for line in run_lines(result):
@@ -77,22 +87,23 @@ def train(
 
 
 def _train(
-    config: Path | None, overrides: Sequence[str], overwrite: bool, skip_bad: bool, within: float | None
+    config: Path | None,
+    overrides: Sequence[str],
+    overwrite: bool,
+    skip_bad: bool,
+    within: float | None,
+    reporter: Reporter,
 ) -> RunResult:
     from linetune.config.load import load
-    from linetune.report.terminal import terminal
     from linetune.training.run import train
 
     if config is None:
         raise LinetuneError("missing argument 'CONFIG'", "linetune train", "see linetune train --help")
     run = load(config, overrides)
-    with terminal() as reporter:
-        return train(run, overwrite=overwrite, skip_bad=skip_bad, within=within, reporter=reporter)
+    return train(run, overwrite=overwrite, skip_bad=skip_bad, within=within, reporter=reporter)
 
 
-def _resume(folder: Path, overrides: Sequence[str]) -> RunResult:
-    from linetune.report.terminal import terminal
+def _resume(folder: Path, overrides: Sequence[str], reporter: Reporter) -> RunResult:
     from linetune.training.run import resume
 
-    with terminal() as reporter:
-        return resume(folder, overrides, reporter=reporter)
+    return resume(folder, overrides, reporter=reporter)

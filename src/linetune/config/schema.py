@@ -77,6 +77,9 @@ class Config(Section):
     """Processor that trains. ``auto``, the default: a GPU if there is one."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Precision of the training. ``auto``, the default: bf16 if the processor supports it, else fp32."""
+    loggers: Annotated[list[Literal["wandb", "mlflow", "trackio"]], BeforeValidator(as_list)] = Field([])
+    """Programs that get the figures of the run, besides its journal and TensorBoard's files: ``wandb``,
+    ``mlflow`` or ``trackio``, or a list of them. None by default."""
     data: Data
     synth: Synth | None = None
     """Settings of the rendered crops. Required if a stage has ``data: synth``."""

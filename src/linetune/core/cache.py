@@ -62,11 +62,10 @@ def locked(written: Path) -> Iterator[None]:
     Raises:
         LinetuneError: another process has locked the folder.
     """
-    name = hashlib.sha256(str(written.resolve()).encode()).hexdigest()[:32]
-    locks = folder() / "locks"
-    lock = FileLock(locks / f"{name}.lock")
+    path = _lock_of(written)
+    lock = FileLock(path)
     with contextlib.suppress(OSError):
-        locks.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -76,6 +75,27 @@ def locked(written: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(written: Path) -> bool | None:
+    """Return whether a program has locked a folder. None if no program ever did with this cache folder, for
+    example because it runs on another machine."""
+    path = _lock_of(written)
+    if not path.exists():
+        return None
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def _lock_of(written: Path) -> Path:
+    """Return the path of a folder's lock."""
+    name = hashlib.sha256(str(written.resolve()).encode()).hexdigest()[:32]
+    return folder() / "locks" / f"{name}.lock"
 
 
 def prune(suffix: str, limit: int, spare: Path) -> None:

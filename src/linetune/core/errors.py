@@ -32,6 +32,13 @@ class LinetuneError(Exception):
         return LinetuneError(self.what, where, self.hint)
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM where more is to say of it. The command line prints its text.
+
+    Its text says what is kept, and how to go on: clauses without a full stop.
+    """
+
+
 class ManyErrors(LinetuneError):
     """Several mistakes found together. Each has its own line.
 

@@ -7,7 +7,7 @@ are equal, because no crop shows a difference.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,11 @@ class Score:
     """Number of crops."""
     correct: tuple[bool, ...] = field(default=(), compare=False, repr=False)
     """Whether the reading equals the label, for each crop. A paired comparison needs this."""
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Any]) -> Score:
+        """Return the score that :meth:`as_dict` gave, without the single crops."""
+        return cls(float(figures["exact_match"]), -float(figures["cer"]), int(figures["lines"]))
 
     @property
     def cer(self) -> float:

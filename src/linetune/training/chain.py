@@ -90,6 +90,7 @@ class Chain(Keeper):
         """
         self._plan = plan
         if saved is None:
+            self._context.journal.record("plan", stages=plan.as_dicts(), within=plan.left)
             self._score_base(untrained)
             self._moves_on(Position())
         else:

@@ -83,6 +83,12 @@ def exist(folder: Path) -> bool:
     return bool(_files(folder / FOLDER))
 
 
+def age(folder: Path) -> float | None:
+    """Return the seconds since the last checkpoint of a run folder. None without a checkpoint."""
+    files = _files(folder / FOLDER)
+    return max(0.0, time.time() - files[-1].stat().st_mtime) if files else None
+
+
 def newest(folder: Path, reporter: Reporter) -> dict[str, Any]:
     """Return the content of the newest checkpoint that is not damaged.
 

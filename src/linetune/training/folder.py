@@ -6,26 +6,29 @@ import shlex
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from linetune.core import atomic, outputs
-from linetune.core.errors import LinetuneError, os_errors
-from linetune.core.progress import Reporter
+from linetune.core.errors import Interrupted, LinetuneError, os_errors
+from linetune.core.progress import Reporter, duration
 from linetune.formats.store import load_model
-from linetune.training import checkpoint
+from linetune.training import checkpoint, loggers
 from linetune.training.journal import JOURNAL, TENSORBOARD
 
 # The model comes first: as long as it is there, nothing was moved.
 OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", JOURNAL, "results.json")
-OWN_FOLDERS = (TENSORBOARD, "stages", checkpoint.FOLDER)
+OWN_FOLDERS = (TENSORBOARD, "stages", checkpoint.FOLDER, loggers.FOLDER)
 EARLIER = "earlier-run"
 """Folder in the run folder for an earlier run that will be replaced."""
 WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", checkpoint.FOLDER, EARLIER}
 """Files and folders that make an earlier run worth keeping."""
 UNTRAINED = "limited to the charset"
 """How the name of the limited base model ends."""
+NOTHING = "there was no checkpoint yet, and nothing of the run is kept"
+"""What an interruption leaves before the first checkpoint."""
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:
@@ -56,8 +59,8 @@ def claimed(
     """Give the run folder to the block, without the files of an earlier run. Other files stay.
 
     The earlier run is set aside inside the folder. It comes back if the block fails or is interrupted before
-    a stage was better than the base model. Otherwise it is deleted. After an interruption or an error, the
-    reporter says what the folder contains, and which command continues the run.
+    a stage was better than the base model. Otherwise it is deleted. After an error, the reporter says what
+    the folder contains, and which command continues the run.
 
     Args:
         folder: the run folder.
@@ -68,6 +71,7 @@ def claimed(
 
     Raises:
         LinetuneError: the folder cannot be created or cleared, or another run took it in the meantime.
+        Interrupted: Ctrl-C or SIGTERM. It says what the folder contains, and how to go on.
     """
     if not resumed:
         refuse_taken(folder, overwrite)  # again, because from now on no other run can take it
@@ -83,28 +87,40 @@ def claimed(
                     _clear(folder)
                 _move(folder, folder / EARLIER)
         yield folder
-    except BaseException as error:
+    except KeyboardInterrupt:
         with _signals_ignored():
-            _leave(folder, untrained, isinstance(error, KeyboardInterrupt), reporter)
+            kept = _leave(folder, untrained)
+        raise Interrupted(kept or f"{NOTHING}; the same command starts the run again") from None
+    except BaseException:
+        with _signals_ignored():
+            for line in _leave(folder, untrained).splitlines():
+                reporter.say(line)
         raise
     # No `finally`: if the earlier run cannot be put back, it stays aside.
     shutil.rmtree(folder / EARLIER, ignore_errors=True)
 
 
-def _leave(folder: Path, untrained: str, interrupted: bool, reporter: Reporter) -> None:
-    """Keep the better of two runs after an interruption or an error, and say what there is."""
-    model = folder / "model.safetensors"
-    name = load_model(model).history["name"] if model.exists() else untrained
-    if (folder / EARLIER).exists() and name == untrained:
+def _leave(folder: Path, untrained: str) -> str:
+    """Keep the better of two runs after an interruption or an error.
+
+    Returns:
+        What the folder contains, and in a second line the command that continues the run. Empty if nothing of
+        the run is worth keeping.
+    """
+    model, age = folder / "model.safetensors", checkpoint.age(folder)
+    history: Mapping[str, Any] = load_model(model).history if model.exists() else {"name": untrained}
+    if (folder / EARLIER).exists() and history["name"] == untrained:
         _restore(folder)
-        reporter.say(f"{folder} still has the earlier run, because no stage was better yet")
-        return
-    if interrupted and model.exists():
-        best = "the base model, because no stage was better yet" if name == untrained else name
-        reporter.say(f"{model} is the best model so far: {best}")
-    if checkpoint.exist(folder):
-        reporter.say(f"{resume_command(folder)} continues the run")
+        return f"{folder} still has the earlier run, because no stage was better yet"
     shutil.rmtree(folder / EARLIER, ignore_errors=True)
+    if age is None:
+        if history["name"] == untrained:
+            model.unlink(missing_ok=True)  # the command that made it makes it again
+        return ""
+    best = f"{model} is the base model, because no stage was better yet"
+    if history["name"] != untrained:
+        best = f"the best model so far is {model} ({history['val']['exact_match']:.1%} of validation)"
+    return f"{best}; the last checkpoint is {duration(age)} old\ncontinue with: {resume_command(folder)}"
 
 
 def _came_to_nothing(there: set[str]) -> bool:

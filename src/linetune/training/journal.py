@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import queue
 import shutil
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -16,9 +19,12 @@ from typing import Any, Protocol
 from tensorboardX import SummaryWriter
 
 from linetune.core.errors import os_errors
+from linetune.core.progress import Reporter, Silent
 
 JOURNAL = "journal.jsonl"
 TENSORBOARD = "tensorboard"
+PATIENCE = 30.0
+"""Seconds that a run waits at its end for a logger that still writes or sends."""
 
 
 class MetricLogger(Protocol):
@@ -39,6 +45,15 @@ class MetricLogger(Protocol):
 
 def _is_odd(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def scalars(event: str, figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures that a curve can show, by names such as ``real validation/exact_match``."""
+    return {
+        f"{event}/{name}": value
+        for name, value in figures.items()
+        if isinstance(value, float) and name != "seconds" and not _is_odd(value)
+    }
 
 
 class JsonLines:
@@ -82,12 +97,69 @@ class TensorBoard:
         self._writer, self._started = SummaryWriter(str(folder)), started
 
     def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
-        for name, value in figures.items() if step is not None else ():
-            if isinstance(value, float) and name != "seconds" and not _is_odd(value):
-                self._writer.add_scalar(f"{event}/{name}", value, step, self._started + figures["seconds"])
+        for name, value in scalars(event, figures).items() if step is not None else ():
+            self._writer.add_scalar(name, value, step, self._started + figures["seconds"])
 
     def close(self) -> None:
         self._writer.close()
+
+
+class Aside:
+    """Gives figures to a logger in a thread of its own. If the logger fails, a line says so, once.
+
+    Ctrl-C reaches the main thread only. It would leave a queue inside a logger in disorder, and the run would
+    wait for it for ever.
+
+    Args:
+        name: the name of the logger.
+        make: opens the logger.
+        reporter: gets the line.
+    """
+
+    def __init__(self, name: str, make: Callable[[], MetricLogger], reporter: Reporter) -> None:
+        self._name, self._make, self._reporter = name, make, reporter
+        self._waiting = queue.SimpleQueue[tuple[str, int | None, Mapping[str, Any]] | None]()
+        self._failed = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
+        if not self._failed:
+            self._waiting.put((event, step, figures))
+
+    def close(self) -> None:
+        self._waiting.put(None)
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            self._reporter.say(f"{self._name} still sends after {PATIENCE:.0f} s; the rest is left out")
+
+    def _work(self) -> None:
+        try:
+            logger = self._make()
+            while item := self._waiting.get():
+                logger.record(*item)
+            logger.close()
+        except (Exception, SystemExit) as error:  # whatever another program does, the run goes on
+            self._failed = True
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self._reporter.say(f"the run goes on without {self._name}, which failed: {reason}")
+
+
+class ForPeople:
+    """Shows the figures of a run to people.
+
+    Args:
+        reporter: shows them.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def record(self, event: str, step: int | None, figures: Mapping[str, Any]) -> None:
+        self._reporter.figures(event, figures)
+
+    def close(self) -> None:
+        pass
 
 
 class Journal:
@@ -102,13 +174,22 @@ class Journal:
         self._loggers, self._start = loggers, time.perf_counter() - seconds
 
     @classmethod
-    def in_folder(cls, folder: Path, position: int = 0, seconds: float = 0) -> Journal:
+    def in_folder(
+        cls,
+        folder: Path,
+        position: int = 0,
+        seconds: float = 0,
+        reporter: Reporter | None = None,
+        others: Sequence[MetricLogger] = (),
+    ) -> Journal:
         """Return the journal of a run: ``journal.jsonl`` and ``tensorboard/`` in the run folder.
 
         Args:
             folder: the run folder.
             position: bytes of ``journal.jsonl`` that stay. TensorBoard's files are written again from them.
             seconds: seconds that the run has already taken.
+            reporter: shows the figures to people, also those of the bytes that stay.
+            others: get the new figures as well.
         """
         path, boards = folder / JOURNAL, folder / TENSORBOARD
         with os_errors("cannot write the journal", path):
@@ -116,10 +197,14 @@ class Journal:
                 file.truncate(position)
             kept = path.read_bytes()
         shutil.rmtree(boards, ignore_errors=True)
-        board = TensorBoard(boards, time.time() - seconds)
+        reporter = reporter or Silent()
+        board = partial(TensorBoard, boards, time.time() - seconds)
+        again: tuple[MetricLogger, ...] = (Aside(TENSORBOARD, board, reporter), ForPeople(reporter))
         for row in map(json.loads, kept.decode().splitlines()):
-            board.record(row.pop("event"), row.get("step"), row)
-        return cls((JsonLines(path), board), seconds)
+            event = row.pop("event")
+            for logger in again:
+                logger.record(event, row.get("step"), row)
+        return cls((JsonLines(path), *again, *others), seconds)
 
     @property
     def seconds(self) -> float:

@@ -55,7 +55,7 @@ def run_steps(
         rate = schedule.rate(state.progress) * 0.5**state.progress.setbacks
         loss = trainer.step(batch, epoch, rate)
         due = schedule.validates(state.progress)
-        mean = tracker.step(loss, rate, trainer, due)
+        mean = tracker.step(loss, rate, trainer, due, schedule.length(state.progress))
         if mean is None:
             continue
         if not math.isfinite(mean):
@@ -67,8 +67,9 @@ def run_steps(
             if due and validate:
                 began = time.perf_counter()
                 found = validate(state.average.network)
-                tracker.validation(found, state.progress, began)
-                if state.keep_if_best(found) and found.helps:
+                kept = state.keep_if_best(found)
+                tracker.validation(found, state.progress, began, kept)
+                if kept and found.helps:
                     keeper.better(state.average.network, found)
                 if cooling := schedule.cooling(state.progress):
                     state.return_to_best()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Any
 
 import torch
 
@@ -14,6 +14,7 @@ from linetune.config.schema import Config, Stage, Synth
 from linetune.core import processes
 from linetune.core.device import MEMORY, piece_size
 from linetune.core.errors import LinetuneError
+from linetune.core.progress import duration
 from linetune.data.dataset import Dataset
 from linetune.synth.generate import is_current, stream
 from linetune.training.batches import ImageBatches
@@ -101,6 +102,15 @@ class Plan:
             for stage_plan, piece in zip(self.stages, pieces, strict=True)
         ]
 
+    @property
+    def left(self) -> float | None:
+        """Seconds until the run has to end. None means no limit."""
+        return None if self._end is None else max(0.0, self._end - time.perf_counter())
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Return the stages for the journal: their names, crops and expected seconds without validation."""
+        return [{"name": s.stage.name, "crops": s.crops, "seconds": s.seconds} for s in self.stages]
+
     def data(self, stage_plan: StagePlan) -> Dataset:
         """Return all crops of a stage."""
         return self._crops(stage_plan.stage, stage_plan.rendered)
@@ -173,11 +183,6 @@ def refuse_lengths(config: Config) -> None:
                 f"stages.{stage.name}.{key}",
                 "leave it out, or run without a time limit",
             )
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people: ``12 min`` or ``40 s``."""
-    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{math.ceil(seconds)} s"
 
 
 def _rendering_time(settings: Synth) -> float:

@@ -50,7 +50,8 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
     if config.synth and uses_rendered(config):
         data["synth"] = inputs.render(min(plan.FEW, config.synth.count))
     device = device_of(config)
-    left_out = {"output", "base_model"}  # the base model may be a path, and its weights have a hash
+    # The base model may be a path, and its weights have a hash. A logger changes no result.
+    left_out = {"output", "base_model", "loggers"}
     names = _Names()
     base_file = {} if config.base_model in OFFICIAL else {BASE_FILE: names.of(Path(config.base_model))}
     return {

@@ -49,12 +49,21 @@ def find_rate(
     validate: Callable[[Network], Validation],
     rates: Sequence[float],
     budget: float | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> dict[float, Validation]:
     """Take a few steps at each rate, from the same start on the same crops, and continue from the best.
 
     The best rate is the one after which the validation labels are most probable. A higher rate must be better
     by :data:`CLEARLY`. The best rate becomes the peak of the trainer's state, which keeps its steps. With a
     budget, only as many rates are tried as fit into :data:`SHARE` of it, at least one.
+
+    Args:
+        trainer: takes the steps.
+        batches: the crops.
+        validate: reads the validation crops with a network.
+        rates: the rates to try, the lowest first.
+        budget: seconds that the stage may take. None means no limit.
+        progress: called with the number of steps taken so far, of :data:`STEPS` for each rate.
 
     Returns:
         The validation after each rate.
@@ -69,11 +78,13 @@ def find_rate(
         if number and budget is not None and spent * (number + 1) / number > SHARE * budget:
             break
         state.restore(start)
-        for epoch, batch in itertools.islice(endless(batches), STEPS):
+        for taken, (epoch, batch) in enumerate(itertools.islice(endless(batches), STEPS)):
+            progress(number * STEPS + taken)
             trainer.step(batch, epoch, warmed(rate, state.progress.step))
         trials[rate] = validate(state.average.network)
         if kept is None or trials[rate].label_probability > trials[best].label_probability + CLEARLY:
             best, kept = rate, state.snapshot()
+    progress(STEPS * len(rates))
     assert kept is not None
     state.restore(kept)
     state.peak = best

@@ -18,7 +18,7 @@ from linetune.config.load import load, save
 from linetune.config.schema import Config
 from linetune.core import atomic, cache, processes
 from linetune.core.errors import LinetuneError, os_errors
-from linetune.core.progress import Reporter, Silent
+from linetune.core.progress import Reporter, Silent, count
 from linetune.formats.store import load_model, save_model
 from linetune.training import checkpoint, provenance
 from linetune.training.calibrated import calibrated
@@ -27,6 +27,7 @@ from linetune.training.context import Context, device_of, precision_of
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Inputs, gather
 from linetune.training.journal import Journal
+from linetune.training.loggers import opened, refuse_missing
 from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.result import RunResult
@@ -129,6 +130,7 @@ def _run(
     reporter = reporter if processes.is_first() else Silent()
     seconds = saved["seconds"] if saved else 0.0
     started = time.perf_counter() - seconds
+    refuse_missing(config.loggers)
     if any("backbone" in stage.freeze for stage in config.stages):
         cache.check_writable()
     device = device_of(config)
@@ -151,8 +153,9 @@ def _run(
         if processes.is_first():
             stack.enter_context(cache.locked(folder))
             stack.enter_context(claimed(folder, overwrite, untrained, reporter, resumed=saved is not None))
+            others = opened(config.loggers, folder, origin["settings"], saved is not None, reporter)
             position = saved["journal"] if saved else 0
-            journal = stack.enter_context(Journal.in_folder(folder, position, seconds))
+            journal = stack.enter_context(Journal.in_folder(folder, position, seconds, reporter, others))
             with os_errors("cannot write to the run folder", folder):
                 save(config, folder / "config.yaml")
                 inputs.start.charset.write(folder / "charset.txt")
@@ -168,7 +171,9 @@ def _run(
             return result
         _calibrate(result, inputs, device, reporter)
         if options.export:
+            reporter.progress("export", 0, 1)
             result.compared = _export(result, inputs)
+            reporter.progress("export", 1, 1)
         figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
         with os_errors("cannot write to the run folder", folder):
             atomic.write_text(folder / "results.json", figures + "\n", durable=True)
@@ -216,7 +221,8 @@ def _calibrate(result: RunResult, inputs: Inputs, device: torch.device, reporter
     model = load_model(result.model)
     model.network.to(device)
     try:
-        save_model(calibrated(model, inputs.val), result.model)
+        readings = count(reporter, "calibration", len(inputs.val))
+        save_model(calibrated(model, inputs.val, readings), result.model)
     except LinetuneError as error:
         reporter.say(f"the confidence is PaddleOCR's score: {error}")
 

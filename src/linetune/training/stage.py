@@ -84,6 +84,8 @@ def train_stage(
     """
     stage = task.stage
     tracker = Tracker(f"stage {stage.name}", stage.name, context.journal, context.reporter)
+    if not task.saved:
+        tracker.begins(task.number, len(task.data), task.budget)
     _add_guide(network, stage, context, tracker)
     batches, features = _batches(network, task, context)
     validator = Validator(context, task.start, features)
@@ -93,11 +95,13 @@ def train_stage(
         state.load_state_dict(task.saved["state"])
         tracker.load_state_dict(task.saved["tracker"])
     elif stage.learning_rate is None:
-        trials = find_rate(trainer, batches, validator, rates_for(stage), task.budget)
+        rates = rates_for(stage)
+        steps = count(context.reporter, f"stage {stage.name}: learning rates", STEPS * len(rates))
+        trials = find_rate(trainer, batches, validator, rates, task.budget, steps)
         best = trials[state.peak]
         if state.keep_if_best(best) and best.helps:
             keeper.better(state.average.network, best)
-        tracker.rates(trials)
+        tracker.rates(trials, state.peak)
         tracker.say(_found(trials, state.peak))
         keeper.rest(state, tracker)
     else:

@@ -54,17 +54,32 @@ class Tracker:
         """Say one line about the training."""
         self._reporter.say(f"{self.where}: {text}")
 
-    def rates(self, trials: Mapping[float, Validation]) -> None:
-        """Record what the trials of learning rates gave."""
+    def begins(self, number: int, crops: int, within: float | None) -> None:
+        """Record that the stage begins.
+
+        Args:
+            number: its place in the run, from 0.
+            crops: crops to train on.
+            within: seconds that it may take. None means no limit.
+        """
+        self._journal.record("stage", name=self._event, number=number + 1, crops=crops, within=within)
+
+    def rates(self, trials: Mapping[float, Validation], chosen: float) -> None:
+        """Record what the trials of learning rates gave, and which rate goes on."""
         for rate, validation in trials.items():
-            figures = {"learning_rate": rate, "label_probability": validation.label_probability}
-            self._journal.record(f"{self._event} rate", None, **figures)
+            self._journal.record(
+                f"{self._event} rate",
+                learning_rate=rate,
+                label_probability=validation.label_probability,
+                exact_match=validation.score.exact_match,
+                kept=rate == chosen,
+            )
 
     def starts(self, at: Progress) -> None:
         """Measure speed from here on."""
         self._since, self._seen = time.perf_counter(), at.seen
 
-    def step(self, loss: Tensor, rate: float, trainer: Trainer, now: bool) -> float | None:
+    def step(self, loss: Tensor, rate: float, trainer: Trainer, now: bool, length: int) -> float | None:
         """Take the loss of a step. Return the mean loss since the last entry, where an entry is due.
 
         On a GPU, fetching a figure waits for all work before it. Therefore losses are fetched together.
@@ -74,6 +89,7 @@ class Tracker:
             rate: the learning rate of the step.
             trainer: has taken the step.
             now: whether an entry is due in any case.
+            length: steps of the stage, as far as it is known.
         """
         self._recent.append(loss)
         if len(self._recent) < EVERY and not now:
@@ -83,9 +99,21 @@ class Tracker:
         self._losses += fetched
         mean = sum(fetched) / len(fetched)
         at, norm = trainer.state.progress, float(trainer.gradient_norm)
-        figures = {"loss": mean, "gradient_norm": norm, "learning_rate": rate}
-        self._journal.record(self._event, at.step, epoch=at.epoch, **figures)
+        self._journal.record(
+            self._event,
+            at.step,
+            epoch=at.epoch,
+            length=length,
+            loss=mean,
+            gradient_norm=norm,
+            learning_rate=rate,
+            images_per_second=self._speed(at, time.perf_counter()),
+        )
         return mean
+
+    def _speed(self, at: Progress, now: float) -> float:
+        """Return the crops a second since the last validation."""
+        return (at.seen - self._seen) / max(now - self._since, 1e-9)
 
     def progress(self, at: Progress, length: int, loss: float, best: Validation | None) -> None:
         """Show how far the stage is. It is over only when :meth:`ends` says so."""
@@ -94,13 +122,14 @@ class Tracker:
             detail += f"  best {best.score.exact_match:.1%}"
         self._reporter.progress(self.where, min(at.step, length - 1), length, detail)
 
-    def validation(self, found: Validation, at: Progress, began: float) -> None:
+    def validation(self, found: Validation, at: Progress, began: float, kept: bool) -> None:
         """Record a validation, with the speed of training since the last one.
 
         Args:
             found: the validation.
             at: where the stage is.
             began: when the validation began, in seconds of ``time.perf_counter``.
+            kept: whether it is the best so far.
         """
         self._journal.record(
             f"{self._event} validation",
@@ -110,7 +139,8 @@ class Tracker:
             exact_match=found.score.exact_match,
             cer=found.score.cer,
             label_probability=found.label_probability,
-            images_per_second=(at.seen - self._seen) / (began - self._since),
+            kept=kept,
+            images_per_second=self._speed(at, began),
             validation_seconds=time.perf_counter() - began,
         )
         self._losses = []

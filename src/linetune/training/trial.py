@@ -14,6 +14,7 @@ from linetune.core.progress import Silent
 from linetune.models.network import Network
 from linetune.training.context import Context
 from linetune.training.stage import StageTask, train_stage
+from linetune.training.standing import TRIAL
 from linetune.training.validation import Validator
 
 PASSES = 4
@@ -50,7 +51,7 @@ def try_rendered(network: Network, task: StageTask, context: Context) -> Trial:
     """
     before = Validator(context)(network).label_probability
     stage = task.stage
-    short = {"epochs": PASSES, "steps": None, "patience": None, "name": f"{stage.name}-trial"}
+    short = {"epochs": PASSES, "steps": None, "patience": None, "name": stage.name + TRIAL}
     task = replace(task, stage=stage.model_copy(update=short))
     result = train_stage(copy.deepcopy(network), task, replace(context, reporter=Silent()))
     return Trial(len(task.data), before, result.best.label_probability)
