@@ -22,8 +22,9 @@ HEIGHT = 48
 MIN_WIDTH = 320
 """Width to which every deployed reader pads a narrower line, px (PaddleX, RapidOCR)."""
 CUT_MARGIN, CUT_STEP = 8, 8
-"""Padding that is left where an exported graph cuts it off, and the step of the width that remains: one frame, in
-px. Trained networks read with it what they read with all padding, but for one crop in forty (docs/log.md)."""
+"""Padding that is left where an exported graph cuts it off, and the step of the width that remains (one
+frame), px. Trained networks read with it what they read with all padding, but for one crop in forty
+(docs/log.md)."""
 MAX_WIDTH = 3200
 """Widest line that PaddleX reads without squashing it, px."""
 
