@@ -13,13 +13,24 @@ from pathlib import Path
 from linetune.core import atomic, outputs
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter
+from linetune.evaluation import stored
 from linetune.formats.store import load_model
 from linetune.training import checkpoint
 from linetune.training.journal import JOURNAL, TENSORBOARD
 
 # The model comes first: as long as it is there, nothing was moved.
-OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", JOURNAL, "results.json")
-OWN_FOLDERS = (TENSORBOARD, "stages", checkpoint.FOLDER)
+OWN_FILES = (
+    "model.safetensors",
+    "model.onnx",
+    "config.yaml",
+    "charset.txt",
+    JOURNAL,
+    "results.json",
+    "report.html",
+)
+EXAMPLES = "rendered"
+"""Folder in the run folder with a few rendered crops and their labels."""
+OWN_FOLDERS = (TENSORBOARD, "stages", stored.FOLDER, EXAMPLES, checkpoint.FOLDER)
 EARLIER = "earlier-run"
 """Folder in the run folder for an earlier run that will be replaced."""
 WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", checkpoint.FOLDER, EARLIER}
