@@ -29,6 +29,7 @@ from linetune.cli.inspect_ import inspect_
 from linetune.cli.learning_curve import learning_curve
 from linetune.cli.models import models
 from linetune.cli.predict import predict
+from linetune.cli.report import report
 from linetune.cli.rule import rule
 from linetune.cli.split import split
 from linetune.cli.suspects import suspects
@@ -63,7 +64,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, split, rule),
     "Train": (synth, train, learning_curve),
-    "Measure and use": (evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
+    "Measure and use": (report, evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
 

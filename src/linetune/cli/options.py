@@ -91,6 +91,10 @@ SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out lines that cannot be used instead of stopping.")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(metavar="en|zh", help="Language of the report. The default is that of the system."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 
 _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}

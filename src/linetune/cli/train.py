@@ -39,19 +39,23 @@ def train(
             "crops and trains for less time.",
         ),
     ] = None,
+    lang: options.LanguageOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
     Prints every stage beside the untouched base model, with 95% intervals. The run folder (output in the run
-    file) holds the model, the ONNX file and all figures. After an interruption, --resume continues with the
-    same result.
+    file) holds the model, the ONNX file, all figures, and a report with pictures (report.html). After an
+    interruption, --resume continues with the same result.
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
     from linetune.report.run import run_lines, run_table
+    from linetune.report.run_page import write_report
     from linetune.report.terminal import console
+    from linetune.report.words import words
 
+    say = words(lang)
     if resume is not None and (overwrite or skip_bad or within):
         raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
     seconds = None if within is None else options.seconds_of(within, "--within")
@@ -62,8 +66,10 @@ def train(
     )
     if not processes.is_first():  # of those that torchrun started
         return
+    report = write_report(result.folder, say)
     if as_json:
-        options.print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
+        files = {"model": result.model, "onnx": result.onnx, "report": report}
+        options.print_json({**result.as_dict(), **{name: str(path) for name, path in files.items()}})
         return
     out = console()
     out.print(run_table(result))
@@ -74,6 +80,7 @@ def train(
     out.print(f"model  {result.model}")
     if result.compared:  # it is exported
         out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
+    out.print(f"report {report}")
 
 
 def _train(

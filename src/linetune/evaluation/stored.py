@@ -16,7 +16,7 @@ from linetune.evaluation.result import Evaluation
 DIGITS = 4
 """Decimal places of the confidences of characters in the file."""
 FOLDER, BASE, KEPT = "readings", "base.jsonl", "kept.jsonl"
-"""Folder in the run folder, and its files: what the limited base model reads, and what the kept model reads."""
+"""Folder in the run folder, and its files: the readings of the limited base model and of the kept model."""
 
 
 def write_evaluations(path: Path, evaluations: Mapping[str, Evaluation]) -> None:

@@ -182,7 +182,9 @@ class Chain(Keeper):
                 for split, data in inputs.held_out.items()
             }
             scores = {split: evaluation.score for split, evaluation in read.items()}
-            row = self._add(Row(name, scores["val"], scores.get("test"), 0, most_memory(self._context.device)))
+            row = self._add(
+                Row(name, scores["val"], scores.get("test"), 0, most_memory(self._context.device))
+            )
         if processes.is_first():
             write_evaluations(self._result.folder / FOLDER / BASE, read)
         progress("base model", 1, 2)
@@ -267,9 +269,7 @@ def _row(saved: Mapping[str, Any]) -> Row:
 def _readings(models: Sequence[Model], data: Dataset) -> list[list[Reading]]:
     """Read with models that have the same backbone. Where they read equally many ways up, it runs once."""
     if len({model.both_ways for model in models}) > 1:
-        return [
-            read_crops(model.reader.run, data.crops, default_decoder(model.charset)) for model in models
-        ]
+        return [read_crops(model.reader.run, data.crops, default_decoder(model.charset)) for model in models]
     features = HeldOutFeatures(models[0].network, data.crops, models[0].both_ways)
     return [
         read_batches(features.read(model.network), default_decoder(model.charset), len(data))
