@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import sys
 from collections.abc import Sequence
 from importlib import resources
@@ -74,11 +75,9 @@ def make_run(folder: Path, drawn: int = 40, tested: int = 600, wrong: float = 0.
         run / "rendered" / "labels.txt",
         [(f"{number:02}.png", text) for number, (_, text) in enumerate(pictures[:12])],
     )
-    (run / "config.yaml").write_text(
-        (folder / "linetune.yaml").read_text("utf-8").replace("train: ", "train: ../").replace("val: ", "val: ../")
-        .replace("test: ", "test: ../").replace("output: run", "output: ."),
-        encoding="utf-8",
-    )  # fmt: skip
+    settings = (folder / "linetune.yaml").read_text("utf-8").replace("output: run", "output: .")
+    settings = re.sub(r"(train|val|test): (\1)", r"\1: ../\2", settings)
+    (run / "config.yaml").write_text(settings, encoding="utf-8")
     splits = {split: labelfile.read_labels(folder / f"{split}.txt") for split in ("val", "test")}
     models = {
         name: {split: readings(some, share, seed) for split, some in splits.items()}

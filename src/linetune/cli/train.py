@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from linetune.core import processes
 from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
+    from linetune.report.words import Words
     from linetune.training.result import RunResult
 
 
@@ -50,9 +52,6 @@ def train(
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
-    from linetune.report.run import run_lines, run_table
-    from linetune.report.run_page import write_report
-    from linetune.report.terminal import console
     from linetune.report.words import words
 
     say = words(lang)
@@ -66,11 +65,28 @@ def train(
     )
     if not processes.is_first():  # of those that torchrun started
         return
-    report = write_report(result.folder, say)
+    _write_report(result, say)
     if as_json:
-        files = {"model": result.model, "onnx": result.onnx, "report": report}
+        files = {"model": result.model, "onnx": result.onnx, "report": result.report}
         options.print_json({**result.as_dict(), **{name: str(path) for name, path in files.items()}})
-        return
+    else:
+        _print(result)
+
+
+def _write_report(result: RunResult, say: Words) -> None:
+    """Write the report. A disk that is full now must not hide the result of hours."""
+    from linetune.report.run_page import write_report
+
+    try:
+        write_report(result.folder, say, result.report)
+    except LinetuneError as error:
+        print(f"warning: no report: {error}", file=sys.stderr)
+
+
+def _print(result: RunResult) -> None:
+    from linetune.report.run import run_lines, run_table
+    from linetune.report.terminal import console
+
     out = console()
     out.print(run_table(result))
     for line in run_lines(result):
@@ -80,7 +96,7 @@ def train(
     out.print(f"model  {result.model}")
     if result.compared:  # it is exported
         out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
-    out.print(f"report {report}")
+    out.print(f"report {result.report}")
 
 
 def _train(

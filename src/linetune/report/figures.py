@@ -148,7 +148,7 @@ def _thinned(points: Sequence[tuple[float, ...]]) -> Sequence[tuple[float, ...]]
 
 @contextmanager
 def _figure(width: float, height: float, bottom: float = BOTTOM) -> Iterator[tuple[Figure, io.StringIO]]:
-    """Give the block a figure of so many inches with space for texts at its bottom, and write its SVG at the end of the block."""
+    """Give the block a figure, and write its SVG at the end of the block. All sizes are in inches."""
     # matplotlib takes half a second to import.
     from matplotlib import style
     from matplotlib.figure import Figure

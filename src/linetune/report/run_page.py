@@ -112,7 +112,7 @@ def report(run: Recorded, say: Words) -> str:
         findings=[(KINDS.get(kind, kind), number) for kind, number in results.get("findings", {}).items()],
         real=run.labelled() if (examples := run.rendered()) else [],
         examples=examples,
-        show=lambda text: show(text) if text else say("nothing"),
+        show=lambda text: _character(text, say),
         name_of=lambda name: _name(name, say),
         kept=kept,
         **(_breakdown(kept, say) if kept else {}),
@@ -127,6 +127,11 @@ def _name(name: str, say: Words) -> str:
     if kind == UNTRAINED:
         return say("{model}, limited to the charset", model=model)
     return say("{model}, untouched", model=model)
+
+
+def _character(text: str, say: Words) -> str:
+    """Return a character for people to read. The empty text is that no character was there or was read."""
+    return say("nothing") if not text else say("space") if text == " " else show(text)
 
 
 def _score(figures: Mapping[str, Any]) -> Score:

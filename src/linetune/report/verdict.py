@@ -40,7 +40,7 @@ class Facts:
     score: Score
     """The kept model on the test crops, or on the validation crops if there are no test crops."""
     tested: bool
-    """Whether that are test crops."""
+    """Whether the score is that of test crops."""
     gain: Comparison | None
     """The kept model (B) compared with the limited base model (A). None if they are the same."""
     readings: Evaluation | None = None

@@ -68,6 +68,11 @@ class RunResult:
         return self.folder / "model.onnx"
 
     @property
+    def report(self) -> Path:
+        """The report of the run, which the command line writes."""
+        return self.folder / "report.html"
+
+    @property
     def helped(self) -> bool:
         """Whether training gave a better model on validation than the limited base model."""
         return self.best != self.rows[1].name
