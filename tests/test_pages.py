@@ -21,6 +21,7 @@ from conftest import Cli
 from demo import make_run
 from lxml import html
 
+from linetune.cli.compare import _told_apart as told_apart
 from linetune.core import image
 from linetune.data.check.findings import KINDS
 from linetune.decode import Reading
@@ -218,6 +219,14 @@ def test_every_sentence_is_there_in_chinese() -> None:
     for english, chinese in known.items():
         places = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (english, chinese)]
         assert places[0] == places[1], english
+
+
+def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:
+    models, labels = told_apart([str(run), "PP-OCRv6_small_rec", "other.onnx", str(run)])
+    assert models == {"A": str(run), "B": "PP-OCRv6_small_rec", "C": "other.onnx", "D": str(run)}
+    assert [path.name for path in labels] == ["test.txt"]
+    models, labels = told_apart([str(run), "PP-OCRv6_small_rec", str(run.parent / "val.txt")])
+    assert (list(models), labels) == (["A", "B"], [run.parent / "val.txt"])
 
 
 def test_all_pages_have_a_way_past_the_contents() -> None:
