@@ -21,12 +21,15 @@ from conftest import Cli
 from demo import make_run
 from lxml import html
 
+from linetune.analysis.learning_curve import Curve, Point
 from linetune.cli.compare import _told_apart as told_apart
 from linetune.core import image
 from linetune.data.check.findings import KINDS
 from linetune.decode import Reading
+from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
+from linetune.report.curve import write_curve_page
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
 from linetune.report.words import Words, catalogue
@@ -219,6 +222,57 @@ def test_every_sentence_is_there_in_chinese() -> None:
     for english, chinese in known.items():
         places = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (english, chinese)]
         assert places[0] == places[1], english
+
+
+def test_a_check_shows_the_crops_of_its_findings(run: Path, tmp_path: Path, cli: Cli) -> None:
+    labels = tmp_path / "train.txt"
+    crop = (run.parent / "crops" / "00.png").as_posix()
+    labels.write_text(f"{crop}\tLOT 1\n{crop}\tLOT 2\ngone.png\t<b>\n", encoding="utf-8")
+    page = tmp_path / "check.html"
+    done = cli("check", labels, "--html", page)
+    assert done.code == 1
+    assert done.out.splitlines()[-1] == f"wrote {page}"
+    tree = html.parse(page).getroot()
+    headings = [heading.text for heading in tree.xpath("//h2")]
+    assert "Equal images with different labels" in headings
+    assert "Images that do not exist" in headings
+    conflict = tree.xpath("//h2[text()='Equal images with different labels']/following::table[1]")[0]
+    assert len(conflict.xpath(".//img")) == 2, "both lines of the pair"
+    shown = decoded(conflict.xpath(".//img/@src")[0])
+    assert np.abs(shown.astype(int) - image.resize(image.read(Path(crop)))).mean() < 8
+    assert "&lt;b&gt;" in page.read_text("utf-8")
+    assert cli("check", labels, "--html", page).code == 2
+
+
+def test_a_preview_can_be_a_page_with_real_crops_beside(run: Path, tmp_path: Path, cli: Cli) -> None:
+    page = tmp_path / "preview.html"
+    config = run.parent / "linetune.yaml"
+    looks = f"synth.looks=[{run.parent / 'train.txt'}]"
+    done = cli("synth", config, looks, "synth.count=6", "--preview", page)
+    assert (done.code, done.out) == (0, f"wrote {page}\n")
+    tree = html.parse(page).getroot()
+    rows = tree.xpath("//table//tr[td]")
+    assert [len(row.xpath(".//img")) for row in rows] == [2] * 6
+    assert [cell.text_content() for cell in tree.xpath("//th")] == [
+        "real",
+        "rendered",
+        "text of the rendered crop",
+    ]
+
+
+def test_a_learning_curve_has_a_page_with_its_picture(tmp_path: Path) -> None:
+    sizes = {50: 0.6, 200: 0.75, 800: 0.85}
+    points = [
+        Point(crops, "stage real", Score(exact, exact - 1, 100), None, 3.0) for crops, exact in sizes.items()
+    ]
+    page = write_curve_page(Curve(tmp_path, points))
+    with browser_page(color_scheme="dark") as opened:
+        opened.page.goto(page.as_uri())
+        assert opened.page.get_by_text("training crops").first.is_visible()
+        assert opened.page.locator("svg").is_visible()
+        colour = opened.page.locator("svg text").first.evaluate("node => getComputedStyle(node).fill")
+        assert colour == "rgb(255, 255, 255)"
+        assert opened.errors == []
 
 
 def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:

@@ -24,10 +24,12 @@ def synth(
     ] = None,
     preview: Annotated[
         Path | None,
-        typer.Option(metavar="IMAGE", help="Write only a picture with some crops, to look at them."),
+        typer.Option(
+            metavar="FILE", help="Write only a picture or a page (.html) with some crops, to look at them."
+        ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing picture of --preview.")
+        bool, typer.Option("--overwrite", help="Replace an existing file of --preview.")
     ] = False,
     measure: Annotated[
         Path | None,
@@ -48,6 +50,7 @@ def synth(
     from linetune.config.load import load
     from linetune.core import image
     from linetune.core.progress import count as counted
+    from linetune.report.preview import write_preview
     from linetune.report.terminal import terminal
     from linetune.synth import generate, is_current
     from linetune.synth import preview as contact_sheet
@@ -66,7 +69,10 @@ def synth(
         _measure(run.base_model, settings, measure, as_json)
     elif preview is not None:
         refuse_existing(preview, overwrite)
-        image.write(preview, contact_sheet(settings, 16, 3))
+        if preview.suffix.lower() == ".html":
+            write_preview(preview, settings)
+        else:
+            image.write(preview, contact_sheet(settings, 16, 3))
         print(f"wrote {preview}")
     elif is_current(settings):
         print(f"the crops in {settings.output} are up to date")

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 INK, ACCENT, GOOD, BAD, QUIET = "#010101", "#020202", "#030303", "#040404", "#050505"
 """Stand-ins for the colours of the page. matplotlib knows no others."""
-_COLOURS = {INK: "currentColor"} | {
+_COLOURS = {INK: "currentColor", "#000000": "currentColor", "#dddddd": "var(--line)"} | {
     colour: f"var(--{name})"
     for colour, name in ((ACCENT, "accent"), (GOOD, "good"), (BAD, "bad"), (QUIET, "quiet"))
 }
+PX = 4 / 3
+"""CSS pixels in a point."""
 POINTS = 400
 """Most points of a curve. More cannot be seen."""
 LEFT, RIGHT, BOTTOM, TOP = 0.7, 0.1, 0.5, 0.25
@@ -80,7 +82,7 @@ def curves(stages: Sequence[StageHistory], say: Words) -> str:
         right.legend(frameon=False, loc="lower right")
         names = ", ".join(stage.name for stage in stages)
         text = say("Loss, validation and learning rate over the steps of the stages {names}.", names=names)
-    return _svg(out, text)
+    return inline(out.getvalue(), text)
 
 
 def lengths(shares: Sequence[Share], say: Words) -> str:
@@ -94,7 +96,7 @@ def lengths(shares: Sequence[Share], say: Words) -> str:
         axes.set(ylim=(max(0, 100 * lowest - 3), 101), xlim=(-0.6, len(shares) - 0.4))
         parts = ", ".join(f"{each.name}: {each.share:.0%}" for each in shares)
         text = say("Exact match by length: {parts}.", parts=parts)
-    return _svg(out, text)
+    return inline(out.getvalue(), text)
 
 
 def reliability(found: Reliability, say: Words) -> str:
@@ -112,7 +114,7 @@ def reliability(found: Reliability, say: Words) -> str:
             confidence=f"{found.bins[0].confidence:.0%}",
             exact=f"{found.bins[0].exact_match:.0%}",
         )
-    return _svg(out, text)
+    return inline(out.getvalue(), text)
 
 
 def risk_coverage(confidences: Sequence[float], correct: Sequence[bool], say: Words) -> str:
@@ -129,7 +131,7 @@ def risk_coverage(confidences: Sequence[float], correct: Sequence[bool], say: Wo
         axes.set(xlabel=say("accepted readings, %"), ylabel=say("wrong among them, %"), xlim=(0, 101))
         axes.set_ylim(0, max(2.0, 1.05 * float(risk[len(risk) // 20 :].max())))
         text = say("Risk-coverage curve: {risk} of all readings are wrong.", risk=f"{risk[-1] / 100:.1%}")
-    return _svg(out, text)
+    return inline(out.getvalue(), text)
 
 
 def _bars(axes: Axes, places: Sequence[float], shares: Sequence[Share]) -> None:
@@ -183,21 +185,25 @@ def _figure(width: float, height: float, bottom: float = BOTTOM) -> Iterator[tup
         figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
 
 
-def _svg(out: io.StringIO, text: str) -> str:
-    """Return an SVG element for a page: with a text for people who do not see it, in the page's colours."""
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg") :]
-    opening, rest = svg.split(">", 1)
+def inline(svg: str, text: str) -> str:
+    """Return a figure of matplotlib as an element of a page, in the colours of the page.
+
+    Args:
+        svg: the SVG file.
+        text: what the figure shows, for people who do not see it.
+    """
+    opening, rest = svg[svg.index("<svg") :].split(">", 1)
     box = re.search(r'viewBox="([^"]*)"', opening)
     assert box
-    rest = _IDS.sub("", re.sub(r"<metadata>.*?</metadata>", "", rest, flags=re.DOTALL))
+    rest = re.sub(r"<metadata>.*?</metadata>", "", rest, flags=re.DOTALL)
     # This style would hold for the complete page.
     rest = re.sub(r"<style.*?</style>", "", rest, flags=re.DOTALL)
+    rest = _IDS.sub("", rest)
     for colour, name in _COLOURS.items():
         rest = rest.replace(colour, name)
-    width = box.group(1).split()[2]
+    width = float(box.group(1).split()[2]) * PX
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{box.group(1)}" style="max-width: {float(width) * 1.33:.0f}px" role="img" '
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{box.group(1)}" style="max-width: {width:.0f}px" role="img" '
         f'aria-label="{escape(text)}">{rest}'
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from linetune.core import atomic
 from linetune.core.errors import os_errors
@@ -44,12 +45,14 @@ Cell: TypeAlias = "str | Marked | ToCopy | Crop"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A heading, a sentence, and a table. A table without rows is not shown."""
+    """A heading, a sentence, a figure, and a table. A table without rows is not shown."""
 
     heading: str
     text: str = ""
     columns: Sequence[str] = ()
     rows: Iterable[Sequence[Cell]] = ()
+    figure: Markup | None = None
+    """From :func:`linetune.report.figures.inline`."""
 
 
 def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> None:
