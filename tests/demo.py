@@ -1,6 +1,6 @@
 """A run folder without a training: drawn crops, and readings with errors that a real model makes.
 
-python tests/demo.py FOLDER        writes a run, its report, and a screenshot of it
+``python tests/demo.py FOLDER PICTURE.png`` writes such a run, its report, and a screenshot of the report.
 """
 
 from __future__ import annotations
@@ -177,17 +177,18 @@ def write_journal(run: Path) -> None:
 
 
 def main() -> None:
-    """Write a run, its report, and a screenshot."""
+    """Write a run and its report, and a screenshot of the beginning."""
     from browser import browser_page
 
     from linetune.report.run_page import write_report
     from linetune.report.words import words
 
-    folder = Path(sys.argv[1])
-    page = write_report(make_run(folder), words("en"))
-    with browser_page(viewport={"width": 1100, "height": 1500}) as opened:
+    folder, picture = map(Path, sys.argv[1:])
+    run = make_run(folder / "demo")
+    page = write_report(run.rename(run.with_name("lot-codes")), words("en"))
+    with browser_page(viewport={"width": 1100, "height": 1300}) as opened:
         opened.page.goto(page.as_uri())
-        opened.page.screenshot(path=folder / "report.png")
+        opened.page.screenshot(path=picture)
 
 
 if __name__ == "__main__":
