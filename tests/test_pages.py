@@ -191,8 +191,12 @@ def test_a_report_is_there_in_chinese_and_the_same_each_time(run: Path, tmp_path
 
 
 def test_mistakes_get_one_line(run: Path, tmp_path: Path, cli: Cli) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    (damaged / "results.json").write_text('{"rows": [], "gain": 1}', "utf-8")
     for arguments, what in (
         (("report", tmp_path), "the folder has no complete run"),
+        (("report", damaged), "damaged results; train the run again"),
         (("report", run, "--lang", "fr"), "no pages in 'fr'; choose one of en, zh"),
         (("report", run, "--output", tmp_path / "no" / "page.html"), "cannot write the report"),
     ):

@@ -5,13 +5,19 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from linetune.cli import options
 from linetune.core.errors import LinetuneError
 from linetune.core.outputs import refuse_existing
+
+if TYPE_CHECKING:
+    from linetune.evaluation.result import Evaluation
+
+Read: TypeAlias = "tuple[str, str, Evaluation]"
+"""The letter of a model, its name, and its readings."""
 
 
 def compare(
@@ -44,11 +50,7 @@ def compare(
 
     Example: linetune compare PP-OCRv6_small_rec mine/runs/first mine/crops/test.txt --html compared.html
     """
-    from linetune.evaluation.comparison import compare as compare_scores
-    from linetune.evaluation.result import only_one_reads
     from linetune.report.comparison import write_comparison
-    from linetune.report.evaluation import print_comparison
-    from linetune.report.terminal import console
 
     if html is not None:
         refuse_existing(html, overwrite)
@@ -58,26 +60,40 @@ def compare(
     if html is not None:
         write_comparison(html, list(models.values()), evaluations, data.crops)
     first, *more = zip(models, models.values(), evaluations, strict=True)
-    found = []
-    for name, model, evaluation in more:
-        comparison = compare_scores(first[2].score, evaluation.score)
-        different = only_one_reads(first[2], evaluation)
-        if not as_json:
-            print_comparison(console(), first, (name, model, evaluation), comparison, different)
-        found.append(
-            {
-                "a": {"model": first[1], **first[2].score.as_dict()},
-                "b": {"model": model, **evaluation.score.as_dict()},
-                **comparison.as_dict(),
-                "sentence": comparison.sentence(),
-                "skipped": data.skipped,
-                "only_one_reads": [crop.as_dict() for crop in different],
-            }
-        )
     if as_json:
+        found = [_as_dict(first, second) for second in more]
         options.print_json(found if len(found) > 1 else found[0])
-    elif html is not None:
+        return
+    for second in more:
+        _print(first, second)
+    if html is not None:
         print(f"wrote {html}")
+
+
+def _as_dict(first: Read, second: Read) -> dict[str, Any]:
+    from linetune.evaluation.comparison import compare
+    from linetune.evaluation.result import only_one_reads
+
+    (_, model_a, a), (_, model_b, b) = first, second
+    comparison = compare(a.score, b.score)
+    return {
+        "a": {"model": model_a, **a.score.as_dict()},
+        "b": {"model": model_b, **b.score.as_dict()},
+        **comparison.as_dict(),
+        "sentence": comparison.sentence(),
+        "skipped": a.skipped,
+        "only_one_reads": [crop.as_dict() for crop in only_one_reads(a, b)],
+    }
+
+
+def _print(first: Read, second: Read) -> None:
+    from linetune.evaluation.comparison import compare
+    from linetune.evaluation.result import only_one_reads
+    from linetune.report.evaluation import print_comparison
+    from linetune.report.terminal import console
+
+    (*_, a), (*_, b) = first, second
+    print_comparison(console(), first, second, compare(a.score, b.score), only_one_reads(a, b))
 
 
 def _told_apart(arguments: Sequence[str]) -> tuple[dict[str, str], list[Path]]:

@@ -16,7 +16,7 @@ from linetune.core.labelfile import read_labels, spread
 from linetune.core.progress import Reporter, Silent, count
 from linetune.core.untrusted import parse_json
 from linetune.evaluation.result import Evaluation
-from linetune.evaluation.stored import BASE, FOLDER, KEPT, read_evaluations
+from linetune.evaluation.stored import BASE, FOLDER, KEPT, read_evaluations, write_evaluations
 
 RESULTS, JOURNAL, CONFIG, EXAMPLES = "results.json", "journal.jsonl", "config.yaml", "rendered"
 """Files of a run folder, and the folder of its rendered examples."""
@@ -80,16 +80,35 @@ def read_run(folder: Path, reporter: Reporter | None = None) -> Recorded:
     results = parse_json(textfile.read(folder / RESULTS, "results", None), folder / RESULTS)
     with os_errors("cannot read the journal", folder / JOURNAL):
         journal = (folder / JOURNAL).read_text("utf-8").splitlines()
+    entries = [parse_json(line, f"{folder / JOURNAL}:{number}") for number, line in enumerate(journal, 1)]
     recorded = Recorded(
         folder,
-        results,
-        [parse_json(line, f"{folder / JOURNAL}:{number}") for number, line in enumerate(journal, 1)],
+        _checked(results, folder / RESULTS),
+        [entry for entry in entries if isinstance(entry, dict)],
         textfile.read(folder / CONFIG, "run file", None),
         load(folder / CONFIG),
         read_evaluations(folder / FOLDER / BASE),
         read_evaluations(folder / FOLDER / KEPT),
     )
     return recorded if recorded.kept else _with_readings(recorded, reporter or Silent())
+
+
+def _checked(results: Any, path: Path) -> dict[str, Any]:
+    """Return results that have all that a report needs.
+
+    Raises:
+        LinetuneError: they do not.
+    """
+    try:
+        names = [
+            row["name"] for row in results["rows"] if row["val"]["interval"] and row["test"] is not False
+        ]
+        gains = [gain["only_a"] + gain["only_b"] < gain["lines"] + 1 for gain in results["gain"].values()]
+        if results["best"] in names and len(names) == len(results["rows"]) > 1 and all(gains):
+            return dict(results)
+    except (LookupError, TypeError, AttributeError):
+        pass
+    raise LinetuneError("damaged results", path, "train the run again")
 
 
 def read_crop(path: Path) -> Crop | None:
@@ -101,7 +120,7 @@ def read_crop(path: Path) -> Crop | None:
 
 
 def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:
-    """Read the held-out crops of a run with its models."""
+    """Read the held-out crops of a run with its models. Keep the readings, unless crops are missing."""
     # These import torch, which takes seconds that other reports save.
     from linetune.data.dataset import load_dataset
     from linetune.decode.read import read_crops
@@ -114,17 +133,21 @@ def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:
         kept = load_model(recorded.folder)
         base = with_charset(load_base(config.base_model), kept.charset, config.aliases).model
         base = replace(base, both_ways=kept.both_ways)
-        models = {"base": base, "kept": kept}
+        models, skipped = {"base": base, "kept": kept}, 0
         read: dict[str, dict[str, Evaluation]] = {name: {} for name in models}
         for split, paths in splits.items():
             if not paths:
                 continue
             lines = read_labels(*paths)
             data = load_dataset(lines, None, True, count(reporter, f"{split} crops", len(lines)))
+            skipped += data.skipped
             for name, model in models.items():
                 progress = count(reporter, f"reading {split}, {name} model", len(data))
                 texts = read_crops(model.run, data.crops, model.decoder, progress=progress)
                 read[name][split] = Evaluation(data.lines, texts)
     except LinetuneError as error:
         return replace(recorded, problem=str(error))
+    if not skipped:
+        for file, evaluations in ((BASE, read["base"]), (KEPT, read["kept"])):
+            write_evaluations(recorded.folder / FOLDER / file, evaluations)
     return replace(recorded, **read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +24,15 @@ from linetune.report import breakdown, figures
 from linetune.report.history import StageHistory, histories
 from linetune.report.page import Marked, marked_difference, rendered
 from linetune.report.recorded import UNTRAINED, Recorded, read_crop, read_run
-from linetune.report.verdict import Facts, verdict
+from linetune.report.verdict import MAX_ERROR, Facts, verdict
 from linetune.report.words import Words
 
 PAGE = "report.html"
 """The page in the run folder."""
 ERRORS = 1000
 """Most errors that a page shows."""
+MAX_ERROR_OPTION = ("--max-error", f"{MAX_ERROR:.0%}")
+"""The option of ``linetune threshold`` for the error that the verdict is about."""
 CONFUSIONS, CHARACTERS, SOURCES = 15, 15, 30
 """Most rows of these tables."""
 UNSURE, UNSURE_SHOWN = 0.9, 3
@@ -102,6 +105,15 @@ def report(run: Recorded, say: Words) -> str:
         run=run,
         split=split,
         verdict=verdict(facts, say),
+        command=shlex.join(
+            [
+                "linetune",
+                "threshold",
+                str(run.folder),
+                *map(str, run.config.data.test or ()),
+                *MAX_ERROR_OPTION,
+            ]
+        ),
         rows=rows,
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],

@@ -58,6 +58,8 @@ class Verdict:
     """Whether the model is better, by how much, and how sure that is."""
     deployment: str
     """Whether the model may be deployed."""
+    promise: Promise | None
+    """The threshold that a deployment needs. None if it needs none, or if there is none."""
     steps: list[str]
     """What to do next, the most important first."""
 
@@ -65,10 +67,13 @@ class Verdict:
 def verdict(facts: Facts, say: Words) -> Verdict:
     """Return the verdict on a run in the language of ``say``."""
     outcome = _outcome(facts.gain)
+    promise = _promise(facts.readings) if facts.tested and outcome != "worse" else None
     steps = [*_steps(facts, outcome, say)][:STEPS]
     if not steps:
         steps = [say("Nothing is urgent. Compare new crops with these now and then (linetune drift).")]
-    return Verdict(outcome, _result(facts, outcome, say), _deployment(facts, outcome, say), steps)
+    return Verdict(
+        outcome, _result(facts, outcome, say), _deployment(facts, outcome, promise, say), promise, steps
+    )
 
 
 def _outcome(gain: Comparison | None) -> Outcome:
@@ -124,7 +129,7 @@ def _result(facts: Facts, outcome: Outcome, say: Words) -> str:
     return f"{result} {flattery}"
 
 
-def _deployment(facts: Facts, outcome: Outcome, say: Words) -> str:
+def _deployment(facts: Facts, outcome: Outcome, promise: Promise | None, say: Words) -> str:
     readings, error = facts.readings, f"{MAX_ERROR:.0%}"
     if outcome == "worse":
         return say("Do not deploy it: the base model reads more crops right.")
@@ -132,15 +137,13 @@ def _deployment(facts: Facts, outcome: Outcome, say: Words) -> str:
         return say("Whether it may be deployed is not known: there are no test crops.")
     if readings is None:
         return say("Whether it may be deployed is not known: the readings of the test crops are missing.")
-    lines, wrong = readings.score.lines, len(readings.misread)
-    if upper_bound(wrong, lines) <= MAX_ERROR:
+    if _needs_no_threshold(readings):
         return say(
             "It may be deployed without a person: at most {error} of its readings are wrong, with "
             "95% confidence.",
             error=error,
         )
-    found, _ = _search(readings)
-    if found is None:
+    if promise is None:
         return say(
             "Do not deploy it without a person who checks every reading: these crops cannot prove an "
             "error of at most {error}, whatever the confidence.",
@@ -149,11 +152,20 @@ def _deployment(facts: Facts, outcome: Outcome, say: Words) -> str:
     return say(
         "It may be deployed with a person for the rest: accept readings with a confidence of "
         "{threshold} or more. They are {coverage} of the crops, and at most {error} of them are "
-        "wrong, with 95% confidence. The command linetune threshold writes this into the model.",
-        threshold=f"{found.threshold:.{DIGITS}f}",
-        coverage=f"{found.coverage:.0%}",
+        "wrong, with 95% confidence. This command writes the threshold into the model:",
+        threshold=f"{promise.threshold:.{DIGITS}f}",
+        coverage=f"{promise.coverage:.0%}",
         error=error,
     )
+
+
+def _needs_no_threshold(readings: Evaluation) -> bool:
+    return upper_bound(len(readings.misread), readings.score.lines) <= MAX_ERROR
+
+
+def _promise(readings: Evaluation | None) -> Promise | None:
+    """Return the threshold for a deployment, if it needs one and the readings prove one."""
+    return None if readings is None or _needs_no_threshold(readings) else _search(readings)[0]
 
 
 def _search(readings: Evaluation) -> tuple[Promise | None, Promise | None]:
