@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,18 +50,31 @@ def test_a_model_without_errors_on_enough_crops_needs_no_person() -> None:
     assert found.deployment.startswith("It may be deployed without a person: at most 1% of its readings")
     assert found.steps == ["Nothing is urgent. Compare new crops with these now and then (linetune drift)."]
     fewer = judged(evaluation(298), Comparison(0, 30, 298))
-    assert fewer.deployment.startswith("Do not deploy it without a person")
+    assert fewer.deployment == (
+        "If an error of 2% is small enough, it may be deployed without a person: at most 2% of its readings "
+        "are wrong, with 95% confidence."
+    )
     assert fewer.steps == [
         "Label 1 more test crops: 299 right readings are the fewest that prove an error of at most 1%."
     ]
 
 
 def test_sure_errors_are_looked_at_before_more_labels() -> None:
-    found = judged(evaluation(400, [0.99] * 6), Comparison(0, 30, 406))
-    assert found.deployment.startswith("Do not deploy it without a person who checks every reading")
-    first, second = found.steps
-    assert first.startswith("Look at the surest errors first: 6 of the 406 surest readings are wrong")
-    assert second.startswith("Check the labels of the 6 errors with a confidence of 95% or more")
+    found = judged(evaluation(200, [0.99] * 12), Comparison(0, 30, 212))
+    assert found.deployment == (
+        "Do not deploy it without a person who checks every reading: these crops cannot prove an error of "
+        "at most 5%, whatever the confidence."
+    )
+    assert found.steps[0].startswith("Label 87 more test crops")
+    many = judged(evaluation(400, [0.99] * 6), Comparison(0, 30, 406))
+    assert many.steps[0].startswith("Look at the surest errors first: 6 of the 406 surest readings are wrong")
+    assert many.promise
+    assert many.promise.max_error == 0.05
+    assert "A smaller error is not proved" not in many.deployment, "all readings are accepted"
+    some = judged(evaluation(400, [0.99] * 6 + [0.3] * 60), Comparison(0, 90, 466))
+    assert some.deployment.startswith("If an error of 5% is small enough, it may be deployed with a person")
+    sure = judged(evaluation(1000, [0.96] * 3 + [0.3] * 40), Comparison(0, 90, 1043))
+    assert sure.steps[0].startswith("Check the labels of the 3 errors with a confidence of 95% or more")
 
 
 def test_a_difference_that_chance_explains_is_no_gain() -> None:
@@ -132,7 +146,7 @@ def test_a_stage_that_gets_worse_with_its_loss_does_not_overfit() -> None:
 
 
 def test_a_journal_has_the_history_of_stages_without_trials() -> None:
-    journal = [
+    journal: list[dict[str, Any]] = [
         {"event": "result", "name": "stage real"},
         {"event": "head-trial", "step": 10, "loss": 9.0, "learning_rate": 1e-4},
         {"event": "head", "step": 10, "loss": 2.0, "learning_rate": 1e-4},
@@ -164,6 +178,12 @@ def test_the_breakdown_counts_crops_and_characters() -> None:
         ("b.txt", 1, 2),
     ]
     matrix = breakdown.matrix(found)
-    assert (matrix.labels, matrix.reads) == (["8", "O"], ["B", "0"])
-    assert matrix.counts == [[1, 0], [0, 1]]
+    assert set(matrix.characters) == set("8BO0")
+    counts = {
+        (wanted, read): number
+        for wanted, row in zip(matrix.characters, matrix.counts, strict=True)
+        for read, number in zip(matrix.characters, row, strict=True)
+        if number
+    }
+    assert counts == {("8", "B"): 1, ("B", "B"): 1, ("O", "0"): 1}
     assert matrix.most == 1

@@ -62,7 +62,10 @@ def read_evaluations(path: Path) -> dict[str, Evaluation]:
             rows.setdefault(str(row["split"]), []).append(_labelled(row))
         except (LookupError, TypeError, ValueError):
             raise LinetuneError("a damaged reading", f"{path}:{number}", "delete the file") from None
-    return {split: Evaluation(*map(list, zip(*some, strict=True))) for split, some in rows.items()}
+    return {
+        split: Evaluation([line for line, _ in some], [reading for _, reading in some])
+        for split, some in rows.items()
+    }
 
 
 def _labelled(row: Mapping[str, Any]) -> tuple[Line, Reading]:

@@ -14,7 +14,7 @@ from linetune.evaluation.result import Evaluation
 BINS = 10
 """About the most bins of lengths."""
 MATRIX = 16
-"""Most characters in a row or a column of a confusion matrix."""
+"""Most characters of a confusion matrix."""
 K = TypeVar("K")
 
 
@@ -93,35 +93,28 @@ def by_character(evaluation: Evaluation) -> list[Share]:
 class Matrix:
     """Which characters of the labels are read as which. The empty text means nothing."""
 
-    labels: list[str]
-    """The characters of the rows."""
-    reads: list[str]
-    """The characters of the columns."""
+    characters: list[str]
+    """The characters of the rows and of the columns, the most confused ones first."""
     counts: list[list[int]]
-    """How often, for each row and column."""
+    """How often the character of a row is read as that of a column."""
 
     @property
     def most(self) -> int:
         """The largest number of one confusion."""
-        pairs = ((wanted, read) for wanted in self.labels for read in self.reads)
-        flat = (number for row in self.counts for number in row)
-        return max(
-            (number for (wanted, read), number in zip(pairs, flat, strict=True) if wanted != read), default=1
-        )
+        size = range(len(self.characters))
+        return max((self.counts[row][column] for row in size for column in size if row != column), default=1)
 
 
 def matrix(evaluation: Evaluation) -> Matrix:
-    """Return the confusion matrix of the characters that are confused. The most confused ones come first."""
+    """Return the confusion matrix of the characters that are confused most."""
     pairs = _pairs(evaluation)
-    rows: Counter[str] = Counter()
-    columns: Counter[str] = Counter()
+    involved: Counter[str] = Counter()
     for (wanted, read), times in pairs.items():
         if wanted != read:
-            rows[wanted] += times
-            columns[read] += times
-    labels = [character for character, _ in rows.most_common(MATRIX)]
-    reads = [character for character, _ in columns.most_common(MATRIX)]
-    return Matrix(labels, reads, [[pairs[wanted, read] for read in reads] for wanted in labels])
+            involved[wanted] += times
+            involved[read] += times
+    characters = [character for character, _ in involved.most_common(MATRIX)]
+    return Matrix(characters, [[pairs[wanted, read] for read in characters] for wanted in characters])
 
 
 def _pairs(evaluation: Evaluation) -> Counter[tuple[str, str]]:

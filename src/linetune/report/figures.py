@@ -40,49 +40,46 @@ _IDS = re.compile(r' id="(?!m[0-9a-f]{10}|p[0-9a-f]{10})[^"]*"')
 def curves(stages: Sequence[StageHistory], say: Words) -> str:
     """Return the training loss, the validations and the learning rate of all stages over their steps."""
     with _figure(7.6, 6.2) as (figure, out):
-        loss, right, rate = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 1.2))
-        start, ticks = 0, []
-        for number, stage in enumerate(stages):
-            steps, losses, rates = map(np.array, zip(*_thinned(stage.steps), strict=True))
-            loss.plot(start + steps, losses, color=ACCENT, linewidth=1)
-            rate.plot(start + steps, rates, color=ACCENT, linewidth=1)
-            if stage.validations:
-                at, exact, label = map(
-                    np.array,
-                    zip(
-                        *_thinned([(v.step, v.exact_match, v.label_probability) for v in stage.validations]),
-                        strict=True,
-                    ),
-                )
-                names = (say("exact match"), say("label probability")) if not number else ("", "")
-                right.plot(start + at, 100 * exact, color=GOOD, linewidth=1.4, label=names[0])
-                right.plot(
-                    start + at, 100 * label, color=QUIET, linewidth=1.4, linestyle="--", label=names[1]
-                )
-            if overfit := stage.overfit:
-                right.axvspan(
-                    start + overfit.best.step, start + stage.length, color=BAD, alpha=0.12, linewidth=0
-                )
-                right.annotate(
-                    say("overfits"), (start + overfit.best.step, 1), (3, -11),
-                    ("data", "axes fraction"), "offset points", color=BAD,
-                )  # fmt: skip
-            ticks.append((start + stage.length / 2, stage.name))
+        panels = loss, right, rate = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 1.2))
+        start = 0
+        for stage in stages:
+            if start:
+                for axes in panels:
+                    axes.axvline(start, color=QUIET, linewidth=0.8)
+            _draw_stage(panels, stage, start, say)
             start += stage.length
-            for axes in (loss, right, rate) if number + 1 < len(stages) else ():
-                axes.axvline(start, color=QUIET, linewidth=0.8)
         loss.set(yscale="log", ylabel=say("loss"), xlim=(0, start))
         loss.yaxis.set_major_formatter("{x:g}")
         loss.yaxis.set_minor_formatter("")
         right.set(ylabel=say("validation, %"))
         rate.yaxis.set_major_formatter("{x:g}")
         rate.set(ylabel=say("learning rate"), xlabel=say("step"), ylim=(0, None))
-        for place, name in ticks:
-            loss.annotate(name, (place, 1), (0, 4), ("data", "axes fraction"), "offset points", ha="center")
-        right.legend(frameon=False, loc="lower right")
+        handles, labels = right.get_legend_handles_labels()
+        # Each stage has its own lines. One of a kind is enough.
+        kinds = dict(zip(labels, handles, strict=True))
+        right.legend(kinds.values(), kinds.keys(), frameon=False, loc="lower right")
         names = ", ".join(stage.name for stage in stages)
         text = say("Loss, validation and learning rate over the steps of the stages {names}.", names=names)
     return inline(out.getvalue(), text)
+
+
+def _draw_stage(panels: Sequence[Axes], stage: StageHistory, start: int, say: Words) -> None:
+    """Draw a stage into the panels of :func:`curves`. ``start`` is the number of steps before it."""
+    loss, right, rate = panels
+    steps, losses, rates = map(np.array, zip(*_thinned(stage.steps), strict=True))
+    loss.plot(start + steps, losses, color=ACCENT, linewidth=1)
+    rate.plot(start + steps, rates, color=ACCENT, linewidth=1)
+    over, middle = ("data", "axes fraction"), start + stage.length / 2
+    loss.annotate(stage.name, (middle, 1), (0, 4), over, "offset points", ha="center")
+    if stage.validations:
+        points = [(each.step, each.exact_match, each.label_probability) for each in stage.validations]
+        at, exact, label = map(np.array, zip(*_thinned(points), strict=True))
+        right.plot(start + at, 100 * exact, color=GOOD, label=say("exact match"))
+        right.plot(start + at, 100 * label, "--", color=QUIET, label=say("label probability"))
+    if overfit := stage.overfit:
+        best = start + overfit.best.step
+        right.axvspan(best, start + stage.length, color=BAD, alpha=0.12, linewidth=0)
+        right.annotate(say("overfits"), (best, 1), (3, -11), over, "offset points", color=BAD)
 
 
 def lengths(shares: Sequence[Share], say: Words) -> str:

@@ -150,4 +150,4 @@ def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:
     if not skipped:
         for file, evaluations in ((BASE, read["base"]), (KEPT, read["kept"])):
             write_evaluations(recorded.folder / FOLDER / file, evaluations)
-    return replace(recorded, **read)
+    return replace(recorded, base=read["base"], kept=read["kept"])

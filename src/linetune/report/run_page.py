@@ -19,20 +19,19 @@ from linetune.core.reading_order import is_right_to_left
 from linetune.data.check.findings import KINDS
 from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
+from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
 from linetune.report.history import StageHistory, histories
 from linetune.report.page import Marked, marked_difference, rendered
 from linetune.report.recorded import UNTRAINED, Recorded, read_crop, read_run
-from linetune.report.verdict import MAX_ERROR, Facts, verdict
+from linetune.report.verdict import Facts, verdict
 from linetune.report.words import Words
 
 PAGE = "report.html"
 """The page in the run folder."""
 ERRORS = 1000
 """Most errors that a page shows."""
-MAX_ERROR_OPTION = ("--max-error", f"{MAX_ERROR:.0%}")
-"""The option of ``linetune threshold`` for the error that the verdict is about."""
 CONFUSIONS, CHARACTERS, SOURCES = 15, 15, 30
 """Most rows of these tables."""
 UNSURE, UNSURE_SHOWN = 0.9, 3
@@ -95,6 +94,7 @@ def report(run: Recorded, say: Words) -> str:
         kept,
         bool(stages and stages[-1].overfit),
     )
+    found = verdict(facts, say)
     errors = list(_misread(kept, base)) if kept else []
     return rendered(
         "report.html",
@@ -104,16 +104,8 @@ def report(run: Recorded, say: Words) -> str:
         say=say,
         run=run,
         split=split,
-        verdict=verdict(facts, say),
-        command=shlex.join(
-            [
-                "linetune",
-                "threshold",
-                str(run.folder),
-                *map(str, run.config.data.test or ()),
-                *MAX_ERROR_OPTION,
-            ]
-        ),
+        verdict=found,
+        command=_command(run, found.promise) if found.promise else "",
         rows=rows,
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],
@@ -128,6 +120,14 @@ def report(run: Recorded, say: Words) -> str:
         name_of=lambda name: _name(name, say),
         kept=kept,
         **(_breakdown(kept, say) if kept else {}),
+    )
+
+
+def _command(run: Recorded, promise: Promise) -> str:
+    """Return the command that writes a promise into the model of a run."""
+    labels = map(str, run.config.data.test or ())
+    return shlex.join(
+        ["linetune", "threshold", str(run.folder), *labels, "--max-error", percent(promise.max_error)]
     )
 
 

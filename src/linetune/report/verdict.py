@@ -11,12 +11,14 @@ from linetune.core.charset import show
 from linetune.evaluation.acceptance import DIGITS
 from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
-from linetune.evaluation.promise import Promise, needed, search, upper_bound
+from linetune.evaluation.promise import Promise, needed, percent, search
 from linetune.evaluation.result import Evaluation
 from linetune.report.words import Words
 
 MAX_ERROR = 0.01
 """The error of accepted readings that a deployment is judged by, 0 to 1."""
+ERRORS = (0.05, 0.02, MAX_ERROR)
+"""The errors that the verdict tries to prove, the largest first."""
 NARROW = 0.06
 """Width of an interval of exact match that is narrow enough to decide on, 0 to 1."""
 SURE = 0.95
@@ -59,7 +61,7 @@ class Verdict:
     deployment: str
     """Whether the model may be deployed."""
     promise: Promise | None
-    """The threshold that a deployment needs. None if it needs none, or if there is none."""
+    """The threshold for a deployment. None if the readings prove none."""
     steps: list[str]
     """What to do next, the most important first."""
 
@@ -130,47 +132,72 @@ def _result(facts: Facts, outcome: Outcome, say: Words) -> str:
 
 
 def _deployment(facts: Facts, outcome: Outcome, promise: Promise | None, say: Words) -> str:
-    readings, error = facts.readings, f"{MAX_ERROR:.0%}"
+    readings = facts.readings
     if outcome == "worse":
         return say("Do not deploy it: the base model reads more crops right.")
     if not facts.tested:
         return say("Whether it may be deployed is not known: there are no test crops.")
     if readings is None:
         return say("Whether it may be deployed is not known: the readings of the test crops are missing.")
-    if _needs_no_threshold(readings):
-        return say(
-            "It may be deployed without a person: at most {error} of its readings are wrong, with "
-            "95% confidence.",
-            error=error,
-        )
     if promise is None:
         return say(
             "Do not deploy it without a person who checks every reading: these crops cannot prove an "
             "error of at most {error}, whatever the confidence.",
-            error=error,
+            error=percent(ERRORS[0]),
+        )
+    accepted = {
+        "threshold": f"{promise.threshold:.{DIGITS}f}",
+        "coverage": f"{promise.coverage:.0%}",
+        "error": percent(promise.max_error),
+    }
+    strict, all_of_them = promise.max_error <= MAX_ERROR, promise.accepted == promise.readings
+    if strict and all_of_them:
+        return say(
+            "It may be deployed without a person: at most {error} of its readings are wrong, with "
+            "95% confidence.",
+            **accepted,
+        )
+    if all_of_them:
+        return say(
+            "If an error of {error} is small enough, it may be deployed without a person: at most "
+            "{error} of its readings are wrong, with 95% confidence.",
+            **accepted,
+        )
+    if not strict:
+        return say(
+            "If an error of {error} is small enough, it may be deployed with a person for the rest: "
+            "accept readings with a confidence of {threshold} or more. They are {coverage} of the "
+            "crops, and at most {error} of them are wrong, with 95% confidence. A smaller error is "
+            "not proved. This command writes the threshold into the model:",
+            **accepted,
         )
     return say(
         "It may be deployed with a person for the rest: accept readings with a confidence of "
         "{threshold} or more. They are {coverage} of the crops, and at most {error} of them are "
         "wrong, with 95% confidence. This command writes the threshold into the model:",
-        threshold=f"{promise.threshold:.{DIGITS}f}",
-        coverage=f"{promise.coverage:.0%}",
-        error=error,
+        **accepted,
     )
 
 
-def _needs_no_threshold(readings: Evaluation) -> bool:
-    return upper_bound(len(readings.misread), readings.score.lines) <= MAX_ERROR
-
-
 def _promise(readings: Evaluation | None) -> Promise | None:
-    """Return the threshold for a deployment, if it needs one and the readings prove one."""
-    return None if readings is None or _needs_no_threshold(readings) else _search(readings)[0]
+    """Return the threshold of the smallest error that is proved.
+
+    The largest error is tested first, and the first failure ends the tests. Then the probability of any false
+    promise is at most 5 % (fixed-sequence testing), although several errors are tried.
+    """
+    found = None
+    for error in ERRORS if readings else ():
+        assert readings
+        proved, _ = _search(readings, error)
+        if proved is None:
+            break
+        found = proved
+    return found
 
 
-def _search(readings: Evaluation) -> tuple[Promise | None, Promise | None]:
+def _search(readings: Evaluation, error: float = MAX_ERROR) -> tuple[Promise | None, Promise | None]:
     confidences = [reading.confidence for reading in readings.readings]
-    return search(confidences, readings.score.correct, MAX_ERROR)
+    return search(confidences, readings.score.correct, error)
 
 
 def _steps(facts: Facts, outcome: Outcome, say: Words) -> Iterator[str]:
@@ -181,7 +208,7 @@ def _steps(facts: Facts, outcome: Outcome, say: Words) -> Iterator[str]:
             "Label at least {crops} test crops and name them in data.test: so many right readings "
             "prove an error of at most {error}.",
             crops=needed(0, MAX_ERROR),
-            error=f"{MAX_ERROR:.0%}",
+            error=percent(MAX_ERROR),
         )
     if outcome == "worse":
         yield say(
@@ -195,10 +222,10 @@ def _steps(facts: Facts, outcome: Outcome, say: Words) -> Iterator[str]:
         )
     if readings is None:
         return
-    if facts.tested:
-        yield from _proof(readings, say)
+    proof = [*_proof(readings, say)] if facts.tested else []
+    yield from proof
     sure = [number for number in readings.misread if readings.readings[number].confidence >= SURE]
-    if len(sure) >= FEW_SURE:
+    if len(sure) >= FEW_SURE and not proof:
         yield say(
             "Check the labels of the {crops} errors with a confidence of {sure} or more: where the "
             "model is so sure, the label may be wrong.",
@@ -227,7 +254,7 @@ def _proof(readings: Evaluation, say: Words) -> Iterator[str]:
     found, failed = _search(readings)
     if found is not None:
         return
-    total, error = len(readings.lines), f"{MAX_ERROR:.0%}"
+    total, error = len(readings.lines), percent(MAX_ERROR)
     if failed is None:
         yield say(
             "Label {crops} more test crops: {fewest} right readings are the fewest that prove an "
