@@ -48,12 +48,9 @@ def synth(
     Example: linetune synth mine/linetune.yaml --preview sheet.png
     """
     from linetune.config.load import load
-    from linetune.core import image
     from linetune.core.progress import count as counted
-    from linetune.report.preview import write_preview
     from linetune.report.terminal import terminal
     from linetune.synth import generate, is_current
-    from linetune.synth import preview as contact_sheet
 
     run = load(config, overrides or ())
     settings = run.synth
@@ -69,10 +66,7 @@ def synth(
         _measure(run.base_model, settings, measure, as_json)
     elif preview is not None:
         refuse_existing(preview, overwrite)
-        if preview.suffix.lower() == ".html":
-            write_preview(preview, settings)
-        else:
-            image.write(preview, contact_sheet(settings, 16, 3))
+        _preview(preview, settings)
         print(f"wrote {preview}")
     elif is_current(settings):
         print(f"the crops in {settings.output} are up to date")
@@ -80,6 +74,17 @@ def synth(
         with terminal() as reporter:
             labels = generate(settings, counted(reporter, "rendering", settings.count))
         print(f"wrote {labels} with {settings.count} crops")
+
+
+def _preview(path: Path, settings: Synth) -> None:
+    from linetune.core import image
+    from linetune.report.preview import write_preview
+    from linetune.synth import preview
+
+    if path.suffix.lower() == ".html":
+        write_preview(path, settings)
+    else:
+        image.write(path, preview(settings, 16, 3))
 
 
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool) -> None:

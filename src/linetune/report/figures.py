@@ -31,7 +31,7 @@ PX = 4 / 3
 """CSS pixels in a point."""
 POINTS = 400
 """Most points of a curve. More cannot be seen."""
-LEFT, RIGHT, BOTTOM, TOP = 0.7, 0.1, 0.5, 0.25
+LEFT, RIGHT, BOTTOM, TOP = 0.85, 0.1, 0.5, 0.25
 """Space for the texts around a figure, in inches."""
 _IDS = re.compile(r' id="(?!m[0-9a-f]{10}|p[0-9a-f]{10})[^"]*"')
 """Names that matplotlib gives to parts, which repeat in the next figure. Only markers and clips are used."""
