@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from markupsafe import Markup
 from rich.table import Table
 
 from linetune.analysis.learning_curve import Curve
@@ -48,7 +47,7 @@ def write_curve_page(curve: Curve) -> Path:
     """
     sentence = curve.sentence()
     parts = [
-        Part("Exact match over training crops", sentence, figure=Markup(inline(picture(curve), sentence))),
+        Part("Exact match over training crops", sentence, figure=inline(picture(curve), sentence)),
         Part(
             "Figures",
             "Exact match with its 95% interval. The sizes differ in their crops alone.",

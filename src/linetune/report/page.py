@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
 
 from linetune.core import atomic
 from linetune.core.errors import os_errors
@@ -51,8 +50,8 @@ class Part:
     text: str = ""
     columns: Sequence[str] = ()
     rows: Iterable[Sequence[Cell]] = ()
-    figure: Markup | None = None
-    """From :func:`linetune.report.figures.inline`."""
+    figure: str = ""
+    """An SVG element from :func:`linetune.report.figures.inline`. It is not escaped."""
 
 
 def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from linetune.core import atomic
 from linetune.core.charset import show
 from linetune.core.errors import os_errors
@@ -109,7 +107,7 @@ def report(run: Recorded, say: Words) -> str:
         rows=rows,
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],
-        curves=Markup(figures.curves(stages, say)) if stages else "",
+        curves=figures.curves(stages, say) if stages else "",
         general=results.get("general_reading", {}),
         errors=errors,
         missing=sum(error.crop is None for error in errors),
@@ -155,14 +153,14 @@ def _breakdown(kept: Evaluation, say: Words) -> dict[str, Any]:
     confidences = [reading.confidence for reading in kept.readings]
     characters = breakdown.by_character(kept)
     return {
-        "lengths": Markup(figures.lengths(breakdown.by_length(kept), say)),
+        "lengths": figures.lengths(breakdown.by_length(kept), say),
         "characters": [each for each in characters if each.wrong][:CHARACTERS],
         "perfect": sum(not each.wrong for each in characters),
         "sources": breakdown.by_source(kept)[:SOURCES],
         "confusions": kept.confusions[:CONFUSIONS],
         "matrix": breakdown.matrix(kept),
-        "reliability": Markup(figures.reliability(kept.reliability, say)),
-        "risk": Markup(figures.risk_coverage(confidences, kept.score.correct, say)),
+        "reliability": figures.reliability(kept.reliability, say),
+        "risk": figures.risk_coverage(confidences, kept.score.correct, say),
         "accepted": kept.accepted(),
     }
 
