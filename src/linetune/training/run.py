@@ -16,30 +16,27 @@ import torch
 
 from linetune.config.load import load, save
 from linetune.config.schema import Config
-from linetune.core import atomic, cache, image, processes
+from linetune.core import atomic, cache, processes
 from linetune.core.errors import LinetuneError, os_errors
-from linetune.core.labelfile import write_labels
 from linetune.core.progress import Reporter, Silent
 from linetune.decode.read import read_crops
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, write_evaluations
 from linetune.formats.store import load_model, save_model
-from linetune.synth.generate import LABELS
 from linetune.training import checkpoint, provenance
 from linetune.training.calibrated import calibrated
 from linetune.training.chain import Chain
 from linetune.training.context import Context, device_of, precision_of
-from linetune.training.folder import EXAMPLES, UNTRAINED, claimed, refuse_taken
-from linetune.training.gather import Inputs, gather, uses_rendered
+from linetune.training.examples import save_examples
+from linetune.training.folder import UNTRAINED, claimed, refuse_taken
+from linetune.training.gather import Inputs, gather
 from linetune.training.journal import Journal
 from linetune.training.orientation import any_upside_down, turned_upright
-from linetune.training.plan import FEW, Plan, refuse_lengths
+from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.result import RunResult
 
 COMPARED = 64
 """Most validation crops on which the export is compared with the kept model."""
-SHOWN = 12
-"""Most rendered crops that the run folder shows."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ def _run(
             with os_errors("cannot write to the run folder", folder):
                 save(config, folder / "config.yaml")
                 inputs.start.charset.write(folder / "charset.txt")
-                _save_examples(config, inputs)
+                save_examples(config, inputs)
         context = _context(config, inputs, device, journal, reporter)
         left = options.within and max(1.0, options.within - (time.perf_counter() - started))
         plan = Plan(config, inputs, context, left)
@@ -202,19 +199,6 @@ def _finish(
     figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
     with os_errors("cannot write to the run folder", result.folder):
         atomic.write_text(result.folder / "results.json", figures + "\n", durable=True)
-
-
-def _save_examples(config: Config, inputs: Inputs) -> None:
-    """Save a few rendered crops in the run folder, if the run renders any, for people to look at."""
-    if config.synth is None or not uses_rendered(config):
-        return
-    # As many as the record of the run has rendered before. No crop is rendered for this.
-    rendered = inputs.render(min(FEW, config.synth.count))
-    folder, names = config.output / EXAMPLES, [f"{number:02}.png" for number in range(SHOWN)]
-    folder.mkdir(exist_ok=True)
-    for name, crop in zip(names, rendered.crops, strict=False):
-        image.write(folder / name, crop)
-    write_labels(folder / LABELS, zip(names, rendered.texts, strict=False))
 
 
 def with_both_ways(config: Config, inputs: Inputs, reporter: Reporter) -> tuple[Config, Inputs]:
