@@ -184,7 +184,7 @@ def main() -> None:
     from linetune.report.words import words
 
     folder, picture = map(Path, sys.argv[1:])
-    run = make_run(folder / "demo")
+    run = make_run(folder)
     page = write_report(run.rename(run.with_name("lot-codes")), words("en"))
     with browser_page(viewport={"width": 1100, "height": 1300}) as opened:
         opened.page.goto(page.as_uri())

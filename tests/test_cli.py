@@ -507,7 +507,7 @@ def test_compare_shows_the_crops_that_only_some_models_read(
         "B is better: only B reads" in text or "no difference beyond chance on 3 crops: only B reads" in text
     )
     assert text.count("<img") == text.count(f"{labels}:") > 0
-    assert "about one in twenty" in text
+    assert "One test of twenty" in text
     again = cli("compare", small, NAME, labels, "--html", page)
     assert again.errors == [f"error: {page}: the file already exists; --overwrite replaces it"]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -30,6 +31,8 @@ from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
 from linetune.report.curve import write_curve_page
+from linetune.report.figures import curves
+from linetune.report.history import StageHistory, Validated
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
 from linetune.report.words import Words, catalogue
@@ -153,7 +156,7 @@ def test_a_report_says_which_pictures_are_missing(copy: Path) -> None:
     ]
     write_evaluations(copy / FOLDER / KEPT, {"test": Evaluation(lines, kept.readings)})
     text = write_report(copy, ENGLISH).read_text("utf-8")
-    assert "1 pictures are missing" in text
+    assert "Missing pictures: 1." in text
     assert text.count("The picture is missing.") == 1
 
 
@@ -277,6 +280,21 @@ def test_a_learning_curve_has_a_page_with_its_picture(tmp_path: Path) -> None:
         colour = opened.page.locator("svg text").first.evaluate("node => getComputedStyle(node).fill")
         assert colour == "rgb(255, 255, 255)"
         assert opened.errors == []
+
+
+def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
+    name = "<b> $x$ 阶段"
+    stage = StageHistory(name, [(10, 1.0, 1e-4)], [Validated(10, 1.0, 0.9, 0.8)])
+    svg = curves([stage], ENGLISH)
+    root = ElementTree.fromstring(svg)
+    texts = [node.text for node in root.iter() if node.tag.endswith("}text")]
+    assert name in texts
+    assert "loss" in texts
+    dots = [
+        node for node in root.iter() if node.tag.endswith("}use") and "fill: var(" in node.get("style", "")
+    ]
+    assert len(dots) >= 3, "loss, exact match and learning rate"
+    assert name in root.get("aria-label", "")
 
 
 def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:

@@ -32,8 +32,7 @@ def write_comparison(
     letters = string.ascii_uppercase[: len(models)]
     lines = evaluations[0].lines
     different = _different(evaluations)
-    pairs = len(models) * (len(models) - 1) // 2
-    chance = f" Of {pairs} tests, about one in twenty looks like a difference by chance." if pairs > 1 else ""
+    chance = " One test of twenty shows a difference where there is none." if len(models) > 2 else ""
     more = f" The first {SHOWN} are shown." if len(different) > SHOWN else ""
     parts = [
         Part(

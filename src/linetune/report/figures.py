@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ PX = 4 / 3
 """CSS pixels in a point."""
 POINTS = 400
 """Most points of a curve. More cannot be seen."""
+LEAST = 2
+"""Least height of the panel of validations, in percent."""
 LEFT, RIGHT, BOTTOM, TOP = 0.85, 0.1, 0.5, 0.25
 """Space for the texts around a figure, in inches."""
 _IDS = re.compile(r' id="(?!m[0-9a-f]{10}|p[0-9a-f]{10})[^"]*"')
@@ -39,6 +41,8 @@ _IDS = re.compile(r' id="(?!m[0-9a-f]{10}|p[0-9a-f]{10})[^"]*"')
 
 def curves(stages: Sequence[StageHistory], say: Words) -> str:
     """Return the training loss, the validations and the learning rate of all stages over their steps."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     with _figure(7.6, 6.2) as (figure, out):
         panels = loss, right, rate = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 1.2))
         start = 0
@@ -49,9 +53,11 @@ def curves(stages: Sequence[StageHistory], say: Words) -> str:
             _draw_stage(panels, stage, start, say)
             start += stage.length
         loss.set(yscale="log", ylabel=say("loss"), xlim=(0, start))
+        loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         loss.yaxis.set_major_formatter("{x:g}")
-        loss.yaxis.set_minor_formatter("")
-        right.set(ylabel=say("validation, %"))
+        loss.yaxis.set_minor_locator(NullLocator())
+        low, high = right.get_ylim()
+        right.set(ylabel=say("validation, %"), ylim=(low, max(high, low + LEAST)))
         rate.yaxis.set_major_formatter("{x:g}")
         rate.set(ylabel=say("learning rate"), xlabel=say("step"), ylim=(0, None))
         handles, labels = right.get_legend_handles_labels()
@@ -67,19 +73,27 @@ def _draw_stage(panels: Sequence[Axes], stage: StageHistory, start: int, say: Wo
     """Draw a stage into the panels of :func:`curves`. ``start`` is the number of steps before it."""
     loss, right, rate = panels
     steps, losses, rates = map(np.array, zip(*_thinned(stage.steps), strict=True))
-    loss.plot(start + steps, losses, color=ACCENT, linewidth=1)
-    rate.plot(start + steps, rates, color=ACCENT, linewidth=1)
+    loss.plot(start + steps, losses, color=ACCENT, linewidth=1, marker=_marker(steps), markersize=3)
+    rate.plot(start + steps, rates, color=ACCENT, linewidth=1, marker=_marker(steps), markersize=3)
     over, middle = ("data", "axes fraction"), start + stage.length / 2
     loss.annotate(stage.name, (middle, 1), (0, 4), over, "offset points", ha="center")
     if stage.validations:
         points = [(each.step, each.exact_match, each.label_probability) for each in stage.validations]
         at, exact, label = map(np.array, zip(*_thinned(points), strict=True))
-        right.plot(start + at, 100 * exact, color=GOOD, label=say("exact match"))
-        right.plot(start + at, 100 * label, "--", color=QUIET, label=say("label probability"))
+        for values, colour, line, name in (
+            (exact, GOOD, "-", say("exact match")),
+            (label, QUIET, "--", say("label probability")),
+        ):
+            right.plot(start + at, 100 * values, line, color=colour, label=name, marker=_marker(at))
     if overfit := stage.overfit:
         best = start + overfit.best.step
         right.axvspan(best, start + stage.length, color=BAD, alpha=0.12, linewidth=0)
         right.annotate(say("overfits"), (best, 1), (3, -11), over, "offset points", color=BAD)
+
+
+def _marker(points: Sized) -> str:
+    """Return a marker for a line that has no second point."""
+    return "o" if len(points) < 2 else ""
 
 
 def lengths(shares: Sequence[Share], say: Words) -> str:

@@ -241,7 +241,7 @@ def _steps(facts: Facts, outcome: Outcome, say: Words) -> Iterator[str]:
         pairs = ", ".join(f"{show(wanted)} → {show(read)} ({times}×)" for (wanted, read), times in confusions)
         yield say("Add training crops with the characters that are confused most: {pairs}.", pairs=pairs)
     low, high = facts.score.interval
-    if high - low > NARROW:
+    if facts.tested and high - low > NARROW:
         yield say(
             "Label more test crops: exact match is only known to be {low} to {high}. About {crops} "
             "crops give ±{half} points.",
