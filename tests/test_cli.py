@@ -46,6 +46,7 @@ COMMANDS = [
     "train",
     "watch",
     "learning-curve",
+    "report",
     "evaluate",
     "compare",
     "calibrate",
@@ -487,6 +488,30 @@ def test_compare_two_models_on_the_same_crops(cli: Cli, labels: Path, small: Pat
     assert {crop["right"] for crop in figures["only_one_reads"]} == {"A"}
     missing = cli("compare", small, small.parent / "none", labels)
     assert (missing.code, len(missing.errors)) == (2, 1)
+    unlabelled = cli("compare", small, NAME)
+    assert unlabelled.errors == ["error: linetune compare: no label files; name some after the models"]
+
+
+def test_compare_shows_the_crops_that_only_some_models_read(
+    cli: Cli, labels: Path, small: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(small.read_bytes())
+    done = cli("compare", small, NAME, other, labels, "--html", page)
+    assert done.code == 0, done.err
+    told = done.out.splitlines()
+    assert f"wrote {page}" == told[-1]
+    assert any(line.startswith("C - A  +0.0 points") for line in told)
+    text = page.read_text("utf-8")
+    assert "3 models on 3 crops." in text
+    assert (
+        "B is better: only B reads" in text or "no difference beyond chance on 3 crops: only B reads" in text
+    )
+    assert text.count("<img") == text.count(f"{labels}:") > 0
+    assert "One test of twenty" in text
+    again = cli("compare", small, NAME, labels, "--html", page)
+    assert again.errors == [f"error: {page}: the file already exists; --overwrite replaces it"]
 
 
 # predict

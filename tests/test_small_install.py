@@ -149,6 +149,7 @@ COMMANDS = [
     ("learning-curve", "linetune.yaml"),
     ("evaluate", "PP-OCRv5_mobile_rec", "labels.txt"),
     ("compare", "PP-OCRv5_mobile_rec", "model.safetensors", "labels.txt"),
+    ("report", "run"),
     ("predict", "model.safetensors", "a.png"),
     ("predict", "STATIC", "a.png"),
     ("predict", "EXPORTED", "a.png", "--both-ways"),

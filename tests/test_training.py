@@ -378,6 +378,11 @@ def test_a_run_leaves_everything_in_its_folder(run: Path) -> None:
         "results.json",
         "model.safetensors",
         "model.onnx",
+        "report.html",
+        "readings/base.jsonl",
+        "readings/kept.jsonl",
+        "rendered/labels.txt",
+        *(f"rendered/{number:02}.png" for number in range(12)),
         "stages/1-head.safetensors",
         "stages/2-full.safetensors",
         "stages/3-real.safetensors",
@@ -408,6 +413,7 @@ def test_a_run_prints_its_table(run: Path, first_run: subprocess.CompletedProces
     assert "val exact" in out
     assert "test exact" in out
     assert str(run / "model.onnx") in out
+    assert str(run / "report.html") in out
     assert "the charset has 14 characters; the base model knows 14 of them" in first_run.stderr
     assert "1 of 3 test lines have characters outside the charset ('Z')" in first_run.stderr
     assert "Traceback" not in first_run.stderr
@@ -805,6 +811,8 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
         "charset.txt",
         "journal.jsonl",
         "tensorboard",
+        "readings",
+        "rendered",
     }
     heard = Heard()
     assert train(short(project, str(out)), reporter=heard).model.exists()

@@ -40,8 +40,8 @@ from linetune.synth.generate import generate
 from linetune.training import checkpoint, provenance, rate
 from linetune.training.run import resume, train
 
-TIMES = ("seconds", "images_per_second", "validation_seconds", "training_seconds", "total_seconds")
-"""Figures of the journal that no two runs share."""
+TIMES = ("seconds", "images_per_second", "validation_seconds", "training_seconds", "total_seconds", "memory")
+"""Figures that no two runs share."""
 RUN = """
 output: run
 base_model: base.safetensors

@@ -30,6 +30,7 @@ from linetune.cli.learning_curve import learning_curve
 from linetune.cli.models import models
 from linetune.cli.options import Stopped
 from linetune.cli.predict import predict
+from linetune.cli.report import report
 from linetune.cli.review import review
 from linetune.cli.rule import rule
 from linetune.cli.split import split
@@ -66,7 +67,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, review, split, rule),
     "Train": (synth, train, watch, learning_curve),
-    "Measure and use": (evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
+    "Measure and use": (report, evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""
 

@@ -17,6 +17,8 @@ from linetune.core.outputs import refuse_existing
 if TYPE_CHECKING:
     from linetune.config import Config
     from linetune.data.check import Expected
+    from linetune.data.check.checker import CheckResult
+    from linetune.data.check.clean import Cleaned
 
 CONFIGS = {".yaml", ".yml"}
 """Endings of run files."""
@@ -47,6 +49,13 @@ def check(
         Path | None,
         typer.Option(metavar="DIR", help="Write a cleaned copy of labels and crops to this new folder."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE.html", help="Write a page with the pictures of what the findings name."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing page of --html.")
+    ] = False,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -61,25 +70,38 @@ def check(
     from linetune.data.check import check as check_data
     from linetune.data.check.clean import write_clean
     from linetune.data.check.findings import Severity
-    from linetune.report.findings import print_cleaned, print_findings
-    from linetune.report.terminal import console, terminal
+    from linetune.report.check_page import write_findings
+    from linetune.report.terminal import terminal
 
     config = load(Path(paths[0]), paths[1:]) if Path(paths[0]).suffix.lower() in CONFIGS else None
     files = {split: labels for split, labels in config.data if labels} if config else _by_split(paths)
     expected = _expected(config, charset, rule)
     if fix is not None:
         refuse_existing(fix, hint="name a new folder")
+    if html is not None:
+        refuse_existing(html, overwrite)
     with terminal(quiet) as reporter:
         checked = check_data(files, expected, partial(reporter.progress, "checking"))
     cleaned = write_clean(checked, fix) if fix is not None else None
+    if html is not None:
+        write_findings(html, checked)
     if as_json:
         options.print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
     else:
-        print_findings(console(), checked)
-        if cleaned:
-            print_cleaned(console(), cleaned)
+        _print(checked, cleaned, html)
     if checked.of(Severity.error):
         raise typer.Exit(1)
+
+
+def _print(checked: CheckResult, cleaned: Cleaned | None, html: Path | None) -> None:
+    from linetune.report.findings import print_cleaned, print_findings
+    from linetune.report.terminal import console
+
+    print_findings(console(), checked)
+    if cleaned:
+        print_cleaned(console(), cleaned)
+    if html:
+        print(f"wrote {html}")
 
 
 def _expected(config: Config | None, charset: Path | None, rule: str | None) -> Expected:

@@ -43,7 +43,7 @@ def learning_curve(
     """
     from linetune.analysis.learning_curve import learning_curve as train_curve
     from linetune.config.load import load
-    from linetune.report.curve import curve_table, write_picture
+    from linetune.report.curve import curve_table, write_curve_page, write_picture
     from linetune.report.terminal import console, terminal
 
     run = load(config, overrides or ())
@@ -52,15 +52,16 @@ def learning_curve(
     again = "what is finished is kept; the same command does the rest"
     with options.stoppable(again), terminal(quiet) as reporter:
         curve = train_curve(run, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
-    picture = write_picture(curve)
+    picture, page = write_picture(curve), write_curve_page(curve)
     if as_json:
-        options.print_json({**curve.as_dict(), "picture": str(picture)})
+        options.print_json({**curve.as_dict(), "picture": str(picture), "page": str(page)})
         return
     out = console()
     out.print(curve_table(curve))
     if sentence := curve.sentence():
         out.print(sentence)
     out.print(f"picture  {picture}")
+    out.print(f"page     {page}")
 
 
 def _numbers(sizes: str | None) -> list[int]:

@@ -95,6 +95,10 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace exis
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress and no messages, only errors and results.")
 ]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(metavar="en|zh", help="Language of the report. The default is that of the system."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 
 

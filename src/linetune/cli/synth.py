@@ -24,10 +24,12 @@ def synth(
     ] = None,
     preview: Annotated[
         Path | None,
-        typer.Option(metavar="IMAGE", help="Write only a picture with some crops, to look at them."),
+        typer.Option(
+            metavar="FILE", help="Write only a picture or a page (.html) with some crops, to look at them."
+        ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing picture of --preview.")
+        bool, typer.Option("--overwrite", help="Replace an existing file of --preview.")
     ] = False,
     measure: Annotated[
         Path | None,
@@ -47,11 +49,9 @@ def synth(
     Example: linetune synth mine/linetune.yaml --preview sheet.png
     """
     from linetune.config.load import load
-    from linetune.core import image
     from linetune.core.progress import count as counted
     from linetune.report.terminal import terminal
     from linetune.synth import generate, is_current
-    from linetune.synth import preview as contact_sheet
 
     run = load(config, overrides or ())
     settings = run.synth
@@ -67,7 +67,7 @@ def synth(
         _measure(run.base_model, settings, measure, as_json, quiet)
     elif preview is not None:
         refuse_existing(preview, overwrite)
-        image.write(preview, contact_sheet(settings, 16, 3))
+        _preview(preview, settings)
         print(f"wrote {preview}")
     elif is_current(settings):
         print(f"the crops in {settings.output} are up to date")
@@ -75,6 +75,17 @@ def synth(
         with terminal(quiet) as reporter:
             labels = generate(settings, counted(reporter, "rendering", settings.count))
         print(f"wrote {labels} with {settings.count} crops")
+
+
+def _preview(path: Path, settings: Synth) -> None:
+    from linetune.core import image
+    from linetune.report.preview import write_preview
+    from linetune.synth import preview
+
+    if path.suffix.lower() == ".html":
+        write_preview(path, settings)
+    else:
+        image.write(path, preview(settings, 16, 3))
 
 
 def _measure(base_model: str, settings: Synth, labels: Path, as_json: bool, quiet: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from linetune.core.errors import LinetuneError
 
 if TYPE_CHECKING:
     from linetune.core.progress import Reporter
+    from linetune.report.words import Words
     from linetune.training.result import RunResult
 
 
@@ -40,19 +42,22 @@ def train(
             "crops and trains for less time.",
         ),
     ] = None,
+    lang: options.LanguageOption = None,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
     Prints every stage beside the untouched base model, with 95% intervals. The run folder (output in the run
-    file) holds the model, the ONNX file and all figures. After an interruption, --resume continues with the
-    same result.
+    file) holds the model, the ONNX file, all figures, and a report with pictures (report.html). After an
+    interruption, --resume continues with the same result.
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
     from linetune.report.terminal import terminal
+    from linetune.report.words import words
 
+    say = words(lang)
     if resume is not None and (overwrite or skip_bad or within):
         raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
     seconds = None if within is None else options.seconds_of(within, "--within")
@@ -65,10 +70,22 @@ def train(
         )
     if not processes.is_first():  # of those that torchrun started
         return
+    _write_report(result, say)
     if as_json:
-        options.print_json({**result.as_dict(), "model": str(result.model), "onnx": str(result.onnx)})
-        return
-    _print(result)
+        files = {"model": result.model, "onnx": result.onnx, "report": result.report}
+        options.print_json({**result.as_dict(), **{name: str(path) for name, path in files.items()}})
+    else:
+        _print(result)
+
+
+def _write_report(result: RunResult, say: Words) -> None:
+    """Write the report. A disk that is full now must not hide the result of hours."""
+    from linetune.report.run_page import write_report
+
+    try:
+        write_report(result.folder, say, result.report)
+    except LinetuneError as error:
+        print(f"warning: no report: {error}", file=sys.stderr)
 
 
 def _print(result: RunResult) -> None:
@@ -84,6 +101,7 @@ def _print(result: RunResult) -> None:
     out.print(f"model  {result.model}")
     if result.compared:  # it is exported
         out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
+    out.print(f"report {result.report}")
 
 
 def _train(

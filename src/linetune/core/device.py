@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -73,6 +74,21 @@ def free_memory(device: torch.device) -> int:
         return min(free, int(limit) - int(used))
     except (OSError, ValueError):  # not in a container, or the container has no limit
         return free
+
+
+def most_memory(device: torch.device) -> int:
+    """Return the most bytes used at any time: of a GPU by this process, or else of the process.
+
+    0 if the system does not say.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return int(getattr(psutil.Process().memory_info(), "peak_wset", 0))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # POSIX names no unit
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -91,6 +91,19 @@ def promise(confidences: Sequence[float], correct: Sequence[bool], max_error: fl
     Raises:
         LinetuneError: the labels prove no threshold. The hint says how many more right readings can.
     """
+    found, failed = search(confidences, correct, max_error)
+    if found is None:
+        raise _unproven(failed, len(confidences), max_error)
+    return found
+
+
+def search(
+    confidences: Sequence[float], correct: Sequence[bool], max_error: float
+) -> tuple[Promise | None, Promise | None]:
+    """Return the promise of :func:`promise` or None, and the first threshold that labels do not prove.
+
+    The latter is None if there are too few readings for any proof, or if all thresholds are proved.
+    """
     values, right = np.asarray(confidences, float), np.asarray(correct, bool)
     fewest, found, failed = needed(0, max_error), None, None
     for threshold in THRESHOLDS:
@@ -103,9 +116,7 @@ def promise(confidences: Sequence[float], correct: Sequence[bool], max_error: fl
             failed = tested
             break
         found = tested
-    if found is None:
-        raise _unproven(failed, len(values), max_error)
-    return found
+    return found, failed
 
 
 def as_record(found: Promise, confidences: Sequence[float], labels: Sequence[str]) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from rich.table import Table
 from linetune.analysis.learning_curve import Curve
 from linetune.core import atomic
 from linetune.core.errors import os_errors
+from linetune.report.figures import inline
+from linetune.report.page import Part, write_page
 from linetune.report.run import add_scores
 
-PICTURE = "curve.svg"
+PICTURE, PAGE = "curve.svg", "curve.html"
 COLOURS = {"validation": "#2f6fde", "test": "#d9622b"}
 
 
@@ -34,6 +36,35 @@ def write_picture(curve: Curve) -> Path:
     path = curve.folder / PICTURE
     with os_errors("cannot write the picture", path):
         atomic.write_text(path, picture(curve))
+    return path
+
+
+def write_curve_page(curve: Curve) -> Path:
+    """Write the page of a curve, its picture and its figures, into its folder and return its path.
+
+    Raises:
+        LinetuneError: the page cannot be written.
+    """
+    sentence = curve.sentence()
+    parts = [
+        Part("Exact match over training crops", sentence, figure=inline(picture(curve), sentence)),
+        Part(
+            "Figures",
+            "Exact match with its 95% interval. The sizes differ in their crops alone.",
+            ("training crops", "validation", "test", "seconds"),
+            (
+                [
+                    f"{point.crops:,}",
+                    point.val.as_text(),
+                    point.test.as_text() if point.test else "-",
+                    f"{point.seconds:.0f}",
+                ]
+                for point in curve.points
+            ),
+        ),
+    ]
+    path = curve.folder / PAGE
+    write_page(path, "Learning curve", "Do more labelled crops help?", parts)
     return path
 
 

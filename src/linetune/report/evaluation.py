@@ -38,27 +38,36 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
 
 def print_comparison(
     out: Console,
-    models: tuple[str, str],
-    evaluations: tuple[Evaluation, Evaluation],
+    first: tuple[str, str, Evaluation],
+    second: tuple[str, str, Evaluation],
     comparison: Comparison,
     different: Sequence[OnlyOneReads],
 ) -> None:
-    """Print the scores of models A and B, their difference, and the crops that only one of them reads."""
-    for name, model, evaluation in zip("AB", models, evaluations, strict=True):
+    """Print the scores of two models, their difference, and the crops that only one of them reads.
+
+    Args:
+        out: where to print.
+        first: the letter, the name and the readings of model A of the comparison.
+        second: those of model B.
+        comparison: of the two.
+        different: the crops that only one of them reads.
+    """
+    for name, model, evaluation in (first, second):
         score = evaluation.score
         out.print(f"{name}  exact match {score.as_text()}   CER {score.cer:.1%}   {model}")
+    (a, *_), (b, *_) = first, second
     low, high = comparison.interval
     out.print(
-        f"B - A  {comparison.difference * 100:+.1f} points ({low * 100:+.1f} to {high * 100:+.1f})   "
-        f"{comparison.lines} lines{_skipped(evaluations[0])}; (in brackets) 95% intervals"
+        f"{b} - {a}  {comparison.difference * 100:+.1f} points ({low * 100:+.1f} to {high * 100:+.1f})   "
+        f"{comparison.lines} lines{_skipped(first[2])}; (in brackets) 95% intervals"
     )
-    out.print(comparison.sentence())
-    for name in "AB":
-        crops = [crop for crop in different if crop.right == name]
+    out.print(comparison.sentence(a, b))
+    for name, right in ((a, "A"), (b, "B")):
+        crops = [crop for crop in different if crop.right == right]
         if crops:
             out.print(f"only {name} reads {len(crops)}{_more(crops, ' (--json lists all)')}:")
         for crop in crops[:SHOWN]:
-            out.print(f"  {crop.line.source}  {crop.line.text!r}  A {crop.text_a!r}  B {crop.text_b!r}")
+            out.print(f"  {crop.line.source}  {crop.line.text!r}  {a} {crop.text_a!r}  {b} {crop.text_b!r}")
 
 
 def _skipped(evaluation: Evaluation) -> str:

@@ -44,12 +44,14 @@ Cell: TypeAlias = "str | Marked | ToCopy | Crop"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A heading, a sentence, and a table. A table without rows is not shown."""
+    """A heading, a sentence, a figure, and a table. A table without rows is not shown."""
 
     heading: str
     text: str = ""
     columns: Sequence[str] = ()
     rows: Iterable[Sequence[Cell]] = ()
+    figure: str = ""
+    """An SVG element from :func:`linetune.report.figures.inline`. It is not escaped."""
 
 
 def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 
 from linetune.config.schema import Stage
 from linetune.core import processes
+from linetune.core.device import most_memory
 from linetune.core.errors import LinetuneError
 from linetune.data.dataset import Dataset
-from linetune.decode import default_decoder
-from linetune.decode.read import read_batches
+from linetune.decode import Reading, default_decoder
+from linetune.decode.read import read_batches, read_crops
 from linetune.evaluation.general import General, general_reading
-from linetune.evaluation.metrics import Score, score
+from linetune.evaluation.metrics import Score
+from linetune.evaluation.result import Evaluation
+from linetune.evaluation.stored import BASE, FOLDER, write_evaluations
 from linetune.formats.model import Model
 from linetune.formats.store import save_model
 from linetune.models.network import Network, new_guide
@@ -36,6 +39,8 @@ from linetune.training.validation import score_of
 WORTH = 3
 """A trial of rendered crops pays only for a stage with this many times its crops. A smaller stage ends
 soon."""
+TIMES = ("training_seconds", "memory")
+"""Figures of a row that no two runs share."""
 
 
 @dataclass
@@ -169,11 +174,20 @@ class Chain(Keeper):
         started = time.perf_counter()
         # The two have one backbone, which is most of the work.
         inputs.base.network.to(self._context.device)
-        val = _scores((inputs.base, self._model), inputs.val)
-        test = _scores((inputs.base, self._model), inputs.test) if inputs.test else [None, None]
+        models = inputs.base, self._model
+        readings = {split: _readings(models, data) for split, data in inputs.held_out.items()}
         self._scoring = time.perf_counter() - started
-        self._add(Row(f"{inputs.base.base_model}, untouched", val[0], test[0], 0))
-        row = self._add(Row(untrained, val[1], test[1], 0))
+        for number, name in enumerate((f"{inputs.base.base_model}, untouched", untrained)):
+            read = {
+                split: Evaluation(data.lines, readings[split][number])
+                for split, data in inputs.held_out.items()
+            }
+            scores = {split: evaluation.score for split, evaluation in read.items()}
+            row = self._add(
+                Row(name, scores["val"], scores.get("test"), 0, most_memory(self._context.device))
+            )
+        if processes.is_first():
+            write_evaluations(self._result.folder / FOLDER / BASE, read)
         progress("base model", 1, 2)
         self._result.best = row.name
         try:
@@ -223,7 +237,8 @@ class Chain(Keeper):
         best = self._best
         stage_result = train_stage(model.network, task, self._context, self)
         test = score_of(model.reader.run, self._inputs.test, model.charset) if self._inputs.test else None
-        row = self._add(Row(name, stage_result.score, test, stage_result.seconds))
+        memory = most_memory(self._context.device)
+        row = self._add(Row(name, stage_result.score, test, stage_result.seconds, memory))
         when = _when(stage, stage_result)
         exact = f"{stage_result.score.as_text()} exact on validation"
         self._say(f"{name}: {exact} {when}, {stage_result.seconds:.0f} s")
@@ -248,19 +263,19 @@ class Chain(Keeper):
 def _row(saved: Mapping[str, Any]) -> Row:
     """Return a row from its dict in a checkpoint."""
     test = saved["test"]
-    return Row(saved["name"], Score(**saved["val"]), test and Score(**test), saved["seconds"])
+    val, test = Score(**saved["val"]), test and Score(**test)
+    return Row(saved["name"], val, test, saved["seconds"], saved.get("memory", 0))
 
 
-def _scores(models: Sequence[Model], data: Dataset) -> list[Score]:
-    """Score models that have the same backbone. Where they read equally many ways up, it runs once."""
+def _readings(models: Sequence[Model], data: Dataset) -> list[list[Reading]]:
+    """Read with models that have the same backbone. Where they read equally many ways up, it runs once."""
     if len({model.both_ways for model in models}) > 1:
-        return [score_of(model.reader.run, data, model.charset) for model in models]
+        return [read_crops(model.reader.run, data.crops, default_decoder(model.charset)) for model in models]
     features = HeldOutFeatures(models[0].network, data.crops, models[0].both_ways)
-    readings = [
+    return [
         read_batches(features.read(model.network), default_decoder(model.charset), len(data))
         for model in models
     ]
-    return [score([reading.text for reading in some], data.texts) for some in readings]
 
 
 def _when(stage: Stage, result: StageResult) -> str:
@@ -275,6 +290,6 @@ def _save(model: Model, row: Row, path: Path) -> None:
     if not processes.is_first():
         return
     path.parent.mkdir(exist_ok=True)
-    # Without times: the same run gives the same file.
-    history = {key: value for key, value in row.as_dict().items() if key != "training_seconds"}
+    # The same run gives the same file.
+    history = {key: value for key, value in row.as_dict().items() if key not in TIMES}
     save_model(replace(model, history=history), path)

@@ -14,13 +14,24 @@ from typing import Any
 from linetune.core import atomic, outputs
 from linetune.core.errors import Interrupted, LinetuneError, os_errors
 from linetune.core.progress import Reporter, duration
+from linetune.evaluation import stored
 from linetune.formats.store import load_model
 from linetune.training import checkpoint, loggers
 from linetune.training.journal import JOURNAL, TENSORBOARD
 
 # The model comes first: as long as it is there, nothing was moved.
-OWN_FILES = ("model.safetensors", "model.onnx", "config.yaml", "charset.txt", JOURNAL, "results.json")
-OWN_FOLDERS = (TENSORBOARD, "stages", checkpoint.FOLDER, loggers.FOLDER)
+OWN_FILES = (
+    "model.safetensors",
+    "model.onnx",
+    "config.yaml",
+    "charset.txt",
+    JOURNAL,
+    "results.json",
+    "report.html",
+)
+EXAMPLES = "rendered"
+"""Folder in the run folder with a few rendered crops and their labels."""
+OWN_FOLDERS = (TENSORBOARD, "stages", stored.FOLDER, EXAMPLES, checkpoint.FOLDER, loggers.FOLDER)
 EARLIER = "earlier-run"
 """Folder in the run folder for an earlier run that will be replaced."""
 WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", checkpoint.FOLDER, EARLIER}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
 from linetune.data.check.checker import CheckResult, inspect
-from linetune.data.check.findings import KINDS
+from linetune.data.check.findings import KINDS, Finding
 from linetune.data.check.labels import read_splits
 from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
 from linetune.formats.model import Model
@@ -42,6 +42,13 @@ class Inputs:
     test: Dataset | None
     render: Callable[[int], Dataset]
     """Returns the first rendered crops, as many as the argument says. It renders those that are missing."""
+    findings: Mapping[str, int] = field(default_factory=dict)
+    """Number of findings of each kind in the real crops and their labels."""
+
+    @property
+    def held_out(self) -> dict[str, Dataset]:
+        """The validation crops, and the test crops if there are any, by the names of their splits."""
+        return {"val": self.val} | ({"test": self.test} if self.test else {})
 
     @property
     def skipped(self) -> int:
@@ -56,7 +63,8 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     sources = {"train": config.data.train} | {str(path): [path] for path in label_files(config.stages)}
     held_out = {"val": config.data.val, "test": config.data.test or []}
     lines = {name: read_labels(*paths) for name, paths in (sources | held_out).items()}
-    decoded, leaks = _decode(config, skip_bad, reporter)
+    decoded, findings = _decode(config, skip_bad, reporter)
+    leaks = {finding.source for finding in findings if finding.kind == "leak"}
     for name, some in lines.items():
         lines[name] = [line for line in some if line.source not in leaks]
         if some and not lines[name]:
@@ -84,7 +92,8 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
         _say_unreadable(name, dataset, charset, reporter)
     start = replace(transfer.model, rule=of_config(config))
     start.decoder  # noqa: B018 - an error in the rule comes before the training
-    inputs = Inputs(base, start, transfer.unknown, data, held["val"], held.get("test"), render)
+    kinds = Counter(finding.kind for finding in findings)
+    inputs = Inputs(base, start, transfer.unknown, data, held["val"], held.get("test"), render, kinds)
     if inputs.skipped:
         reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
     return inputs
@@ -103,8 +112,8 @@ def charset_of(config: Config, texts: Iterable[str]) -> Charset:
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
-def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, set[str]]:
-    """Decode and check all real crops. Return them, and ``file:line`` of crops that are in another split too.
+def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, list[Finding]]:
+    """Decode and check all real crops. Return them and the findings.
 
     Raises:
         LinetuneError: there are such crops, and they must not be left out.
@@ -128,7 +137,7 @@ def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded
         )
     if leaks:
         reporter.say(f"leaves out {len(leaks)} crops that are in another split too")
-    return decoded, {finding.source for finding in leaks}
+    return decoded, checked.findings
 
 
 def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -> None:

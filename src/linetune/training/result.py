@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ class Row:
     test: Score | None
     seconds: float
     """Training time. 0 for a model that was not trained."""
+    memory: int = 0
+    """Most memory that the run had used by then, in bytes: of the GPU, or of the process on a CPU."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
@@ -28,6 +31,7 @@ class Row:
             "val": self.val.as_dict(),
             "test": self.test.as_dict() if self.test else None,
             "training_seconds": round(self.seconds, 1),
+            "memory": self.memory,
         }
 
 
@@ -43,6 +47,10 @@ class RunResult:
     unknown_characters: list[str] = field(default_factory=list)
     skipped: int = 0
     """Lines that were left out because they cannot be used."""
+    findings: Mapping[str, int] = field(default_factory=dict)
+    """Number of findings of each kind in the labels and crops of the run."""
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
+    """The ``options``, the ``software`` and the ``machine`` of the run."""
     general: General | str = ""
     """How well everyday texts are read before and after, or the reason why this was not measured."""
     seconds: float = 0
@@ -58,6 +66,11 @@ class RunResult:
     def onnx(self) -> Path:
         """The exported model."""
         return self.folder / "model.onnx"
+
+    @property
+    def report(self) -> Path:
+        """The report of the run, which the command line writes."""
+        return self.folder / "report.html"
 
     @property
     def helped(self) -> bool:
@@ -94,5 +107,7 @@ class RunResult:
             ),
             "unknown_characters": self.unknown_characters,
             "skipped": self.skipped,
+            "findings": dict(self.findings),
+            **self.surroundings,
             "seconds": round(self.seconds, 1),
         }

@@ -19,11 +19,15 @@ from linetune.config.schema import Config
 from linetune.core import atomic, cache, processes
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter, Silent, count
+from linetune.decode.read import read_crops
+from linetune.evaluation.result import Evaluation
+from linetune.evaluation.stored import FOLDER, KEPT, write_evaluations
 from linetune.formats.store import load_model, save_model
 from linetune.training import checkpoint, provenance
 from linetune.training.calibrated import calibrated
 from linetune.training.chain import Chain
 from linetune.training.context import Context, device_of, precision_of
+from linetune.training.examples import save_examples
 from linetune.training.folder import UNTRAINED, claimed, refuse_taken
 from linetune.training.gather import Inputs, gather
 from linetune.training.journal import Journal
@@ -146,7 +150,13 @@ def _run(
     # The calibration and the promise of the base model are not those of the new one.
     start = replace(inputs.start, provenance=origin, calibration={}, promise={})
     inputs = replace(inputs, start=start)
-    result = RunResult(config.output, unknown_characters=inputs.unknown, skipped=inputs.skipped)
+    result = RunResult(
+        config.output,
+        unknown_characters=inputs.unknown,
+        skipped=inputs.skipped,
+        findings=inputs.findings,
+        surroundings={key: origin[key] for key in ("options", "software", "machine")},
+    )
     untrained = f"{inputs.base.base_model}, {UNTRAINED}"
     with ExitStack() as stack:
         journal, folder = Journal(), config.output
@@ -159,6 +169,7 @@ def _run(
             with os_errors("cannot write to the run folder", folder):
                 save(config, folder / "config.yaml")
                 inputs.start.charset.write(folder / "charset.txt")
+                save_examples(config, inputs)
         context = _context(config, inputs, device, journal, reporter)
         left = options.within and max(1.0, options.within - (time.perf_counter() - started))
         plan = Plan(config, inputs, context, left)
@@ -169,16 +180,30 @@ def _run(
         journal.record("end", best=result.best, total_seconds=result.seconds)
         if not processes.is_first():
             return result
-        _calibrate(result, inputs, device, reporter)
-        if options.export:
-            reporter.progress("export", 0, 1)
-            result.compared = _export(result, inputs)
-            reporter.progress("export", 1, 1)
-        figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
-        with os_errors("cannot write to the run folder", folder):
-            atomic.write_text(folder / "results.json", figures + "\n", durable=True)
+        _finish(result, inputs, device, options.export, reporter)
         checkpoints.clear()
     return result
+
+
+def _finish(
+    result: RunResult, inputs: Inputs, device: torch.device, export: bool, reporter: Reporter
+) -> None:
+    """Calibrate and export the kept model, and write what it reads and all figures."""
+    _calibrate(result, inputs, device, reporter)
+    model = load_model(result.model)
+    model.network.to(device)
+    read = {
+        split: Evaluation(data.lines, read_crops(model.run, data.crops, model.decoder))
+        for split, data in inputs.held_out.items()
+    }
+    write_evaluations(result.folder / FOLDER / KEPT, read)
+    if export:
+        reporter.progress("export", 0, 1)
+        result.compared = _export(result, inputs)
+        reporter.progress("export", 1, 1)
+    figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
+    with os_errors("cannot write to the run folder", result.folder):
+        atomic.write_text(result.folder / "results.json", figures + "\n", durable=True)
 
 
 def with_both_ways(config: Config, inputs: Inputs, reporter: Reporter) -> tuple[Config, Inputs]:

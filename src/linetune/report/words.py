@@ -1,0 +1,59 @@
+"""The sentences of pages in the languages that pages can have."""
+
+from __future__ import annotations
+
+import json
+import locale
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from linetune.core.errors import LinetuneError
+
+LANGUAGES = {"en": "en", "zh": "zh-CN"}
+"""The languages of pages, and their tags in HTML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Says sentences in one language. A sentence is known by its English form, with places for values.
+
+    Args:
+        language: one of :data:`LANGUAGES`.
+    """
+
+    language: str = "en"
+
+    def __call__(self, sentence: str, **values: object) -> str:
+        """Return a sentence with its values. A sentence without a translation stays English."""
+        if self.language != "en":
+            sentence = catalogue(self.language).get(sentence, sentence)
+        return sentence.format(**values) if values else sentence
+
+    @property
+    def tag(self) -> str:
+        """The language in HTML."""
+        return LANGUAGES[self.language]
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Return the translations of English sentences."""
+    file = resources.files("linetune") / "report" / "templates" / f"{language}.json"
+    known: dict[str, str] = json.loads(file.read_text("utf-8"))
+    return known
+
+
+def words(language: str | None = None) -> Words:
+    """Return the words of a language, or of the system's language. Other languages give English.
+
+    Raises:
+        LinetuneError: pages do not have this language.
+    """
+    if language is None:
+        # Windows says Chinese (Simplified)_China.
+        system = (locale.getlocale()[0] or "").lower()
+        return Words("zh" if system.startswith(("zh", "chinese")) else "en")
+    if language not in LANGUAGES:
+        raise LinetuneError(f"no pages in {language!r}", "--lang", f"choose one of {', '.join(LANGUAGES)}")
+    return Words(language)

@@ -1,0 +1,311 @@
+"""The report of a run in a browser, and as people read it."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from string import Formatter
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+from browser import browser_page
+from conftest import Cli
+from demo import make_run
+from lxml import html
+
+from linetune.analysis.learning_curve import Curve, Point
+from linetune.cli.compare import _told_apart as told_apart
+from linetune.core import image
+from linetune.data.check.findings import KINDS
+from linetune.decode import Reading
+from linetune.evaluation.metrics import Score
+from linetune.evaluation.result import Evaluation
+from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
+from linetune.report.curve import write_curve_page
+from linetune.report.figures import curves
+from linetune.report.history import StageHistory, Validated
+from linetune.report.page import rendered
+from linetune.report.run_page import write_report
+from linetune.report.words import Words, catalogue
+
+REPORT = Path(__file__).parents[1] / "src" / "linetune" / "report"
+ENGLISH = Words("en")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run"), drawn=24, tested=300)
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> Path:
+    return write_report(run, ENGLISH)
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    """A run of its own, with its data."""
+    shutil.copytree(run.parent, tmp_path / "copy")
+    return tmp_path / "copy" / "run"
+
+
+def decoded(source: str) -> image.Crop:
+    """The picture of a data URL."""
+    data = base64.b64decode(source.partition("base64,")[2])
+    return image.decode(np.frombuffer(data, np.uint8), "page")
+
+
+@pytest.mark.parametrize(("scheme", "scripts"), [("light", True), ("dark", False)])
+def test_a_report_opens_alone_in_light_and_dark_and_without_scripts(
+    page: Path, scheme: str, scripts: bool
+) -> None:
+    with browser_page(color_scheme=scheme, java_script_enabled=scripts) as opened:
+        opened.page.goto(page.as_uri())
+        shot = cv2.imdecode(np.frombuffer(opened.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        assert shot is not None
+        assert (shot[2, 2].mean() > 200) == (scheme == "light")
+        assert opened.page.get_by_text("The model is better than before").is_visible()
+        ink = opened.page.locator("svg text").first
+        assert ink.is_visible()
+        assert opened.errors == []
+        assert [url for url in opened.requests if not url.startswith("data:")] == [page.as_uri()]
+
+
+def test_the_keyboard_reaches_the_content_first(page: Path) -> None:
+    with browser_page() as opened:
+        opened.page.goto(page.as_uri())
+        opened.page.keyboard.press("Tab")
+        skip = opened.page.locator("a:focus")
+        assert skip.inner_text() == "Skip to the content"
+        box = skip.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0, "it is seen while it has the focus"
+        skip.press("Enter")
+        assert opened.page.url.endswith("#content")
+        opened.page.keyboard.press("Tab")
+        assert opened.page.locator("#content :focus").count(), "the contents are behind us"
+
+
+def test_a_report_fits_a_telephone_and_can_be_printed(page: Path) -> None:
+    with browser_page(viewport={"width": 400, "height": 800}) as opened:
+        opened.page.goto(page.as_uri())
+        width = opened.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 400
+        assert opened.page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_the_gallery_shows_the_misread_crops_the_surest_first(page: Path, run: Path) -> None:
+    kept = read_evaluations(run / FOLDER / KEPT)["test"]
+    tree = html.parse(page).getroot()
+    items = tree.xpath("//ol[@class='gallery']/li")
+    assert len(items) == len(kept.misread) > 5
+    by_source = {line.source: number for number, line in enumerate(kept.lines)}
+    confidences = []
+    for item in items:
+        *_, where = item.xpath(".//dd")
+        number = by_source[where.text_content()]
+        line, reading = kept.lines[number], kept.readings[number]
+        (picture,) = item.xpath(".//img")
+        crop = image.resize(image.read(line.image)).astype(int)
+        assert np.abs(decoded(picture.get("src")).astype(int) - crop).mean() < 8
+        assert picture.get("alt") == f"Crop with the label {line.text}"
+        label, read = (dd.text_content().replace(" ", "") for dd in item.xpath(".//dd")[:2])
+        assert (label, read) == (line.text.replace(" ", ""), reading.text.replace(" ", ""))
+        confidences.append(reading.confidence)
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_what_strangers_write_is_shown_and_does_nothing(copy: Path, tmp_path: Path) -> None:
+    evil = "</title><script>alert(1)</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>"
+    folder = tmp_path / "<b>&\"'"
+    copy.parent.rename(folder)
+    run = folder / "run"
+    kept = {"test": read_evaluations(run / FOLDER / KEPT)["test"]}
+    some = kept["test"]
+    line = replace(some.lines[0], text=evil, source=f"{evil}:1", image=folder / "crops" / "00.png")
+    kept["test"] = Evaluation([line, *some.lines[1:]], [Reading(evil[1:], 0.9), *some.readings[1:]])
+    write_evaluations(run / FOLDER / KEPT, kept)
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    results["rows"][2]["name"] = f"stage {evil}"
+    results["findings"][evil] = 1
+    (run / "results.json").write_text(json.dumps(results), "utf-8")
+    page = write_report(run, ENGLISH)
+    with browser_page() as opened:
+        opened.page.on("dialog", lambda dialog: opened.errors.append("a dialog"))
+        opened.page.goto(page.as_uri())
+        assert opened.page.locator("script").count() == 0
+        assert opened.page.locator("img[src=x]").count() == 0
+        assert opened.page.get_by_text(evil).count() >= 3
+        assert opened.errors == []
+
+
+def test_a_report_says_which_pictures_are_missing(copy: Path) -> None:
+    kept = read_evaluations(copy / FOLDER / KEPT)["test"]
+    lines = [
+        replace(line, image=copy / "gone.png") if number == kept.misread[0] else line
+        for number, line in enumerate(kept.lines)
+    ]
+    write_evaluations(copy / FOLDER / KEPT, {"test": Evaluation(lines, kept.readings)})
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    assert "Missing pictures: 1." in text
+    assert text.count("The picture is missing.") == 1
+
+
+def test_a_run_without_readings_still_has_a_report(copy: Path) -> None:
+    shutil.rmtree(copy / FOLDER)
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    assert "The readings of the models are missing" in text
+    assert "The model is better than before" in text
+    assert 'id="errors"' not in text
+
+
+def test_reports_are_small_and_quick(page: Path, tmp_path: Path) -> None:
+    assert page.stat().st_size < 2 * 2**20
+    large = make_run(tmp_path / "large", drawn=24, tested=1500, wrong=0.75)
+    started = time.process_time()
+    text = write_report(large, ENGLISH).read_text("utf-8")
+    assert time.process_time() - started < 5
+    assert "The first 1000 are shown." in text
+    assert len(text) < 15 * 2**20
+    with browser_page(viewport={"width": 1000, "height": 800}) as opened:
+        opened.page.goto((large / "report.html").as_uri())
+        opened.page.evaluate("document.getElementById('confidence').scrollIntoView()")
+        assert opened.page.locator("#confidence").is_visible()
+
+
+def test_a_report_is_there_in_chinese_and_the_same_each_time(run: Path, tmp_path: Path, cli: Cli) -> None:
+    pages = [tmp_path / "a.html", tmp_path / "b.html"]
+    for path in pages:
+        assert cli("report", run, "--lang", "zh", "--output", path).code == 0
+    text = pages[0].read_text("utf-8")
+    assert text == pages[1].read_text("utf-8")
+    assert '<html lang="zh-CN">' in text
+    assert "模型比训练前更好" in text
+    assert "过拟合" in text
+
+
+def test_mistakes_get_one_line(run: Path, tmp_path: Path, cli: Cli) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    (damaged / "results.json").write_text('{"rows": [], "gain": 1}', "utf-8")
+    for arguments, what in (
+        (("report", tmp_path), "the folder has no complete run"),
+        (("report", damaged), "damaged results; train the run again"),
+        (("report", run, "--lang", "fr"), "no pages in 'fr'; choose one of en, zh"),
+        (("report", run, "--output", tmp_path / "no" / "page.html"), "cannot write the report"),
+    ):
+        done = cli(*arguments)
+        assert done.code == 2
+        assert len(done.errors) == 1
+        assert what in done.errors[0]
+
+
+def sentences() -> Iterator[str]:
+    """All that pages say: the first argument of each ``say``, in modules and templates."""
+    for path in sorted(REPORT.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno} says a variable"
+                yield str(node.args[0].value)
+    for path in sorted((REPORT / "templates").glob("*.html")):
+        text = path.read_text("utf-8")
+        yield from re.findall(r'say\("((?:[^"\\]|\\.)*)"', text)
+    yield from KINDS.values()
+
+
+def test_every_sentence_is_there_in_chinese() -> None:
+    said, known = set(sentences()), catalogue("zh")
+    assert len(said) > 150
+    assert said == set(known), "a sentence without a translation, or a translation of no sentence"
+    for english, chinese in known.items():
+        places = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (english, chinese)]
+        assert places[0] == places[1], english
+
+
+def test_a_check_shows_the_crops_of_its_findings(run: Path, tmp_path: Path, cli: Cli) -> None:
+    labels = tmp_path / "train.txt"
+    crop = (run.parent / "crops" / "00.png").as_posix()
+    labels.write_text(f"{crop}\tLOT 1\n{crop}\tLOT 2\ngone.png\t<b>\n", encoding="utf-8")
+    page = tmp_path / "check.html"
+    done = cli("check", labels, "--html", page)
+    assert done.code == 1
+    assert done.out.splitlines()[-1] == f"wrote {page}"
+    tree = html.parse(page).getroot()
+    headings = [heading.text for heading in tree.xpath("//h2")]
+    assert "Equal images with different labels" in headings
+    assert "Images that do not exist" in headings
+    conflict = tree.xpath("//h2[text()='Equal images with different labels']/following::table[1]")[0]
+    assert len(conflict.xpath(".//img")) == 2, "both lines of the pair"
+    shown = decoded(conflict.xpath(".//img/@src")[0])
+    assert np.abs(shown.astype(int) - image.resize(image.read(Path(crop)))).mean() < 8
+    assert "&lt;b&gt;" in page.read_text("utf-8")
+    assert cli("check", labels, "--html", page).code == 2
+
+
+def test_a_preview_can_be_a_page_with_real_crops_beside(run: Path, tmp_path: Path, cli: Cli) -> None:
+    page = tmp_path / "preview.html"
+    config = run.parent / "linetune.yaml"
+    looks = f"synth.looks=[{run.parent / 'train.txt'}]"
+    done = cli("synth", config, looks, "synth.count=6", "--preview", page)
+    assert (done.code, done.out) == (0, f"wrote {page}\n")
+    tree = html.parse(page).getroot()
+    rows = tree.xpath("//table//tr[td]")
+    assert [len(row.xpath(".//img")) for row in rows] == [2] * 6
+    assert [cell.text_content() for cell in tree.xpath("//th")] == [
+        "real",
+        "rendered",
+        "text of the rendered crop",
+    ]
+
+
+def test_a_learning_curve_has_a_page_with_its_picture(tmp_path: Path) -> None:
+    sizes = {50: 0.6, 200: 0.75, 800: 0.85}
+    points = [
+        Point(crops, "stage real", Score(exact, exact - 1, 100), None, 3.0) for crops, exact in sizes.items()
+    ]
+    page = write_curve_page(Curve(tmp_path, points))
+    with browser_page(color_scheme="dark") as opened:
+        opened.page.goto(page.as_uri())
+        assert opened.page.get_by_text("training crops").first.is_visible()
+        assert opened.page.locator("svg").is_visible()
+        colour = opened.page.locator("svg text").first.evaluate("node => getComputedStyle(node).fill")
+        assert colour == "rgb(255, 255, 255)"
+        assert opened.errors == []
+
+
+def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
+    name = "<b> $x$ 阶段"
+    stage = StageHistory(name, [(10, 1.0, 1e-4)], [Validated(10, 1.0, 0.9, 0.8)])
+    svg = curves([stage], ENGLISH)
+    root = ElementTree.fromstring(svg)
+    texts = [node.text for node in root.iter() if node.tag.endswith("}text")]
+    assert name in texts
+    assert "loss" in texts
+    dots = [
+        node for node in root.iter() if node.tag.endswith("}use") and "fill: var(" in node.get("style", "")
+    ]
+    assert len(dots) >= 3, "loss, exact match and learning rate"
+    assert name in root.get("aria-label", "")
+
+
+def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:
+    models, labels = told_apart([str(run), "PP-OCRv6_small_rec", "other.onnx", str(run)])
+    assert models == {"A": str(run), "B": "PP-OCRv6_small_rec", "C": "other.onnx", "D": str(run)}
+    assert [path.name for path in labels] == ["test.txt"]
+    models, labels = told_apart([str(run), "PP-OCRv6_small_rec", str(run.parent / "val.txt")])
+    assert (list(models), labels) == (["A", "B"], [run.parent / "val.txt"])
+
+
+def test_all_pages_have_a_way_past_the_contents() -> None:
+    text = rendered("page.html", title="T", intro="", parts=[])
+    assert '<a class="skip" href="#content">' in text
+    assert 'id="content"' in text
