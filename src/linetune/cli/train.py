@@ -31,14 +31,7 @@ def train(
     ] = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
-    within: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Finish in this time, such as 20min or 1h30min. If it is short, linetune renders fewer "
-            "crops and trains for less time.",
-        ),
-    ] = None,
+    within: options.WithinOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Train all stages of a run file, keep the best model, and export it to ONNX.
@@ -49,9 +42,6 @@ def train(
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
-    from linetune.report.run import run_lines, run_table
-    from linetune.report.terminal import console
-
     if resume is not None and (overwrite or skip_bad or within):
         raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
     seconds = None if within is None else options.seconds_of(within, "--within")
@@ -60,6 +50,14 @@ def train(
         if resume is None
         else _resume(resume, [*([str(config)] if config else []), *(overrides or ())])
     )
+    print_result(result, as_json)
+
+
+def print_result(result: RunResult, as_json: bool) -> None:
+    """Print what a run gave: the table and what it means, or JSON."""
+    from linetune.report.run import run_lines, run_table
+    from linetune.report.terminal import console
+
     if not processes.is_first():  # of those that torchrun started
         return
     if as_json:

@@ -17,6 +17,7 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
 from linetune.data.check.checker import CheckResult, inspect
+from linetune.data.check.duplicates import CheckedLine
 from linetune.data.check.findings import KINDS
 from linetune.data.check.labels import read_splits
 from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
@@ -25,6 +26,9 @@ from linetune.formats.official import load_base
 from linetune.formats.transfer import with_charset
 from linetune.rules.saved import of_config
 from linetune.synth.generate import LABELS, generate, is_current, stream
+from linetune.training.teacher import Teacher, load_teacher
+from linetune.training.unlabelled import NAME as UNLABELLED
+from linetune.training.unlabelled import unlabelled_crops
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Inputs:
     test: Dataset | None
     render: Callable[[int], Dataset]
     """Returns the first rendered crops, as many as the argument says. It renders those that are missing."""
+    teacher: Teacher | None = None
 
     @property
     def skipped(self) -> int:
@@ -56,7 +61,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     sources = {"train": config.data.train} | {str(path): [path] for path in label_files(config.stages)}
     held_out = {"val": config.data.val, "test": config.data.test or []}
     lines = {name: read_labels(*paths) for name, paths in (sources | held_out).items()}
-    decoded, leaks = _decode(config, skip_bad, reporter)
+    decoded, checked, leaks = _decode(config, skip_bad, reporter)
     for name, some in lines.items():
         lines[name] = [line for line in some if line.source not in leaks]
         if some and not lines[name]:
@@ -69,6 +74,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     wanted = charset_of(config, itertools.chain(real, rendered_texts(config)))
     transfer = with_charset(base, wanted, config.aliases)
     charset = transfer.model.charset
+    teacher = load_teacher(config, base, charset)
     _say_charset(charset, transfer.unknown, reporter)
 
     @cache
@@ -78,13 +84,15 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
         return load_dataset(lines, charset, skip_bad, count(reporter, "synth crops", len(lines)), crops)
 
     used = sorted({str(source) for stage in config.stages for source in stage.data} - {"synth"})
-    data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used}
+    data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used if name in lines}
+    if UNLABELLED in used and config.data.unlabelled:
+        data[UNLABELLED] = unlabelled_crops(config.data.unlabelled, checked, skip_bad, reporter)
     held = {name: decoded.dataset(lines[name], None, skip_bad) for name in held_out if lines[name]}
     for name, dataset in held.items():
         _say_unreadable(name, dataset, charset, reporter)
     start = replace(transfer.model, rule=of_config(config))
     start.decoder  # noqa: B018 - an error in the rule comes before the training
-    inputs = Inputs(base, start, transfer.unknown, data, held["val"], held.get("test"), render)
+    inputs = Inputs(base, start, transfer.unknown, data, held["val"], held.get("test"), render, teacher)
     if inputs.skipped:
         reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
     return inputs
@@ -103,8 +111,11 @@ def charset_of(config: Config, texts: Iterable[str]) -> Charset:
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
-def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, set[str]]:
-    """Decode and check all real crops. Return them, and ``file:line`` of crops that are in another split too.
+def _decode(
+    config: Config, skip_bad: bool, reporter: Reporter
+) -> tuple[Decoded, list[CheckedLine], set[str]]:
+    """Decode and check all labelled crops. Return them decoded and checked, and ``file:line`` of crops that
+    are in another split too.
 
     Raises:
         LinetuneError: there are such crops, and they must not be left out.
@@ -128,7 +139,7 @@ def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded
         )
     if leaks:
         reporter.say(f"leaves out {len(leaks)} crops that are in another split too")
-    return decoded, {finding.source for finding in leaks}
+    return decoded, checked.lines, {finding.source for finding in leaks}
 
 
 def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -> None:
