@@ -157,9 +157,10 @@ def test_labels_and_the_teacher_both_count(charset: Charset) -> None:
     ctc = ctc_loss(logits[[0, 2]], [[1, 2], [3]]) * 2 / 3
     own = logits.log_softmax(2)
     p, q = (each[:, :, 1:].exp() for each in (taught, own))
+    p, q = (each ** (1 / losses.TEMPERATURE) for each in (p, q))
     p, q = (each / each.sum(2, keepdim=True) for each in (p, q))
     shown = 1 - taught[:, :, 0].exp()
-    apart = (shown * (p * (p / q).log()).sum(2)).sum() / 3
+    apart = losses.TEMPERATURE**2 * (shown * (p * (p / q).log()).sum(2)).sum() / 3
     assert float(found) == pytest.approx(float(ctc + losses.TEACHER_WEIGHT * apart), rel=1e-5)
     # The pieces of a batch add up to the batch.
     pieces = (slice(i, i + 1) for i in range(3))

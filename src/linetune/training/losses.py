@@ -19,6 +19,10 @@ NEVER = -1e30
 """Log-probability of a class that was added to another one. The gradient of an infinite one would be NaN."""
 TEACHER_WEIGHT = 1.0
 """Weight of the teacher's loss relative to the CTC loss (docs/recipe.md has the measurements)."""
+TEMPERATURE = 3.0
+"""Temperature at which characters are compared with the teacher (Hinton et al. 2015, arXiv 1503.02531).
+The teacher is certain of the crops that it was trained on. Only above 1 does it say which characters look
+alike."""
 LABEL_SMOOTHING = 0.1
 """Label smoothing over the other classes, as in PaddleOCR."""
 
@@ -61,9 +65,9 @@ def teacher_loss(logits: Tensor, taught: Tensor, aliases: AliasClasses = ()) -> 
     """Return how far the characters of a batch are from those of a teacher, in nats: the sum of all frames,
     the mean of the crops.
 
-    It is the Kullback-Leibler divergence of the characters, given that a frame has one, times the probability
-    of the teacher that it has one. Which frame shows a character is left to CTC: two networks rarely agree
-    on it, and a student that has to agree is unsure of every frame.
+    It is the Kullback-Leibler divergence of the characters at :data:`TEMPERATURE`, given that a frame has
+    one, times the probability of the teacher that it has one. Which frame shows a character is left to CTC.
+    A small network that has to agree with its teacher on this becomes unsure of every frame.
 
     Args:
         logits: (batch, frames, classes).
@@ -72,9 +76,9 @@ def teacher_loss(logits: Tensor, taught: Tensor, aliases: AliasClasses = ()) -> 
     """
     own = added_up(logits.float().log_softmax(2), aliases)
     shown = 1 - taught[:, :, BLANK].exp()
-    characters = (each[:, :, BLANK + 1 :].log_softmax(2) for each in (own, taught))
+    characters = ((each[:, :, BLANK + 1 :] / TEMPERATURE).log_softmax(2) for each in (own, taught))
     divergence = F.kl_div(*characters, reduction="none", log_target=True).sum(2)
-    return (shown * divergence).sum() / len(logits)
+    return TEMPERATURE**2 * (shown * divergence).sum() / len(logits)
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]], aliases: AliasClasses = ()) -> Tensor:

@@ -1,7 +1,7 @@
 """A teacher: a finished model that says what a smaller one should give for each frame of the same images.
 
-The teacher sees the very images that the student trains on, augmentation included (function matching, Beyer
-et al. 2022, arXiv 2106.05237). Both have a frame for every 8 px, and so frames are compared one by one.
+The teacher reads the very images that the smaller one trains on, augmentation included (function matching,
+Beyer et al. 2022, arXiv 2106.05237). Both have a frame for every 8 px, so their frames can be compared.
 """
 
 from __future__ import annotations
