@@ -188,7 +188,7 @@ def test_the_classes_of_a_character_count_together() -> None:
     same = torch.stack((p[..., 0], p[..., 2] / 4, p[..., 1] + p[..., 3], p[..., 2] * 3 / 4), 2).log()
     assert float(teacher_loss(same, taught, run.alias_classes)) == pytest.approx(0, abs=1e-5)
     same.requires_grad_()
-    teacher_loss(same, taught, run.alias_classes).backward()
+    teacher_loss(same, taught, run.alias_classes).backward()  # type: ignore[no-untyped-call]
     assert same.grad is not None
     assert same.grad.isfinite().all()
 

@@ -74,11 +74,15 @@ def teacher_loss(logits: Tensor, taught: Tensor, aliases: AliasClasses = ()) -> 
         taught: the log-probabilities of the teacher for the same images, in the same shape.
         aliases: those of the charset. The classes of a character count together.
     """
-    own = added_up(logits.float().log_softmax(2), aliases)
+    own = _characters(added_up(logits.float().log_softmax(2), aliases))
     shown = 1 - taught[:, :, BLANK].exp()
-    characters = ((each[:, :, BLANK + 1 :] / TEMPERATURE).log_softmax(2) for each in (own, taught))
-    divergence = F.kl_div(*characters, reduction="none", log_target=True).sum(2)
+    divergence = F.kl_div(own, _characters(taught), reduction="none", log_target=True).sum(2)
     return TEMPERATURE**2 * (shown * divergence).sum() / len(logits)
+
+
+def _characters(log_probabilities: Tensor) -> Tensor:
+    """Return the log-probabilities of the characters at :data:`TEMPERATURE`, given that there is one."""
+    return (log_probabilities[:, :, BLANK + 1 :] / TEMPERATURE).log_softmax(2)
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]], aliases: AliasClasses = ()) -> Tensor:
