@@ -36,6 +36,7 @@ from linetune.training.context import Context
 from linetune.training.distil import distilled
 from linetune.training.journal import Journal
 from linetune.training.losses import NEVER, ctc_loss, stage_loss, teacher_loss
+from linetune.training.repeat import run_file
 from linetune.training.run import resume
 from linetune.training.stage import StageTask, train_stage
 from linetune.training.state import Validation
@@ -275,7 +276,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, config: Config) -> No
 
 
 def test_an_interrupted_distillation_continues_to_the_same_result(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     heard = Heard()
     result = train(student(project, tmp_path / "whole", "stages.real.epochs=4"), reporter=heard)
@@ -290,7 +291,9 @@ def test_an_interrupted_distillation_continues_to_the_same_result(
     record = load_model(tmp_path / "run").provenance
     assert record["data"]["unlabelled"]["lines"] == 8
     assert record["settings"]["teacher"] == {"file": "teacher"}
-    assert record["teacher"]
+    described = cli("inspect", tmp_path / "run").out
+    assert f"taught by     weights {record['teacher']}" in described
+    assert f"# weights of the teacher: {record['teacher']}" in run_file(load_model(tmp_path / "run"))
 
 
 def test_another_teacher_cannot_continue_a_run(
