@@ -328,6 +328,7 @@ def test_the_command_prints_a_row_for_the_teacher(project: Path, tmp_path: Path,
     saved = load(tmp_path / "run/config.yaml")
     assert (saved.teacher, saved.data.unlabelled) == (project / "teacher", project / "unlabelled")
     assert [stage.data for stage in saved.stages] == [["synth"], ["train", "unlabelled"]]
+    assert not any(stage.freeze or stage.augment.is_off for stage in saved.stages)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,6 @@ def test_the_command_prints_a_row_for_the_teacher(project: Path, tmp_path: Path,
         (lambda run: None, ("--base-model", "{run}/model.safetensors"), "the teacher is the base model"),
         (lambda run: None, ("charset={run}/less.txt",), "the charset of the run lacks '-'"),
         (lambda run: None, ("charset={run}/more.txt",), "the charset of the teacher lacks 'Z'"),
-        (lambda run: None, ("stages.real.freeze=backbone",), "a teacher needs a stage whose backbone trains"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -372,6 +372,7 @@ def test_a_mistake_is_one_line(
         (["teacher=nowhere/run"], "no such file or folder"),
         (["stages.real.data=unlabelled"], "a stage has data: unlabelled, but the file has no teacher"),
         (["teacher=teacher", "stages.real.data=unlabelled"], "set data.unlabelled to a folder of crops"),
+        (["teacher=teacher", "stages.real.freeze=backbone"], "a teacher needs a stage whose backbone trains"),
         (["stages.head.data=unlabelled", "stages.head.trial=null"], "crops without labels teach nothing"),
     ],
 )

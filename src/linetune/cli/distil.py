@@ -35,9 +35,9 @@ def distil(
 ) -> None:
     """Train a small, fast model that a finished model teaches.
 
-    Trains the stages of RUN again, with its data and its settings, from a smaller base model. Where the
-    whole network trains, it also learns what the finished model gives for each crop. The table has a row for
-    the teacher. linetune train --resume NEW continues an interrupted run.
+    Trains the stages of RUN again, with its data, from a smaller base model. No backbone is frozen, and each
+    stage also learns what the finished model makes of its crops. The table has a row for the teacher.
+    linetune train --resume NEW continues an interrupted run.
 
     Example: linetune distil mine/runs/first --output mine/runs/small --unlabelled photos
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,7 +27,10 @@ def distilled(
     unlabelled: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Config:
-    """Return the run of a smaller model that a finished run teaches. It has the same data and stages.
+    """Return the run of a smaller model that a finished run teaches.
+
+    It has the same data and stages, but no frozen backbone, and augmentation in every stage: the teacher
+    teaches only where the backbone trains.
 
     Args:
         run: the folder of the finished run.
@@ -50,9 +54,7 @@ def distilled(
     tree = config.model_dump() | own
     if unlabelled is not None:
         tree["data"]["unlabelled"] = FromShell(unlabelled)
-        for stage, settings_of_stage in zip(config.stages, tree["stages"], strict=True):
-            if _learns(stage):
-                settings_of_stage["data"] = [*stage.data, UNLABELLED]
+    tree["stages"] = [_taught(stage, unlabelled is not None) for stage in config.stages]
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -60,6 +62,11 @@ def distilled(
         raise LinetuneError(problem["msg"].removeprefix("Value error, "), settings) from None
 
 
-def _learns(stage: Stage) -> bool:
-    """Return whether crops without labels belong into a stage."""
-    return "train" in stage.data and "backbone" not in stage.freeze and UNLABELLED not in stage.data
+def _taught(stage: Stage, unlabelled: bool) -> dict[str, Any]:
+    """Return the settings of a stage in which the teacher teaches: all of it trains, on augmented crops."""
+    changed: dict[str, Any] = {"freeze": [part for part in stage.freeze if part != "backbone"]}
+    if stage.augment.is_off:
+        changed["augment"] = "standard"
+    if unlabelled and "train" in stage.data and UNLABELLED not in stage.data:
+        changed["data"] = [*stage.data, UNLABELLED]
+    return stage.model_dump() | changed
