@@ -328,7 +328,7 @@ def test_the_command_prints_a_row_for_the_teacher(project: Path, tmp_path: Path,
     saved = load(tmp_path / "run/config.yaml")
     assert (saved.teacher, saved.data.unlabelled) == (project / "teacher", project / "unlabelled")
     assert [stage.data for stage in saved.stages] == [["synth"], ["train", "unlabelled"]]
-    assert not any(stage.freeze or stage.augment.is_off for stage in saved.stages)
+    assert [stage.freeze for stage in saved.stages] == [["backbone"], []]
 
 
 @pytest.mark.parametrize(
@@ -339,6 +339,11 @@ def test_the_command_prints_a_row_for_the_teacher(project: Path, tmp_path: Path,
         (lambda run: (run / "config.yaml").unlink(), (), "the folder has no run"),
         (lambda run: None, ("--unlabelled", "{run}/tensorboard"), "no images in this folder"),
         (lambda run: None, ("--unlabelled", "{run}/nowhere"), "no such folder"),
+        (
+            lambda run: None,
+            ("--unlabelled", "{run}/stages", "stages.real.freeze=backbone"),
+            "unlabelled crops would teach nothing",
+        ),
         (lambda run: None, ("--base-model", "{run}/model.safetensors"), "the teacher is the base model"),
         (lambda run: None, ("charset={run}/less.txt",), "the charset of the run lacks '-'"),
         (lambda run: None, ("charset={run}/more.txt",), "the charset of the teacher lacks 'Z'"),

@@ -35,8 +35,8 @@ def distil(
 ) -> None:
     """Train a small, fast model that a finished model teaches.
 
-    Trains the stages of RUN again, with its data, from a smaller base model. No backbone is frozen, and each
-    stage also learns what the finished model makes of its crops. The table has a row for the teacher.
+    Trains the stages of RUN again, with its data, from a smaller base model. Where the backbone trains, the
+    model also learns what the finished model makes of each crop. The table has a row for the teacher.
     linetune train --resume NEW continues an interrupted run.
 
     Example: linetune distil mine/runs/first --output mine/runs/small --unlabelled photos

@@ -27,10 +27,7 @@ def distilled(
     unlabelled: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Config:
-    """Return the run of a smaller model that a finished run teaches.
-
-    It has the same data and stages, but no frozen backbone, and augmentation in every stage: the teacher
-    teaches only where the backbone trains.
+    """Return the run of a smaller model that a finished run teaches. It has the same data and stages.
 
     Args:
         run: the folder of the finished run.
@@ -54,7 +51,10 @@ def distilled(
     tree = config.model_dump() | own
     if unlabelled is not None:
         tree["data"]["unlabelled"] = FromShell(unlabelled)
-    tree["stages"] = [_taught(stage, unlabelled is not None) for stage in config.stages]
+        tree["stages"] = [_with_unlabelled(stage) for stage in config.stages]
+        if not any(UNLABELLED in stage["data"] for stage in tree["stages"]):
+            what, hint = "no stage trains its backbone on training crops", "name a run that has one"
+            raise LinetuneError(f"{what}, and unlabelled crops would teach nothing", settings, hint)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -62,11 +62,9 @@ def distilled(
         raise LinetuneError(problem["msg"].removeprefix("Value error, "), settings) from None
 
 
-def _taught(stage: Stage, unlabelled: bool) -> dict[str, Any]:
-    """Return the settings of a stage in which the teacher teaches: all of it trains, on augmented crops."""
-    changed: dict[str, Any] = {"freeze": [part for part in stage.freeze if part != "backbone"]}
-    if stage.augment.is_off:
-        changed["augment"] = "standard"
-    if unlabelled and "train" in stage.data and UNLABELLED not in stage.data:
-        changed["data"] = [*stage.data, UNLABELLED]
-    return stage.model_dump() | changed
+def _with_unlabelled(stage: Stage) -> dict[str, Any]:
+    """Return the settings of a stage. If its backbone trains on training crops, unlabelled ones are added."""
+    settings = stage.model_dump()
+    if "train" in stage.data and "backbone" not in stage.freeze and UNLABELLED not in stage.data:
+        settings["data"] = [*stage.data, UNLABELLED]
+    return settings
