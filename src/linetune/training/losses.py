@@ -18,7 +18,7 @@ from linetune.models.nrtr import PAD, NRTRHead, guide_tokens
 NEVER = -1e30
 """Log-probability of a class that was added to another one. The gradient of an infinite one would be NaN."""
 TEACHER_WEIGHT = 1.0
-"""Weight of the teacher's loss relative to the CTC loss (docs/recipe.md has the measurements)."""
+"""Weight of the teacher's loss relative to the CTC loss. No other was tried."""
 TEMPERATURE = 3.0
 """Temperature at which characters are compared with the teacher (Hinton et al. 2015, arXiv 1503.02531).
 The teacher is certain of the crops that it was trained on. Only above 1 does it say which characters look
