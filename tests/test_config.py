@@ -146,7 +146,7 @@ def test_a_stage_may_name_label_files(tmp_path: Path) -> None:
 def test_a_mistyped_source_is_no_label_file(wrong: str, tmp_path: Path) -> None:
     (message,) = refused(written(tmp_path, RUN.replace("data: train", f"data: {wrong}")))
     assert message.startswith(f"{tmp_path / 'run.yaml'}:19: stages.real.data.")
-    assert message.endswith("synth, train, or a label file such as crops/more.txt")
+    assert message.endswith("synth, train, unlabelled, or a label file such as crops/more.txt")
 
 
 def test_a_stage_cannot_use_crops_that_nothing_renders(tmp_path: Path) -> None:

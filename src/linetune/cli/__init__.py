@@ -19,6 +19,7 @@ import typer
 from linetune.cli.calibrate import calibrate
 from linetune.cli.check import check
 from linetune.cli.compare import compare
+from linetune.cli.distil import distil
 from linetune.cli.drift import drift
 from linetune.cli.evaluate import evaluate
 from linetune.cli.export import export
@@ -66,7 +67,7 @@ app = typer.Typer(
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
     "Data": (import_, check, suspects, review, split, rule),
-    "Train": (synth, train, watch, learning_curve),
+    "Train": (synth, train, distil, watch, learning_curve),
     "Measure and use": (report, evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }
 """The commands by the heading under which the help lists them."""

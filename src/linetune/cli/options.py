@@ -91,6 +91,14 @@ GroupByOption = Annotated[
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out lines that cannot be used instead of stopping.")
 ]
+WithinOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Finish in this time, such as 20min or 1h30min. If it is short, linetune renders fewer crops "
+        "and trains for less time.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress and no messages, only errors and results.")

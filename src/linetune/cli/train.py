@@ -34,14 +34,7 @@ def train(
     ] = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
-    within: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Finish in this time, such as 20min or 1h30min. If it is short, linetune renders fewer "
-            "crops and trains for less time.",
-        ),
-    ] = None,
+    within: options.WithinOption = None,
     lang: options.LanguageOption = None,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -68,6 +61,11 @@ def train(
             if resume is None
             else _resume(resume, [*([str(config)] if config else []), *(overrides or ())], reporter)
         )
+    print_result(result, say, as_json)
+
+
+def print_result(result: RunResult, say: Words, as_json: bool) -> None:
+    """Write the report of a run, and print its table and what it means, or JSON."""
     if not processes.is_first():  # of those that torchrun started
         return
     _write_report(result, say)

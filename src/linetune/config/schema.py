@@ -28,6 +28,9 @@ class Data(Section):
     """Label file of the validation crops, or a list of them. They choose the best model. Required."""
     test: LabelFiles | None = None
     """Label file of the test crops, or a list of them. linetune only reports on them. None by default."""
+    unlabelled: FilePath | None = None
+    """Folder of crops without labels, with its subfolders. A stage with ``data: unlabelled`` learns from them
+    what the ``teacher`` reads. None by default."""
 
 
 def _auto_or_bool(value: Any) -> Any:
@@ -53,6 +56,9 @@ class Config(Section):
     base_model: str = "PP-OCRv6_small_rec"
     """The model that the run starts from: the name of an official model, a model file, or a folder that holds
     one."""
+    teacher: FilePath | None = None
+    """A finished model that teaches this one: a run folder or a model file, with the same characters. Stages
+    whose backbone trains learn what it gives for each crop. ``linetune distil`` sets it. None by default."""
     charset: Literal["auto"] | FilePath = "auto"
     """Characters that the model can output. ``auto``, the default: all characters of the training labels and
     of the rendered texts. Otherwise a file with one character a line."""
@@ -116,6 +122,13 @@ class Config(Section):
             raise ValueError(f"two stages have the same name: {', '.join(names)}; rename one")
         if self.synth is None and any("synth" in stage.data for stage in self.stages):
             raise ValueError("a stage has data: synth, but the file has no synth section; add one")
+        if self.teacher and all("backbone" in stage.freeze for stage in self.stages):
+            raise ValueError("a teacher needs a stage whose backbone trains; freeze less, or remove it")
+        if any("unlabelled" in stage.data for stage in self.stages):
+            if self.teacher is None:
+                raise ValueError("a stage has data: unlabelled, but the file has no teacher; add one")
+            if self.data.unlabelled is None:
+                raise ValueError("a stage has data: unlabelled; set data.unlabelled to a folder of crops")
         if self.synth is None and self.reading_rule == "synth":
             raise ValueError("reading_rule is synth, but the file has no synth section; name a file")
         if self.synth and self.synth.texts == "like_labels" and self.synth.labels is None:

@@ -19,7 +19,8 @@ from linetune.config.augment import Augment, named_augment
 from linetune.config.fields import Section, as_list, refuse_repeated, resolve
 
 STAGE_NAME = r"^[A-Za-z0-9_-]+$"
-_DATA = "synth, train, or a label file such as crops/more.txt"
+_DATA = "synth, train, unlabelled, or a label file such as crops/more.txt"
+_NAMES = ("synth", "train", "unlabelled")
 
 
 def _stage_data(value: Any, info: ValidationInfo) -> Any:
@@ -27,7 +28,7 @@ def _stage_data(value: Any, info: ValidationInfo) -> Any:
     path."""
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError(f"expected {_DATA}")
-    if str(value) in ("synth", "train"):
+    if str(value) in _NAMES:
         return str(value)
     if isinstance(value, str) and not ("/" in value or "\\" in value or Path(value).suffix):
         raise ValueError(f"{str(value)!r} is not {_DATA}")
@@ -40,13 +41,13 @@ class Stage(Section):
     name: Annotated[str, Field(pattern=STAGE_NAME)]
     """Name of the stage: letters, digits, ``_`` and ``-``. Required, and different for each stage."""
     data: Annotated[
-        list[Annotated[Literal["synth", "train"] | Path, BeforeValidator(_stage_data)]],
+        list[Annotated[Literal["synth", "train", "unlabelled"] | Path, BeforeValidator(_stage_data)]],
         BeforeValidator(as_list),
         AfterValidator(refuse_repeated),
         Field(min_length=1),
     ]
-    """Crops to train on: ``synth`` (the rendered crops), ``train`` (those of ``data.train``), a label file,
-    or a list of these. Required."""
+    """Crops to train on: ``synth`` (the rendered crops), ``train`` (those of ``data.train``), ``unlabelled``
+    (those of ``data.unlabelled``), a label file, or a list of these. Required."""
     freeze: Annotated[list[Literal["backbone", "neck", "head"]], BeforeValidator(as_list)] = Field([])
     """Parts of the network whose weights stay bit-identical: ``backbone``, ``neck``, ``head`` or a list of
     two. Empty by default."""
@@ -92,6 +93,8 @@ class Stage(Section):
             raise ValueError("steps and epochs both set the length of the stage; give one of them")
         if self.patience and not self.epochs:
             raise ValueError("patience counts epochs; give epochs as well, or leave patience out")
+        if "unlabelled" in self.data and "backbone" in self.freeze:
+            raise ValueError("crops without labels teach nothing while the backbone is frozen; leave one out")
         if self.trial and self.data != ["synth"]:
             raise ValueError("trial needs a stage on rendered crops alone (data: synth); leave it out")
         return self

@@ -221,6 +221,27 @@ def _accuracy(
     return exact, exact_fp32
 
 
+def rates(models: Sequence[Model], crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """Return crops per second of the exports of models in fp32, shape (models,).
+
+    They run in onnxruntime with one thread, one crop at a time, and take turns.
+
+    Args:
+        models: the models.
+        crops: real crops, of which at most :data:`TIMED` are read.
+
+    Raises:
+        LinetuneError: a model cannot be exported.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        runs = []
+        for number, model in enumerate(models):
+            file = Path(folder, f"{number}.onnx")
+            file.write_bytes(with_dictionary(model, file).SerializeToString())
+            runs.append(open_onnx(file, threads=1)[0])
+        return _rates(runs, spread(crops, TIMED))
+
+
 def _rates(runs: Sequence[Run], crops: Sequence[Crop]) -> NDArray[np.float64]:
     """Return crops per second of each runtime. The runtimes take turns, and other load slows all of them."""
     batches = [batch for _, batch in deployed_batches(crops, 1)]

@@ -90,6 +90,8 @@ def _provenance(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     base = as_text(record.get("base_file", record.get("base_model", "")))
     yield "trained from", f"{base}, weights {as_text(record.get('weights', 'not known'))}"
+    if teacher := record.get("teacher"):
+        yield "taught by", f"weights {as_text(teacher)}"
     for key in ("data", "software", "machine", "options"):
         part = record.get(key, {})
         known = {key: part} if not isinstance(part, dict) else {k: v for k, v in part.items() if v}

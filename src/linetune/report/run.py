@@ -22,8 +22,9 @@ def run_table(result: RunResult) -> Table:
     table = Table(caption=_caption(result), box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     base = result.rows[0].name.rpartition(", ")[0]
     table.add_column(base)
-    names = [row.name.removeprefix(f"{base}, ") + (" *" if row is result.kept else "") for row in result.rows]
-    add_scores(table, names, result.rows)
+    rows = [*result.rows, *([result.teacher] if result.teacher else [])]
+    names = [row.name.removeprefix(f"{base}, ") + (" *" if row is result.kept else "") for row in rows]
+    add_scores(table, names, rows)
     return table
 
 
@@ -50,6 +51,11 @@ def run_lines(result: RunResult) -> Iterator[str]:
     names = {"val": "validation (which chose the model)", "test": "test"}
     for name, comparison in result.gain.items():
         yield f"{names[name]}: {comparison.sentence('the limited base model', result.best)}"
+    for name, comparison in result.after_teacher.items():
+        yield f"{names[name]}: {comparison.sentence('the teacher', result.best)}"
+    if result.speedup is not None:
+        faster = f"reads {result.speedup:.1f} times as many crops a second as the teacher"
+        yield f"{result.best} {faster} (onnxruntime, one thread)"
     untouched = result.rows[0]
     if result.helped and untouched.val.lines < FEW:
         advice = "look at the test crops" if untouched.test else "add test crops (data.test) to measure this"

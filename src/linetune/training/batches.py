@@ -20,6 +20,7 @@ from linetune.core.device import to_device
 from linetune.data.batching import WIDE_SHARE, bucket, plan_epoch
 from linetune.data.dataset import Dataset
 from linetune.training.schedule import Progress
+from linetune.training.teacher import Teacher
 
 EPOCH = 2**32
 """Address of the draws of an epoch, beyond the addresses of all crops."""
@@ -32,16 +33,23 @@ class Step:
     inputs: Tensor
     """Images (batch, 3, height, width), or their features (batch, channels, 1, frames)."""
     labels: list[list[int]]
+    """CTC classes. Empty for a crop without a label."""
     stored: bool = False
     """Whether the inputs are stored features."""
     total: int = 0
     """Crops of the whole batch, of which this is a part."""
     rows: range = range(0)
     """The places of these crops in the whole batch."""
+    teacher: Teacher | None = None
+    """Teaches what to give for the images."""
 
     def share_of(self, total: int) -> Step:
         """Return the same crops as this process's share of a batch."""
         return replace(self, total=total, rows=range(total)[processes.own()])
+
+    def taught(self) -> Tensor | None:
+        """Return the teacher's log-probabilities for the images, or None without a teacher."""
+        return self.teacher(self.inputs) if self.teacher else None
 
     def pieces(self, size: int) -> Iterator[Step]:
         """Yield the batch in pieces of at most ``size`` crops. Pieces of wide crops have fewer."""
@@ -114,10 +122,20 @@ class ImageBatches:
         number: the stage's place in the run.
         device: where the batches are made. The crops move there too if a quarter of its free memory is
             enough.
+        teacher: teaches what to give for the images, unless the backbone is frozen.
     """
 
-    def __init__(self, data: Dataset, stage: Stage, seed: int, number: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        stage: Stage,
+        seed: int,
+        number: int,
+        device: torch.device,
+        teacher: Teacher | None = None,
+    ) -> None:
         self.data, self.stage, self.seed, self.number, self.device = data, stage, seed, number, device
+        self.teacher = None if "backbone" in stage.freeze else teacher
         data.columns.settle(device)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
@@ -146,7 +164,7 @@ class ImageBatches:
         widths = to_device(torch.tensor([sample.own for sample in plan.samples]), self.device)
         draws = Draws(plan.draws, self.device)
         images = make_batch(columns, widths, draws, self.stage.augment, plan.height)
-        return Step(images, [sample.label for sample in plan.samples])
+        return Step(images, [sample.label for sample in plan.samples], teacher=self.teacher)
 
     def samples(self, draws: NDArray[np.float32]) -> list[Sample]:
         """Return every crop as its draws make it: joined to another one if the width allows it, and
@@ -155,7 +173,10 @@ class ImageBatches:
         rows = Draws(draws, torch.device("cpu"))
         join, other = (column.numpy() for column in rows.of("join", self.stage.augment.join, 1))
         others = (other.astype(float) * len(self.data)).astype(int)
-        others = np.where(join & (own + own[others] <= image.MIN_WIDTH), others, -1)
+        labelled = np.array([bool(label) for label in labels])
+        # A crop with a label is never joined to one without.
+        fits = (own + own[others] <= image.MIN_WIDTH) & (labelled == labelled[others])
+        others = np.where(join & fits, others, -1)
         widths = own + np.where(others >= 0, own[others], 0)
         texts = [labels[i] if j < 0 else labels[i] + labels[j] for i, j in enumerate(others)]
         wide = np.where(rows.of("wide", WIDE_SHARE, 1)[0].numpy(), image.MIN_WIDTH, 0)

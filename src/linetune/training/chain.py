@@ -143,6 +143,7 @@ class Chain(Keeper):
                 "seconds": journal.seconds,
                 "rows": [asdict(row) for row in self._result.rows],
                 "best": self._result.best,
+                "teacher": self._result.teacher and asdict(self._result.teacher),
                 "general": self._general if isinstance(self._general, str) else asdict(self._general),
                 "scoring": self._scoring,
                 "pieces": self._plan.pieces,
@@ -155,6 +156,8 @@ class Chain(Keeper):
         """Continue from a checkpoint."""
         self._result.rows = [_row(row) for row in saved["rows"]]
         self._result.best, self._scoring = saved["best"], saved["scoring"]
+        teacher = saved.get("teacher")  # earlier checkpoints lack it
+        self._result.teacher = teacher and _row(teacher)
         general = saved["general"]
         self._general = general if isinstance(general, str) else Score(**general)
         self._plan.pieces = saved["pieces"]
@@ -196,6 +199,12 @@ class Chain(Keeper):
             self._general = error.what
         progress("base model", 2, 2)
         _save(self._model, row, self._result.model)
+        if inputs.teacher:
+            model = inputs.teacher.model
+            found = [score_of(model.run, some, model.charset) for some in (inputs.val, inputs.test) if some]
+            teacher = Row(f"teacher ({model.base_model})", found[0], found[1] if inputs.test else None, 0)
+            self._result.teacher = teacher
+            self._context.journal.record("teacher", **teacher.as_dict())
 
     def _task(self, stage_plan: StagePlan) -> StageTask | None:
         """Return the next stage with its crops and its time. None if a trial shows that its crops do

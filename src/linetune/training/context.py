@@ -14,6 +14,7 @@ from linetune.core.errors import LinetuneError
 from linetune.core.progress import Reporter
 from linetune.data.dataset import Dataset
 from linetune.training.journal import Journal
+from linetune.training.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Context:
     """Whether validation crops are read both ways up."""
     unknown: Sequence[str] = ()
     """The unknown characters of the charset."""
+    teacher: Teacher | None = None
+    """Teaches all stages whose backbone trains."""
 
 
 def device_of(config: Config) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -83,16 +84,21 @@ def estimate(
     else:
         first_pass, seconds = 0.0, passes * (forward + step) * total
 
-    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
+    teacher = images.teacher.model.network.parameters() if images.teacher else ()
+    weights = COPIES * _bytes(network.parameters()) + _bytes(teacher)
     free = SHARE * free_memory(images.device)
 
     def needed(piece: int) -> int:
         largest = max(batch.part(slice(image.fitting(piece, batch.width))).pixels for batch in plan)
-        return int(TRANSIENT * kept * largest / measured.pixels + COPIES * parameters)
+        return int(TRANSIENT * kept * largest / measured.pixels + weights)
 
     while piece > 1 and needed(piece) > free:
         piece //= 2
     return Estimate(seconds, first_pass, needed(piece), piece, needed(piece) <= free)
+
+
+def _bytes(parameters: Iterable[Tensor]) -> int:
+    return sum(each.numel() * each.element_size() for each in parameters)
 
 
 def expected_steps(stage: Stage, per_epoch: int) -> int:
@@ -131,7 +137,7 @@ def _measure(
         ):
             features = network.backbone(batch.inputs)
             between = now(images.device)
-            loss = stage_loss(network, features, batch.labels, stage.nrtr_weight)
+            loss = stage_loss(network, features, batch.labels, stage.nrtr_weight, (), batch.taught())
         loss.backward()  # type: ignore[no-untyped-call]
         ended = now(images.device)
     return between - started, ended - between, sum(kept.values())

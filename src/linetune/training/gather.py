@@ -17,7 +17,7 @@ from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
 from linetune.data.check.checker import CheckResult, inspect
-from linetune.data.check.findings import KINDS, Finding
+from linetune.data.check.findings import KINDS
 from linetune.data.check.labels import read_splits
 from linetune.data.dataset import Dataset, Decoded, decode_lines, load_dataset
 from linetune.formats.model import Model
@@ -25,6 +25,9 @@ from linetune.formats.official import load_base
 from linetune.formats.transfer import with_charset
 from linetune.rules.saved import of_config
 from linetune.synth.generate import LABELS, generate, is_current, stream
+from linetune.training.teacher import Teacher, load_teacher
+from linetune.training.unlabelled import NAME as UNLABELLED
+from linetune.training.unlabelled import unlabelled_crops
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Inputs:
     """Returns the first rendered crops, as many as the argument says. It renders those that are missing."""
     findings: Mapping[str, int] = field(default_factory=dict)
     """Number of findings of each kind in the real crops and their labels."""
+    teacher: Teacher | None = None
 
     @property
     def held_out(self) -> dict[str, Dataset]:
@@ -63,8 +67,8 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     sources = {"train": config.data.train} | {str(path): [path] for path in label_files(config.stages)}
     held_out = {"val": config.data.val, "test": config.data.test or []}
     lines = {name: read_labels(*paths) for name, paths in (sources | held_out).items()}
-    decoded, findings = _decode(config, skip_bad, reporter)
-    leaks = {finding.source for finding in findings if finding.kind == "leak"}
+    decoded, checked = _decode(config, skip_bad, reporter)
+    leaks = {finding.source for finding in checked.findings if finding.kind == "leak"}
     for name, some in lines.items():
         lines[name] = [line for line in some if line.source not in leaks]
         if some and not lines[name]:
@@ -77,6 +81,7 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     wanted = charset_of(config, itertools.chain(real, rendered_texts(config)))
     transfer = with_charset(base, wanted, config.aliases)
     charset = transfer.model.charset
+    teacher = load_teacher(config, base, charset)
     _say_charset(charset, transfer.unknown, reporter)
 
     @cache
@@ -86,14 +91,17 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
         return load_dataset(lines, charset, skip_bad, count(reporter, "synth crops", len(lines)), crops)
 
     used = sorted({str(source) for stage in config.stages for source in stage.data} - {"synth"})
-    data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used}
+    data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used if name in lines}
+    if UNLABELLED in used and config.data.unlabelled:
+        data[UNLABELLED] = unlabelled_crops(config.data.unlabelled, checked.lines, skip_bad, reporter)
     held = {name: decoded.dataset(lines[name], None, skip_bad) for name in held_out if lines[name]}
     for name, dataset in held.items():
         _say_unreadable(name, dataset, charset, reporter)
     start = replace(transfer.model, rule=of_config(config))
     start.decoder  # noqa: B018 - an error in the rule comes before the training
-    kinds = Counter(finding.kind for finding in findings)
-    inputs = Inputs(base, start, transfer.unknown, data, held["val"], held.get("test"), render, kinds)
+    kinds = Counter(finding.kind for finding in checked.findings)
+    splits = (data, held["val"], held.get("test"))
+    inputs = Inputs(base, start, transfer.unknown, *splits, render, findings=kinds, teacher=teacher)
     if inputs.skipped:
         reporter.say(f"leaves out {inputs.skipped} lines that cannot be used")
     return inputs
@@ -112,8 +120,8 @@ def charset_of(config: Config, texts: Iterable[str]) -> Charset:
     return Charset.from_dictionary(charset.characters) if config.charset_space else charset
 
 
-def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, list[Finding]]:
-    """Decode and check all real crops. Return them and the findings.
+def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded, CheckResult]:
+    """Decode and check all labelled crops.
 
     Raises:
         LinetuneError: there are such crops, and they must not be left out.
@@ -137,7 +145,7 @@ def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded
         )
     if leaks:
         reporter.say(f"leaves out {len(leaks)} crops that are in another split too")
-    return decoded, checked.findings
+    return decoded, checked
 
 
 def _say_charset(charset: Charset, unknown: Sequence[str], reporter: Reporter) -> None:

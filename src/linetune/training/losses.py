@@ -1,4 +1,4 @@
-"""The CTC loss, and the NRTR loss of the guide."""
+"""The CTC loss, the NRTR loss of the guide, and the loss of a teacher."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linetune.core.charset import AliasClasses, Charset
+from linetune.core.charset import BLANK, AliasClasses, Charset
 from linetune.core.device import to_device
 from linetune.models.network import Network
 from linetune.models.nrtr import PAD, NRTRHead, guide_tokens
 
 NEVER = -1e30
 """Log-probability of a class that was added to another one. The gradient of an infinite one would be NaN."""
+TEACHER_WEIGHT = 1.0
+"""Weight of the teacher's loss relative to the CTC loss. No other was tried."""
+TEMPERATURE = 3.0
+"""Temperature at which characters are compared with the teacher (Hinton et al. 2015, arXiv 1503.02531).
+The teacher is certain of the crops that it was trained on. Only above 1 does it say which characters look
+alike."""
 LABEL_SMOOTHING = 0.1
 """Label smoothing over the other classes, as in PaddleOCR."""
 
@@ -27,15 +33,56 @@ def stage_loss(
     labels: Sequence[Sequence[int]],
     nrtr_weight: float,
     aliases: AliasClasses = (),
+    taught: Tensor | None = None,
 ) -> Tensor:
-    """Return the loss of a stage: CTC, and NRTR times its weight if the network has the guide.
+    """Return the loss of a stage, the mean over the crops.
 
-    The guide learns the first class of each character. Reading does not use the guide.
+    It is CTC, and NRTR times its weight if the network has the guide. With a teacher, its loss times
+    :data:`TEACHER_WEIGHT` is added. A crop without a label has the loss of the teacher alone.
+
+    Args:
+        network: the network that learns.
+        features: (batch, channels, 1, frames), those of its backbone.
+        labels: CTC classes of each text, without blanks. Empty for a crop without a label.
+        nrtr_weight: the weight of NRTR. The guide learns the first class of each character. Reading does not
+            use the guide.
+        aliases: those of the charset.
+        taught: the log-probabilities of a teacher (batch, frames, classes), if there is one.
     """
-    loss = ctc_loss(network.classify(features), labels, aliases)
-    if nrtr_weight and network.nrtr is not None:
-        loss = loss + nrtr_weight * nrtr_loss(network.nrtr, features, labels)
-    return loss
+    logits = network.classify(features)
+    loss = logits.new_zeros((), dtype=torch.float32)
+    if labelled := [row for row, label in enumerate(labels) if label]:
+        rows = labelled if len(labelled) < len(labels) else slice(None)
+        known = [labels[row] for row in labelled]
+        loss = ctc_loss(logits[rows], known, aliases)
+        if nrtr_weight and network.nrtr is not None:
+            loss = loss + nrtr_weight * nrtr_loss(network.nrtr, features[rows], known)
+        loss = loss * (len(labelled) / len(labels))
+    return loss if taught is None else loss + TEACHER_WEIGHT * teacher_loss(logits, taught, aliases)
+
+
+def teacher_loss(logits: Tensor, taught: Tensor, aliases: AliasClasses = ()) -> Tensor:
+    """Return how far the characters of a batch are from those of a teacher, in nats: the sum of all frames,
+    the mean of the crops.
+
+    It is the Kullback-Leibler divergence of the characters at :data:`TEMPERATURE`, given that a frame has
+    one, times the probability of the teacher that it has one. Which frame shows a character is left to CTC.
+    A small network that has to agree with its teacher on this becomes unsure of every frame.
+
+    Args:
+        logits: (batch, frames, classes).
+        taught: the log-probabilities of the teacher for the same images, in the same shape.
+        aliases: those of the charset. The classes of a character count together.
+    """
+    own = _characters(added_up(logits.float().log_softmax(2), aliases))
+    shown = 1 - taught[:, :, BLANK].exp()
+    divergence = F.kl_div(own, _characters(taught), reduction="none", log_target=True).sum(2)
+    return TEMPERATURE**2 * (shown * divergence).sum() / len(logits)
+
+
+def _characters(log_probabilities: Tensor) -> Tensor:
+    """Return the log-probabilities of the characters at :data:`TEMPERATURE`, given that there is one."""
+    return (log_probabilities[:, :, BLANK + 1 :] / TEMPERATURE).log_softmax(2)
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]], aliases: AliasClasses = ()) -> Tensor:
@@ -63,7 +110,7 @@ def ctc_losses(
         labels: CTC classes of each text, without blanks: the first class of each character.
         aliases: those of the charset.
     """
-    log_probabilities = _added_up(log_probabilities, aliases)
+    log_probabilities = added_up(log_probabilities, aliases)
     batch, frames, _ = log_probabilities.shape
     flat = torch.tensor([c for label in labels for c in label], dtype=torch.long)
     return F.ctc_loss(
@@ -75,8 +122,9 @@ def ctc_losses(
     )
 
 
-def _added_up(log_probabilities: Tensor, aliases: AliasClasses) -> Tensor:
-    """Return log-probabilities of the same shape: those of each character at its first class."""
+def added_up(log_probabilities: Tensor, aliases: AliasClasses) -> Tensor:
+    """Return log-probabilities of the same shape: those of each character at its first class, and
+    :data:`NEVER` at its others."""
     if not aliases:
         return log_probabilities
     device = log_probabilities.device

@@ -149,7 +149,7 @@ def turned_upright(model: Model, unknown: Collection[str], crops: Dataset, repor
     return crops.half_turned(ways.upside_down)
 
 
-def _both_ways_up(network: Network, images: NDArray[np.float32]) -> NDArray[np.float32]:
+def both_ways_up(network: Network, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the class probabilities of images upright, and then of the same images upside down."""
     return network.run(both_ways(torch.from_numpy(images)).numpy())
 
@@ -173,7 +173,7 @@ def ways_up(
     beyond = {*unknown}
     writable = np.array([not (beyond & {*text} or model.charset.missing(text)) for text in texts], bool)
     losses, done = np.full((2, len(crops)), np.inf), 0
-    both = partial(_both_ways_up, model.network)
+    both = partial(both_ways_up, model.network)
     for members, probabilities in run_deployed(both, crops):
         losses[:, members] = label_losses(
             probabilities, [texts[i] for i in members] * 2, model.charset

@@ -144,7 +144,7 @@ class Plan:
         context = self._context
         data, rendered = self._crops(stage, FEW), self._rendered if "synth" in stage.data else 0
         crops = len(data) + max(0, rendered - FEW)
-        images = ImageBatches(data, stage, context.seed, number, context.device)
+        images = ImageBatches(data, stage, context.seed, number, context.device, context.teacher)
         cost = estimate(self._inputs.start.network, stage, images, context.dtype, crops)
         for text in (*_odd_settings(stage, crops), *_costs(stage, crops, cost, context.device)):
             context.reporter.say(f"stage {stage.name}: {text}")

@@ -59,6 +59,7 @@ def record(config: Config, inputs: Inputs) -> dict[str, Any]:
         **base_file,
         "weights": _hash_of_weights(inputs.base.network),
         "charset": inputs.start.charset.sha256,
+        **({"teacher": _hash_of_weights(inputs.teacher.model.network)} if inputs.teacher else {}),
         **({"rule": _hash_of_rule(inputs.start.rule)} if inputs.start.rule else {}),
         # By name, or by the number of the file that a stage names.
         "data": {
@@ -104,6 +105,9 @@ def refuse_changes(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) 
             raise LinetuneError(what, run / "config.yaml", f"restore them, {start_anew}")
     if saved.get("rule") != now.get("rule"):
         what = "the reading_rule has changed since the run began"
+        raise LinetuneError(what, run / "config.yaml", f"restore its file, {start_anew}")
+    if saved.get("teacher") != now.get("teacher"):
+        what = "the teacher has changed since the run began"
         raise LinetuneError(what, run / "config.yaml", f"restore its file, {start_anew}")
     for key in ("weights", "charset"):
         if saved[key] != now[key]:

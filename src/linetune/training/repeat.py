@@ -54,6 +54,8 @@ def _comments(record: Mapping[str, Any]) -> Iterator[str]:
     yield "The settings of the run that trained the model. Put the files of the same names beside this file."
     yield "With the same data, software and machine, linetune train gives the same weights."
     yield f"weights of the base model: {as_text(record.get('weights', 'not known'))}"
+    if teacher := record.get("teacher"):
+        yield f"weights of the teacher: {as_text(teacher)}"
     for key in ("data", "software", "machine"):
         part = record.get(key)
         if isinstance(part, dict):

@@ -44,6 +44,10 @@ class RunResult:
     """The untouched base model, the base model limited to the charset, then one row for each stage."""
     best: str = ""
     """The name of the row with the kept model."""
+    teacher: Row | None = None
+    """The scores of the teacher, if the run has one."""
+    speedup: float | None = None
+    """Crops per second of the kept model, divided by those of the teacher. None if it was not measured."""
     unknown_characters: list[str] = field(default_factory=list)
     skipped: int = 0
     """Lines that were left out because they cannot be used."""
@@ -86,22 +90,23 @@ class RunResult:
     def gain(self) -> dict[str, Comparison]:
         """The kept model (B) compared with the limited base model (A), by split. Empty if they are the
         same."""
-        limited, kept = self.rows[1], self.kept
-        if not self.helped:
-            return {}
-        gain = {"val": compare(limited.val, kept.val)}
-        if limited.test and kept.test:
-            gain["test"] = compare(limited.test, kept.test)
-        return gain
+        return _compared(self.rows[1], self.kept) if self.helped else {}
+
+    @property
+    def after_teacher(self) -> dict[str, Comparison]:
+        """The kept model (B) compared with the teacher (A), by split. Empty without a teacher."""
+        return _compared(self.teacher, self.kept) if self.teacher else {}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
+        taught = {"teacher": {**self.teacher.as_dict(), "speedup": self.speedup}} if self.teacher else {}
         return {
             "folder": str(self.folder),
             "best": self.best,
             "helped": self.helped,
             "rows": [row.as_dict() for row in self.rows],
             "gain": {name: comparison.as_dict() for name, comparison in self.gain.items()},
+            **taught,
             "general_reading": (
                 {"left_out": self.general} if isinstance(self.general, str) else self.general.as_dict()
             ),
@@ -111,3 +116,11 @@ class RunResult:
             **self.surroundings,
             "seconds": round(self.seconds, 1),
         }
+
+
+def _compared(one: Row, other: Row) -> dict[str, Comparison]:
+    """Return the comparison of two models, by split."""
+    compared = {"val": compare(one.val, other.val)}
+    if one.test and other.test:
+        compared["test"] = compare(one.test, other.test)
+    return compared

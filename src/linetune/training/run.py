@@ -35,6 +35,8 @@ from linetune.training.loggers import opened, refuse_missing
 from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.result import RunResult
+from linetune.training.unlabelled import NAME as UNLABELLED
+from linetune.training.unlabelled import labelled_by_teacher
 
 COMPARED = 64
 """Most validation crops on which the export is compared with the kept model."""
@@ -140,6 +142,8 @@ def _run(
     device = device_of(config)
     inputs = gather(config, options.skip_bad, reporter)
     inputs.start.network.to(device)
+    if inputs.teacher:
+        inputs.teacher.model.network.to(device)
     config, inputs = with_both_ways(config, inputs, reporter)
     about = {"options": asdict(options), "provenance": provenance.record(config, inputs)}
     if saved:
@@ -199,7 +203,7 @@ def _finish(
     write_evaluations(result.folder / FOLDER / KEPT, read)
     if export:
         reporter.progress("export", 0, 1)
-        result.compared = _export(result, inputs)
+        _export(result, inputs)
         reporter.progress("export", 1, 1)
     figures = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
     with os_errors("cannot write to the run folder", result.folder):
@@ -220,7 +224,11 @@ def with_both_ways(config: Config, inputs: Inputs, reporter: Reporter) -> tuple[
             "reads every crop both ways up, which takes twice the time; both_ways: false turns this off"
         )
         upright = partial(turned_upright, inputs.start, inputs.unknown, reporter=reporter)
-        data = {name: upright(crops) for name, crops in data.items()}
+        data = {name: crops if name == UNLABELLED else upright(crops) for name, crops in data.items()}
+    if inputs.teacher and UNLABELLED in data:
+        charset, crops = inputs.start.charset, data[UNLABELLED]
+        crops = labelled_by_teacher(inputs.teacher.model, crops, charset, bool(wanted), reporter)
+        data = data | {UNLABELLED: crops}
     config = config.model_copy(update={"both_ways": wanted})
     return config, replace(inputs, start=replace(inputs.start, both_ways=wanted), data=data)
 
@@ -238,6 +246,7 @@ def _context(
         reporter,
         inputs.start.both_ways,
         inputs.unknown,
+        inputs.teacher,
     )
 
 
@@ -252,11 +261,14 @@ def _calibrate(result: RunResult, inputs: Inputs, device: torch.device, reporter
         reporter.say(f"the confidence is PaddleOCR's score: {error}")
 
 
-def _export(result: RunResult, inputs: Inputs) -> int:
-    """Write ``model.onnx``. Return the number of crops on which it was compared."""
-    from linetune.formats.onnx_file import (
-        export as export_onnx,  # it takes a second that a run without export saves
-    )
+def _export(result: RunResult, inputs: Inputs) -> None:
+    """Write ``model.onnx``, and compare its speed with that of the teacher."""
+    # They take a second that a run without export saves.
+    from linetune.formats.onnx_file import export as export_onnx
+    from linetune.formats.rounded import rates
 
-    crops = inputs.val.crops[:COMPARED]
-    return export_onnx(load_model(result.model), result.onnx, crops).crops
+    crops, kept = inputs.val.crops[:COMPARED], load_model(result.model)
+    result.compared = export_onnx(kept, result.onnx, crops).crops
+    if inputs.teacher:
+        own, teacher = rates((kept, inputs.teacher.model), crops)
+        result.speedup = round(float(own / teacher), 1)

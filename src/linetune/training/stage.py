@@ -133,7 +133,7 @@ def _add_guide(network: Network, stage: Stage, context: Context, tracker: Tracke
 def _batches(network: Network, task: StageTask, context: Context) -> tuple[Batches, HeldOutFeatures | None]:
     """Return the batches of a stage. With a frozen backbone, they and the validation crops are features."""
     stage, data = task.stage, task.data
-    images = ImageBatches(data, stage, context.seed, task.number, context.device)
+    images = ImageBatches(data, stage, context.seed, task.number, context.device, context.teacher)
     if "backbone" not in stage.freeze:
         return images, None
     views = stage.stored_views

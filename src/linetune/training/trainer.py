@@ -117,7 +117,8 @@ class Trainer:
             part = part_of_batch(batch.total, piece.rows)
             with part, autocast(network.device, self._dtype):
                 features = piece.inputs if batch.stored else network.backbone(piece.inputs)
-                loss = stage_loss(network, features, piece.labels, self._stage.nrtr_weight, self._aliases)
+                weight, taught = self._stage.nrtr_weight, piece.taught()
+                loss = stage_loss(network, features, piece.labels, weight, self._aliases, taught)
                 loss = loss * (len(piece.labels) / batch.total)
             self.state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach().float())
