@@ -99,7 +99,9 @@ def take(board: Board, *events: dict[str, Any]) -> None:
 
 def drawn(board: Board, width: int = 80, encoding: str = "utf-8", **options: Any) -> list[str]:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
-    Console(file=stream, width=width, **options).print(board)
+    # A legacy console keeps its last column free.
+    columns = width + bool(options.get("legacy_windows"))
+    Console(file=stream, width=columns, height=24, **options).print(board)
     stream.flush()
     assert isinstance(stream.buffer, io.BytesIO)
     return stream.buffer.getvalue().decode(encoding).splitlines()

@@ -92,7 +92,7 @@ def test_a_process_that_dies_ends_the_run_which_can_be_resumed(project: Path, tm
     _, err = started.communicate(timeout=2 * MINUTE)
     assert time.monotonic() - killed < MINUTE
     assert started.returncode != 0
-    assert f"linetune train --resume {out} continues the run" in err
+    assert f"continue with: linetune train --resume {out}\n" in err
 
 
 def test_processes_that_cannot_connect_are_one_line(project: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,6 @@ from linetune.config.schema import Stage
 from linetune.core import processes
 from linetune.core.device import most_memory
 from linetune.core.errors import LinetuneError
-from linetune.data.dataset import Dataset
-from linetune.decode import Reading, default_decoder
-from linetune.decode.read import read_batches, read_crops
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
@@ -25,7 +22,6 @@ from linetune.formats.store import save_model
 from linetune.models.network import Network, new_guide
 from linetune.training.checkpoint import Checkpoints
 from linetune.training.context import Context
-from linetune.training.features import HeldOutFeatures
 from linetune.training.gather import Inputs
 from linetune.training.loop import Keeper
 from linetune.training.plan import Plan, StagePlan
@@ -34,7 +30,7 @@ from linetune.training.stage import StageResult, StageTask, to_resume, train_sta
 from linetune.training.state import StageState, Validation
 from linetune.training.tracker import Tracker
 from linetune.training.trial import try_rendered
-from linetune.training.validation import score_of
+from linetune.training.validation import readings_of, score_of
 
 WORTH = 3
 """A trial of rendered crops pays only for a stage with this many times its crops. A smaller stage ends
@@ -178,7 +174,7 @@ class Chain(Keeper):
         # The two have one backbone, which is most of the work.
         inputs.base.network.to(self._context.device)
         models = inputs.base, self._model
-        readings = {split: _readings(models, data) for split, data in inputs.held_out.items()}
+        readings = {split: readings_of(models, data) for split, data in inputs.held_out.items()}
         self._scoring = time.perf_counter() - started
         for number, name in enumerate((f"{inputs.base.base_model}, untouched", untrained)):
             read = {
@@ -274,17 +270,6 @@ def _row(saved: Mapping[str, Any]) -> Row:
     test = saved["test"]
     val, test = Score(**saved["val"]), test and Score(**test)
     return Row(saved["name"], val, test, saved["seconds"], saved.get("memory", 0))
-
-
-def _readings(models: Sequence[Model], data: Dataset) -> list[list[Reading]]:
-    """Read with models that have the same backbone. Where they read equally many ways up, it runs once."""
-    if len({model.both_ways for model in models}) > 1:
-        return [read_crops(model.reader.run, data.crops, default_decoder(model.charset)) for model in models]
-    features = HeldOutFeatures(models[0].network, data.crops, models[0].both_ways)
-    return [
-        read_batches(features.read(model.network), default_decoder(model.charset), len(data))
-        for model in models
-    ]
 
 
 def _when(stage: Stage, result: StageResult) -> str:

@@ -134,7 +134,7 @@ def _run(
 ) -> RunResult:
     """Do a run from its start, or from a checkpoint. Of several processes, only the first writes files."""
     reporter = reporter if processes.is_first() else Silent()
-    seconds = saved["seconds"] if saved else 0.0
+    seconds, position = (saved["seconds"], saved["journal"]) if saved else (0.0, 0)
     started = time.perf_counter() - seconds
     refuse_missing(config.loggers)
     if any("backbone" in stage.freeze for stage in config.stages):
@@ -152,8 +152,7 @@ def _run(
     # Without the record of these options, nobody could repeat the run.
     origin = about["provenance"] | {"options": {"skip_bad": options.skip_bad, "within": options.within}}
     # The calibration and the promise of the base model are not those of the new one.
-    start = replace(inputs.start, provenance=origin, calibration={}, promise={})
-    inputs = replace(inputs, start=start)
+    inputs = replace(inputs, start=replace(inputs.start, provenance=origin, calibration={}, promise={}))
     result = RunResult(
         config.output,
         unknown_characters=inputs.unknown,
@@ -168,7 +167,6 @@ def _run(
             stack.enter_context(cache.locked(folder))
             stack.enter_context(claimed(folder, overwrite, untrained, reporter, resumed=saved is not None))
             others = opened(config.loggers, folder, origin["settings"], saved is not None, reporter)
-            position = saved["journal"] if saved else 0
             journal = stack.enter_context(Journal.in_folder(folder, position, seconds, reporter, others))
             with os_errors("cannot write to the run folder", folder):
                 save(config, folder / "config.yaml")

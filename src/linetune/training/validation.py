@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linetune.core.charset import Charset
 from linetune.data.dataset import Dataset
-from linetune.decode import default_decoder
+from linetune.decode import Reading, default_decoder
 from linetune.decode.read import Run, read_batches, read_crops, run_deployed
 from linetune.evaluation.metrics import Score, score
+from linetune.formats.model import Model
 from linetune.models.both_ways import BothWays
 from linetune.models.network import Network
 from linetune.training.context import Context
@@ -65,3 +66,14 @@ def score_of(run: Run, data: Dataset, charset: Charset) -> Score:
     return score(
         [reading.text for reading in read_crops(run, data.crops, default_decoder(charset))], data.texts
     )
+
+
+def readings_of(models: Sequence[Model], data: Dataset) -> list[list[Reading]]:
+    """Read with models that have the same backbone. Where they read equally many ways up, it runs once."""
+    if len({model.both_ways for model in models}) > 1:
+        return [read_crops(model.reader.run, data.crops, default_decoder(model.charset)) for model in models]
+    features = HeldOutFeatures(models[0].network, data.crops, models[0].both_ways)
+    return [
+        read_batches(features.read(model.network), default_decoder(model.charset), len(data))
+        for model in models
+    ]
