@@ -200,8 +200,11 @@ def test_a_changed_reading_rule_is_refused(
     ):
         resume(out)
     (ruled / "rule.txt").write_text("AB123\n", "utf-8")
-    resume(out)
+    result = resume(out)
     assert load_model(out / "model.safetensors").rule == {"texts": ["AB123"]}
+    assert result.by_rule is not None
+    assert result.by_rule.val.lines == result.kept.val.lines
+    assert result.as_dict()["by_rule"]["name"] == "the kept model, by its rule"
 
 
 def test_data_that_were_moved_can_be_named(

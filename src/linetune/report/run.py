@@ -22,7 +22,7 @@ def run_table(result: RunResult) -> Table:
     table = Table(caption=_caption(result), box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     base = result.rows[0].name.rpartition(", ")[0]
     table.add_column(base)
-    rows = [*result.rows, *([result.teacher] if result.teacher else [])]
+    rows = [*result.rows, *result.beside]
     names = [row.name.removeprefix(f"{base}, ") + (" *" if row is result.kept else "") for row in rows]
     add_scores(table, names, rows)
     return table

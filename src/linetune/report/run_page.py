@@ -25,6 +25,7 @@ from linetune.report.page import Marked, marked_difference, rendered
 from linetune.report.recorded import UNTRAINED, Recorded, read_crop, read_run
 from linetune.report.verdict import Facts, verdict
 from linetune.report.words import Words
+from linetune.training.result import BY_RULE
 
 PAGE = "report.html"
 """The page in the run folder."""
@@ -104,7 +105,7 @@ def report(run: Recorded, say: Words) -> str:
         split=split,
         verdict=found,
         command=_command(run, found.promise) if found.promise else "",
-        rows=rows,
+        rows=[*rows, *(results[name] for name in ("teacher", "by_rule") if name in results)],
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],
         curves=figures.curves(stages, say) if stages else "",
@@ -131,6 +132,10 @@ def _command(run: Recorded, promise: Promise) -> str:
 
 def _name(name: str, say: Words) -> str:
     """Return the name of a row in the language of the page."""
+    if name == BY_RULE:
+        return say("the kept model, by its rule")
+    if name.startswith("teacher ("):
+        return say("teacher ({model})", model=name[len("teacher (") : -1])
     model, _, kind = name.rpartition(", ")
     if not model:
         return say("stage {name}", name=name.removeprefix("stage "))

@@ -11,6 +11,9 @@ from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score
 
+BY_RULE = "the kept model, by its rule"
+"""The name of the row with the readings by a rule."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,6 +51,8 @@ class RunResult:
     """The scores of the teacher, if the run has one."""
     speedup: float | None = None
     """Crops per second of the kept model, divided by those of the teacher. None if it was not measured."""
+    by_rule: Row | None = None
+    """The scores of the kept model when it reads by its rule, if it has one."""
     unknown_characters: list[str] = field(default_factory=list)
     skipped: int = 0
     """Lines that were left out because they cannot be used."""
@@ -93,6 +98,11 @@ class RunResult:
         return _compared(self.rows[1], self.kept) if self.helped else {}
 
     @property
+    def beside(self) -> list[Row]:
+        """The rows for comparison: the teacher, and the kept model by its rule."""
+        return [row for row in (self.teacher, self.by_rule) if row]
+
+    @property
     def after_teacher(self) -> dict[str, Comparison]:
         """The kept model (B) compared with the teacher (A), by split. Empty without a teacher."""
         return _compared(self.teacher, self.kept) if self.teacher else {}
@@ -107,6 +117,7 @@ class RunResult:
             "rows": [row.as_dict() for row in self.rows],
             "gain": {name: comparison.as_dict() for name, comparison in self.gain.items()},
             **taught,
+            **({"by_rule": self.by_rule.as_dict()} if self.by_rule else {}),
             "general_reading": (
                 {"left_out": self.general} if isinstance(self.general, str) else self.general.as_dict()
             ),

@@ -34,7 +34,7 @@ from linetune.training.journal import Journal
 from linetune.training.loggers import opened, refuse_missing
 from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
-from linetune.training.result import RunResult
+from linetune.training.result import BY_RULE, Row, RunResult
 from linetune.training.unlabelled import NAME as UNLABELLED
 from linetune.training.unlabelled import labelled_by_teacher
 
@@ -199,6 +199,9 @@ def _finish(
         for split, data in inputs.held_out.items()
     }
     write_evaluations(result.folder / FOLDER / KEPT, read)
+    if model.rule:
+        scores = {split: evaluation.score for split, evaluation in read.items()}
+        result.by_rule = Row(BY_RULE, scores["val"], scores.get("test"), 0)
     if export:
         reporter.progress("export", 0, 1)
         _export(result, inputs)
