@@ -8,7 +8,8 @@ already, and both use all cores. Rates are relative to RapidOCR, one by one, wit
 RapidOCR pads all crops to the widest one, and texts may differ.
 
 All readers read a crop in turns, and the fastest of several rounds counts for each crop. Other load on the
-machine therefore changes the ratios little.
+machine therefore changes the ratios little. One by one, each reader finds cold caches, like a camera's reader between two
+crops.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ Read = Callable[[list[Crop]], list[str]]
 Key = tuple[Path, str]
 """A model and the name of a reader."""
 ROUNDS = 3
+REST = 0.02
+"""Seconds between two calls. onnxruntime's threads wait actively for more work, and would slow the next
+reader."""
 ALONE, TOGETHER = "one by one", "all at once"
 
 
@@ -65,6 +69,7 @@ def measure(readers: Mapping[Key, Read], calls: Sequence[list[Crop]]) -> dict[Ke
         fastest, found = dict.fromkeys(readers, float("inf")), dict[Key, list[str]]()
         for _ in range(ROUNDS):
             for key, read in readers.items():
+                time.sleep(REST)
                 started = time.perf_counter()
                 found[key] = read(crops)
                 fastest[key] = min(fastest[key], time.perf_counter() - started)
