@@ -8,8 +8,8 @@ already, and both use all cores. Rates are relative to RapidOCR, one by one, wit
 RapidOCR pads all crops to the widest one, and texts may differ.
 
 All readers read a crop in turns, and the fastest of several rounds counts for each crop. Other load on the
-machine therefore changes the ratios little. One by one, each reader finds cold caches, like a camera's reader between two
-crops.
+machine therefore changes the ratios little. One by one, each reader finds cold caches, like a
+camera's reader between two crops.
 """
 
 from __future__ import annotations
