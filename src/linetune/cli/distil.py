@@ -51,7 +51,6 @@ def distil(
     say = words(lang)
     seconds = None if within is None else options.seconds_of(within, "--within")
     config = distilled(run, output, base_model, unlabelled, overrides or ())
-    nothing = "nothing is written yet; the same command starts again"
-    with options.stoppable(nothing), terminal(quiet) as reporter:
+    with options.stoppable(), terminal(quiet) as reporter:
         result = train(config, overwrite=overwrite, skip_bad=skip_bad, within=seconds, reporter=reporter)
     print_result(result, say, as_json)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linetune.core import files
+from linetune.core import files, processes
 from linetune.core.charset import Charset, show
 from linetune.core.errors import Interrupted, LinetuneError
 
@@ -115,11 +115,12 @@ class Stopped(Exception):
 
 
 @contextmanager
-def stoppable(text: str) -> Iterator[None]:
+def stoppable(text: str | None = None) -> Iterator[None]:
     """Say more than that a command was stopped.
 
     Args:
-        text: what to say if the block itself says nothing (:class:`linetune.core.errors.Interrupted`).
+        text: what to say if the block itself says nothing (:class:`linetune.core.errors.Interrupted`). By
+            default, that nothing is written; of several processes, the first one says it.
 
     Raises:
         Stopped: the block was interrupted.
@@ -127,6 +128,8 @@ def stoppable(text: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
+        if text is None:
+            text = "nothing is written yet; the same command starts again" if processes.is_first() else ""
         raise Stopped(str(error) if isinstance(error, Interrupted) else text) from None
 
 

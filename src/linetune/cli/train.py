@@ -54,8 +54,7 @@ def train(
     if resume is not None and (overwrite or skip_bad or within):
         raise LinetuneError("a run that continues keeps its options", "--resume", "leave the others out")
     seconds = None if within is None else options.seconds_of(within, "--within")
-    nothing = "nothing is written yet; the same command starts again" if processes.is_first() else ""
-    with options.stoppable(nothing), terminal(quiet) as reporter:
+    with options.stoppable(), terminal(quiet) as reporter:
         result = (
             _train(config, overrides or (), overwrite, skip_bad, seconds, reporter)
             if resume is None

@@ -159,16 +159,13 @@ def write_labels(path: Path, lines: Iterable[tuple[str, str]]) -> None:
     """Write (image path relative to the file, text) pairs. The file appears whole or not at all.
 
     Raises:
-        LinetuneError: a path or text contains a tab or a line break, or a path is not Unicode.
+        LinetuneError: a path or text contains a tab or a line break, or is not Unicode.
     """
     rows = []
     for image, text in lines:
-        if _SEPARATOR.search(image + text):
-            raise LinetuneError(f"a tab or line break in {image!r} or its text {text!r:.60}", path)
-        try:
-            image.encode()
-        except UnicodeEncodeError:
-            what = f"a label file is UTF-8, but this image's name is not: {image!a}"
-            raise LinetuneError(what, path, "rename the image or its folder") from None
+        if problem := unwritable(image):
+            raise LinetuneError(problem, path, "rename the image or its folder")
+        if problem := unwritable(text):
+            raise LinetuneError(f"{problem}, the text of {image!r}", path)
         rows.append(f"{image}\t{text}\n")
     atomic.write_text(path, "".join(rows))

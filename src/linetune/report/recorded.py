@@ -20,8 +20,6 @@ from linetune.evaluation.stored import BASE, FOLDER, KEPT, read_evaluations, wri
 
 RESULTS, JOURNAL, CONFIG, EXAMPLES = "results.json", "journal.jsonl", "config.yaml", "rendered"
 """Files of a run folder, and the folder of its rendered examples."""
-UNTRAINED = "limited to the charset"
-"""How the name of the limited base model ends."""
 SHOWN = 12
 """Most real and rendered crops that are shown side by side."""
 

@@ -181,10 +181,7 @@ class Chain(Keeper):
                 split: Evaluation(data.lines, readings[split][number])
                 for split, data in inputs.held_out.items()
             }
-            scores = {split: evaluation.score for split, evaluation in read.items()}
-            row = self._add(
-                Row(name, scores["val"], scores.get("test"), 0, most_memory(self._context.device))
-            )
+            row = self._add(Row.of(name, read, most_memory(self._context.device)))
         if processes.is_first():
             write_evaluations(self._result.folder / FOLDER / BASE, read)
         progress("base model", 1, 2)

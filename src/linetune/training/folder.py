@@ -18,6 +18,7 @@ from linetune.evaluation import stored
 from linetune.formats.store import load_model
 from linetune.training import checkpoint, loggers
 from linetune.training.journal import JOURNAL, TENSORBOARD
+from linetune.training.result import UNTRAINED
 
 # The model comes first: as long as it is there, nothing was moved.
 OWN_FILES = (
@@ -36,8 +37,6 @@ EARLIER = "earlier-run"
 """Folder in the run folder for an earlier run that will be replaced."""
 WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", checkpoint.FOLDER, EARLIER}
 """Files and folders that make an earlier run worth keeping."""
-UNTRAINED = "limited to the charset"
-"""How the name of the limited base model ends."""
 NOTHING = "there was no checkpoint yet, and nothing of the run is kept"
 """What an interruption leaves before the first checkpoint."""
 

@@ -10,7 +10,10 @@ from typing import Any
 from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.general import General
 from linetune.evaluation.metrics import Score
+from linetune.evaluation.result import Evaluation
 
+UNTRAINED = "limited to the charset"
+"""How the name of the limited base model ends."""
 BY_RULE = "the kept model, by its rule"
 """The name of the row with the readings by a rule."""
 
@@ -26,6 +29,11 @@ class Row:
     """Training time. 0 for a model that was not trained."""
     memory: int = 0
     """Most memory that the run had used by then, in bytes: of the GPU, or of the process on a CPU."""
+
+    @classmethod
+    def of(cls, name: str, read: Mapping[str, Evaluation], memory: int = 0) -> Row:
+        """Return the row of a model that was not trained, from what it reads of each split."""
+        return cls(name, read["val"].score, read["test"].score if "test" in read else None, 0, memory)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""

@@ -28,13 +28,13 @@ from linetune.training.calibrated import calibrated
 from linetune.training.chain import Chain
 from linetune.training.context import Context, device_of, precision_of
 from linetune.training.examples import save_examples
-from linetune.training.folder import UNTRAINED, claimed, refuse_taken
+from linetune.training.folder import claimed, refuse_taken
 from linetune.training.gather import Inputs, gather
 from linetune.training.journal import Journal
 from linetune.training.loggers import opened, refuse_missing
 from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
-from linetune.training.result import BY_RULE, Row, RunResult
+from linetune.training.result import BY_RULE, UNTRAINED, Row, RunResult
 from linetune.training.unlabelled import NAME as UNLABELLED
 from linetune.training.unlabelled import labelled_by_teacher
 
@@ -200,8 +200,7 @@ def _finish(
     }
     write_evaluations(result.folder / FOLDER / KEPT, read)
     if model.rule:
-        scores = {split: evaluation.score for split, evaluation in read.items()}
-        result.by_rule = Row(BY_RULE, scores["val"], scores.get("test"), 0)
+        result.by_rule = Row.of(BY_RULE, read)
     if export:
         reporter.progress("export", 0, 1)
         _export(result, inputs)
