@@ -90,8 +90,7 @@ def expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:
     unreadable: list[LinetuneError] = []
     inside, others = image.in_folder(path, unreadable)
     if not inside and not unreadable:
-        suffixes = ", ".join(sorted(image.SUFFIXES))
-        unreadable.append(LinetuneError("no images in this folder", path, f"images end in {suffixes}"))
+        unreadable.append(image.no_images(path))
     failed = {Path(str(error.where)): error for error in unreadable}
     errors |= failed
     if others:

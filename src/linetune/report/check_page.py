@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from linetune.core import image
-from linetune.core.errors import LinetuneError
-from linetune.core.image import Crop
 from linetune.data.check.checker import CheckResult
 from linetune.data.check.findings import KINDS, Finding
-from linetune.report.page import Cell, Part, write_page
+from linetune.report.page import Cell, Part, read_crop, write_page
 
 SHOWN = 50
 """Findings of each kind that the page shows."""
@@ -51,14 +48,6 @@ def _rows(
         hint = f"; {finding.hint}" if finding.hint else ""
         places = [finding.source, *([finding.other] if finding.other else [])]
         for number, place in enumerate(places):
-            crop = _crop(images.get(place))
+            crop = read_crop(images[place]) if place in images else None
             said = "" if number else f"{finding.message}{hint}"
             yield ["" if crop is None else crop, texts.get(place, ""), said, place]
-
-
-def _crop(path: Path | None) -> Crop | None:
-    """Return the picture at the network's height. None if it cannot be read."""
-    try:
-        return None if path is None else image.resize(image.read(path))
-    except LinetuneError:
-        return None

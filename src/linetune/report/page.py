@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader
 
-from linetune.core import atomic
-from linetune.core.errors import os_errors
+from linetune.core import atomic, image
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.evaluation.metrics import aligned
 
@@ -91,6 +91,14 @@ def marked_difference(label: str, read: str) -> tuple[Marked, Marked]:
     """Return a label and its reading, padded to the same length, with their differences highlighted."""
     pairs = aligned(label, read)
     return Marked(tuple(map(_piece, pairs))), Marked(tuple(_piece((b, a)) for a, b in pairs))
+
+
+def read_crop(path: Path) -> Crop | None:
+    """Return the image of a crop at the network's height. None if it cannot be read."""
+    try:
+        return image.resize(image.read(path))
+    except LinetuneError:
+        return None
 
 
 def _piece(pair: tuple[str, str]) -> tuple[str, Mark]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from linetune.config import Config
 from linetune.config.load import load
-from linetune.core import image, textfile
+from linetune.core import textfile
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import read_labels, spread
@@ -17,6 +17,7 @@ from linetune.core.progress import Reporter, Silent, count
 from linetune.core.untrusted import parse_json
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import BASE, FOLDER, KEPT, read_evaluations, write_evaluations
+from linetune.report.page import read_crop
 
 RESULTS, JOURNAL, CONFIG, EXAMPLES = "results.json", "journal.jsonl", "config.yaml", "rendered"
 """Files of a run folder, and the folder of its rendered examples."""
@@ -107,14 +108,6 @@ def _checked(results: Any, path: Path) -> dict[str, Any]:
     except (LookupError, TypeError, AttributeError):
         pass
     raise LinetuneError("damaged results", path, "train the run again")
-
-
-def read_crop(path: Path) -> Crop | None:
-    """Return the image of a crop at the network's height. None if it cannot be read."""
-    try:
-        return image.resize(image.read(path))
-    except LinetuneError:
-        return None
 
 
 def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:

@@ -21,8 +21,8 @@ from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
 from linetune.report.history import StageHistory, histories
-from linetune.report.page import Marked, marked_difference, rendered
-from linetune.report.recorded import Recorded, read_crop, read_run
+from linetune.report.page import Marked, marked_difference, read_crop, rendered
+from linetune.report.recorded import Recorded, read_run
 from linetune.report.verdict import Facts, verdict
 from linetune.report.words import Words
 from linetune.training.result import BY_RULE, UNTRAINED

@@ -95,8 +95,7 @@ def load_items(source: Path, folder: Path, reporter: Reporter) -> Items:
 def _unlabelled(folder: Path, skip: Path) -> Items:
     paths = outside(image.in_folder(folder)[0], skip)
     if not paths:
-        suffixes = ", ".join(sorted(image.SUFFIXES))
-        raise LinetuneError("no images in this folder", folder, f"images end in {suffixes}")
+        raise image.no_images(folder)
     names = {path: relative(path, folder) for path in paths}
     refused = [
         LinetuneError(why, folder, "rename it") for name in names.values() if (why := unwritable(name))

@@ -53,8 +53,7 @@ def unlabelled_crops(
         raise LinetuneError("no such folder", folder, "data.unlabelled names a folder of crops")
     paths, _ = image.in_folder(folder)
     if not paths:
-        suffixes = ", ".join(sorted(image.SUFFIXES))
-        raise LinetuneError("no images in this folder", folder, f"images end in {suffixes}")
+        raise image.no_images(folder)
     lines = [Line(path, "", str(path)) for path in paths]
     decoded = decode_lines(lines, count(reporter, "unlabelled crops", len(lines)), inspected=True)
     split = Split(NAME, lines)

@@ -3,7 +3,16 @@
 All modules import these names from here. Training, evaluation and export share this preprocessing.
 """
 
-from linetune.core.image.codec import SUFFIXES, content, decode, in_folder, orientation, read, write
+from linetune.core.image.codec import (
+    SUFFIXES,
+    content,
+    decode,
+    in_folder,
+    no_images,
+    orientation,
+    read,
+    write,
+)
 from linetune.core.image.convert import to_crop
 from linetune.core.image.geometry import (
     CUT_MARGIN,
@@ -42,6 +51,7 @@ __all__ = [
     "in_folder",
     "input_width",
     "line_width",
+    "no_images",
     "orientation",
     "pack",
     "read",

@@ -81,6 +81,11 @@ def in_folder(folder: Path, unreadable: list[LinetuneError] | None = None) -> tu
     return images, [path for path in found if path.suffix.lower() not in SUFFIXES]
 
 
+def no_images(folder: Path) -> LinetuneError:
+    """Return the error for a folder without images."""
+    return LinetuneError("no images in this folder", folder, f"images end in {', '.join(sorted(SUFFIXES))}")
+
+
 def decode(data: NDArray[np.uint8], where: object) -> Crop:
     """Decode the content of an image file as :func:`read` does.
 
