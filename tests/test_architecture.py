@@ -23,6 +23,7 @@ LAYERS = [
         "core.processes",
         "core.reading_order",
         "core.scripts",
+        "core.signals",
         "core.textfile",
     },
     {"core.charset", "core.image", "core.labelfile"},

@@ -12,8 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 import torture
 from conftest import Cli
+from safetensors import SafetensorError
+
+from linetune.core import signals
+from linetune.formats import store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 
@@ -87,3 +92,59 @@ def test_while_the_model_is_exported_and_quiet(project: Path, tmp_path: Path, cl
     assert (done.code, done.err) == (0, "")
     assert "stage real" in done.out
     assert (run / "model.onnx").exists()
+
+
+def test_a_signal_counts_after_what_has_to_be_finished() -> None:
+    finished = list[str]()
+
+    def in_the_middle(error: Exception | None = None) -> None:
+        with signals.delayed():
+            signal.raise_signal(signal.SIGINT)
+            finished.append("delayed")
+            if error:
+                raise error
+
+    for error in (None, ValueError()):
+        with pytest.raises(KeyboardInterrupt):
+            in_the_middle(error)
+    with signals.ignored():
+        signal.raise_signal(signal.SIGINT)
+        finished.append("ignored")
+    assert finished == ["delayed", "delayed", "ignored"]
+    with pytest.raises(KeyboardInterrupt):  # as before
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_while_a_model_is_read_is_no_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting:
+        """Ctrl-C comes inside of safetensors, which makes an error of any exception there."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __enter__(self) -> Interrupting:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def keys(self) -> list[str]:
+            return ["weight"]
+
+        def get_tensor(self, name: str) -> object:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise SafetensorError(f"cannot get the shape of {name}") from None
+            return torch.zeros(1)
+
+        def metadata(self) -> dict[str, str]:
+            return {}
+
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(bytes(8))
+    monkeypatch.setattr(store, "safe_open", Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        store.read_tensors(file)

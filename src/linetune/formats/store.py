@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from linetune.core import atomic, image, reading_order, untrusted
+from linetune.core import atomic, image, reading_order, signals, untrusted
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.formats.model import Model, fill
@@ -112,7 +112,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with path.open("rb") as start:
             if int.from_bytes(start.read(8), "little") > _HEADER:
                 raise LinetuneError("not a safetensors file (its header is too large)", path, _AGAIN)
-        with safe_open(path, framework="pt") as file:
+        with signals.delayed(), safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except LinetuneError:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from linetune.core import atomic, outputs
+from linetune.core import atomic, outputs, signals
 from linetune.core.errors import Interrupted, LinetuneError, os_errors
 from linetune.core.progress import Reporter, duration
 from linetune.evaluation import stored
@@ -98,11 +96,11 @@ def claimed(
                 _move(folder, folder / EARLIER)
         yield folder
     except KeyboardInterrupt:
-        with _signals_ignored():
+        with signals.ignored():
             kept = _leave(folder, untrained)
         raise Interrupted(kept or f"{NOTHING}; the same command starts the run again") from None
     except BaseException:
-        with _signals_ignored():
+        with signals.ignored():
             for line in _leave(folder, untrained).splitlines():
                 reporter.say(line)
         raise
@@ -158,20 +156,6 @@ def _restore(folder: Path) -> None:
     _clear(folder)
     _move(folder / EARLIER, folder)
     (folder / EARLIER).rmdir()
-
-
-@contextmanager
-def _signals_ignored() -> Iterator[None]:
-    """Finish the block whatever torchrun, or somebody who presses Ctrl-C twice, sends."""
-    # Only the main thread gets signals, and only it may change what they do.
-    main = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _remove_partial(folder: Path) -> None:
