@@ -73,7 +73,7 @@ def test_a_report_opens_alone_in_light_and_dark_and_without_scripts(
         shot = cv2.imdecode(np.frombuffer(opened.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
         assert shot is not None
         assert (shot[2, 2].mean() > 200) == (scheme == "light")
-        assert opened.page.get_by_text("The model is better than before").is_visible()
+        assert opened.page.get_by_text("The model is better than the base model").is_visible()
         ink = opened.page.locator("svg text").first
         assert ink.is_visible()
         assert opened.errors == []
@@ -164,7 +164,7 @@ def test_a_run_without_readings_still_has_a_report(copy: Path) -> None:
     shutil.rmtree(copy / FOLDER)
     text = write_report(copy, ENGLISH).read_text("utf-8")
     assert "The readings of the models are missing" in text
-    assert "The model is better than before" in text
+    assert "The model is better than the base model" in text
     assert 'id="errors"' not in text
 
 
@@ -189,7 +189,7 @@ def test_a_report_is_there_in_chinese_and_the_same_each_time(run: Path, tmp_path
     text = pages[0].read_text("utf-8")
     assert text == pages[1].read_text("utf-8")
     assert '<html lang="zh-CN">' in text
-    assert "模型比训练前更好" in text
+    assert "模型优于限定字符集的基础模型" in text
     assert "过拟合" in text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from linetune.evaluation.metrics import Score
 from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
+from linetune.report.facts import Facts
 from linetune.report.history import StageHistory, histories
 from linetune.report.page import Marked, marked_difference, read_crop, rendered
 from linetune.report.recorded import Recorded, read_run
-from linetune.report.verdict import Facts, verdict
+from linetune.report.verdict import verdict
 from linetune.report.words import Words
 from linetune.training.result import BY_RULE, UNTRAINED
 
@@ -84,14 +85,16 @@ def report(run: Recorded, say: Words) -> str:
     names = [row["name"].removeprefix("stage ") for row in rows[2:]]
     stages = histories(run.journal, names)
     kept, base = run.kept.get(split), run.base.get(split)
-    gain = results["gain"].get(split)
+    gain, general = results["gain"].get(split), results.get("general_reading", {})
     row = next(each for each in rows if each["name"] == results["best"])
     facts = Facts(
-        _score(row[split]),
+        Score.of(row[split]),
         split == "test",
         gain and Comparison(gain["only_a"], gain["only_b"], gain["lines"]),
         kept,
         bool(stages and stages[-1].overfit),
+        run.config.reading_rule is not None,
+        (Score.of(general["before"]), Score.of(general["after"])) if general.get("before") else None,
     )
     found = verdict(facts, say)
     errors = list(_misread(kept, base)) if kept else []
@@ -109,7 +112,7 @@ def report(run: Recorded, say: Words) -> str:
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],
         curves=figures.curves(stages, say) if stages else "",
-        general=results.get("general_reading", {}),
+        general=general,
         errors=errors,
         missing=sum(error.crop is None for error in errors),
         findings=[(KINDS.get(kind, kind), number) for kind, number in results.get("findings", {}).items()],
@@ -147,10 +150,6 @@ def _name(name: str, say: Words) -> str:
 def _character(text: str, say: Words) -> str:
     """Return a character for people to read. The empty text is that no character was there or was read."""
     return say("nothing") if not text else say("space") if text == " " else show(text)
-
-
-def _score(figures: Mapping[str, Any]) -> Score:
-    return Score(figures["exact_match"], -figures["cer"], figures["lines"])
 
 
 def _breakdown(kept: Evaluation, say: Words) -> dict[str, Any]:
@@ -200,8 +199,9 @@ def overfitting(stage: StageHistory, say: Words) -> str:
         return ""
     return say(
         "Stage {name} overfits after step {step}: the training loss falls from {before} to {after}, "
-        "and the label probability of the validation crops falls from {high} to {low}. The stage "
-        "keeps the weights of its best validation.",
+        "and the label probability of the validation crops falls from {high} to {low}. You need not "
+        "act: the stage keeps the weights of its best validation. More steps would not help, but more "
+        "training crops may.",
         name=stage.name,
         step=found.best.step,
         before=f"{found.best.loss:.2g}",
