@@ -118,10 +118,127 @@ def test_the_gallery_shows_the_misread_crops_the_surest_first(page: Path, run: P
         crop = image.resize(image.read(line.image)).astype(int)
         assert np.abs(decoded(picture.get("src")).astype(int) - crop).mean() < 8
         assert picture.get("alt") == f"Crop with the label {line.text}"
-        label, read = (dd.text_content().replace(" ", "") for dd in item.xpath(".//dd")[:2])
-        assert (label, read) == (line.text.replace(" ", ""), reading.text.replace(" ", ""))
+        label, read, _, confidence = (dd.text_content() for dd in item.xpath(".//dd")[:4])
+        assert label.replace("∅", "").replace("␣", " ") == line.text
+        assert read.replace("∅", "").replace("␣", " ") == reading.text
+        assert float(confidence.split()[0]) == pytest.approx(reading.confidence, abs=1.1e-4)
         confidences.append(reading.confidence)
     assert confidences == sorted(confidences, reverse=True)
+
+
+def replaced(run: Path, *pairs: tuple[str, str]) -> Path:
+    """Give the first test crops of a run other labels and readings, and write its report."""
+    kept = read_evaluations(run / FOLDER / KEPT)["test"]
+    lines = [replace(line, text=text) for line, (text, _) in zip(kept.lines, pairs, strict=False)]
+    read = [Reading(text, 0.99996) for _, text in pairs]
+    count = len(pairs)
+    changed = Evaluation([*lines, *kept.lines[count:]], [*read, *kept.readings[count:]])
+    write_evaluations(run / FOLDER / KEPT, {"test": changed})
+    return write_report(run, ENGLISH)
+
+
+def test_errors_are_seen_without_colours_and_in_a_copied_text(copy: Path) -> None:
+    page = replaced(copy, ("A 1", "A1"), ("LOT1", "LO T7"))
+    with browser_page() as opened:
+        opened.page.goto(page.as_uri())
+        legend = "a character that differs; ␣ a space that differs; ∅ no character here."
+        assert opened.page.get_by_text(legend).is_visible()
+        opened.page.emulate_media(media="print")  # which lays out what is off the screen too
+        items = opened.page.locator(".gallery li dl")
+        copied = [items.nth(number).inner_text().split(" ·")[0].split("\n") for number in (0, 1)]
+        assert copied[0][:8] == ["label", "A␣1", "read", "A∅1", "difference", "␣ → ∅", "confidence", "0.9999"]
+        assert copied[1][:6] == ["label", "LO∅T1", "read", "LO␣T7", "difference", "∅ → ␣, 1 → 7"]
+        marks = [items.nth(1).locator(f"mark.{kind}").first for kind in ("wrong", "missing")]
+        style = "node => [getComputedStyle(node).textDecorationLine, getComputedStyle(node).outlineStyle]"
+        assert [mark.evaluate(style) for mark in marks] == [["underline", "none"], ["none", "dashed"]]
+
+
+def test_the_gallery_says_where_the_surest_errors_end(copy: Path) -> None:
+    page = replaced(copy, *[("LOT 1", "LOT 7")] * 4)
+    tree = html.parse(page).getroot()
+    (end,) = tree.xpath("//p[@class='ends']")
+    number = int(end.text.removeprefix("The ").removesuffix(" surest errors end here. The others follow."))
+    assert number >= 4
+    before, after = (
+        end.xpath(f"{axis}-sibling::ol[@class='gallery']/li") for axis in ("preceding", "following")
+    )
+    assert (len(before), bool(after)) == (number, True)
+    steps = [item.text_content() for item in tree.xpath("//section[@id='verdict']/ol/li")]
+    assert steps[0].startswith(f"Look at the {number} surest errors first")
+
+
+def with_errors(run: Path, **errors: str) -> str:
+    """Give a run sure readings that are right, except for these labels, and return its report."""
+    kept = read_evaluations(run / FOLDER / KEPT)["test"]
+    wrong = [Reading(read, 0.1) for read in errors.values()]
+    right = [Reading(line.text, 0.99) for line in kept.lines[len(wrong) :]]
+    lines = [replace(line, text=text) for line, text in zip(kept.lines, errors, strict=False)]
+    changed = Evaluation([*lines, *kept.lines[len(wrong) :]], [*wrong, *right])
+    write_evaluations(run / FOLDER / KEPT, {"test": changed})
+    return write_report(run, ENGLISH).read_text("utf-8")
+
+
+def test_a_confusion_matrix_says_what_it_leaves_out(copy: Path) -> None:
+    left_out = "Rarer ones are left out, so a row can add up to less than in the table above."
+    few = with_errors(copy, a="A", b="B")
+    assert left_out not in few
+    assert "Only characters that are confused are shown." in few
+    many = with_errors(copy, abcdefghi="ABCDEFGHI")
+    assert f"The 16 characters with the most confusions. {left_out}" in many
+    assert "Only characters that are confused are shown." not in many
+
+
+def test_a_report_says_what_the_test_crops_choose(copy: Path) -> None:
+    model = "The model is not chosen on the test crops."
+    threshold = "The threshold of the verdict is chosen on them: check it on new crops."
+    text = with_errors(copy)
+    assert "This command writes the threshold into the model:" in text
+    assert f"{model}\n{threshold}" in text
+    assert re.search(r"All \d+ characters are always read right\.", text)
+    shutil.rmtree(copy / FOLDER)
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    assert model in text
+    assert "command writes the threshold" not in text
+    assert threshold not in text, "without readings, there is none"
+
+
+def test_a_table_of_characters_says_what_it_leaves_out(copy: Path) -> None:
+    text = with_errors(copy, abcdefghijklmnopq="ABCDEFGHIJKLMNOPQ")
+    assert "2 more characters are read wrong less often." in text
+    assert re.search(r"\d+ other characters are always read right\.", text)
+    assert "less often" not in with_errors(copy, abc="ABC")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "said"),
+    [
+        (0.999, "The model is too sure: its mean confidence is 0.9990, and 90.0% of its readings are right."),
+        (0.5, "The model is not sure enough: its mean confidence is 0.5000, and 90.0% of its readings"),
+        (
+            0.9,
+            "On the whole, it is neither too sure nor too unsure: its mean confidence is 0.9000, and 90.0%",
+        ),
+    ],
+)
+def test_a_report_says_what_the_calibration_error_means(copy: Path, confidence: float, said: str) -> None:
+    kept = read_evaluations(copy / FOLDER / KEPT)["test"]
+    read = [Reading(line.text if number % 10 else "", confidence) for number, line in enumerate(kept.lines)]
+    write_evaluations(copy / FOLDER / KEPT, {"test": Evaluation(kept.lines, read)})
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    error = abs(confidence - 0.9)
+    assert (
+        f"The calibration error is {error:.1%}: a confidence is on average {error * 100:.1f} points" in text
+    )
+    assert said in text
+
+
+def test_labels_that_were_not_checked_come_with_the_command(copy: Path) -> None:
+    results = json.loads((copy / "results.json").read_text("utf-8"))
+    del results["findings"]
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    assert "The labels of this run were not checked. This command checks them:" in text
+    assert f'<code class="copy">linetune check {copy}/config.yaml</code>' in text
 
 
 def test_what_strangers_write_is_shown_and_does_nothing(copy: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from linetune.core.image import Crop
 from linetune.core.progress import Reporter
 from linetune.core.reading_order import is_right_to_left
 from linetune.data.check.findings import KINDS
+from linetune.evaluation.acceptance import confidence_text
 from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.promise import Promise, percent
@@ -22,8 +23,8 @@ from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
 from linetune.report.facts import Facts
 from linetune.report.history import StageHistory, histories
-from linetune.report.page import Marked, marked_difference, read_crop, rendered
-from linetune.report.recorded import Recorded, read_run
+from linetune.report.page import Marked, marked_difference, read_crop, rendered, visible
+from linetune.report.recorded import CONFIG, Recorded, read_run
 from linetune.report.verdict import verdict
 from linetune.report.words import Words
 from linetune.training.result import BY_RULE, UNTRAINED
@@ -47,6 +48,8 @@ class Misread:
     label: str
     marked_label: Marked
     marked_read: Marked
+    difference: str
+    """The characters that differ, such as ``8 → B, ␣ → ∅``."""
     confidence: float
     characters: list[tuple[str, float]]
     """The characters of the reading with their confidences. Empty if they are not known."""
@@ -108,6 +111,8 @@ def report(run: Recorded, say: Words) -> str:
         split=split,
         verdict=found,
         command=_command(run, found.promise) if found.promise else "",
+        check=shlex.join(["linetune", "check", str(run.folder / CONFIG)]),
+        confidence=confidence_text,
         rows=[*rows, *(results[name] for name in ("teacher", "by_rule") if name in results)],
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],
@@ -159,14 +164,48 @@ def _breakdown(kept: Evaluation, say: Words) -> dict[str, Any]:
     return {
         "lengths": figures.lengths(breakdown.by_length(kept), say),
         "characters": [each for each in characters if each.wrong][:CHARACTERS],
+        "imperfect": sum(each.wrong > 0 for each in characters),
         "perfect": sum(not each.wrong for each in characters),
         "sources": breakdown.by_source(kept)[:SOURCES],
         "confusions": kept.confusions[:CONFUSIONS],
         "matrix": breakdown.matrix(kept),
+        "calibration": _calibration(kept, say),
         "reliability": figures.reliability(kept.reliability, say),
         "risk": figures.risk_coverage(confidences, kept.score.correct, say),
         "accepted": kept.accepted(),
     }
+
+
+def _calibration(kept: Evaluation, say: Words) -> str:
+    """Return what the calibration error means, and whether the model is too sure."""
+    error, low, high = kept.reliability.error, *kept.score.interval
+    mean = sum(reading.confidence for reading in kept.readings) / len(kept.readings)
+    values = {"confidence": confidence_text(mean), "exact": f"{kept.score.exact_match:.1%}"}
+    if mean > high:
+        which = say(
+            "The model is too sure: its mean confidence is {confidence}, and {exact} of its readings are "
+            "right.",
+            **values,
+        )
+    elif mean < low:
+        which = say(
+            "The model is not sure enough: its mean confidence is {confidence}, and {exact} of its readings "
+            "are right.",
+            **values,
+        )
+    else:
+        which = say(
+            "On the whole, it is neither too sure nor too unsure: its mean confidence is {confidence}, and "
+            "{exact} of its readings are right.",
+            **values,
+        )
+    meaning = say(
+        "The calibration error is {error}: a confidence is on average {points} points away from the share "
+        "of readings with such a confidence that are right.",
+        error=f"{error:.1%}",
+        points=f"{error * 100:.1f}",
+    )
+    return f"{meaning} {which}"
 
 
 def _misread(kept: Evaluation, base: Evaluation | None) -> Iterator[Misread]:
@@ -185,12 +224,19 @@ def _misread(kept: Evaluation, base: Evaluation | None) -> Iterator[Misread]:
             line.text,
             marked_label,
             marked_read,
+            _difference(marked_label, marked_read),
             reading.confidence,
             characters,
             unsure[:UNSURE_SHOWN],
             line.source,
             bool(before) and before[number],
         )
+
+
+def _difference(label: Marked, read: Marked) -> str:
+    """Return the differences of a label and its reading in words that need no colour."""
+    pairs = zip(label.pieces, read.pieces, strict=True)
+    return ", ".join(f"{visible(*wanted)} → {visible(*got)}" for wanted, got in pairs if wanted[1])
 
 
 def overfitting(stage: StageHistory, say: Words) -> str:
