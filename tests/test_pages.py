@@ -32,6 +32,7 @@ from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
 from linetune.report.curve import write_curve_page
 from linetune.report.figures import curves
+from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, Validated
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
@@ -232,6 +233,67 @@ def test_a_report_says_what_the_calibration_error_means(copy: Path, confidence: 
     assert said in text
 
 
+def test_words_are_explained_and_linked_from_their_first_use(copy: Path) -> None:
+    for language, crop, stage in (("en", "crops", "stage"), ("zh", "图像", "阶段")):
+        text = write_report(copy, Words(language)).read_text("utf-8")
+        tree = html.fromstring(text)
+        meanings = {entry.get("id"): entry.getnext().text for entry in tree.xpath("//dl[@class='words']/dt")}
+        links = [link for link in tree.xpath("//main//a") if link.get("href").startswith("#word-")]
+        used = [link.get("href")[1:] for link in links]
+        assert len(set(used)) == len(used), "each is linked once"
+        assert set(used) >= set(meanings) - {"word-nothing", "word-charset"}
+        named = {link.get("href")[1:]: link.text for link in links}
+        assert (named["word-crop"], named["word-stage"]) == (crop, stage)
+        first = tree.xpath("//main//*[contains(text(), $crop)]", crop=crop)[0]
+        assert first.get("href") == "#word-crop" or first.xpath("a[@href='#word-crop']")
+
+
+def test_links_to_words_keep_what_strangers_write() -> None:
+    linked = Linker(glossary(ENGLISH))
+    assert str(linked("A microcrop <b> of a crop & 2 crops")) == (
+        'A microcrop &lt;b&gt; of a <a href="#word-crop">crop</a> &amp; 2 crops'
+    )
+    assert str(linked("<crops>")) == "&lt;crops&gt;"
+
+
+def without(run: Path, *names: str) -> str:
+    """Remove figures from the results of a run as if it were older, and return its report."""
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    for name in names:
+        results.pop(name, None)
+        for row in results["rows"]:
+            row.pop(name, None)
+    (run / "results.json").write_text(json.dumps(results), "utf-8")
+    return write_report(run, ENGLISH).read_text("utf-8")
+
+
+def test_a_report_of_an_older_run_says_once_what_was_not_recorded(page: Path, copy: Path) -> None:
+    new = page.read_text("utf-8")
+    assert "It did not record" not in new
+    assert "memory, MB" in new
+    old = without(copy, "memory", "general_reading", "software")
+    assert old.count("It did not record memory, general reading, software.") == 1
+    assert "memory, MB" not in old
+    assert "It did not record memory, general reading, software, machine." in without(copy, "machine")
+
+
+def test_a_report_says_where_the_seconds_went(page: Path, copy: Path) -> None:
+    assert (
+        "The stages took 406 of the 480 seconds of the run. The other 74 seconds went into the check and "
+        "decoding of crops, rendering, trials, and the scores of the models."
+    ) in page.read_text("utf-8")
+    assert "The stages took" not in without(copy, "seconds")
+
+
+def test_a_moved_run_says_so_where_pictures_are_missing(run: Path, page: Path, copy: Path) -> None:
+    moved = f"The run folder has moved, from {run} to {copy}; the crops may have moved with it."
+    assert moved not in write_report(copy, ENGLISH).read_text("utf-8"), "no picture is missing"
+    kept = read_evaluations(copy / FOLDER / KEPT)["test"]
+    gone = Evaluation([replace(line, image=copy / "gone.png") for line in kept.lines], kept.readings)
+    write_evaluations(copy / FOLDER / KEPT, {"test": gone})
+    assert moved in write_report(copy, ENGLISH).read_text("utf-8")
+
+
 def test_labels_that_were_not_checked_come_with_the_command(copy: Path) -> None:
     results = json.loads((copy / "results.json").read_text("utf-8"))
     del results["findings"]
@@ -306,7 +368,7 @@ def test_a_report_is_there_in_chinese_and_the_same_each_time(run: Path, tmp_path
     text = pages[0].read_text("utf-8")
     assert text == pages[1].read_text("utf-8")
     assert '<html lang="zh-CN">' in text
-    assert "模型优于限定字符集的基础模型" in text
+    assert "模型优于限定字符集的基础模型" in html.fromstring(text).text_content()
     assert "过拟合" in text
 
 
@@ -412,6 +474,34 @@ def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
     ]
     assert len(dots) >= 3, "loss, exact match and learning rate"
     assert name in root.get("aria-label", "")
+
+
+def test_a_figure_marks_the_kept_validation_of_each_stage(page: Path) -> None:
+    def drawn(kept: int) -> tuple[set[str | None], int]:
+        """The texts and the number of diamonds of a figure. So many stages kept a validation."""
+        stages = [
+            StageHistory(
+                str(number),
+                [(10, 1.0, 1e-4), (20, 0.5, 1e-4)],
+                [Validated(10, 1.0, 0.9, 0.8, number < kept), Validated(20, 1.0, 0.95, 0.7)],
+            )
+            for number in range(2)
+        ]
+        root = ElementTree.fromstring(curves(stages, ENGLISH))
+        # Ticks of the axes are markers too. Only diamonds are in the colours of a line.
+        marks = [
+            node for node in root.iter() if node.tag.endswith("}use") and "fill" in node.get("style", "")
+        ]
+        accent = [node for node in marks if "fill: var(--accent)" in node.get("style", "")]
+        return {node.text for node in root.iter() if node.tag.endswith("}text")}, len(accent)
+
+    texts, diamonds = drawn(2)
+    assert "kept validation" in texts
+    assert diamonds == 2 * 2 + 1, "on both curves of both stages, and in the legend"
+    texts, diamonds = drawn(0)
+    assert "kept validation" not in texts
+    assert diamonds == 0
+    assert "Diamonds mark the kept validations." in page.read_text("utf-8")
 
 
 def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:

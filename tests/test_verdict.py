@@ -245,6 +245,25 @@ def test_a_journal_has_the_history_of_stages_without_trials() -> None:
     (head,) = histories(journal, ["head", "real"])
     assert head.steps == [(10, 2.0, 1e-4)]
     assert head.validations == [Validated(20, 1.5, 0.5, 0.4)]
+    assert head.kept is None, "journals of earlier versions may not say so"
+
+
+def test_the_kept_validation_is_the_last_that_was_the_best_until_then() -> None:
+    found = [(10, 0.90, 0.80, True), (20, 0.95, 0.79, False), (30, 0.92, 0.85, True), (40, 0.99, 0.84, False)]
+    journal = [{"event": "real", "step": 10, "loss": 9.0, "learning_rate": 1e-4}] + [
+        {
+            "event": "real validation",
+            "step": step,
+            "loss": 1,
+            "exact_match": exact,
+            "label_probability": label,
+            "kept": kept,
+        }
+        for step, exact, label, kept in found
+    ]
+    (stage,) = histories(journal, ["real"])
+    assert stage.kept
+    assert (stage.kept.step, stage.kept.exact_match) == (30, 0.92)
 
 
 def test_the_breakdown_counts_crops_and_characters() -> None:

@@ -86,6 +86,10 @@ def _draw_stage(panels: Sequence[Axes], stage: StageHistory, start: int, say: Wo
             (label, QUIET, "--", say("label probability")),
         ):
             right.plot(start + at, 100 * values, line, color=colour, label=name, marker=_marker(at))
+    if kept := stage.kept:
+        percents = 100 * kept.exact_match, 100 * kept.label_probability
+        name = say("kept validation")
+        right.plot([start + kept.step] * 2, percents, "D:", color=ACCENT, markersize=5, label=name, zorder=3)
     if overfit := stage.overfit:
         best = start + overfit.best.step
         right.axvspan(best, start + stage.length, color=BAD, alpha=0.12, linewidth=0)

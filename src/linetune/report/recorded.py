@@ -47,6 +47,13 @@ class Recorded:
         """The split that the report is about: ``test`` if the run has test crops, or else ``val``."""
         return "test" if self.results["rows"][0]["test"] else "val"
 
+    @property
+    def moved_from(self) -> str:
+        """The folder of the run when it ended. Empty if the run is still there, or if this is not known."""
+        before = Path(self.results.get("folder", ""))
+        moved = before.is_absolute() and before.resolve() != self.folder.resolve()
+        return str(before) if moved else ""
+
     def labelled(self) -> list[tuple[Crop, str]]:
         """Return a few real training crops with their labels. Crops that cannot be read are left out."""
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
 from linetune.report.facts import Facts
+from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, histories
 from linetune.report.page import Marked, marked_difference, read_crop, rendered, visible
 from linetune.report.recorded import CONFIG, Recorded, read_run
@@ -99,7 +100,7 @@ def report(run: Recorded, say: Words) -> str:
         run.config.reading_rule is not None,
         (Score.of(general["before"]), Score.of(general["after"])) if general.get("before") else None,
     )
-    found = verdict(facts, say)
+    found, words = verdict(facts, say), glossary(say)
     errors = list(_misread(kept, base)) if kept else []
     return rendered(
         "report.html",
@@ -116,8 +117,12 @@ def report(run: Recorded, say: Words) -> str:
         rows=[*rows, *(results[name] for name in ("teacher", "by_rule") if name in results)],
         stages=stages,
         overfitting=[text for stage in stages if (text := overfitting(stage, say))],
+        diamonds=any(stage.kept for stage in stages),
         curves=figures.curves(stages, say) if stages else "",
         general=general,
+        **_records(results, say),
+        explained=Linker(words),
+        words=words,
         errors=errors,
         missing=sum(error.crop is None for error in errors),
         findings=[(KINDS.get(kind, kind), number) for kind, number in results.get("findings", {}).items()],
@@ -128,6 +133,28 @@ def report(run: Recorded, say: Words) -> str:
         kept=kept,
         **(_breakdown(kept, say) if kept else {}),
     )
+
+
+def _records(results: Mapping[str, Any], say: Words) -> dict[str, Any]:
+    """Return what the table of the models needs to know of the records of a run."""
+    rows, seconds = results["rows"], results.get("seconds") or 0
+    measured = any(row.get("memory") for row in rows)
+    missing = [
+        thing
+        for recorded, thing in (
+            (measured, say("memory")),
+            (results.get("general_reading"), say("general reading")),
+            (results.get("software"), say("software")),
+            (results.get("machine"), say("machine")),
+        )
+        if not recorded
+    ]
+    stages = sum(row.get("training_seconds") or 0 for row in rows)
+    return {
+        "measured": measured,
+        "unrecorded": say(", ").join(missing),
+        "rest": seconds - stages if stages else 0,
+    }
 
 
 def _command(run: Recorded, promise: Promise) -> str:
