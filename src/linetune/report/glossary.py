@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
-
 from linetune.report.words import Words
 
 
@@ -110,7 +108,7 @@ def _of_figures(say: Words) -> list[Word]:
 
 
 class Linker:
-    """Makes the first use of each word on a page a link to its meaning.
+    """Finds the first use of each word on a page, which becomes a link to its meaning.
 
     Args:
         words: the words of the page.
@@ -123,12 +121,11 @@ class Linker:
         # English has plurals, and spaces between words. Chinese has neither.
         self._term = re.compile(rf"(?<![A-Za-z])({terms})s?(?![A-Za-z])", re.IGNORECASE)
 
-    def __call__(self, text: str) -> Markup:
-        """Return a text as HTML. Only the first use of a word is a link."""
-        parts, end = Markup(), 0
+    def __call__(self, text: str) -> list[tuple[str, str]]:
+        """Return a text in pieces, each with the anchor of its word. The anchor is empty for other pieces."""
+        pieces, end = [], 0
         for match in self._term.finditer(text):
             if word := self._left.pop(match.group(1).lower(), None):
-                link = Markup('<a href="#word-{}">{}</a>').format(word.anchor, match.group())
-                parts += escape(text[end : match.start()]) + link
+                pieces += [(text[end : match.start()], ""), (match.group(), word.anchor)]
                 end = match.end()
-        return parts + escape(text[end:])
+        return [*pieces, (text[end:], "")]
