@@ -157,6 +157,7 @@ def write_journal(run: Path) -> None:
     journal = JsonLines(run / "journal.jsonl")
     rng = random.Random(1)
     for name, length, peak in (("head", 1200, 1200), ("real", 900, 400)):
+        best = 0.0
         for step in range(10, length + 1, 10):
             noise = math.exp(rng.gauss(0, 0.25))
             loss = (0.05 + 1.5 * math.exp(-step / 200)) * noise
@@ -169,9 +170,11 @@ def write_journal(run: Path) -> None:
                 figures = {
                     "step": step,
                     "loss": loss,
-                    "exact_match": label + 0.02,
+                    "exact_match": label + 0.02 + rng.gauss(0, 0.003),
                     "label_probability": label,
+                    "kept": label > best,
                 }
+                best = max(best, label)
                 journal.record(f"{name} validation", step, figures)
     journal.close()
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from linetune.evaluation.acceptance import accepted, round_down
+from linetune.evaluation.acceptance import accepted, confidence_text, round_down
 
 
 def test_thresholds_go_from_the_highest_to_one_that_accepts_all_readings() -> None:
@@ -52,3 +52,12 @@ def test_the_user_can_choose_the_threshold() -> None:
     (none,) = accepted(confidences, right, [0.999])
     assert none.as_text() == "0.9990 or more: none of the crops"
     assert (none.exact_match, none.as_dict()["interval"]) == (None, None)
+
+
+def test_a_confidence_that_people_read_reaches_no_higher_threshold() -> None:
+    assert [confidence_text(each) for each in (1.0, 0.99996, 0.5, 0.0)] == [
+        "1.0000",
+        "0.9999",
+        "0.5000",
+        "0.0000",
+    ]

@@ -32,6 +32,7 @@ from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
 from linetune.report.curve import write_curve_page
 from linetune.report.figures import curves
+from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, Validated
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
@@ -73,7 +74,7 @@ def test_a_report_opens_alone_in_light_and_dark_and_without_scripts(
         shot = cv2.imdecode(np.frombuffer(opened.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
         assert shot is not None
         assert (shot[2, 2].mean() > 200) == (scheme == "light")
-        assert opened.page.get_by_text("The model is better than before").is_visible()
+        assert opened.page.get_by_text("The model is better than the base model").is_visible()
         ink = opened.page.locator("svg text").first
         assert ink.is_visible()
         assert opened.errors == []
@@ -118,10 +119,190 @@ def test_the_gallery_shows_the_misread_crops_the_surest_first(page: Path, run: P
         crop = image.resize(image.read(line.image)).astype(int)
         assert np.abs(decoded(picture.get("src")).astype(int) - crop).mean() < 8
         assert picture.get("alt") == f"Crop with the label {line.text}"
-        label, read = (dd.text_content().replace(" ", "") for dd in item.xpath(".//dd")[:2])
-        assert (label, read) == (line.text.replace(" ", ""), reading.text.replace(" ", ""))
+        label, read, _, confidence = (dd.text_content() for dd in item.xpath(".//dd")[:4])
+        assert label.replace("∅", "").replace("␣", " ") == line.text
+        assert read.replace("∅", "").replace("␣", " ") == reading.text
+        assert float(confidence.split()[0]) == pytest.approx(reading.confidence, abs=1.1e-4)
         confidences.append(reading.confidence)
     assert confidences == sorted(confidences, reverse=True)
+
+
+def replaced(run: Path, *pairs: tuple[str, str]) -> Path:
+    """Give the first test crops of a run other labels and readings, and write its report."""
+    kept = read_evaluations(run / FOLDER / KEPT)["test"]
+    lines = [replace(line, text=text) for line, (text, _) in zip(kept.lines, pairs, strict=False)]
+    read = [Reading(text, 0.99996) for _, text in pairs]
+    count = len(pairs)
+    changed = Evaluation([*lines, *kept.lines[count:]], [*read, *kept.readings[count:]])
+    write_evaluations(run / FOLDER / KEPT, {"test": changed})
+    return write_report(run, ENGLISH)
+
+
+def test_errors_are_seen_without_colours_and_in_a_copied_text(copy: Path) -> None:
+    page = replaced(copy, ("A 1", "A1"), ("LOT1", "LO T7"))
+    with browser_page() as opened:
+        opened.page.goto(page.as_uri())
+        legend = "a character that differs · ␣ a space that differs · ∅ no character here"
+        assert opened.page.get_by_text(legend).is_visible()
+        opened.page.emulate_media(media="print")  # which lays out what is off the screen too
+        items = opened.page.locator(".gallery li dl")
+        copied = [items.nth(number).inner_text().split(" ·")[0].split("\n") for number in (0, 1)]
+        assert copied[0][:8] == ["label", "A␣1", "read", "A∅1", "difference", "␣ → ∅", "confidence", "0.9999"]
+        assert copied[1][:6] == ["label", "LO∅T1", "read", "LO␣T7", "difference", "∅ → ␣, 1 → 7"]
+        marks = [items.nth(1).locator(f"mark.{kind}").first for kind in ("wrong", "missing")]
+        style = "node => [getComputedStyle(node).textDecorationLine, getComputedStyle(node).outlineStyle]"
+        assert [mark.evaluate(style) for mark in marks] == [["underline", "none"], ["none", "dashed"]]
+
+
+def test_the_gallery_says_where_the_surest_errors_end(copy: Path) -> None:
+    page = replaced(copy, *[("LOT 1", "LOT 7")] * 4)
+    tree = html.parse(page).getroot()
+    (end,) = tree.xpath("//p[@class='ends']")
+    number = int(end.text.removeprefix("The ").removesuffix(" surest errors end here. The others follow."))
+    assert number >= 4
+    before, after = (
+        end.xpath(f"{axis}-sibling::ol[@class='gallery']/li") for axis in ("preceding", "following")
+    )
+    assert (len(before), bool(after)) == (number, True)
+    steps = [item.text_content() for item in tree.xpath("//section[@id='verdict']/ol/li")]
+    assert steps[0].startswith(f"Look at the {number} surest errors first")
+
+
+def with_errors(run: Path, **errors: str) -> str:
+    """Give a run sure readings that are right, except for these labels, and return its report."""
+    kept = read_evaluations(run / FOLDER / KEPT)["test"]
+    wrong = [Reading(read, 0.1) for read in errors.values()]
+    right = [Reading(line.text, 0.99) for line in kept.lines[len(wrong) :]]
+    lines = [replace(line, text=text) for line, text in zip(kept.lines, errors, strict=False)]
+    changed = Evaluation([*lines, *kept.lines[len(wrong) :]], [*wrong, *right])
+    write_evaluations(run / FOLDER / KEPT, {"test": changed})
+    return write_report(run, ENGLISH).read_text("utf-8")
+
+
+def test_a_confusion_matrix_says_what_it_leaves_out(copy: Path) -> None:
+    left_out = "Rarer ones are left out, so a row can add up to less than in the table above."
+    few = with_errors(copy, a="A", b="B")
+    assert left_out not in few
+    assert "Only characters that are confused are shown." in few
+    many = with_errors(copy, abcdefghi="ABCDEFGHI")
+    assert f"The 16 characters with the most confusions. {left_out}" in many
+    assert "Only characters that are confused are shown." not in many
+
+
+def test_a_report_says_what_the_test_crops_choose(copy: Path) -> None:
+    model = "The model is not chosen on the test crops."
+    threshold = "The threshold of the verdict is chosen on them: check it on new crops."
+    text = with_errors(copy)
+    assert "This command writes the threshold into the model:" in text
+    assert f"{model}\n{threshold}" in text
+    assert re.search(r"All \d+ characters are always read right\.", text)
+    shutil.rmtree(copy / FOLDER)
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    assert model in text
+    assert "command writes the threshold" not in text
+    assert threshold not in text, "without readings, there is none"
+
+
+def test_a_table_of_characters_says_what_it_leaves_out(copy: Path) -> None:
+    text = with_errors(copy, abcdefghijklmnopq="ABCDEFGHIJKLMNOPQ")
+    assert "2 more characters are sometimes read wrong." in text
+    assert re.search(r"\d+ other characters are always read right\.", text)
+    assert "sometimes read wrong" not in with_errors(copy, abc="ABC")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "said"),
+    [
+        (0.999, "The model is too sure: its mean confidence is 0.9990, and 90.0% of its readings are right."),
+        (0.5, "The model is not sure enough: its mean confidence is 0.5000, and 90.0% of its readings"),
+        (
+            0.9,
+            "On the whole, it is neither too sure nor too unsure: its mean confidence is 0.9000, and 90.0%",
+        ),
+    ],
+)
+def test_a_report_says_what_the_calibration_error_means(copy: Path, confidence: float, said: str) -> None:
+    kept = read_evaluations(copy / FOLDER / KEPT)["test"]
+    read = [Reading(line.text if number % 10 else "", confidence) for number, line in enumerate(kept.lines)]
+    write_evaluations(copy / FOLDER / KEPT, {"test": Evaluation(kept.lines, read)})
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    error = abs(confidence - 0.9)
+    assert (
+        f"The calibration error is {error:.1%}: a confidence is on average {error * 100:.1f} points" in text
+    )
+    assert said in text
+
+
+def test_words_are_explained_and_linked_from_their_first_use(copy: Path) -> None:
+    for language, crop, stage in (("en", "crops", "stage"), ("zh", "图像", "阶段")):
+        text = write_report(copy, Words(language)).read_text("utf-8")
+        tree = html.fromstring(text)
+        meanings = {entry.get("id"): entry.getnext().text for entry in tree.xpath("//dl[@class='words']/dt")}
+        links = [link for link in tree.xpath("//main//a") if link.get("href").startswith("#word-")]
+        used = [link.get("href")[1:] for link in links]
+        assert len(set(used)) == len(used), "each is linked once"
+        assert set(used) >= set(meanings) - {"word-nothing", "word-charset"}
+        named = {link.get("href")[1:]: link.text for link in links}
+        assert (named["word-crop"], named["word-stage"]) == (crop, stage)
+        first = tree.xpath("//main//*[contains(text(), $crop)]", crop=crop)[0]
+        assert first.get("href") == "#word-crop" or first.xpath("a[@href='#word-crop']")
+
+
+def test_only_the_first_use_of_a_whole_word_is_a_link() -> None:
+    pieces = Linker(glossary(ENGLISH))
+    assert pieces("A microcrop <b> of two crops & a crop") == [
+        ("A microcrop <b> of two ", ""),
+        ("crops", "crop"),
+        (" & a crop", ""),
+    ], "the template escapes each piece"
+    assert pieces("<crops>") == [("<crops>", "")]
+
+
+def without(run: Path, *names: str) -> str:
+    """Remove figures from the results of a run as if it were older, and return its report."""
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    for name in names:
+        results.pop(name, None)
+        for row in results["rows"]:
+            row.pop(name, None)
+    (run / "results.json").write_text(json.dumps(results), "utf-8")
+    return write_report(run, ENGLISH).read_text("utf-8")
+
+
+def test_a_report_of_an_older_run_says_once_what_was_not_recorded(page: Path, copy: Path) -> None:
+    new = page.read_text("utf-8")
+    assert "It did not record" not in new
+    assert "memory, MB" in new
+    old = without(copy, "memory", "general_reading", "software")
+    assert old.count("It did not record memory, general reading, software.") == 1
+    assert "memory, MB" not in old
+    assert "It did not record memory, general reading, software, machine." in without(copy, "machine")
+
+
+def test_a_report_says_where_the_seconds_went(page: Path, copy: Path) -> None:
+    assert (
+        "The stages took 406 of the 480 seconds of the run. The other 74 seconds went into the check and "
+        "decoding of crops, rendering, trials, and the scores of the models."
+    ) in page.read_text("utf-8")
+    assert "The stages took" not in without(copy, "seconds")
+
+
+def test_a_moved_run_says_so_where_pictures_are_missing(run: Path, page: Path, copy: Path) -> None:
+    moved = f"The run folder has moved, from {run} to {copy}; the crops may have moved with it."
+    assert moved not in write_report(copy, ENGLISH).read_text("utf-8"), "no picture is missing"
+    kept = read_evaluations(copy / FOLDER / KEPT)["test"]
+    gone = Evaluation([replace(line, image=copy / "gone.png") for line in kept.lines], kept.readings)
+    write_evaluations(copy / FOLDER / KEPT, {"test": gone})
+    assert moved in write_report(copy, ENGLISH).read_text("utf-8")
+
+
+def test_labels_that_were_not_checked_come_with_the_command(copy: Path) -> None:
+    results = json.loads((copy / "results.json").read_text("utf-8"))
+    del results["findings"]
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    assert "The labels of this run were not checked. This command checks them:" in text
+    assert f'<code class="copy">linetune check {copy}/config.yaml</code>' in text
 
 
 def test_what_strangers_write_is_shown_and_does_nothing(copy: Path, tmp_path: Path) -> None:
@@ -164,7 +345,7 @@ def test_a_run_without_readings_still_has_a_report(copy: Path) -> None:
     shutil.rmtree(copy / FOLDER)
     text = write_report(copy, ENGLISH).read_text("utf-8")
     assert "The readings of the models are missing" in text
-    assert "The model is better than before" in text
+    assert "The model is better than the base model" in text
     assert 'id="errors"' not in text
 
 
@@ -189,7 +370,7 @@ def test_a_report_is_there_in_chinese_and_the_same_each_time(run: Path, tmp_path
     text = pages[0].read_text("utf-8")
     assert text == pages[1].read_text("utf-8")
     assert '<html lang="zh-CN">' in text
-    assert "模型比训练前更好" in text
+    assert "模型优于限定字符集的基础模型" in html.fromstring(text).text_content()
     assert "过拟合" in text
 
 
@@ -295,6 +476,34 @@ def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
     ]
     assert len(dots) >= 3, "loss, exact match and learning rate"
     assert name in root.get("aria-label", "")
+
+
+def test_a_figure_marks_the_kept_validation_of_each_stage(page: Path) -> None:
+    def drawn(kept: int) -> tuple[set[str | None], int]:
+        """The texts and the number of diamonds of a figure. So many stages kept a validation."""
+        stages = [
+            StageHistory(
+                str(number),
+                [(10, 1.0, 1e-4), (20, 0.5, 1e-4)],
+                [Validated(10, 1.0, 0.9, 0.8, number < kept), Validated(20, 1.0, 0.95, 0.7)],
+            )
+            for number in range(2)
+        ]
+        root = ElementTree.fromstring(curves(stages, ENGLISH))
+        # Ticks of the axes are markers too. Only diamonds are in the colours of a line.
+        marks = [
+            node for node in root.iter() if node.tag.endswith("}use") and "fill" in node.get("style", "")
+        ]
+        accent = [node for node in marks if "fill: var(--accent)" in node.get("style", "")]
+        return {node.text for node in root.iter() if node.tag.endswith("}text")}, len(accent)
+
+    texts, diamonds = drawn(2)
+    assert "kept validation" in texts
+    assert diamonds == 2 * 2 + 1, "on both curves of both stages, and in the legend"
+    texts, diamonds = drawn(0)
+    assert "kept validation" not in texts
+    assert diamonds == 0
+    assert "Diamonds mark the kept validations." in page.read_text("utf-8")
 
 
 def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Cli
+from demo import make_run
 from test_export_paddle import tiny
 
 from linetune.core.errors import LinetuneError
@@ -16,9 +17,10 @@ from linetune.core.labelfile import read_labels, write_labels
 from linetune.evaluation.drift import drift
 from linetune.evaluation.promise import as_record, needed, promise, tail, upper_bound
 from linetune.evaluation.reliability import reliability
+from linetune.evaluation.stored import BASE, FOLDER, KEPT, OUTDATED, read_evaluations
 from linetune.formats.parity import sample_crops
 from linetune.formats.registry import FORMATS
-from linetune.formats.store import load_model, save_model
+from linetune.formats.store import NAME, load_model, save_model
 from linetune.models.families.pp_ocrv6 import TINY
 from linetune.recogniser import Recogniser
 
@@ -161,6 +163,31 @@ def test_a_model_is_calibrated_gets_a_promise_and_accepts(
     assert cli("drift", model, labels.parent).errors == [
         f"error: {model}: the model has no promise; linetune threshold makes one"
     ]
+
+
+def test_the_report_of_a_run_gets_the_new_confidences(
+    cli: Cli, job: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run = make_run(tmp_path, drawn=24, tested=60)
+    (run / NAME).write_bytes(job[0].read_bytes())
+    stored = run / FOLDER / KEPT
+    base, before = (run / FOLDER / BASE).read_bytes(), stored.read_bytes()
+    result = cli("calibrate", run, job[1])
+    assert result.code == 0, result.err
+    assert f"the report has the old confidences; linetune report {run} reads the crops again" in result.out
+    assert cli("report", run).code == 0
+    after = read_evaluations(stored)["test"]
+    model = Recogniser.load(run)
+    expected = model.read([line.image for line in after.lines])
+    assert [reading.text for reading in after.readings] == [reading.text for reading in expected]
+    assert [reading.confidence for reading in after.readings] == pytest.approx(
+        [reading.confidence for reading in expected], abs=1e-4
+    )
+    assert (run / FOLDER / BASE).read_bytes() == base, "the base model did not change"
+    assert (run / FOLDER / OUTDATED).read_bytes() == before
+    alone = tmp_path / "model.safetensors"
+    alone.write_bytes(job[0].read_bytes())
+    assert "the report" not in cli("calibrate", alone, job[1]).out
 
 
 @pytest.mark.parametrize(

@@ -117,5 +117,7 @@ def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_pa
     assert "labels.txt:1" not in html
     assert '<code>L<mark class="wrong">O</mark>' in html
     assert '<code>L<mark class="wrong">0</mark>' in html
+    assert '<code>A<mark class="missing">∅</mark></code>' in html
+    assert "In an error, ␣ is a space and ∅ is a missing character." in html
     assert "<td>&#39;O&#39;</td><td>&#39;0&#39;</td><td>1</td>" in html
     assert "<td>&#39;B&#39;</td><td>nothing</td><td>1</td>" in html

@@ -15,8 +15,9 @@ from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown
+from linetune.report.facts import Facts
 from linetune.report.history import StageHistory, Validated, histories
-from linetune.report.verdict import Facts, Verdict, verdict
+from linetune.report.verdict import Verdict, verdict
 from linetune.report.words import Words
 
 
@@ -37,22 +38,30 @@ def test_a_better_model_with_sure_readings_is_deployed_with_a_person_for_the_res
     found = judged(evaluation(1000, [0.3] * 40), Comparison(2, 50, 1040))
     assert found.outcome == "better"
     assert found.result == (
-        "The model is better than before: it reads 96.2% of 1,040 test crops exactly, 4.6 points more than "
-        "the base model (95% interval +3.3 to +6.0; McNemar's test, p < 0.001)."
+        "The model is better than the base model, limited to the charset (91.5%). It reads 96.2% of 1,040 "
+        "test crops exactly, 4.6 points more (95% interval +3.3 to +6.0; McNemar's test, p < 0.001)."
     )
-    assert "accept readings with a confidence of" in found.deployment
-    assert "They are 96% of the crops, and at most 1% of them are wrong" in found.deployment
-    assert found.steps == ["Add training crops with the characters that are confused most: 'O' → '0' (40×)."]
+    assert found.deployment == (
+        "You may deploy the model: accept readings whose confidence is at least 0.3208 (96% of the crops), "
+        "and have a person read the other 4%. We are 95% certain that at most 1% of the accepted readings "
+        "are wrong."
+    )
+    assert found.steps == ["Add training crops with what is misread most often: 'O' → '0' (40×)."]
+    assert found.surest == 0
 
 
 def test_a_model_without_errors_on_enough_crops_needs_no_person() -> None:
     found = judged(evaluation(299), Comparison(0, 30, 299))
-    assert found.deployment.startswith("It may be deployed without a person: at most 1% of its readings")
+    assert found.deployment == (
+        "You may deploy the model without a person who checks its readings. We are 95% certain that at most "
+        "1% of its readings are wrong."
+    )
     assert found.steps == ["Nothing is urgent. Compare new crops with these now and then (linetune drift)."]
     fewer = judged(evaluation(298), Comparison(0, 30, 298))
     assert fewer.deployment == (
-        "If an error of 2% is small enough, it may be deployed without a person: at most 2% of its readings "
-        "are wrong, with 95% confidence."
+        "You may deploy the model without a person who checks its readings, if 2% wrong readings are "
+        "acceptable. We are 95% certain that at most 2% of its readings are wrong. 1% cannot be promised "
+        "yet: that takes at least 299 right readings."
     )
     assert fewer.steps == [
         "Label 1 more test crops: 299 right readings are the fewest that prove an error of at most 1%."
@@ -67,27 +76,106 @@ def test_sure_errors_are_looked_at_before_more_labels() -> None:
     )
     assert found.steps[0].startswith("Label 87 more test crops")
     many = judged(evaluation(400, [0.99] * 6), Comparison(0, 30, 406))
-    assert many.steps[0].startswith("Look at the surest errors first: 6 of the 406 surest readings are wrong")
+    assert many.steps[0] == (
+        "Look at the 6 surest errors first, because a label may be wrong. If these labels are right, label "
+        "more test crops. An error of at most 1% is proved when 776 more readings have a confidence of "
+        "0.9890 or more and all of them are right."
+    )
+    assert many.surest == 6
     assert many.promise
     assert many.promise.max_error == 0.05
-    assert "A smaller error is not proved" not in many.deployment, "all readings are accepted"
     some = judged(evaluation(400, [0.99] * 6 + [0.3] * 60), Comparison(0, 90, 466))
-    assert some.deployment.startswith("If an error of 5% is small enough, it may be deployed with a person")
+    assert some.deployment == (
+        "You may deploy the model if 5% wrong readings are acceptable: accept readings whose confidence is "
+        "at least 0.3208 (87% of the crops), and have a person read the other 13%. We are 95% certain that "
+        "at most 5% of the accepted readings are wrong. 1% cannot be promised yet: 6 of the 406 surest "
+        "readings are wrong. With so many errors, the promise takes 1182 such readings."
+    )
     sure = judged(evaluation(1000, [0.96] * 3 + [0.3] * 40), Comparison(0, 90, 1043))
-    assert sure.steps[0].startswith("Check the labels of the 3 errors with a confidence of 95% or more")
+    assert sure.steps[0].startswith("Check the labels of the 3 errors with a confidence of 0.9500 or more")
+    assert sure.surest == 3
+
+
+def misread(*errors: tuple[str, str, int]) -> Evaluation:
+    """1,000 right readings, and each label with its wrong reading so many times."""
+    pairs = [("AB 12", "AB 12")] * 1000 + [(text, read) for text, read, times in errors for _ in range(times)]
+    lines = [
+        Line(Path(f"{number}.png"), text, f"test.txt:{number}") for number, (text, _) in enumerate(pairs)
+    ]
+    return Evaluation(lines, [Reading(read, 0.99 if read == text else 0.3) for text, read in pairs])
+
+
+def test_the_most_frequent_error_comes_first_and_spaces_call_for_a_rule() -> None:
+    some = misread(("A 1", "A1", 8), ("A1", "A 1", 4), ("O1", "01", 9), ("AB", "B", 6), ("A", "AZ", 4))
+    spaces = (
+        "Say where spaces may be: 8 misread crops lack a space, and 4 have one too many. linetune rule "
+        "proposes a rule from the labels, and reading_rule in the run file makes the model read by it."
+    )
+    others = "Add training crops with what is misread most often: 'O' → '0' (9×), 'A' left out (6×)."
+    assert judged(some, Comparison(0, 90, 1031)).steps == [spaces, others]
+    fewer = misread(("A 1", "A1", 8), ("O1", "01", 9), ("A", "AZ", 6))
+    assert judged(fewer, Comparison(0, 90, 1023)).steps == [
+        "Add training crops with what is misread most often: 'O' → '0' (9×), 'Z' added (6×).",
+        spaces.replace("8 misread crops lack a space, and 4", "8 misread crops lack a space, and 0"),
+    ]
+    by_rule = verdict(Facts(fewer.score, True, Comparison(0, 90, 1023), fewer, by_rule=True), Words("en"))
+    assert by_rule.steps == [
+        "Add training crops with what is misread most often: 'O' → '0' (9×), space left out (8×), "
+        "'Z' added (6×)."
+    ], "the model reads by a rule already"
+
+
+def test_a_character_that_is_wrong_on_few_crops_calls_for_nothing() -> None:
+    once = misread(("OOOOOO", "000000", 1), ("O1", "01", 3), ("B", "8", 4))
+    assert judged(once, Comparison(0, 90, 1008)).steps == [
+        "Nothing is urgent. Compare new crops with these now and then (linetune drift)."
+    ]
+    rest = [(f"{letter}1", "R1", 4) for letter in "ABCDEFGHIJKLMNPQS"]
+    rare = misread(("O1", "01", 6), *rest)
+    assert not any("'O'" in step for step in judged(rare, Comparison(0, 90, 1074)).steps), "6 of 74 errors"
+
+
+def test_a_verdict_says_that_everyday_texts_are_read_worse() -> None:
+    readings, gain = evaluation(1000, [0.3] * 40), Comparison(2, 50, 1040)
+    told = {
+        after: verdict(
+            Facts(
+                readings.score,
+                True,
+                gain,
+                readings,
+                general=(Score(0.994, -0.001, 183), Score(after, -0.02, 183)),
+            ),
+            Words("en"),
+        ).forgotten
+        for after in (0.917, 0.98, 1.0)
+    }
+    assert told == {
+        0.917: "The model reads everyday texts worse than the base model (91.7% instead of 99.4%): this "
+        "matters only if it has to read other texts than those of this run.",
+        0.98: "",
+        1.0: "",
+    }
+    assert judged(readings, gain).forgotten == ""
 
 
 def test_a_difference_that_chance_explains_is_no_gain() -> None:
     found = judged(evaluation(95, [0.2] * 5), Comparison(3, 6, 100))
     assert found.outcome == "same"
-    assert found.result.startswith("No difference beyond chance: the model reads 95.0% of 100 test crops")
-    assert "p = 0.508" in found.result
+    assert found.result == (
+        "No difference beyond chance: the model reads 95.0% of 100 test crops exactly, and the base model, "
+        "limited to the charset, reads 92.0%. The difference is -3.4 to +9.3 points (95% interval; McNemar's "
+        "test, p = 0.508)."
+    )
 
 
 def test_a_worse_model_is_not_deployed() -> None:
-    found = judged(evaluation(1000, [0.3] * 40), Comparison(50, 2, 1040))
+    found = judged(evaluation(990, [0.3] * 50), Comparison(50, 2, 1040))
     assert found.outcome == "worse"
-    assert "4.6 points less than the base model" in found.result
+    assert found.result.startswith(
+        "The model is worse than the base model, limited to the charset (99.8%). It reads 95.2% of 1,040 "
+        "test crops exactly, 4.6 points less"
+    )
     assert found.deployment == "Do not deploy it: the base model reads more crops right."
     assert found.steps[0].startswith("Keep the base model.")
 
@@ -157,6 +245,25 @@ def test_a_journal_has_the_history_of_stages_without_trials() -> None:
     (head,) = histories(journal, ["head", "real"])
     assert head.steps == [(10, 2.0, 1e-4)]
     assert head.validations == [Validated(20, 1.5, 0.5, 0.4)]
+    assert head.kept is None, "journals of earlier versions may not say so"
+
+
+def test_the_kept_validation_is_the_last_that_was_the_best_until_then() -> None:
+    found = [(10, 0.90, 0.80, True), (20, 0.95, 0.79, False), (30, 0.92, 0.85, True), (40, 0.99, 0.84, False)]
+    journal = [{"event": "real", "step": 10, "loss": 9.0, "learning_rate": 1e-4}] + [
+        {
+            "event": "real validation",
+            "step": step,
+            "loss": 1,
+            "exact_match": exact,
+            "label_probability": label,
+            "kept": kept,
+        }
+        for step, exact, label, kept in found
+    ]
+    (stage,) = histories(journal, ["real"])
+    assert stage.kept
+    assert (stage.kept.step, stage.kept.exact_match) == (30, 0.92)
 
 
 def test_the_breakdown_counts_crops_and_characters() -> None:

@@ -31,7 +31,7 @@ def predict(
 
     Example: linetune predict mine/runs/first photo.png folder
     """
-    from linetune.evaluation.acceptance import DIGITS, round_down
+    from linetune.evaluation.acceptance import confidence_text
     from linetune.report.terminal import terminal
 
     errors: dict[Path, LinetuneError] = {}
@@ -54,7 +54,7 @@ def predict(
         for path in paths:
             if isinstance(result := results[path], Reading):
                 verdict = "" if result.accepted is None else f"\t{_verdict(result.accepted)}"
-                print(f"{path}\t{result.text}\t{round_down(result.confidence):.{DIGITS}f}{verdict}")
+                print(f"{path}\t{result.text}\t{confidence_text(result.confidence)}{verdict}")
     if unruly := sum(reading.admitted is False for reading in readings):
         print(f"{unruly} of {len(readings)} crops follow no rule; their confidence is 0", file=sys.stderr)
     for failure in failed:

@@ -92,3 +92,8 @@ def accepted(
 def round_down(confidence: float) -> float:
     """Return a confidence rounded down to :data:`DIGITS`. It then reaches no higher threshold."""
     return float(math.floor(confidence * 10**DIGITS) / 10**DIGITS)
+
+
+def confidence_text(confidence: float) -> str:
+    """Return a confidence as people read it, such as ``0.9981``. It is rounded down."""
+    return f"{round_down(confidence):.{DIGITS}f}"

@@ -17,6 +17,8 @@ DIGITS = 4
 """Decimal places of the confidences of characters in the file."""
 FOLDER, BASE, KEPT = "readings", "base.jsonl", "kept.jsonl"
 """Folder in the run folder, and its files: the readings of the limited base model and of the kept model."""
+OUTDATED = "kept-outdated.jsonl"
+"""The readings of the kept model with confidences that it has no longer."""
 
 
 def write_evaluations(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
@@ -66,6 +68,26 @@ def read_evaluations(path: Path) -> dict[str, Evaluation]:
         split: Evaluation([line for line, _ in some], [reading for _, reading in some])
         for split, some in rows.items()
     }
+
+
+def set_aside(folder: Path) -> bool:
+    """Rename the readings of the kept model, whose confidences change. The next report reads the crops again.
+
+    Args:
+        folder: a run folder, or any other.
+
+    Returns:
+        whether the folder has such readings.
+
+    Raises:
+        LinetuneError: the file cannot be renamed.
+    """
+    kept = folder / FOLDER / KEPT
+    if not kept.exists():
+        return False
+    with os_errors("cannot rename the readings", kept):
+        kept.replace(kept.with_name(OUTDATED))
+    return True
 
 
 def _labelled(row: Mapping[str, Any]) -> tuple[Line, Reading]:

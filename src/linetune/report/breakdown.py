@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from linetune.evaluation.intervals import wilson
-from linetune.evaluation.metrics import aligned
+from linetune.evaluation.metrics import Confusion, aligned
 from linetune.evaluation.result import Evaluation
 
 BINS = 10
@@ -97,6 +97,8 @@ class Matrix:
     """The characters of the rows and of the columns, the most confused ones first."""
     counts: list[list[int]]
     """How often the character of a row is read as that of a column."""
+    left_out: int
+    """Number of confused characters that the matrix lacks."""
 
     @property
     def most(self) -> int:
@@ -114,7 +116,17 @@ def matrix(evaluation: Evaluation) -> Matrix:
             involved[wanted] += times
             involved[read] += times
     characters = [character for character, _ in involved.most_common(MATRIX)]
-    return Matrix(characters, [[pairs[wanted, read] for read in characters] for wanted in characters])
+    counts = [[pairs[wanted, read] for read in characters] for wanted in characters]
+    return Matrix(characters, counts, len(involved) - len(characters))
+
+
+def crops_by_confusion(evaluation: Evaluation) -> dict[Confusion, int]:
+    """Return in how many crops each confusion is, the most frequent first."""
+    counted: Counter[Confusion] = Counter()
+    for number in evaluation.misread:
+        pairs = aligned(evaluation.lines[number].text, evaluation.readings[number].text)
+        counted.update({pair for pair in pairs if pair[0] != pair[1]})
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _pairs(evaluation: Evaluation) -> Counter[tuple[str, str]]:

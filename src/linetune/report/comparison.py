@@ -9,7 +9,7 @@ from pathlib import Path
 from linetune.core.image import Crop
 from linetune.evaluation.comparison import compare
 from linetune.evaluation.result import Evaluation
-from linetune.report.page import Cell, Marked, Part, marked_difference, write_page
+from linetune.report.page import LEGEND, Cell, Marked, Part, marked_difference, write_page
 
 SHOWN = 1000
 """Most crops that the page shows."""
@@ -52,7 +52,7 @@ def write_comparison(
         ),
         Part(
             "Crops that only some models read",
-            f"{len(different)} of {len(lines)} crops.{more} Those that few models read come first."
+            f"{len(different)} of {len(lines)} crops.{more} Those that few models read come first. {LEGEND}"
             if different
             else "None.",
             ("crop", "label", *(f"{letter} reads" for letter in letters), "where"),

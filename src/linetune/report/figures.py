@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from linetune.evaluation.acceptance import confidence_text
 from linetune.evaluation.reliability import Reliability
 from linetune.report.breakdown import Share
 from linetune.report.history import StageHistory
@@ -85,6 +86,10 @@ def _draw_stage(panels: Sequence[Axes], stage: StageHistory, start: int, say: Wo
             (label, QUIET, "--", say("label probability")),
         ):
             right.plot(start + at, 100 * values, line, color=colour, label=name, marker=_marker(at))
+    if kept := stage.kept:
+        percents = 100 * kept.exact_match, 100 * kept.label_probability
+        name = say("kept validation")
+        right.plot([start + kept.step] * 2, percents, "D:", color=ACCENT, markersize=5, label=name, zorder=3)
     if overfit := stage.overfit:
         best = start + overfit.best.step
         right.axvspan(best, start + stage.length, color=BAD, alpha=0.12, linewidth=0)
@@ -114,15 +119,15 @@ def reliability(found: Reliability, say: Words) -> str:
     """Return the exact match over the confidence. The diagonal is what a perfect confidence gives."""
     with _figure(3.7, 3.4) as (figure, out):
         axes = figure.subplots()
-        axes.plot([0, 100], [0, 100], color=QUIET, linewidth=1, linestyle="--")
+        axes.plot([0, 1], [0, 100], color=QUIET, linewidth=1, linestyle="--")
         shares = [Share("", round(each.exact_match * each.lines), each.lines) for each in found.bins]
-        _bars(axes, [100 * each.confidence for each in found.bins], shares)
-        axes.set(xlabel=say("mean confidence, %"), ylabel=say("exact match, %"), xlim=(0, 103), ylim=(0, 103))
+        _bars(axes, [each.confidence for each in found.bins], shares)
+        axes.set(xlabel=say("mean confidence"), ylabel=say("exact match, %"), xlim=(0, 1.03), ylim=(0, 103))
         text = say(
             "Reliability diagram: calibration error {error}. Readings with a confidence of "
             "{confidence} are right in {exact}.",
             error=f"{found.error:.1%}",
-            confidence=f"{found.bins[0].confidence:.0%}",
+            confidence=confidence_text(found.bins[0].confidence),
             exact=f"{found.bins[0].exact_match:.0%}",
         )
     return inline(out.getvalue(), text)

@@ -21,6 +21,8 @@ class Validated:
     """Mean training loss since the validation before."""
     exact_match: float
     label_probability: float
+    kept: bool = False
+    """Whether it was the best of its stage until then. False if the journal does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class StageHistory:
     def length(self) -> int:
         """The last step."""
         return max((step for step, *_ in self.steps), default=0)
+
+    @property
+    def kept(self) -> Validated | None:
+        """The validation whose weights the stage keeps. None if the journal does not say so."""
+        return next((each for each in reversed(self.validations) if each.kept), None)
 
     @property
     def overfit(self) -> Overfit | None:
@@ -88,7 +95,8 @@ def histories(journal: Iterable[Mapping[str, Any]], names: Sequence[str]) -> lis
         if event in stages:
             stages[event].steps.append((row["step"], loss, row["learning_rate"]))
         elif event.endswith(ending) and event.removesuffix(ending) in stages:
-            found = Validated(row["step"], loss, row["exact_match"], row["label_probability"])
+            kept = bool(row.get("kept"))
+            found = Validated(row["step"], loss, row["exact_match"], row["label_probability"], kept)
             stages[event.removesuffix(ending)].validations.append(found)
     return [stage for stage in stages.values() if stage.steps]
 

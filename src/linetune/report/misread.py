@@ -8,7 +8,7 @@ from pathlib import Path
 from linetune.core.charset import show
 from linetune.core.image import Crop
 from linetune.evaluation.result import Evaluation
-from linetune.report.page import Cell, Part, marked_difference, write_page
+from linetune.report.page import LEGEND, Cell, Part, marked_difference, write_page
 
 CONFUSIONS = 20
 """Confusions that are listed at most."""
@@ -47,7 +47,8 @@ def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequenc
         ),
         Part(
             "Misread crops",
-            "The highest confidence comes first. If the model is sure of its reading, the label may be wrong."
+            "The highest confidence comes first. If the model is sure of its reading, the label may be "
+            f"wrong. {LEGEND}"
             if misread
             else "None.",
             ("crop", "label", "read", "confidence", "where"),

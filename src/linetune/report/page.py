@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from linetune.core import atomic, image
+from linetune.core.charset import show
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.evaluation.metrics import aligned
@@ -22,6 +23,10 @@ JPEG_QUALITY = 90
 
 Mark = Literal["", "wrong", "missing"]
 """How a piece of a text is highlighted; empty for not at all."""
+SPACE, MISSING = "␣", "∅"
+"""What a page shows for a space and for a missing character in an error."""
+LEGEND = f"In an error, {SPACE} is a space and {MISSING} is a missing character."
+"""A sentence for pages that show errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ def rendered(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["jpeg_url"] = _jpeg_url
+    environment.filters["visible"] = visible
     return environment.get_template(template).render(values)
 
 
@@ -91,6 +97,15 @@ def marked_difference(label: str, read: str) -> tuple[Marked, Marked]:
     """Return a label and its reading, padded to the same length, with their differences highlighted."""
     pairs = aligned(label, read)
     return Marked(tuple(map(_piece, pairs))), Marked(tuple(_piece((b, a)) for a, b in pairs))
+
+
+def visible(piece: str, mark: Mark) -> str:
+    """Return a piece of a text so that its marks are seen without colours too."""
+    if mark == "missing":
+        return MISSING
+    if not mark or (piece.isprintable() and not piece.isspace()):
+        return piece
+    return "".join(SPACE if each == " " else show(each) if each.isspace() else each for each in piece)
 
 
 def read_crop(path: Path) -> Crop | None:

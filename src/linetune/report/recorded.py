@@ -47,6 +47,13 @@ class Recorded:
         """The split that the report is about: ``test`` if the run has test crops, or else ``val``."""
         return "test" if self.results["rows"][0]["test"] else "val"
 
+    @property
+    def moved_from(self) -> str:
+        """The folder of the run when it ended. Empty if the run is still there, or if this is not known."""
+        before = Path(self.results.get("folder", ""))
+        moved = before.is_absolute() and before.resolve() != self.folder.resolve()
+        return str(before) if moved else ""
+
     def labelled(self) -> list[tuple[Crop, str]]:
         """Return a few real training crops with their labels. Crops that cannot be read are left out."""
         try:
@@ -68,7 +75,7 @@ class Recorded:
 
 
 def read_run(folder: Path, reporter: Reporter | None = None) -> Recorded:
-    """Read the folder of a complete run. Where an older run lacks its readings, its models read again.
+    """Read the folder of a complete run. Where a run lacks readings, its models read again.
 
     Raises:
         LinetuneError: the folder has no complete run, or a file of it is damaged.
@@ -111,7 +118,10 @@ def _checked(results: Any, path: Path) -> dict[str, Any]:
 
 
 def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:
-    """Read the held-out crops of a run with its models. Keep the readings, unless crops are missing."""
+    """Read the held-out crops of a run with the models whose readings are missing.
+
+    The new readings are written into the run folder, unless crops are missing.
+    """
     # These import torch, which takes seconds that other reports save.
     from linetune.data.dataset import load_dataset
     from linetune.decode.read import read_crops
@@ -122,9 +132,10 @@ def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:
     config, splits = recorded.config, {"val": recorded.config.data.val, "test": recorded.config.data.test}
     try:
         kept = load_model(recorded.folder)
-        base = with_charset(load_base(config.base_model), kept.charset, config.aliases).model
-        base = replace(base, both_ways=kept.both_ways)
-        models, skipped = {"base": base, "kept": kept}, 0
+        models, skipped = {KEPT: kept}, 0
+        if not recorded.base:
+            base = with_charset(load_base(config.base_model), kept.charset, config.aliases).model
+            models[BASE] = replace(base, both_ways=kept.both_ways)
         read: dict[str, dict[str, Evaluation]] = {name: {} for name in models}
         for split, paths in splits.items():
             if not paths:
@@ -133,12 +144,12 @@ def _with_readings(recorded: Recorded, reporter: Reporter) -> Recorded:
             data = load_dataset(lines, None, True, count(reporter, f"{split} crops", len(lines)))
             skipped += data.skipped
             for name, model in models.items():
-                progress = count(reporter, f"reading {split}, {name} model", len(data))
+                progress = count(reporter, f"reading {split}, {Path(name).stem} model", len(data))
                 texts = read_crops(model.run, data.crops, model.decoder, progress=progress)
                 read[name][split] = Evaluation(data.lines, texts)
     except LinetuneError as error:
         return replace(recorded, problem=str(error))
     if not skipped:
-        for file, evaluations in ((BASE, read["base"]), (KEPT, read["kept"])):
+        for file, evaluations in read.items():
             write_evaluations(recorded.folder / FOLDER / file, evaluations)
-    return replace(recorded, base=read["base"], kept=read["kept"])
+    return replace(recorded, base=read.get(BASE, recorded.base), kept=read[KEPT])

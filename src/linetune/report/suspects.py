@@ -12,7 +12,7 @@ from linetune.analysis.suspects import Reading, Suspects
 from linetune.core import atomic, image
 from linetune.core.errors import os_errors
 from linetune.core.labelfile import path_in_file
-from linetune.report.page import Cell, Part, ToCopy, marked_difference, page
+from linetune.report.page import LEGEND, Cell, Part, ToCopy, marked_difference, page
 
 PAGE, LIST = "suspects.html", "suspects.txt"
 COLUMNS = ("crop", "label", "read", "score", "where", "corrected line")
@@ -32,7 +32,7 @@ def write_suspects(folder: Path, found: Suspects, top: int) -> list[Path]:
         LinetuneError: the files cannot be written.
     """
     shown = found.disputed[:top]
-    part = Part("Highest score first", HOW, COLUMNS, _rows(shown))
+    part = Part("Highest score first", f"{HOW} {LEGEND}", COLUMNS, _rows(shown))
     with os_errors("cannot write", folder), atomic.files_written(folder) as partial:
         atomic.write_text(partial / PAGE, page("Suspects", summary(found, top), [part]))
         atomic.write_text(partial / LIST, "".join(map(_listed, shown)))

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from linetune.core.charset import show
 from linetune.evaluation.acceptance import DIGITS
-from linetune.evaluation.comparison import Comparison
-from linetune.evaluation.metrics import Score
-from linetune.evaluation.promise import Promise, needed, percent, search
+from linetune.evaluation.promise import Promise, needed, percent
 from linetune.evaluation.result import Evaluation
+from linetune.report.facts import MAX_ERROR, Facts, Outcome, proved
+from linetune.report.steps import steps
 from linetune.report.words import Words
 
-MAX_ERROR = 0.01
-"""The error of accepted readings that a deployment is judged by, 0 to 1."""
 ERRORS = (0.05, 0.02, MAX_ERROR)
 """The errors that the verdict tries to prove, the largest first."""
-NARROW = 0.06
-"""Width of an interval of exact match that is narrow enough to decide on, 0 to 1."""
-SURE = 0.95
-"""A wrong reading with this confidence is a reason to look at the label."""
-FEW_SURE = 3
-"""Fewest such readings that are worth a step."""
-OFTEN = 3
-"""A confusion that occurs this many times is worth a step."""
 STEPS = 2
 """Most next steps."""
-_Z2 = 1.96**2
-"""Square of the normal quantile of a 95 % interval."""
-
-Outcome = Literal["better", "same", "worse", "unhelped"]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the verdict depends on."""
-
-    score: Score
-    """The kept model on the test crops, or on the validation crops if there are no test crops."""
-    tested: bool
-    """Whether the score is that of test crops."""
-    gain: Comparison | None
-    """The kept model (B) compared with the limited base model (A). None if they are the same."""
-    readings: Evaluation | None = None
-    """The readings of the kept model on the same crops. None if they are not known."""
-    overfits: bool = False
-    """Whether the last stage overfits."""
 
 
 @dataclass(frozen=True)
@@ -60,33 +26,33 @@ class Verdict:
     """Whether the model is better, by how much, and how sure that is."""
     deployment: str
     """Whether the model may be deployed."""
+    forgotten: str
+    """That the model reads everyday texts much worse than the base model. Empty if it does not."""
     promise: Promise | None
     """The threshold for a deployment. None if the readings prove none."""
     steps: list[str]
     """What to do next, the most important first."""
+    surest: int
+    """Number of the surest errors that a step asks people to look at."""
 
 
 def verdict(facts: Facts, say: Words) -> Verdict:
     """Return the verdict on a run in the language of ``say``."""
-    outcome = _outcome(facts.gain)
-    promise = _promise(facts.readings) if facts.tested and outcome != "worse" else None
-    steps = [*_steps(facts, outcome, say)][:STEPS]
-    if not steps:
-        steps = [say("Nothing is urgent. Compare new crops with these now and then (linetune drift).")]
+    promise = _promise(facts.readings) if facts.tested and facts.outcome != "worse" else None
+    todo = [*steps(facts, say)][:STEPS]
+    nothing = say("Nothing is urgent. Compare new crops with these now and then (linetune drift).")
     return Verdict(
-        outcome, _result(facts, outcome, say), _deployment(facts, outcome, promise, say), promise, steps
+        facts.outcome,
+        _result(facts, say),
+        _deployment(facts, promise, say),
+        _forgotten(facts, say),
+        promise,
+        [step.text for step in todo] or [nothing],
+        max((step.surest for step in todo), default=0),
     )
 
 
-def _outcome(gain: Comparison | None) -> Outcome:
-    if gain is None:
-        return "unhelped"
-    if not gain.beyond_chance:
-        return "same"
-    return "better" if gain.difference > 0 else "worse"
-
-
-def _result(facts: Facts, outcome: Outcome, say: Words) -> str:
+def _result(facts: Facts, say: Words) -> str:
     score, gain = facts.score, facts.gain
     lines = f"{score.lines:,}"
     crops = (
@@ -102,27 +68,29 @@ def _result(facts: Facts, outcome: Outcome, say: Words) -> str:
         )
     low, high = gain.interval
     values |= {
+        "before": f"{score.exact_match - gain.difference:.1%}",
         "points": f"{abs(gain.difference) * 100:.1f}",
         "low": f"{low * 100:+.1f}",
         "high": f"{high * 100:+.1f}",
         "p": "p < 0.001" if gain.p_value < 0.001 else f"p = {gain.p_value:.3f}",
     }
-    if outcome == "better":
+    if facts.outcome == "better":
         result = say(
-            "The model is better than before: it reads {exact} of {crops} exactly, {points} points more "
-            "than the base model (95% interval {low} to {high}; McNemar's test, {p}).",
+            "The model is better than the base model, limited to the charset ({before}). It reads {exact} "
+            "of {crops} exactly, {points} points more (95% interval {low} to {high}; McNemar's test, {p}).",
             **values,
         )
-    elif outcome == "worse":
+    elif facts.outcome == "worse":
         result = say(
-            "The model is worse than before: it reads {exact} of {crops} exactly, {points} points less "
-            "than the base model (95% interval {low} to {high}; McNemar's test, {p}).",
+            "The model is worse than the base model, limited to the charset ({before}). It reads {exact} "
+            "of {crops} exactly, {points} points less (95% interval {low} to {high}; McNemar's test, {p}).",
             **values,
         )
     else:
         result = say(
-            "No difference beyond chance: the model reads {exact} of {crops} exactly, and the difference "
-            "to the base model is {low} to {high} points (95% interval; McNemar's test, {p}).",
+            "No difference beyond chance: the model reads {exact} of {crops} exactly, and the base model, "
+            "limited to the charset, reads {before}. The difference is {low} to {high} points (95% "
+            "interval; McNemar's test, {p}).",
             **values,
         )
     if facts.tested:
@@ -131,9 +99,9 @@ def _result(facts: Facts, outcome: Outcome, say: Words) -> str:
     return f"{result} {flattery}"
 
 
-def _deployment(facts: Facts, outcome: Outcome, promise: Promise | None, say: Words) -> str:
+def _deployment(facts: Facts, promise: Promise | None, say: Words) -> str:
     readings = facts.readings
-    if outcome == "worse":
+    if facts.outcome == "worse":
         return say("Do not deploy it: the base model reads more crops right.")
     if not facts.tested:
         return say("Whether it may be deployed is not known: there are no test crops.")
@@ -145,37 +113,80 @@ def _deployment(facts: Facts, outcome: Outcome, promise: Promise | None, say: Wo
             "error of at most {error}, whatever the confidence.",
             error=percent(ERRORS[0]),
         )
+    return _promised(promise, readings, say)
+
+
+def _promised(promise: Promise, readings: Evaluation, say: Words) -> str:
+    """Return how to deploy a model with a promise, and why a smaller error cannot be promised."""
+    coverage = round(100 * promise.coverage, promise.coverage > 0.99)
     accepted = {
         "threshold": f"{promise.threshold:.{DIGITS}f}",
-        "coverage": f"{promise.coverage:.0%}",
+        "coverage": f"{coverage:g}%",
+        "rest": f"{100 - coverage:.3g}%",
         "error": percent(promise.max_error),
     }
-    strict, all_of_them = promise.max_error <= MAX_ERROR, promise.accepted == promise.readings
-    if strict and all_of_them:
-        return say(
-            "It may be deployed without a person: at most {error} of its readings are wrong, with "
-            "95% confidence.",
-            **accepted,
+    strict = promise.max_error <= MAX_ERROR
+    if promise.accepted == promise.readings:
+        certain = say("We are 95% certain that at most {error} of its readings are wrong.", **accepted)
+        how = (
+            say("You may deploy the model without a person who checks its readings.")
+            if strict
+            else say(
+                "You may deploy the model without a person who checks its readings, if {error} wrong "
+                "readings are acceptable.",
+                **accepted,
+            )
         )
-    if all_of_them:
-        return say(
-            "If an error of {error} is small enough, it may be deployed without a person: at most "
-            "{error} of its readings are wrong, with 95% confidence.",
-            **accepted,
+    else:
+        certain = say(
+            "We are 95% certain that at most {error} of the accepted readings are wrong.", **accepted
         )
-    if not strict:
+        how = (
+            say(
+                "You may deploy the model: accept readings whose confidence is at least {threshold} "
+                "({coverage} of the crops), and have a person read the other {rest}.",
+                **accepted,
+            )
+            if strict
+            else say(
+                "You may deploy the model if {error} wrong readings are acceptable: accept readings whose "
+                "confidence is at least {threshold} ({coverage} of the crops), and have a person read the "
+                "other {rest}.",
+                **accepted,
+            )
+        )
+    return " ".join((how, certain) if strict else (how, certain, _unproved(readings, say)))
+
+
+def _unproved(readings: Evaluation, say: Words) -> str:
+    """Return why the smallest error cannot be promised, and what is missing."""
+    _, failed = proved(readings)
+    error = percent(MAX_ERROR)
+    if failed is None:
         return say(
-            "If an error of {error} is small enough, it may be deployed with a person for the rest: "
-            "accept readings with a confidence of {threshold} or more. They are {coverage} of the "
-            "crops, and at most {error} of them are wrong, with 95% confidence. A smaller error is "
-            "not proved. This command writes the threshold into the model:",
-            **accepted,
+            "{error} cannot be promised yet: that takes at least {fewest} right readings.",
+            error=error,
+            fewest=needed(0, MAX_ERROR),
         )
     return say(
-        "It may be deployed with a person for the rest: accept readings with a confidence of "
-        "{threshold} or more. They are {coverage} of the crops, and at most {error} of them are "
-        "wrong, with 95% confidence. This command writes the threshold into the model:",
-        **accepted,
+        "{error} cannot be promised yet: {wrong} of the {accepted} surest readings are wrong. With so many "
+        "errors, the promise takes {needed} such readings.",
+        error=error,
+        wrong=failed.wrong,
+        accepted=failed.accepted,
+        needed=needed(failed.wrong, MAX_ERROR),
+    )
+
+
+def _forgotten(facts: Facts, say: Words) -> str:
+    if not facts.forgets or facts.general is None:
+        return ""
+    before, after = (f"{score.exact_match:.1%}" for score in facts.general)
+    return say(
+        "The model reads everyday texts worse than the base model ({after} instead of {before}): this "
+        "matters only if it has to read other texts than those of this run.",
+        before=before,
+        after=after,
     )
 
 
@@ -188,108 +199,8 @@ def _promise(readings: Evaluation | None) -> Promise | None:
     found = None
     for error in ERRORS if readings else ():
         assert readings
-        proved, _ = _search(readings, error)
-        if proved is None:
+        promise, _ = proved(readings, error)
+        if promise is None:
             break
-        found = proved
+        found = promise
     return found
-
-
-def _search(readings: Evaluation, error: float = MAX_ERROR) -> tuple[Promise | None, Promise | None]:
-    confidences = [reading.confidence for reading in readings.readings]
-    return search(confidences, readings.score.correct, error)
-
-
-def _steps(facts: Facts, outcome: Outcome, say: Words) -> Iterator[str]:
-    """Yield what to do next, the most important first."""
-    readings = facts.readings
-    if not facts.tested:
-        yield say(
-            "Label at least {crops} test crops and name them in data.test: so many right readings "
-            "prove an error of at most {error}.",
-            crops=needed(0, MAX_ERROR),
-            error=percent(MAX_ERROR),
-        )
-    if outcome == "worse":
-        yield say(
-            "Keep the base model. Look for wrong training labels (linetune suspects), and for crops "
-            "unlike the test crops."
-        )
-    elif outcome == "unhelped":
-        yield say(
-            "Look for wrong training labels (linetune suspects), then add training crops like those "
-            "that are misread."
-        )
-    if readings is None:
-        return
-    proof = [*_proof(readings, say)] if facts.tested else []
-    yield from proof
-    sure = [number for number in readings.misread if readings.readings[number].confidence >= SURE]
-    if len(sure) >= FEW_SURE and not proof:
-        yield say(
-            "Check the labels of the {crops} errors with a confidence of {sure} or more: where the "
-            "model is so sure, the label may be wrong.",
-            crops=len(sure),
-            sure=f"{SURE:.0%}",
-        )
-    if facts.overfits and readings.misread:
-        yield say(
-            "The last stage overfits: more training crops help more than more steps. linetune "
-            "learning-curve estimates how much."
-        )
-    if confusions := _frequent(readings):
-        pairs = ", ".join(f"{show(wanted)} → {show(read)} ({times}×)" for (wanted, read), times in confusions)
-        yield say("Add training crops with the characters that are confused most: {pairs}.", pairs=pairs)
-    low, high = facts.score.interval
-    if facts.tested and high - low > NARROW:
-        yield say(
-            "Label more test crops: exact match is only known to be {low} to {high}. About {crops} "
-            "crops give ±{half} points.",
-            **_needed_crops(facts.score),
-        )
-
-
-def _proof(readings: Evaluation, say: Words) -> Iterator[str]:
-    """Yield how many labels it takes to prove a promise, if the labels prove none."""
-    found, failed = _search(readings)
-    if found is not None:
-        return
-    total, error = len(readings.lines), percent(MAX_ERROR)
-    if failed is None:
-        yield say(
-            "Label {crops} more test crops: {fewest} right readings are the fewest that prove an "
-            "error of at most {error}.",
-            crops=needed(0, MAX_ERROR) - total,
-            fewest=needed(0, MAX_ERROR),
-            error=error,
-        )
-    else:
-        more = needed(failed.wrong, MAX_ERROR) - failed.accepted
-        yield say(
-            "Look at the surest errors first: {wrong} of the {accepted} surest readings are wrong. "
-            "If their labels are right, it takes {crops} more such readings that are right to prove "
-            "an error of at most {error}.",
-            wrong=failed.wrong,
-            accepted=failed.accepted,
-            crops=more,
-            error=error,
-        )
-
-
-def _frequent(readings: Evaluation) -> Sequence[tuple[tuple[str, str], int]]:
-    """Return the most frequent confusions of two characters."""
-    often = [(pair, times) for pair, times in readings.confusions if all(pair) and times >= OFTEN]
-    return often[:3]
-
-
-def _needed_crops(score: Score) -> dict[str, str]:
-    """Return the interval of a score, and how many crops would make it narrow."""
-    low, high = score.interval
-    share = min(max(score.exact_match, 0.5 / score.lines), 1 - 0.5 / score.lines)
-    crops = math.ceil(_Z2 * share * (1 - share) / (NARROW / 2) ** 2 / 10) * 10
-    return {
-        "low": f"{low:.1%}",
-        "high": f"{high:.1%}",
-        "crops": f"{crops:,}",
-        "half": f"{NARROW * 50:.0f}",
-    }

@@ -1,0 +1,66 @@
+"""What the verdict on a run and its next steps depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from linetune.evaluation.comparison import Comparison
+from linetune.evaluation.metrics import Score
+from linetune.evaluation.promise import Promise, search
+from linetune.evaluation.result import Evaluation
+
+MAX_ERROR = 0.01
+"""The error of accepted readings that a deployment is judged by, 0 to 1."""
+FORGETTING = 0.02
+"""Loss of exact match on everyday texts that the verdict names, 0 to 1."""
+
+Outcome = Literal["better", "same", "worse", "unhelped"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the verdict depends on."""
+
+    score: Score
+    """The kept model on the test crops, or on the validation crops if there are no test crops."""
+    tested: bool
+    """Whether the score is that of test crops."""
+    gain: Comparison | None
+    """The kept model (B) compared with the limited base model (A). None if they are the same."""
+    readings: Evaluation | None = None
+    """The readings of the kept model on the same crops. None if they are not known."""
+    overfits: bool = False
+    """Whether the last stage overfits."""
+    by_rule: bool = False
+    """Whether the model reads by a rule."""
+    general: tuple[Score, Score] | None = None
+    """Everyday texts before and after the run. None if this was not measured."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the kept model is better than the limited base model."""
+        if self.gain is None:
+            return "unhelped"
+        if not self.gain.beyond_chance:
+            return "same"
+        return "better" if self.gain.difference > 0 else "worse"
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the kept model reads everyday texts much worse than the base model."""
+        if self.general is None:
+            return False
+        before, after = self.general
+        return before.exact_match - after.exact_match > FORGETTING
+
+
+def proved(readings: Evaluation, error: float = MAX_ERROR) -> tuple[Promise | None, Promise | None]:
+    """Return the promise that readings prove, and the first threshold that they do not prove.
+
+    Args:
+        readings: labelled readings.
+        error: the error to promise, 0 to 1.
+    """
+    confidences = [reading.confidence for reading in readings.readings]
+    return search(confidences, readings.score.correct, error)
