@@ -57,6 +57,18 @@ def test_the_doubtful_crops_come_first_and_others_are_left_out_with_a_reason(poo
     }
 
 
+def test_a_folder_with_the_labelled_crops_and_their_doubles_is_the_usual_one(
+    pool: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pool / "pool", tmp_path / "pool")
+    doubled = image.read(tmp_path / "pool/01.png") + np.uint8(6)
+    image.write(tmp_path / "pool/zz-double.png", doubled)
+    paths = sorted((tmp_path / "pool").iterdir())
+    found = next_crops(Recogniser.load(READS), paths, 100, [tmp_path / "pool/01.png"])
+    assert found.left_out == {EQUAL: 1, BLANK: 1, LABELLED: 2}
+    assert not {"01.png", "zz-double.png"} & {path.name for path in found.chosen}
+
+
 def test_the_list_is_a_label_file_without_labels_that_a_review_takes(
     pool: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

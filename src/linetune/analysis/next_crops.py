@@ -200,7 +200,8 @@ def _left_out(
     reporter: Reporter,
 ) -> dict[Line, str]:
     """Return why crops are left out that need not be read for it."""
-    known = Split("train", [Line(path, "", str(path)) for path in labelled])
+    # The folder of crops often has the labelled ones too. Another source keeps the lines apart.
+    known = Split("train", [Line(path, "", f"labelled {path}") for path in labelled])
     others = summarise_all(labelled, count(reporter, "labelled crops", len(labelled)))
     checked = [*_checked(known, others), *_checked(Split("unlabelled", list(lines)), summaries)]
     reasons = dict[Line, str]()
@@ -209,8 +210,10 @@ def _left_out(
     for first, other in pairs:
         # A crop stays if its own double was left out.
         if other.split is not known and first.line not in reasons:
-            why = LABELLED if first.split is known else EQUAL
-            reasons[other.line] = why if reasons.get(other.line) != LABELLED else LABELLED
+            if first.split is known:
+                reasons[other.line] = LABELLED
+            else:
+                reasons.setdefault(other.line, EQUAL)
     for each in checked:
         if each.split is not known and each.crop and each.crop.is_flat:
             reasons.setdefault(each.line, BLANK)
