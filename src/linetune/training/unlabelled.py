@@ -30,7 +30,7 @@ from linetune.training.orientation import both_ways_up
 
 NAME = "unlabelled"
 """The name that stages use."""
-SURE = float(__import__("os").environ.get("LT_SURE", "0.9"))
+SURE = 0.9
 """Least probability that a whole text is right, at which a reading is a label."""
 
 
