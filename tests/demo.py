@@ -78,6 +78,7 @@ def make_run(folder: Path, drawn: int = 40, tested: int = 600, wrong: float = 0.
     settings = (folder / "linetune.yaml").read_text("utf-8").replace("output: run", "output: .")
     settings = re.sub(r"(train|val|test): (\1)", r"\1: ../\2", settings)
     (run / "config.yaml").write_text(settings, encoding="utf-8")
+    (run / "model.onnx").touch()
     splits = {split: labelfile.read_labels(folder / f"{split}.txt") for split in ("val", "test")}
     models = {
         name: {split: readings(some, share, seed) for split, some in splits.items()}

@@ -75,7 +75,7 @@ def test_a_report_opens_alone_in_light_and_dark_and_without_scripts(
         shot = cv2.imdecode(np.frombuffer(opened.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
         assert shot is not None
         assert (shot[2, 2].mean() > 200) == (scheme == "light")
-        assert opened.page.get_by_text("The model is better than the base model").is_visible()
+        assert opened.page.get_by_text("The model is better: +").is_visible()
         ink = opened.page.locator("svg text").first
         assert ink.is_visible()
         assert opened.errors == []
@@ -181,7 +181,7 @@ def with_errors(run: Path, **errors: str) -> str:
 
 
 def test_a_confusion_matrix_says_what_it_leaves_out(copy: Path) -> None:
-    left_out = "Rarer ones are left out, so a row can add up to less than in the table above."
+    left_out = "Rarer ones are not shown, so a row can add up to less than in the table above."
     few = with_errors(copy, a="A", b="B")
     assert left_out not in few
     assert "Only characters that are confused are shown." in few
@@ -192,21 +192,24 @@ def test_a_confusion_matrix_says_what_it_leaves_out(copy: Path) -> None:
 
 def test_a_report_says_what_the_test_crops_choose(copy: Path) -> None:
     model = "The model is not chosen on the test crops."
-    threshold = "The threshold of the verdict is chosen on them: check it on new crops."
+    threshold = "The threshold of the verdict is chosen on them."
+    check = "Check the threshold on new crops: it was chosen on these test crops."
     text = with_errors(copy)
-    assert "This command writes the threshold into the model:" in text
-    assert f"{model}\n{threshold}" in text
+    (box,) = html.fromstring(text).xpath("//div[contains(@class, 'verdict')]")
+    assert f"{check} This command writes it into the model:" in box.text_content()
+    assert f"{model} {threshold}" in text
     assert re.search(r"All \d+ characters are always read right\.", text)
     shutil.rmtree(copy / FOLDER)
     text = write_report(copy, ENGLISH).read_text("utf-8")
     assert model in text
-    assert "command writes the threshold" not in text
+    assert check not in text
     assert threshold not in text, "without readings, there is none"
 
 
 def test_a_table_of_characters_says_what_it_leaves_out(copy: Path) -> None:
     text = with_errors(copy, abcdefghijklmnopq="ABCDEFGHIJKLMNOPQ")
-    assert "2 more characters are sometimes read wrong." in text
+    rest = html.fromstring(text).xpath("//p[contains(text(), 'sometimes read wrong')]")
+    assert [each.text for each in rest] == ["2 more characters are sometimes read wrong: 'p', 'q'"]
     assert re.search(r"\d+ other characters are always read right\.", text)
     assert "sometimes read wrong" not in with_errors(copy, abc="ABC")
 
@@ -235,14 +238,14 @@ def test_a_report_says_what_the_calibration_error_means(copy: Path, confidence: 
 
 
 def test_words_are_explained_and_linked_from_their_first_use(copy: Path) -> None:
-    for language, crop, stage in (("en", "crops", "stage"), ("zh", "图像", "阶段")):
+    for language, crop, stage in (("en", "crops", "stage"), ("zh", "文本行图像", "训练阶段")):
         text = write_report(copy, Words(language)).read_text("utf-8")
         tree = html.fromstring(text)
         meanings = {entry.get("id"): entry.getnext().text for entry in tree.xpath("//dl[@class='words']/dt")}
         links = [link for link in tree.xpath("//main//a") if link.get("href").startswith("#word-")]
         used = [link.get("href")[1:] for link in links]
         assert len(set(used)) == len(used), "each is linked once"
-        assert set(used) >= set(meanings) - {"word-nothing", "word-charset"}
+        assert set(used) >= set(meanings) - {"word-left-out", "word-charset"}
         named = {link.get("href")[1:]: link.text for link in links}
         assert (named["word-crop"], named["word-stage"]) == (crop, stage)
         first = tree.xpath("//main//*[contains(text(), $crop)]", crop=crop)[0]
@@ -273,10 +276,10 @@ def without(run: Path, *names: str) -> str:
 def test_a_report_of_an_older_run_says_once_what_was_not_recorded(page: Path, copy: Path) -> None:
     new = page.read_text("utf-8")
     assert "It did not record" not in new
-    assert "memory, MB" in new
+    assert "most memory so far, MB" in new
     old = without(copy, "memory", "general_reading", "software")
     assert old.count("It did not record memory, general reading, software.") == 1
-    assert "memory, MB" not in old
+    assert "most memory so far, MB" not in old
     assert "It did not record memory, general reading, software, machine." in without(copy, "machine")
 
 
@@ -366,7 +369,7 @@ def test_a_run_without_readings_still_has_a_report(copy: Path) -> None:
     shutil.rmtree(copy / FOLDER)
     text = write_report(copy, ENGLISH).read_text("utf-8")
     assert "The readings of the models are missing" in text
-    assert "The model is better than the base model" in text
+    assert "The model is better: +" in text
     assert 'id="errors"' not in text
 
 
@@ -391,8 +394,76 @@ def test_a_report_is_there_in_chinese_and_the_same_each_time(run: Path, tmp_path
     text = pages[0].read_text("utf-8")
     assert text == pages[1].read_text("utf-8")
     assert '<html lang="zh-CN">' in text
-    assert "模型优于限定字符集的基础模型" in html.fromstring(text).text_content()
-    assert "过拟合" in text
+    shown = html.fromstring(text).xpath("//main")[0].text_content()
+    assert "模型更好：+" in shown
+    assert "过拟合" in shown
+    pieces = [each.text_content().strip() for each in html.fromstring(text).xpath("//main//p | //main//td")]
+    assert [each for each in pieces if re.search(r"[。：；，、]\s", each)] == [], "no space between sentences"
+    assert re.findall(r"[一-龥] ?\([^)]*\)", shown) == [], "brackets are as wide as the characters"
+
+
+def test_a_report_says_how_to_use_the_model(copy: Path) -> None:
+    text = write_report(copy, ENGLISH).read_text("utf-8")
+    (box,) = html.fromstring(text).xpath("//div[contains(@class, 'verdict')]")
+    copied = [code.text for code in box.xpath(".//code[@class='copy']")]
+    assert copied[1:] == [f"linetune predict {copy} FOLDER", f"{copy}/model.onnx"]
+    assert "Other programs, such as RapidOCR, load this file:" in text
+    (copy / "model.onnx").unlink()
+    assert "Other programs" not in write_report(copy, ENGLISH).read_text("utf-8")
+
+
+def test_a_step_has_its_command_below(page: Path, run: Path) -> None:
+    tree = html.parse(page).getroot()
+    (step,) = tree.xpath("//section[@id='verdict']/ol/li[contains(., 'the last stage overfits')]")
+    assert [code.text for code in step.xpath("code")] == [f"linetune learning-curve {run}/config.yaml"]
+    assert f"linetune check {run}/config.yaml" in tree.xpath(
+        "//section[@aria-labelledby='findings']//code/text()"
+    )
+
+
+def test_steps_of_a_stage_are_found_in_the_plot(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert (
+        "Stage real overfits after its step 420 (1,620 in the plot)" in html.fromstring(text).text_content()
+    )
+    rates = re.findall(r"<text[^>]*>(0\.0000\d)</text>", text)
+    assert "0.00005" in rates
+    assert "5e-05" not in text
+
+
+def test_a_table_of_confusions_says_how_many_there_are(copy: Path) -> None:
+    shown = "The first 15 of 17 are shown."
+    assert shown in with_errors(copy, abcdefghijklmnopq="ABCDEFGHIJKLMNOPQ")
+    assert (
+        "are shown." not in with_errors(copy, abc="ABC").partition('id="confusions"')[2].partition("</p>")[0]
+    )
+
+
+def test_what_is_left_out_and_added_has_names(copy: Path) -> None:
+    tree = html.fromstring(with_errors(copy, AB="A", C="CD"))
+    table, matrix = tree.xpath("//section[@aria-labelledby='confusions']//table")
+    rows = {tuple(cell.text for cell in row.xpath("td")) for row in table.xpath(".//tr[td]")}
+    assert rows == {("'B'", "left out", "1"), ("added", "'D'", "1")}
+    assert "left out" in [cell.text for cell in matrix.xpath(".//th[@scope='col']")]
+    assert "added" in [cell.text for cell in matrix.xpath(".//th[@scope='row']")]
+
+
+def test_the_confidences_of_each_crop_are_told_apart_by_ear(page: Path) -> None:
+    with browser_page() as opened:
+        opened.page.goto(page.as_uri())
+        item = opened.page.locator(".gallery li").first
+        label = item.locator("img").get_attribute("alt")
+        assert label
+        name = f"Confidence of each character: {label.removeprefix('Crop with the label ')}"
+        assert item.locator("summary").get_attribute("aria-label") == name
+
+
+def test_a_report_says_whether_a_loss_of_general_reading_is_chance(page: Path, copy: Path) -> None:
+    assert "There is no loss beyond chance." in page.read_text("utf-8")
+    results = json.loads((copy / "results.json").read_text("utf-8"))
+    results["general_reading"]["comparison"] |= {"only_a": 9, "only_b": 0}
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    assert "The loss is beyond chance." in write_report(copy, ENGLISH).read_text("utf-8")
 
 
 def test_mistakes_get_one_line(run: Path, tmp_path: Path, cli: Cli) -> None:

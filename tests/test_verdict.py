@@ -34,19 +34,23 @@ def judged(readings: Evaluation | None, gain: Comparison | None, tested: bool = 
     return verdict(Facts(score, tested, gain, readings), Words("en"))
 
 
+def texts(found: Verdict) -> list[str]:
+    return [step.text for step in found.steps]
+
+
 def test_a_better_model_with_sure_readings_is_deployed_with_a_person_for_the_rest() -> None:
     found = judged(evaluation(1000, [0.3] * 40), Comparison(2, 50, 1040))
     assert found.outcome == "better"
     assert found.result == (
-        "The model is better than the base model, limited to the charset (91.5%). It reads 96.2% of 1,040 "
-        "test crops exactly, 4.6 points more (95% interval +3.3 to +6.0; McNemar's test, p < 0.001)."
+        "The model reads 96.2% of 1,040 test crops exactly. The base model, limited to the charset, reads "
+        "91.5%. The model is better: +4.6 points (95% interval +3.3 to +6.0; McNemar's test, p < 0.001)."
     )
     assert found.deployment == (
         "You may deploy the model: accept readings whose confidence is at least 0.3208 (96% of the crops), "
         "and have a person read the other 4%. We are 95% certain that at most 1% of the accepted readings "
         "are wrong."
     )
-    assert found.steps == ["Add training crops with what is misread most often: 'O' → '0' (40×)."]
+    assert texts(found) == ["Add training crops with what is misread most often: 'O' → '0' (40×)."]
     assert found.surest == 0
 
 
@@ -56,14 +60,14 @@ def test_a_model_without_errors_on_enough_crops_needs_no_person() -> None:
         "You may deploy the model without a person who checks its readings. We are 95% certain that at most "
         "1% of its readings are wrong."
     )
-    assert found.steps == ["Nothing is urgent. Compare new crops with these now and then (linetune drift)."]
+    assert texts(found) == ["Nothing is urgent. Compare new crops with these now and then (linetune drift)."]
     fewer = judged(evaluation(298), Comparison(0, 30, 298))
     assert fewer.deployment == (
         "You may deploy the model without a person who checks its readings, if 2% wrong readings are "
         "acceptable. We are 95% certain that at most 2% of its readings are wrong. 1% cannot be promised "
         "yet: that takes at least 299 right readings."
     )
-    assert fewer.steps == [
+    assert texts(fewer) == [
         "Label 1 more test crops: 299 right readings are the fewest that prove an error of at most 1%."
     ]
 
@@ -74,9 +78,9 @@ def test_sure_errors_are_looked_at_before_more_labels() -> None:
         "Do not deploy it without a person who checks every reading: these crops cannot prove an error of "
         "at most 5%, whatever the confidence."
     )
-    assert found.steps[0].startswith("Label 87 more test crops")
+    assert texts(found)[0].startswith("Label 87 more test crops")
     many = judged(evaluation(400, [0.99] * 6), Comparison(0, 30, 406))
-    assert many.steps[0] == (
+    assert many.steps[0].text == (
         "Look at the 6 surest errors first, because a label may be wrong. If these labels are right, label "
         "more test crops. An error of at most 1% is proved when 776 more readings have a confidence of "
         "0.9890 or more and all of them are right."
@@ -92,7 +96,7 @@ def test_sure_errors_are_looked_at_before_more_labels() -> None:
         "readings are wrong. With so many errors, the promise takes 1182 such readings."
     )
     sure = judged(evaluation(1000, [0.96] * 3 + [0.3] * 40), Comparison(0, 90, 1043))
-    assert sure.steps[0].startswith("Check the labels of the 3 errors with a confidence of 0.9500 or more")
+    assert texts(sure)[0].startswith("Check the labels of the 3 errors with a confidence of 0.9500 or more")
     assert sure.surest == 3
 
 
@@ -112,14 +116,14 @@ def test_the_most_frequent_error_comes_first_and_spaces_call_for_a_rule() -> Non
         "proposes a rule from the labels, and reading_rule in the run file makes the model read by it."
     )
     others = "Add training crops with what is misread most often: 'O' → '0' (9×), 'A' left out (6×)."
-    assert judged(some, Comparison(0, 90, 1031)).steps == [spaces, others]
+    assert texts(judged(some, Comparison(0, 90, 1031))) == [spaces, others]
     fewer = misread(("A 1", "A1", 8), ("O1", "01", 9), ("A", "AZ", 6))
-    assert judged(fewer, Comparison(0, 90, 1023)).steps == [
+    assert texts(judged(fewer, Comparison(0, 90, 1023))) == [
         "Add training crops with what is misread most often: 'O' → '0' (9×), 'Z' added (6×).",
         spaces.replace("8 misread crops lack a space, and 4", "8 misread crops lack a space, and 0"),
     ]
     by_rule = verdict(Facts(fewer.score, True, Comparison(0, 90, 1023), fewer, by_rule=True), Words("en"))
-    assert by_rule.steps == [
+    assert texts(by_rule) == [
         "Add training crops with what is misread most often: 'O' → '0' (9×), space left out (8×), "
         "'Z' added (6×)."
     ], "the model reads by a rule already"
@@ -127,12 +131,12 @@ def test_the_most_frequent_error_comes_first_and_spaces_call_for_a_rule() -> Non
 
 def test_a_character_that_is_wrong_on_few_crops_calls_for_nothing() -> None:
     once = misread(("OOOOOO", "000000", 1), ("O1", "01", 3), ("B", "8", 4))
-    assert judged(once, Comparison(0, 90, 1008)).steps == [
+    assert texts(judged(once, Comparison(0, 90, 1008))) == [
         "Nothing is urgent. Compare new crops with these now and then (linetune drift)."
     ]
     rest = [(f"{letter}1", "R1", 4) for letter in "ABCDEFGHIJKLMNPQS"]
     rare = misread(("O1", "01", 6), *rest)
-    assert not any("'O'" in step for step in judged(rare, Comparison(0, 90, 1074)).steps), "6 of 74 errors"
+    assert not any("'O'" in step for step in texts(judged(rare, Comparison(0, 90, 1074)))), "6 of 74 errors"
 
 
 def test_a_verdict_says_that_everyday_texts_are_read_worse() -> None:
@@ -159,12 +163,39 @@ def test_a_verdict_says_that_everyday_texts_are_read_worse() -> None:
     assert judged(readings, gain).forgotten == ""
 
 
+def test_a_fall_that_chance_explains_is_not_called_forgetting() -> None:
+    before, after = Score(0.92, -0.01, 200), Score(0.89, -0.02, 200)
+    assert before.interval[0] < after.exact_match
+    told = {
+        change: Facts(after, True, None, general=(before, after), general_change=change)
+        for change in (None, Comparison(6, 0, 200), Comparison(13, 7, 200))
+    }
+    assert [(facts.loses, facts.forgets) for facts in told.values()] == [
+        (False, False),
+        (True, True),
+        (False, False),
+    ], "the texts one by one decide where the run recorded them, or else the interval before the run"
+    below = Facts(after, True, None, general=(before, Score(0.8, -0.02, 200)))
+    assert below.loses
+    assert below.forgets
+
+
+def test_a_step_that_names_a_command_has_all_of_it() -> None:
+    commands = {"suspects": "linetune suspects 'my run/config.yaml'", "drift": "linetune drift run FOLDER"}
+    worse = Facts(Score(0.9, -0.01, 100), True, Comparison(50, 2, 100), commands=commands)
+    assert verdict(worse, Words("en")).steps[0].command == commands["suspects"]
+    fine = evaluation(1000)
+    done = Facts(fine.score, True, Comparison(0, 30, 1000), fine, commands=commands)
+    (step,) = verdict(done, Words("en")).steps
+    assert (step.text.startswith("Nothing is urgent."), step.command) == (True, commands["drift"])
+
+
 def test_a_difference_that_chance_explains_is_no_gain() -> None:
     found = judged(evaluation(95, [0.2] * 5), Comparison(3, 6, 100))
     assert found.outcome == "same"
     assert found.result == (
-        "No difference beyond chance: the model reads 95.0% of 100 test crops exactly, and the base model, "
-        "limited to the charset, reads 92.0%. The difference is -3.4 to +9.3 points (95% interval; McNemar's "
+        "The model reads 95.0% of 100 test crops exactly. The base model, limited to the charset, reads "
+        "92.0%. There is no difference beyond chance: +3.0 points (95% interval -3.4 to +9.3; McNemar's "
         "test, p = 0.508)."
     )
 
@@ -173,11 +204,11 @@ def test_a_worse_model_is_not_deployed() -> None:
     found = judged(evaluation(990, [0.3] * 50), Comparison(50, 2, 1040))
     assert found.outcome == "worse"
     assert found.result.startswith(
-        "The model is worse than the base model, limited to the charset (99.8%). It reads 95.2% of 1,040 "
-        "test crops exactly, 4.6 points less"
+        "The model reads 95.2% of 1,040 test crops exactly. The base model, limited to the charset, reads "
+        "99.8%. The model is worse: -4.6 points (95% interval -6.0 to -3.3; McNemar's test, p < 0.001)."
     )
     assert found.deployment == "Do not deploy it: the base model reads more crops right."
-    assert found.steps[0].startswith("Keep the base model.")
+    assert texts(found)[0].startswith("Keep the base model.")
 
 
 def test_a_run_that_did_not_help_says_so() -> None:
@@ -186,7 +217,7 @@ def test_a_run_that_did_not_help_says_so() -> None:
     assert found.result == (
         "Training did not help: the run keeps the base model, which reads 80.0% of 100 test crops exactly."
     )
-    assert "linetune suspects" in found.steps[0]
+    assert "linetune suspects" in found.steps[0].text
 
 
 def test_validation_crops_prove_nothing_about_a_deployment() -> None:
@@ -195,7 +226,7 @@ def test_validation_crops_prove_nothing_about_a_deployment() -> None:
         "These crops also chose the model: on new crops, the gain is probably smaller."
     )
     assert found.deployment == "Whether it may be deployed is not known: there are no test crops."
-    assert found.steps[0].startswith("Label at least 299 test crops and name them in data.test")
+    assert texts(found)[0].startswith("Label at least 299 test crops and name them in data.test")
 
 
 def test_a_wide_interval_says_how_many_crops_make_it_narrow() -> None:
@@ -205,11 +236,11 @@ def test_a_wide_interval_says_how_many_crops_make_it_narrow() -> None:
     facts = Facts(
         evaluation(330, [0.3, 0.2] * 20).score, True, Comparison(0, 90, 370), evaluation(330, [0.3, 0.2] * 20)
     )
-    assert verdict(facts, Words("en")).steps[-1] == (
+    assert texts(verdict(facts, Words("en")))[-1] == (
         "Label more test crops: exact match is only known to be 85.6% to 92.0%. "
         "About 420 crops give ±3 points."
     )
-    assert found.steps[0].startswith("Label 199 more test crops")
+    assert texts(found)[0].startswith("Label 199 more test crops")
 
 
 @pytest.mark.parametrize("fall", [0.0, 0.008, 0.03])

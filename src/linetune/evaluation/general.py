@@ -18,7 +18,7 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import HEIGHT, Crop
 from linetune.decode import default_decoder
 from linetune.decode.read import Run, read_crops
-from linetune.evaluation.comparison import compare
+from linetune.evaluation.comparison import Comparison, compare
 from linetune.evaluation.metrics import Score, score
 
 MOST = 200
@@ -46,11 +46,20 @@ class General:
 
     def as_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
-        return {"before": self.before.as_dict(), "after": self.after.as_dict()}
+        return {
+            "before": self.before.as_dict(),
+            "after": self.after.as_dict(),
+            "comparison": self.change.as_dict(),
+        }
+
+    @property
+    def change(self) -> Comparison:
+        """The model after the run (B) compared with the model before (A)."""
+        return compare(self.before, self.after)
 
     def sentence(self) -> str:
         """Return the result in words."""
-        change = compare(self.before, self.after)
+        change = self.change
         verdict = "no difference beyond chance"
         if change.beyond_chance:
             verdict = "the model has forgotten some" if change.difference < 0 else "the model has learnt some"

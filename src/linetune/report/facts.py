@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from linetune.evaluation.comparison import Comparison
@@ -36,6 +37,10 @@ class Facts:
     """Whether the model reads by a rule."""
     general: tuple[Score, Score] | None = None
     """Everyday texts before and after the run. None if this was not measured."""
+    general_change: Comparison | None = None
+    """The same texts compared one by one. None if the run did not record this, as in earlier versions."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Commands of next steps, each with its arguments, by their names."""
 
     @property
     def outcome(self) -> Outcome:
@@ -48,11 +53,24 @@ class Facts:
 
     @property
     def forgets(self) -> bool:
-        """Whether the kept model reads everyday texts much worse than the base model."""
-        if self.general is None:
+        """Whether the kept model reads everyday texts much worse than the base model, beyond chance."""
+        if self.general is None or not self.loses:
             return False
         before, after = self.general
         return before.exact_match - after.exact_match > FORGETTING
+
+    @property
+    def loses(self) -> bool:
+        """Whether the kept model reads everyday texts worse than the base model, beyond chance.
+
+        If the texts were not compared one by one, the interval of the score before the run decides.
+        """
+        if self.general is None:
+            return False
+        if self.general_change is not None:
+            return self.general_change.beyond_chance and self.general_change.difference < 0
+        before, after = self.general
+        return after.exact_match < before.interval[0]
 
 
 def proved(readings: Evaluation, error: float = MAX_ERROR) -> tuple[Promise | None, Promise | None]:

@@ -55,17 +55,17 @@ def curves(stages: Sequence[StageHistory], say: Words) -> str:
             start += stage.length
         loss.set(yscale="log", ylabel=say("loss"), xlim=(0, start))
         loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        loss.yaxis.set_major_formatter("{x:g}")
+        loss.yaxis.set_major_formatter(lambda value, _: plain(value))
         loss.yaxis.set_minor_locator(NullLocator())
         low, high = right.get_ylim()
         right.set(ylabel=say("validation, %"), ylim=(low, max(high, low + LEAST)))
-        rate.yaxis.set_major_formatter("{x:g}")
+        rate.yaxis.set_major_formatter(lambda value, _: plain(value))
         rate.set(ylabel=say("learning rate"), xlabel=say("step"), ylim=(0, None))
         handles, labels = right.get_legend_handles_labels()
         # Each stage has its own lines. One of a kind is enough.
         kinds = dict(zip(labels, handles, strict=True))
         right.legend(kinds.values(), kinds.keys(), frameon=False, loc="lower right")
-        names = ", ".join(stage.name for stage in stages)
+        names = say(", ").join(stage.name for stage in stages)
         text = say("Loss, validation and learning rate over the steps of the stages {names}.", names=names)
     return inline(out.getvalue(), text)
 
@@ -96,6 +96,16 @@ def _draw_stage(panels: Sequence[Axes], stage: StageHistory, start: int, say: Wo
         right.annotate(say("overfits"), (best, 1), (3, -11), over, "offset points", color=BAD)
 
 
+def plain(value: float, digits: int = 6) -> str:
+    """Return a number without an exponent, such as 0.00005.
+
+    Args:
+        value: the number.
+        digits: most digits that are not leading zeros.
+    """
+    return np.format_float_positional(value, digits, fractional=False, trim="-")
+
+
 def _marker(points: Sized) -> str:
     """Return a marker for a line that has no second point."""
     return "o" if len(points) < 2 else ""
@@ -110,7 +120,7 @@ def lengths(shares: Sequence[Share], say: Words) -> str:
         axes.set(xlabel=say("characters of the label (number of crops)"), ylabel=say("exact match, %"))
         lowest = min(each.interval[0] for each in shares)
         axes.set(ylim=(max(0, 100 * lowest - 3), 101), xlim=(-0.6, len(shares) - 0.4))
-        parts = ", ".join(f"{each.name}: {each.share:.0%}" for each in shares)
+        parts = say(", ").join(f"{each.name}: {each.share:.0%}" for each in shares)
         text = say("Exact match by length: {parts}.", parts=parts)
     return inline(out.getvalue(), text)
 

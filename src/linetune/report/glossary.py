@@ -88,11 +88,11 @@ def _of_figures(say: Words) -> list[Word]:
             say("How probable it is, in the opinion of the model, that the whole reading is right: 0 to 1."),
         ),
         Word(
-            "nothing",
-            say("nothing"),
+            "left-out",
+            say("left out, added"),
             say(
-                "As a column: the model left out the character of the row. As a row: the label has no "
-                "character where the model reads one."
+                "Left out: the label has a character where the model reads none. Added: the model reads a "
+                "character where the label has none."
             ),
             linked=False,
         ),

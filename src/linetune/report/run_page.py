@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from linetune.core import atomic
 from linetune.core.charset import show
 from linetune.core.errors import os_errors
-from linetune.core.image import Crop
 from linetune.core.progress import Reporter
-from linetune.core.reading_order import is_right_to_left
 from linetune.data.check.findings import KINDS
 from linetune.evaluation.acceptance import confidence_text
 from linetune.evaluation.comparison import Comparison
@@ -22,9 +21,10 @@ from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
 from linetune.report.facts import Facts
+from linetune.report.gallery import misread
 from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, histories
-from linetune.report.page import Marked, marked_difference, read_crop, rendered, visible
+from linetune.report.page import rendered
 from linetune.report.recorded import CONFIG, Recorded, read_run
 from linetune.report.verdict import verdict
 from linetune.report.words import Words
@@ -32,33 +32,12 @@ from linetune.training.result import BY_RULE, UNTRAINED
 
 PAGE = "report.html"
 """The page in the run folder."""
-ERRORS = 1000
-"""Most errors that a page shows."""
 CONFUSIONS, CHARACTERS, SOURCES = 15, 15, 30
 """Most rows of these tables."""
-UNSURE, UNSURE_SHOWN = 0.9, 3
-"""A character below this confidence is unsure. This many are named."""
-
-
-@dataclass(frozen=True)
-class Misread:
-    """One error in the gallery."""
-
-    crop: Crop | None
-    """None if the picture cannot be read."""
-    label: str
-    marked_label: Marked
-    marked_read: Marked
-    difference: str
-    """The characters that differ, such as ``8 → B, ␣ → ∅``."""
-    confidence: float
-    characters: list[tuple[str, float]]
-    """The characters of the reading with their confidences. Empty if they are not known."""
-    unsure: list[tuple[str, float]]
-    """The least sure characters, the least sure first."""
-    source: str
-    lost: bool
-    """Whether the base model reads the crop right."""
+NAMED = 10
+"""Most characters that are named below their table."""
+ONNX = "model.onnx"
+"""The exported model in the run folder."""
 
 
 def write_report(
@@ -90,18 +69,22 @@ def report(run: Recorded, say: Words) -> str:
     stages = histories(run.journal, names)
     kept, base = run.kept.get(split), run.base.get(split)
     gain, general = results["gain"].get(split), results.get("general_reading", {})
+    starts = accumulate((stage.length for stage in stages), initial=0)
+    commands = _commands(run)
     row = next(each for each in rows if each["name"] == results["best"])
     facts = Facts(
         Score.of(row[split]),
         split == "test",
-        gain and Comparison(gain["only_a"], gain["only_b"], gain["lines"]),
+        _comparison(gain),
         kept,
         bool(stages and stages[-1].overfit),
         run.config.reading_rule is not None,
         (Score.of(general["before"]), Score.of(general["after"])) if general.get("before") else None,
+        _comparison(general.get("comparison")),
+        commands,
     )
     found, words = verdict(facts, say), glossary(say)
-    errors = list(_misread(kept, base)) if kept else []
+    errors = list(misread(kept, base, say)) if kept else []
     return rendered(
         "report.html",
         language=say.tag,
@@ -112,11 +95,13 @@ def report(run: Recorded, say: Words) -> str:
         split=split,
         verdict=found,
         command=_command(run, found.promise) if found.promise else "",
-        check=shlex.join(["linetune", "check", str(run.folder / CONFIG)]),
+        commands=commands,
+        onnx=onnx if (onnx := run.folder / ONNX).is_file() else "",
+        loses=facts.loses,
         confidence=confidence_text,
         rows=[*rows, *(results[name] for name in ("teacher", "by_rule") if name in results)],
         stages=stages,
-        overfitting=[text for stage in stages if (text := overfitting(stage, say))],
+        overfitting=[text for text in map(partial(_overfitting, say), stages, starts) if text],
         diamonds=any(stage.kept for stage in stages),
         curves=figures.curves(stages, say) if stages else "",
         general=general,
@@ -129,7 +114,7 @@ def report(run: Recorded, say: Words) -> str:
         findings=[(KINDS.get(kind, kind), number) for kind, number in results.get("findings", {}).items()],
         real=run.labelled() if (examples := run.rendered()) else [],
         examples=examples,
-        show=lambda text: _character(text, say),
+        show=lambda text: say("space") if text == " " else show(text) if text else "",
         name_of=lambda name: _name(name, say),
         kept=kept,
         **(_breakdown(kept, say) if kept else {}),
@@ -158,6 +143,27 @@ def _records(results: Mapping[str, Any], say: Words) -> dict[str, Any]:
     }
 
 
+def _comparison(figures: Mapping[str, Any] | None) -> Comparison | None:
+    """Return a comparison from its figures in the results. None if they have none."""
+    return Comparison(figures["only_a"], figures["only_b"], figures["lines"]) if figures else None
+
+
+def _commands(run: Recorded) -> dict[str, str]:
+    """Return the commands that a report names, with their arguments."""
+    config, folder = str(run.folder / CONFIG), str(run.folder)
+    return {
+        name: shlex.join(["linetune", name, *arguments])
+        for name, arguments in (
+            ("check", [config]),
+            ("suspects", [config]),
+            ("learning-curve", [config]),
+            ("rule", list(map(str, run.config.data.train))),
+            ("predict", [folder, "FOLDER"]),
+            ("drift", [folder, "FOLDER"]),
+        )
+    }
+
+
 def _command(run: Recorded, promise: Promise) -> str:
     """Return the command that writes a promise into the model of a run."""
     labels = map(str, run.config.data.test or ())
@@ -180,22 +186,22 @@ def _name(name: str, say: Words) -> str:
     return say("{model}, untouched", model=model)
 
 
-def _character(text: str, say: Words) -> str:
-    """Return a character for people to read. The empty text is that no character was there or was read."""
-    return say("nothing") if not text else say("space") if text == " " else show(text)
-
-
 def _breakdown(kept: Evaluation, say: Words) -> dict[str, Any]:
     """Return the parts of the page that depend on the readings of the kept model."""
     confidences = [reading.confidence for reading in kept.readings]
     characters = breakdown.by_character(kept)
+    imperfect = [each for each in characters if each.wrong]
+    others = [each.name for each in imperfect[CHARACTERS:]]
+    named = [say("space") if each == " " else show(each) for each in others[:NAMED]]
     return {
         "lengths": figures.lengths(breakdown.by_length(kept), say),
-        "characters": [each for each in characters if each.wrong][:CHARACTERS],
-        "imperfect": sum(each.wrong > 0 for each in characters),
-        "perfect": sum(not each.wrong for each in characters),
+        "characters": imperfect[:CHARACTERS],
+        "others": len(others),
+        "others_named": say(", ").join(named) + (" …" if len(others) > NAMED else ""),
+        "perfect": len(characters) - len(imperfect),
         "sources": breakdown.by_source(kept)[:SOURCES],
         "confusions": kept.confusions[:CONFUSIONS],
+        "all_confusions": len(kept.confusions),
         "matrix": breakdown.matrix(kept),
         "calibration": _calibration(kept, say),
         "reliability": figures.reliability(kept.reliability, say),
@@ -233,53 +239,34 @@ def _calibration(kept: Evaluation, say: Words) -> str:
         error=f"{error:.1%}",
         points=f"{error * 100:.1f}",
     )
-    return f"{meaning} {which}"
+    return say(" ").join((meaning, which))
 
 
-def _misread(kept: Evaluation, base: Evaluation | None) -> Iterator[Misread]:
-    """Yield the errors of the kept model, the surest first."""
-    known = base is not None and [line.source for line in base.lines] == [line.source for line in kept.lines]
-    before: Sequence[bool] = base.score.correct if base is not None and known else ()
-    for number in sorted(kept.misread, key=lambda i: -kept.readings[i].confidence)[:ERRORS]:
-        line, reading = kept.lines[number], kept.readings[number]
-        marked_label, marked_read = marked_difference(line.text, reading.text)
-        # Confidences are from left to right, texts in logical order.
-        matching = len(reading.characters) == len(reading.text) and not is_right_to_left(reading.text)
-        characters = list(zip(reading.text, reading.characters, strict=True)) if matching else []
-        unsure = sorted((each for each in characters if each[1] < UNSURE), key=lambda each: each[1])
-        yield Misread(
-            read_crop(line.image),
-            line.text,
-            marked_label,
-            marked_read,
-            _difference(marked_label, marked_read),
-            reading.confidence,
-            characters,
-            unsure[:UNSURE_SHOWN],
-            line.source,
-            bool(before) and before[number],
-        )
+def _overfitting(say: Words, stage: StageHistory, start: int) -> str:
+    """Return a sentence about the overfitting of a stage. Empty if it does not overfit.
 
-
-def _difference(label: Marked, read: Marked) -> str:
-    """Return the differences of a label and its reading in words that need no colour."""
-    pairs = zip(label.pieces, read.pieces, strict=True)
-    return ", ".join(f"{visible(*wanted)} → {visible(*got)}" for wanted, got in pairs if wanted[1])
-
-
-def overfitting(stage: StageHistory, say: Words) -> str:
-    """Return a sentence about the overfitting of a stage. Empty if it does not overfit."""
+    Args:
+        say: the language.
+        stage: the stage.
+        start: number of steps of the stages before it, which the plot counts too.
+    """
     if (found := stage.overfit) is None:
         return ""
+    step, shown = (f"{steps:,}" for steps in (found.best.step, start + found.best.step))
+    place = (
+        say("step {step} ({shown} in the plot)", step=step, shown=shown)
+        if start
+        else say("step {step}", step=step)
+    )
     return say(
-        "Stage {name} overfits after step {step}: the training loss falls from {before} to {after}, "
-        "and the label probability of the validation crops falls from {high} to {low}. You need not "
-        "act: the stage keeps the weights of its best validation. More steps would not help, but more "
-        "training crops may.",
+        "Stage {name} overfits after its {place}: the training loss falls from {before} to {after}, "
+        "and the label probability of the validation crops falls from {high} to {low}. This does no harm: "
+        "the stage keeps the weights of its best validation. For a better model, add training crops rather "
+        "than steps.",
         name=stage.name,
-        step=found.best.step,
-        before=f"{found.best.loss:.2g}",
-        after=f"{found.worst.loss:.2g}",
+        place=place,
+        before=figures.plain(found.best.loss, 2),
+        after=figures.plain(found.worst.loss, 2),
         high=f"{found.best.label_probability:.1%}",
         low=f"{found.worst.label_probability:.1%}",
     )

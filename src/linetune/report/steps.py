@@ -38,6 +38,8 @@ class Step:
     text: str
     surest: int = 0
     """Number of the surest errors that the step asks people to look at."""
+    command: str = ""
+    """The command that the step names, with its arguments. Empty if it names none."""
 
 
 def steps(facts: Facts, say: Words) -> Iterator[Step]:
@@ -57,14 +59,16 @@ def steps(facts: Facts, say: Words) -> Iterator[Step]:
             say(
                 "Keep the base model. Look for wrong training labels (linetune suspects), and for crops "
                 "unlike the test crops."
-            )
+            ),
+            command=facts.commands.get("suspects", ""),
         )
     elif facts.outcome == "unhelped":
         yield Step(
             say(
                 "Look for wrong training labels (linetune suspects), then add training crops like those "
                 "that are misread."
-            )
+            ),
+            command=facts.commands.get("suspects", ""),
         )
     if readings is None:
         return
@@ -73,11 +77,12 @@ def steps(facts: Facts, say: Words) -> Iterator[Step]:
     if facts.overfits and readings.misread:
         yield Step(
             say(
-                "The last stage overfits: more training crops help more than more steps. linetune "
-                "learning-curve estimates how much."
-            )
+                "For a better model, add training crops rather than steps: the last stage overfits. "
+                "linetune learning-curve estimates how much more crops help."
+            ),
+            command=facts.commands.get("learning-curve", ""),
         )
-    yield from map(Step, _frequent_errors(readings, facts.by_rule, say))
+    yield from _frequent_errors(readings, facts, say)
     low, high = facts.score.interval
     if facts.tested and high - low > NARROW:
         yield Step(
@@ -130,13 +135,13 @@ def _sure_errors(readings: Evaluation, say: Words) -> Iterator[Step]:
         yield Step(text, sure)
 
 
-def _frequent_errors(readings: Evaluation, by_rule: bool, say: Words) -> Iterator[str]:
+def _frequent_errors(readings: Evaluation, facts: Facts, say: Words) -> Iterator[Step]:
     """Yield what helps against the errors that are in many crops, the most frequent error first."""
     least = max(OFTEN, OFTEN_SHARE * len(readings.misread))
     crops = crops_by_confusion(readings)
-    missing, added = (0, 0) if by_rule else (crops.get(pair, 0) for pair in SPACES)
-    others = [pair for pair in crops if crops[pair] >= least and (by_rule or pair not in SPACES)]
-    texts = []
+    missing, added = (0, 0) if facts.by_rule else (crops.get(pair, 0) for pair in SPACES)
+    others = [pair for pair in crops if crops[pair] >= least and (facts.by_rule or pair not in SPACES)]
+    found = []
     if missing + added >= least:
         text = say(
             "Say where spaces may be: {missing} misread crops lack a space, and {added} have one too many. "
@@ -145,12 +150,15 @@ def _frequent_errors(readings: Evaluation, by_rule: bool, say: Words) -> Iterato
             missing=missing,
             added=added,
         )
-        texts.append((missing + added, text))
+        found.append((missing + added, Step(text, command=facts.commands.get("rule", ""))))
     if others:
-        pairs = ", ".join(f"{_named(pair, say)} ({crops[pair]}×)" for pair in others[:NAMED])
+        named = (
+            say("{error} ({crops}×)", error=_named(pair, say), crops=crops[pair]) for pair in others[:NAMED]
+        )
+        pairs = say(", ").join(named)
         text = say("Add training crops with what is misread most often: {pairs}.", pairs=pairs)
-        texts.append((crops[others[0]], text))
-    yield from (text for _, text in sorted(texts, key=lambda each: -each[0]))
+        found.append((crops[others[0]], Step(text)))
+    yield from (step for _, step in sorted(found, key=lambda each: -each[0]))
 
 
 def _named(pair: Confusion, say: Words) -> str:
@@ -160,7 +168,7 @@ def _named(pair: Confusion, say: Words) -> str:
         return say("{character} left out", character=wanted)
     if not wanted:
         return say("{character} added", character=read)
-    return f"{wanted} → {read}"
+    return say("{wanted} → {read}", wanted=wanted, read=read)
 
 
 def _needed_crops(score: Score) -> dict[str, str]:

@@ -8,7 +8,7 @@ from linetune.evaluation.acceptance import DIGITS
 from linetune.evaluation.promise import Promise, needed, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report.facts import MAX_ERROR, Facts, Outcome, proved
-from linetune.report.steps import steps
+from linetune.report.steps import Step, steps
 from linetune.report.words import Words
 
 ERRORS = (0.05, 0.02, MAX_ERROR)
@@ -30,7 +30,7 @@ class Verdict:
     """That the model reads everyday texts much worse than the base model. Empty if it does not."""
     promise: Promise | None
     """The threshold for a deployment. None if the readings prove none."""
-    steps: list[str]
+    steps: list[Step]
     """What to do next, the most important first."""
     surest: int
     """Number of the surest errors that a step asks people to look at."""
@@ -39,17 +39,21 @@ class Verdict:
 def verdict(facts: Facts, say: Words) -> Verdict:
     """Return the verdict on a run in the language of ``say``."""
     promise = _promise(facts.readings) if facts.tested and facts.outcome != "worse" else None
-    todo = [*steps(facts, say)][:STEPS]
-    nothing = say("Nothing is urgent. Compare new crops with these now and then (linetune drift).")
+    todo = [*steps(facts, say)][:STEPS] or [_nothing(facts, say)]
     return Verdict(
         facts.outcome,
         _result(facts, say),
         _deployment(facts, promise, say),
         _forgotten(facts, say),
         promise,
-        [step.text for step in todo] or [nothing],
-        max((step.surest for step in todo), default=0),
+        todo,
+        max(step.surest for step in todo),
     )
+
+
+def _nothing(facts: Facts, say: Words) -> Step:
+    nothing = say("Nothing is urgent. Compare new crops with these now and then (linetune drift).")
+    return Step(nothing, command=facts.commands.get("drift", ""))
 
 
 def _result(facts: Facts, say: Words) -> str:
@@ -69,34 +73,35 @@ def _result(facts: Facts, say: Words) -> str:
     low, high = gain.interval
     values |= {
         "before": f"{score.exact_match - gain.difference:.1%}",
-        "points": f"{abs(gain.difference) * 100:.1f}",
+        "points": f"{gain.difference * 100:+.1f}",
         "low": f"{low * 100:+.1f}",
         "high": f"{high * 100:+.1f}",
         "p": "p < 0.001" if gain.p_value < 0.001 else f"p = {gain.p_value:.3f}",
     }
+    scores = say(
+        "The model reads {exact} of {crops} exactly. The base model, limited to the charset, reads {before}.",
+        **values,
+    )
     if facts.outcome == "better":
-        result = say(
-            "The model is better than the base model, limited to the charset ({before}). It reads {exact} "
-            "of {crops} exactly, {points} points more (95% interval {low} to {high}; McNemar's test, {p}).",
+        judgement = say(
+            "The model is better: {points} points (95% interval {low} to {high}; McNemar's test, {p}).",
             **values,
         )
     elif facts.outcome == "worse":
-        result = say(
-            "The model is worse than the base model, limited to the charset ({before}). It reads {exact} "
-            "of {crops} exactly, {points} points less (95% interval {low} to {high}; McNemar's test, {p}).",
+        judgement = say(
+            "The model is worse: {points} points (95% interval {low} to {high}; McNemar's test, {p}).",
             **values,
         )
     else:
-        result = say(
-            "No difference beyond chance: the model reads {exact} of {crops} exactly, and the base model, "
-            "limited to the charset, reads {before}. The difference is {low} to {high} points (95% "
-            "interval; McNemar's test, {p}).",
+        judgement = say(
+            "There is no difference beyond chance: {points} points (95% interval {low} to {high}; McNemar's "
+            "test, {p}).",
             **values,
         )
-    if facts.tested:
-        return result
-    flattery = say("These crops also chose the model: on new crops, the gain is probably smaller.")
-    return f"{result} {flattery}"
+    result = [scores, judgement]
+    if not facts.tested:
+        result += [say("These crops also chose the model: on new crops, the gain is probably smaller.")]
+    return say(" ").join(result)
 
 
 def _deployment(facts: Facts, promise: Promise | None, say: Words) -> str:
@@ -155,7 +160,7 @@ def _promised(promise: Promise, readings: Evaluation, say: Words) -> str:
                 **accepted,
             )
         )
-    return " ".join((how, certain) if strict else (how, certain, _unproved(readings, say)))
+    return say(" ").join((how, certain) if strict else (how, certain, _unproved(readings, say)))
 
 
 def _unproved(readings: Evaluation, say: Words) -> str:
