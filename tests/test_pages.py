@@ -292,14 +292,14 @@ def test_a_report_says_where_the_seconds_went(page: Path, copy: Path) -> None:
 
 
 def test_a_report_says_what_crops_without_labels_gave(page: Path, copy: Path) -> None:
-    assert "crops without labels" not in page.read_text("utf-8")
+    assert "Crops without labels" not in page.read_text("utf-8")
     results = json.loads((copy / "results.json").read_text("utf-8"))
     gain = Comparison(10, 22, 600).as_dict()
     stage = {"before": "stage head", "crops": 2000, "sure": 1500, "right": 1480.4, "gain": {"test": gain}}
     results["self_training"] = {"stage real": stage}
     (copy / "results.json").write_text(json.dumps(results), "utf-8")
     said = " ".join(write_report(copy, ENGLISH).read_text("utf-8").split())
-    assert "sure of 1500 of 2000 such" in said
+    assert "without labels: stage real learned from 1500 of 2000, with the readings" in said
     assert "1480 of these labels are right" in said
     assert (
         "It gave +2.0 points on the test crops (95% interval +0.1 to +3.9; McNemar's test, p = 0.050"
