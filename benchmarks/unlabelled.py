@@ -1,12 +1,13 @@
 """What crops without labels give: a run on a few labels, whose other training crops lose theirs.
 
     python benchmarks/unlabelled.py CONFIG [KEY=VALUE ...] --labels 200 [--seeds 0 1 2] [--group-by REGEX]
-        [--poison] [--output DIR]
+        [--poison] [--output DIR] [--model MODEL]
 
 Each seed draws other labels. All runs have the charset of all training labels. The first stages are trained
 once, with the first seed, if they use no training crops. The rows of one seed are those of one run: the stage
 before the unlabelled crops and the stage after them. --poison hides the label of a third more crops: upside
-down, blank, and on their side. A run that is finished is not run again.
+down, blank, and on their side. A run that is finished is not run again. With --model, nothing is trained: it
+says which of the crops of the first seed this model is sure of, and how many of their labels are right.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,13 @@ from linetune.analysis.learning_curve import finished_run
 from linetune.config import Config, load
 from linetune.core import image
 from linetune.core.labelfile import Line, read_labels, write_labels
+from linetune.data.dataset import load_dataset
 from linetune.data.groups import group
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
 from linetune.report.terminal import terminal
 from linetune.training.gather import charset_of, rendered_texts
+from linetune.training.unlabelled import believed
 
 SHARED = "first"
 """Folder of the stages that use no training crops."""
@@ -43,6 +49,7 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("runs/unlabelled"), help="a folder for every seed"
     )
+    parser.add_argument("--model", help="a finished model that only labels the crops")
     options = parser.parse_intermixed_args()
     config = load(options.config, options.overrides)
     output = options.output.resolve()
@@ -51,6 +58,10 @@ def main() -> None:
         texts = [line.text for line in read_labels(*config.data.train)]
         charset_of(config, [*texts, *rendered_texts(config)]).write(output / "charset.txt")
         config = config.model_copy(update={"charset": output / "charset.txt"})
+    if options.model:
+        hide(config, options.labels, options.seeds[0], options.group_by, options.poison, output)
+        label(config, load_base(options.model), output)
+        return
     with terminal() as reporter:
         leading = next(i for i, stage in enumerate(config.stages) if "train" in stage.data)
         if leading:
@@ -68,6 +79,22 @@ def main() -> None:
         print(f"seed {seed}: kept {run['best']}, unlabelled crops: {run.get('unlabelled')}")
     for name, rows in means(runs):
         print(f"{name:<40} {rows}")
+
+
+def label(config: Config, model: Model, folder: Path) -> None:
+    """Print how many crops a model is sure of, and how many of their labels are right."""
+    texts = {line.image.resolve(): line.text for line in read_labels(*config.data.train)}
+    with terminal() as reporter:
+        val = load_dataset(read_labels(*config.data.val), None)
+        crops = load_dataset(read_labels(folder / "unlabelled.txt", unlabelled=True), None)
+        crops = replace(crops, labels=[[] for _ in crops.lines])
+        sure = believed(model, crops, val, model.charset, model.both_ways, reporter).sure
+    own = [i for i, line in enumerate(sure.lines) if line.image in texts]
+    right = sum(model.charset.decode(sure.labels[i]) == texts[sure.lines[i].image] for i in own)
+    total = sum(line.image in texts for line in crops.lines)
+    print(f"sure of {len(own)} of {total} crops, of whose labels {right} are right")
+    if poison := len(crops) - total:
+        print(f"sure of {len(sure) - len(own)} of {poison} crops that show something else")
 
 
 def hide(config: Config, labels: int, seed: int, pattern: str | None, poison: bool, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from conftest import Cli
 from linetune.analysis.next_crops import BLANK, EQUAL, LABELLED, next_crops, spread_out
 from linetune.core import image
 from linetune.core.labelfile import read_labels
+from linetune.formats.official import load_base
 from linetune.recogniser import Recogniser
 
 READS = "PP-OCRv5_mobile_rec"
@@ -122,6 +124,16 @@ def test_what_cannot_be_chosen_from_is_one_line(
     assert len(ended.errors) == 1
     assert said in ended.errors[0]
     assert not (tmp_path / "next.txt").exists()
+
+
+def test_a_calibrated_model_says_how_many_crops_it_misreads(pool: Path, tmp_path: Path) -> None:
+    plain = load_base(READS)
+    certain = replace(plain, calibration={"bias": 0.0, "weights": {"text": 0.0}}, promise={"threshold": 0.9})
+    paths = sorted((pool / "pool").iterdir())
+    found = next_crops(Recogniser(certain), paths, 2)
+    assert found.misread == pytest.approx(3.5), "half of the seven crops that are left"
+    assert "by its confidence, the model misreads about 4 of the other 7" in found.as_text()
+    assert next_crops(Recogniser(plain), paths, 2).misread is None, "a score is no probability"
 
 
 def test_points_are_taken_far_from_each_other() -> None:

@@ -21,6 +21,7 @@ from linetune.data.check.images import CropSummary, summarise_all
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
 from linetune.decode import Decoder, Reading
+from linetune.decode.calibrated import calibrated
 from linetune.decode.reading import added_up
 
 LABELLED, EQUAL, BLANK, UNREAD = "labelled", "near-duplicates", "blank", "not read"
@@ -60,8 +61,8 @@ class NextCrops:
     """Number of all crops."""
     left_out: Counter[str] = field(default_factory=Counter[str])
     """Number of crops that are left out, by the reason."""
-    misread: float = 0.0
-    """Number of all crops with text whose reading is wrong, by the confidence of the model."""
+    misread: float | None = None
+    """How many crops with a text the model misreads, by its confidence. None if it is not calibrated."""
     unreadable: Sequence[LinetuneError] = ()
     """The images that cannot be read."""
 
@@ -70,13 +71,15 @@ class NextCrops:
         left_out = [f"{some} {REASONS[why]}" for why, some in self.left_out.items()]
         if self.unreadable:
             left_out.append(f"{len(self.unreadable)} cannot be read, such as {self.unreadable[0]}")
-        return "\n".join(
-            [
-                f"chosen: {len(self.chosen)} of {self.crops} crops, the most worthwhile first",
-                *([f"left out: {'; '.join(left_out)}"] if left_out else []),
-                f"By its confidence, the model misreads about {self.misread:.0f} of the others.",
-            ]
-        )
+        rest = self.crops - self.left_out.total() - len(self.unreadable)
+        lines = [f"chosen: {len(self.chosen)} of {self.crops} crops, the most worthwhile first"]
+        if left_out:
+            lines.append(f"left out: {'; '.join(left_out)}")
+        if self.misread is not None:
+            lines.append(
+                f"by its confidence, the model misreads about {self.misread:.0f} of the other {rest}"
+            )
+        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
@@ -88,7 +91,7 @@ class NextCrops:
             ],
             "left_out": dict(self.left_out),
             "unreadable": [str(error) for error in self.unreadable],
-            "expected_misread": round(self.misread, 1),
+            "expected_misread": None if self.misread is None else round(self.misread, 1),
         }
 
 
@@ -142,7 +145,7 @@ def next_crops(
         [readings[place] for place in chosen],
         len(lines),
         Counter(reasons.values()),
-        sum(1 - readings[place].confidence for place in candidates),
+        sum(1 - readings[place].confidence for place in candidates) if calibrated(reader.decoder) else None,
         errors,
     )
 
