@@ -41,7 +41,7 @@ from linetune.training.run import resume
 from linetune.training.stage import StageTask, train_stage
 from linetune.training.state import Validation
 from linetune.training.teacher import Teacher
-from linetune.training.unlabelled import labelled_by_teacher
+from linetune.training.unlabelled import believed
 from linetune.training.validation import Validator
 
 train = partial(runs.train, export=False)
@@ -108,7 +108,8 @@ def test_a_student_of_a_good_teacher_learns_to_read_crops_without_labels(
     data: Dataset, finished: Model
 ) -> None:
     network, decode = beginner(finished), default_decoder(finished.charset)
-    crops = labelled_by_teacher(finished, without_labels(data), finished.charset, False, Heard())
+    given = without_labels(data)
+    crops = believed(finished, given, data, finished.charset, False, Heard()).crops
     images = torch.from_numpy(image.pack(data.crops, 320))
     taught = Teacher(finished, finished.charset)(images)
     with torch.no_grad():
@@ -217,16 +218,18 @@ def test_the_teacher_labels_what_it_reads_for_sure(
 ) -> None:
     upside_down = (np.arange(len(data)) % 3 == 0) & both_ways
     given, heard = without_labels(data).half_turned(upside_down), Heard()
-    found = labelled_by_teacher(finished, given, charset, both_ways, heard)
+    labelled = believed(finished, given, data, charset, both_ways, heard)
+    found = labelled.crops
     assert len(found) == len(data)
     sure = [i for i, label in enumerate(found.labels) if label]
     assert len(sure) >= len(data) / 2
     for i in sure:
         assert found.labels[i] == data.labels[i]
         assert np.array_equal(found.crops[i], data.crops[i])
-    assert heard.lines[-1] == f"the teacher labels {len(sure)} of 8 unlabelled crops"
+    assert labelled.sure.labels == [data.labels[i] for i in sure]
+    assert 0.9 * len(sure) <= labelled.right <= len(sure)
     none = with_charset(load_base(READS), Charset.collect(["xyz"])).model
-    assert labelled_by_teacher(none, given, none.charset, False, heard).labels == [[]] * len(data)
+    assert believed(none, given, data, none.charset, False, heard).crops.labels == [[]] * len(data)
 
 
 # A whole run
@@ -338,7 +341,7 @@ def test_the_command_prints_a_row_for_the_teacher(project: Path, tmp_path: Path,
         (lambda run: (run / "results.json").unlink(), (), "the run has no finished model yet"),
         (lambda run: (run / "config.yaml").unlink(), (), "the folder has no run"),
         (lambda run: None, ("--unlabelled", "{run}/tensorboard"), "no images in this folder"),
-        (lambda run: None, ("--unlabelled", "{run}/nowhere"), "no such folder"),
+        (lambda run: None, ("--unlabelled", "{run}/nowhere"), "no such file or folder"),
         (
             lambda run: None,
             ("--unlabelled", "{run}/stages", "stages.real.freeze=backbone"),
@@ -375,7 +378,7 @@ def test_a_mistake_is_one_line(
     [
         (["teacher=x.onnx"], "an ONNX file cannot teach"),
         (["teacher=nowhere/run"], "no such file or folder"),
-        (["stages.real.data=unlabelled"], "a stage has data: unlabelled, but the file has no teacher"),
+        (["teacher=teacher", "data.unlabelled=unlabelled"], "no stage has data: unlabelled; add it to one"),
         (["teacher=teacher", "stages.real.data=unlabelled"], "set data.unlabelled to a folder of crops"),
         (["teacher=teacher", "stages.real.freeze=backbone"], "a teacher needs a stage whose backbone trains"),
         (["stages.head.data=unlabelled", "stages.head.trial=null"], "crops without labels teach nothing"),

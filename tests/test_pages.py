@@ -27,6 +27,7 @@ from linetune.cli.compare import _told_apart as told_apart
 from linetune.core import image
 from linetune.data.check.findings import KINDS
 from linetune.decode import Reading
+from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
@@ -288,6 +289,26 @@ def test_a_report_says_where_the_seconds_went(page: Path, copy: Path) -> None:
         "decoding of crops, rendering, trials, and the scores of the models."
     ) in page.read_text("utf-8")
     assert "The stages took" not in without(copy, "seconds")
+
+
+def test_a_report_says_what_crops_without_labels_gave(page: Path, copy: Path) -> None:
+    assert "Crops without labels" not in page.read_text("utf-8")
+    results = json.loads((copy / "results.json").read_text("utf-8"))
+    gain = Comparison(10, 22, 600).as_dict()
+    stage = {"before": "stage head", "crops": 2000, "sure": 1500, "right": 1480.4, "gain": {"test": gain}}
+    results["self_training"] = {"stage real": stage}
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    said = " ".join(write_report(copy, ENGLISH).read_text("utf-8").split())
+    assert "without labels: stage real learned from 1500 of 2000, with the readings" in said
+    assert "1480 of these labels are right" in said
+    assert (
+        "It gave +2.0 points on the test crops (95% interval +0.1 to +3.9; McNemar's test, p = 0.050"
+        in said.replace("&#39;", "'")
+    )
+    assert "does not keep this stage" not in said
+    results["best"] = "stage head"
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    assert "does not keep this stage" in write_report(copy, ENGLISH).read_text("utf-8")
 
 
 def test_a_moved_run_says_so_where_pictures_are_missing(run: Path, page: Path, copy: Path) -> None:

@@ -29,6 +29,7 @@ from linetune.cli.init import init
 from linetune.cli.inspect_ import inspect_
 from linetune.cli.learning_curve import learning_curve
 from linetune.cli.models import models
+from linetune.cli.next_ import next_
 from linetune.cli.options import Stopped
 from linetune.cli.predict import predict
 from linetune.cli.report import report
@@ -66,7 +67,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Set up": (init, from_paddle, models),
-    "Data": (import_, check, suspects, review, split, rule),
+    "Data": (import_, check, suspects, next_, review, split, rule),
     "Train": (synth, train, distil, watch, learning_curve),
     "Measure and use": (report, evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
 }

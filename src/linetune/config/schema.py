@@ -29,8 +29,10 @@ class Data(Section):
     test: LabelFiles | None = None
     """Label file of the test crops, or a list of them. linetune only reports on them. None by default."""
     unlabelled: FilePath | None = None
-    """Folder of crops without labels, with its subfolders. A stage with ``data: unlabelled`` learns from them
-    what the ``teacher`` reads. None by default."""
+    """Crops without labels: a folder, with its subfolders, or a label file whose labels are empty, such as
+    ``linetune next`` writes. A last stage learns what the model reads on those that it reads with certainty,
+    unless a stage has ``data: unlabelled``. With a ``teacher``, such a stage learns what the teacher reads.
+    None by default."""
 
 
 def _auto_or_bool(value: Any) -> Any:
@@ -115,6 +117,19 @@ class Config(Section):
         )
         return str(resolve(value, info)) if looks_like_path else value
 
+    def _unlabelled_stage(self) -> Stage:
+        """Return the stage that learns from the crops without labels: the last one on training crops, with
+        these."""
+        if self.teacher:
+            raise ValueError("data.unlabelled is set, but no stage has data: unlabelled; add it to one")
+        for stage in reversed(self.stages):
+            if "train" in stage.data and "backbone" not in stage.freeze:
+                own = {"name": "unlabelled", "data": [*stage.data, "unlabelled"]}
+                return stage.model_copy(update=own)
+        raise ValueError(
+            "data.unlabelled is set, but no stage trains its backbone on training crops; leave it out"
+        )
+
     @model_validator(mode="after")
     def _compare_sections(self) -> Config:
         names = [stage.name for stage in self.stages]
@@ -124,11 +139,11 @@ class Config(Section):
             raise ValueError("a stage has data: synth, but the file has no synth section; add one")
         if self.teacher and all("backbone" in stage.freeze for stage in self.stages):
             raise ValueError("a teacher needs a stage whose backbone trains; freeze less, or remove it")
-        if any("unlabelled" in stage.data for stage in self.stages):
-            if self.teacher is None:
-                raise ValueError("a stage has data: unlabelled, but the file has no teacher; add one")
-            if self.data.unlabelled is None:
-                raise ValueError("a stage has data: unlabelled; set data.unlabelled to a folder of crops")
+        used = any("unlabelled" in stage.data for stage in self.stages)
+        if used and self.data.unlabelled is None:
+            raise ValueError("a stage has data: unlabelled; set data.unlabelled to a folder of crops")
+        if self.data.unlabelled and not used:
+            object.__setattr__(self, "stages", [*self.stages, self._unlabelled_stage()])
         if self.synth is None and self.reading_rule == "synth":
             raise ValueError("reading_rule is synth, but the file has no synth section; name a file")
         if self.synth and self.synth.texts == "like_labels" and self.synth.labels is None:

@@ -148,6 +148,7 @@ def decode_lines(
     progress: Callable[[int], None] = lambda done: None,
     crops: Iterable[Crop] | None = None,
     inspected: bool = False,
+    compared: bool = False,
 ) -> Decoded:
     """Decode the crop of each line once.
 
@@ -156,13 +157,15 @@ def decode_lines(
         progress: called with the number of lines done so far.
         crops: the images of the lines, in their order, if they are not files.
         inspected: keep what the check needs of each crop.
+        compared: keep what finds near-duplicates as well.
     """
     problems: list[LinetuneError | None] = []
     summaries: list[CropSummary | LinetuneError] = []
     images: Iterable[Crop | None] = repeat(None) if crops is None else crops
 
     def columns() -> Iterator[NDArray[np.uint8]]:
-        for found in in_threads(partial(_decode, inspected), zip(lines, images, strict=False), progress):
+        decode = partial(_decode, inspected or compared, compared)
+        for found in in_threads(decode, zip(lines, images, strict=False), progress):
             problems.append(found.problem)
             if found.summary is not None:
                 summaries.append(found.summary)
@@ -191,7 +194,7 @@ class _Found(NamedTuple):
     summary: CropSummary | LinetuneError | None = None
 
 
-def _decode(inspected: bool, labelled: tuple[Line, Crop | None]) -> _Found:
+def _decode(inspected: bool, compared: bool, labelled: tuple[Line, Crop | None]) -> _Found:
     """Decode the crop of a line, or resize the crop that comes with the line."""
     line, crop = labelled
     seen: CropSummary | LinetuneError | None = None
@@ -199,7 +202,7 @@ def _decode(inspected: bool, labelled: tuple[Line, Crop | None]) -> _Found:
         if crop is None:
             data = image.content(line.image)
             crop = image.decode(data, line.image)
-            seen = summarise(crop, data, compared=False) if inspected else None
+            seen = summarise(crop, data, compared) if inspected else None
         return _Found(image.resize(crop), None, seen)
     except LinetuneError as error:
         problem = LinetuneError(f"{error.what}: {line.image}", line.source, missing_image_hint(line, error))

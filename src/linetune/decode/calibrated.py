@@ -105,6 +105,13 @@ class Judged:
         return [replace(reading, accepted=each) for reading, each in zip(readings, accepted, strict=True)]
 
 
+def calibrated(decoder: Decoder | None) -> bool:
+    """Return whether the confidence of a decoder is the probability that a reading is right."""
+    while decoder is not None and not isinstance(decoder, Calibrated):
+        decoder = getattr(decoder, "decoder", None)
+    return decoder is not None
+
+
 def accepts(threshold: float, confidence: ArrayLike) -> NDArray[np.bool_]:
     """Return whether a threshold accepts each confidence, in the same shape.
 

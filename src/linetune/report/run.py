@@ -53,6 +53,15 @@ def run_lines(result: RunResult) -> Iterator[str]:
         yield f"{names[name]}: {comparison.sentence('the limited base model', result.best)}"
     for name, comparison in result.after_teacher.items():
         yield f"{names[name]}: {comparison.sentence('the teacher', result.best)}"
+    for name, stage in result.self_training.items():
+        yield (
+            f"{name}: the model labelled {stage.sure} of {stage.crops} unlabelled crops; by its confidence, "
+            f"{stage.right:.0f} of these labels are right"
+        )
+        for split, comparison in result.gave(name).items():
+            yield f"{names[split]}: {comparison.sentence(stage.before, name)}"
+        if result.best != name:
+            yield f"{name} is not the kept model: the unlabelled crops did not help on validation"
     if result.speedup is not None:
         faster = f"reads {result.speedup:.1f} times as many crops a second as the teacher"
         yield f"{result.best} {faster} (onnxruntime, one thread)"

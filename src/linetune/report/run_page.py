@@ -105,6 +105,7 @@ def report(run: Recorded, say: Words) -> str:
         diamonds=any(stage.kept for stage in stages),
         curves=figures.curves(stages, say) if stages else "",
         general=general,
+        taught_itself=results.get("self_training", {}),
         **_records(results, say),
         explained=Linker(words),
         words=words,

@@ -13,6 +13,7 @@ from linetune.config.schema import Stage
 from linetune.core import processes
 from linetune.core.device import most_memory
 from linetune.core.errors import LinetuneError
+from linetune.data.dataset import Dataset
 from linetune.evaluation.general import General, general_reading
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
@@ -25,11 +26,13 @@ from linetune.training.context import Context
 from linetune.training.gather import Inputs
 from linetune.training.loop import Keeper
 from linetune.training.plan import Plan, StagePlan
-from linetune.training.result import Row, RunResult
+from linetune.training.result import Row, RunResult, SelfTraining
 from linetune.training.stage import StageResult, StageTask, to_resume, train_stage
 from linetune.training.state import StageState, Validation
 from linetune.training.tracker import Tracker
 from linetune.training.trial import try_rendered
+from linetune.training.unlabelled import NAME as UNLABELLED
+from linetune.training.unlabelled import believed
 from linetune.training.validation import readings_of, score_of
 
 WORTH = 3
@@ -137,9 +140,7 @@ class Chain(Keeper):
                 **self._about,
                 "journal": journal.position(),
                 "seconds": journal.seconds,
-                "rows": [asdict(row) for row in self._result.rows],
-                "best": self._result.best,
-                "teacher": self._result.teacher and asdict(self._result.teacher),
+                **self._result.state_dict(),
                 "general": self._general if isinstance(self._general, str) else asdict(self._general),
                 "scoring": self._scoring,
                 "pieces": self._plan.pieces,
@@ -150,11 +151,8 @@ class Chain(Keeper):
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
         """Continue from a checkpoint."""
-        self._result.rows = [_row(row) for row in saved["rows"]]
-        self._result.best, self._scoring = saved["best"], saved["scoring"]
-        teacher = saved.get("teacher")  # earlier checkpoints lack it
-        self._result.teacher = teacher and _row(teacher)
-        general = saved["general"]
+        self._result.load_state_dict(saved)
+        self._scoring, general = saved["scoring"], saved["general"]
         self._general = general if isinstance(general, str) else Score(**general)
         self._plan.pieces = saved["pieces"]
         self._position = Position(**saved["position"])
@@ -203,8 +201,12 @@ class Chain(Keeper):
         """Return the next stage with its crops and its time. None if a trial shows that its crops do
         harm."""
         stage, number, position = stage_plan.stage, stage_plan.number, self._position
+        labelled = self._labelled_by_itself(stage)
+        if labelled is not None and not len(labelled):
+            self._say(f"stage {stage.name}: skipped, because unlabelled crops would teach nothing")
+            return None
         if position.rendered is not None:
-            data = self._plan.data(replace(stage_plan, rendered=position.rendered))
+            data = self._plan.data(replace(stage_plan, rendered=position.rendered), labelled)
             left = position.budget
         else:
             if not position.tried and not self._crops_help(stage_plan):
@@ -214,10 +216,28 @@ class Chain(Keeper):
             if fitted.rendered < stage_plan.rendered:
                 crops = f"{fitted.rendered} of {stage_plan.rendered} rendered crops"
                 self._say(f"stage {stage.name}: uses {crops}, because the time is short")
-            data = self._plan.data(fitted)
+            data = self._plan.data(fitted, labelled)
             left = budget and processes.from_first(budget - (time.perf_counter() - started))
             self._position = replace(position, rendered=fitted.rendered, budget=left)
         return StageTask(stage, number, data, stage_plan.cost.piece, left, self._best.val, position.stage)
+
+    def _labelled_by_itself(self, stage: Stage) -> Dataset | None:
+        """Return the unlabelled crops of a stage with the labels of the best model so far. None if the stage
+        uses none, or if a teacher labels them."""
+        inputs, context, model = self._inputs, self._context, self._model
+        if UNLABELLED not in stage.data or inputs.teacher:
+            return None
+        crops = inputs.data[UNLABELLED]
+        found = believed(model, crops, inputs.val, model.charset, context.both_ways, context.reporter)
+        sure, name = found.sure, f"stage {stage.name}"
+        self._say(
+            f"{name}: the model is sure of {len(sure)} of {len(crops)} unlabelled crops; by its confidence, "
+            f"{found.right:.0f} of these labels are right"
+        )
+        if len(sure):
+            done = SelfTraining(self._best.name, len(crops), len(sure), round(found.right, 1))
+            self._result.self_training[name] = done
+        return sure
 
     def _crops_help(self, stage_plan: StagePlan) -> bool:
         """Return whether a trial shows that the rendered crops of a stage help. True without a trial."""
@@ -260,13 +280,6 @@ class Chain(Keeper):
         if isinstance(self._general, str):
             return self._general
         return General(self._general, general_reading(self._model.reader.run, self._model.charset))
-
-
-def _row(saved: Mapping[str, Any]) -> Row:
-    """Return a row from its dict in a checkpoint."""
-    test = saved["test"]
-    val, test = Score(**saved["val"]), test and Score(**test)
-    return Row(saved["name"], val, test, saved["seconds"], saved.get("memory", 0))
 
 
 def _when(stage: Stage, result: StageResult) -> str:

@@ -133,7 +133,9 @@ def _decode(config: Config, skip_bad: bool, reporter: Reporter) -> tuple[Decoded
     }
     splits, unreadable = read_splits({name: paths for name, paths in files.items() if paths})
     lines = [line for split in splits for line in split.lines]
-    decoded = decode_lines(lines, count(reporter, "crops", len(lines)), inspected=True)
+    # Unlabelled crops that show nearly what a held-out one shows must not teach.
+    compared = config.data.unlabelled is not None
+    decoded = decode_lines(lines, count(reporter, "crops", len(lines)), inspected=True, compared=compared)
     checked = inspect(splits, unreadable, decoded.summaries)
     _say_common(checked, reporter)
     leaks = [finding for finding in checked.findings if finding.kind == "leak"]

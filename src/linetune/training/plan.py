@@ -22,6 +22,7 @@ from linetune.training.context import Context
 from linetune.training.estimate import Estimate, estimate
 from linetune.training.gather import Inputs
 from linetune.training.schedule import EXPECTED, expected_epochs
+from linetune.training.unlabelled import NAME as UNLABELLED
 
 FEW = 1000
 """Rendered crops on which estimates are based. The others are rendered later."""
@@ -111,9 +112,9 @@ class Plan:
         """Return the stages for the journal: their names, crops and expected seconds without validation."""
         return [{"name": s.stage.name, "crops": s.crops, "seconds": s.seconds} for s in self.stages]
 
-    def data(self, stage_plan: StagePlan) -> Dataset:
-        """Return all crops of a stage."""
-        return self._crops(stage_plan.stage, stage_plan.rendered)
+    def data(self, stage_plan: StagePlan, unlabelled: Dataset | None = None) -> Dataset:
+        """Return all crops of a stage, with ``unlabelled`` in place of those without labels."""
+        return self._crops(stage_plan.stage, stage_plan.rendered, unlabelled)
 
     def time_for(self, stage_plan: StagePlan, scoring: float) -> float | None:
         """Return the seconds that a stage may take from now on, including rendering. None means no limit.
@@ -142,7 +143,8 @@ class Plan:
 
     def _plan(self, stage: Stage, number: int, seconds_a_crop: float) -> StagePlan:
         context = self._context
-        data, rendered = self._crops(stage, FEW), self._rendered if "synth" in stage.data else 0
+        data = self._crops(stage, FEW, self._with_any_label)
+        rendered = self._rendered if "synth" in stage.data else 0
         crops = len(data) + max(0, rendered - FEW)
         images = ImageBatches(data, stage, context.seed, number, context.device, context.teacher)
         cost = estimate(self._inputs.start.network, stage, images, context.dtype, crops)
@@ -161,12 +163,16 @@ class Plan:
                 f"sooner; {duration(total + ENDING)} would be enough"
             )
 
-    def _crops(self, stage: Stage, rendered: int) -> Dataset:
+    @property
+    def _with_any_label(self) -> Dataset | None:
+        """The unlabelled crops of a run without a teacher, each with a label that stands for a later one."""
+        crops = self._inputs.data.get(UNLABELLED)
+        return crops if crops is None or self._inputs.teacher else replace(crops, labels=[[1]] * len(crops))
+
+    def _crops(self, stage: Stage, rendered: int, unlabelled: Dataset | None) -> Dataset:
         """Return the crops of a stage, with ``rendered`` rendered ones."""
-        parts = (
-            self.rendered(rendered) if source == "synth" else self._inputs.data[str(source)]
-            for source in stage.data
-        )
+        data = self._inputs.data if unlabelled is None else {**self._inputs.data, UNLABELLED: unlabelled}
+        parts = (self.rendered(rendered) if source == "synth" else data[str(source)] for source in stage.data)
         return reduce(Dataset.__add__, parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ class Row:
         """Return the row of a model that was not trained, from what it reads of each split."""
         return cls(name, read["val"].score, read["test"].score if "test" in read else None, 0, memory)
 
+    @classmethod
+    def restored(cls, saved: Mapping[str, Any]) -> Row:
+        """Return the row of a dict that ``asdict`` gave."""
+        val, test = Score(**saved["val"]), saved["test"] and Score(**saved["test"])
+        return cls(saved["name"], val, test, saved["seconds"], saved.get("memory", 0))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
         return {
@@ -44,6 +50,20 @@ class Row:
             "training_seconds": round(self.seconds, 1),
             "memory": self.memory,
         }
+
+
+@dataclass(frozen=True)
+class SelfTraining:
+    """A stage that learned from the model's own readings of unlabelled crops."""
+
+    before: str
+    """The name of the row with the model that read them. The stage starts from it."""
+    crops: int
+    """Unlabelled crops."""
+    sure: int
+    """Crops among them whose reading became a label."""
+    right: float
+    """How many of these labels are right, by the confidence of the model."""
 
 
 @dataclass
@@ -59,6 +79,8 @@ class RunResult:
     """The scores of the teacher, if the run has one."""
     speedup: float | None = None
     """Crops per second of the kept model, divided by those of the teacher. None if it was not measured."""
+    self_training: dict[str, SelfTraining] = field(default_factory=dict)
+    """The stages on unlabelled crops, by the name of their row, unless a teacher labels these."""
     by_rule: Row | None = None
     """The scores of the kept model when it reads by its rule, if it has one."""
     unknown_characters: list[str] = field(default_factory=list)
@@ -97,7 +119,7 @@ class RunResult:
     @property
     def kept(self) -> Row:
         """The row with the kept model."""
-        return next(row for row in self.rows if row.name == self.best)
+        return self._row(self.best)
 
     @property
     def gain(self) -> dict[str, Comparison]:
@@ -115,6 +137,32 @@ class RunResult:
         """The kept model (B) compared with the teacher (A), by split. Empty without a teacher."""
         return _compared(self.teacher, self.kept) if self.teacher else {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what :meth:`load_state_dict` continues from: the models so far."""
+        return {
+            "rows": [asdict(row) for row in self.rows],
+            "best": self.best,
+            "teacher": self.teacher and asdict(self.teacher),
+            "self_training": {name: asdict(stage) for name, stage in self.self_training.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from the models of a checkpoint. Those of earlier versions lack some of them."""
+        self.rows, self.best = [Row.restored(row) for row in state["rows"]], state["best"]
+        teacher = state.get("teacher")
+        self.teacher = teacher and Row.restored(teacher)
+        stages = state.get("self_training", {})
+        self.self_training = {name: SelfTraining(**stage) for name, stage in stages.items()}
+
+    def gave(self, name: str) -> dict[str, Comparison]:
+        """What unlabelled crops gave: a stage that trained on them (B) compared with the model before it (A),
+        by split."""
+        before, stage = (self._row(each) for each in (self.self_training[name].before, name))
+        return _compared(before, stage)
+
+    def _row(self, name: str) -> Row:
+        return next(row for row in self.rows if row.name == name)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
         taught = {"teacher": {**self.teacher.as_dict(), "speedup": self.speedup}} if self.teacher else {}
@@ -125,6 +173,7 @@ class RunResult:
             "rows": [row.as_dict() for row in self.rows],
             "gain": {name: comparison.as_dict() for name, comparison in self.gain.items()},
             **taught,
+            **({"self_training": self._self_training()} if self.self_training else {}),
             **({"by_rule": self.by_rule.as_dict()} if self.by_rule else {}),
             "general_reading": (
                 {"left_out": self.general} if isinstance(self.general, str) else self.general.as_dict()
@@ -134,6 +183,12 @@ class RunResult:
             "findings": dict(self.findings),
             **self.surroundings,
             "seconds": round(self.seconds, 1),
+        }
+
+    def _self_training(self) -> dict[str, Any]:
+        return {
+            name: asdict(stage) | {"gain": {split: gain.as_dict() for split, gain in self.gave(name).items()}}
+            for name, stage in self.self_training.items()
         }
 
 

@@ -36,7 +36,7 @@ from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
 from linetune.training.result import BY_RULE, UNTRAINED, Row, RunResult
 from linetune.training.unlabelled import NAME as UNLABELLED
-from linetune.training.unlabelled import labelled_by_teacher
+from linetune.training.unlabelled import believed
 
 COMPARED = 64
 """Most validation crops on which the export is compared with the kept model."""
@@ -227,8 +227,9 @@ def with_both_ways(config: Config, inputs: Inputs, reporter: Reporter) -> tuple[
         data = {name: crops if name == UNLABELLED else upright(crops) for name, crops in data.items()}
     if inputs.teacher and UNLABELLED in data:
         charset, crops = inputs.start.charset, data[UNLABELLED]
-        crops = labelled_by_teacher(inputs.teacher.model, crops, charset, bool(wanted), reporter)
-        data = data | {UNLABELLED: crops}
+        found = believed(inputs.teacher.model, crops, inputs.val, charset, bool(wanted), reporter)
+        reporter.say(f"the teacher labels {len(found.sure)} of {len(crops)} unlabelled crops")
+        data = data | {UNLABELLED: found.crops}
     config = config.model_copy(update={"both_ways": wanted})
     return config, replace(inputs, start=replace(inputs.start, both_ways=wanted), data=data)
 

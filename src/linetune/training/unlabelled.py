@@ -1,9 +1,9 @@
-"""Crops without labels. The teacher labels those that it is sure of."""
+"""Crops without labels. A model labels those that it is sure of: the teacher, or the model so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,49 +13,46 @@ import torch
 from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.core.labelfile import Line
+from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
-from linetune.data.check.duplicates import CheckedLine, same_content
+from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
 from linetune.data.check.images import CropSummary
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
-from linetune.decode import default_decoder
+from linetune.decode import Decoder
+from linetune.decode.calibrated import Calibrated, Calibration
+from linetune.decode.evidence import OWN
 from linetune.decode.read import run_deployed
 from linetune.formats.model import Model
 from linetune.models.both_ways import MARGIN, confidence
-from linetune.training.losses import label_losses
+from linetune.training.calibrated import calibrated
 from linetune.training.orientation import both_ways_up
 
 NAME = "unlabelled"
 """The name that stages use."""
 SURE = 0.9
-"""Least probability of a whole text, by CTC, at which the teacher's reading is a label."""
+"""Least probability that a whole text is right, at which a reading is a label."""
 
 
 def unlabelled_crops(
-    folder: Path, labelled: Sequence[CheckedLine], skip_bad: bool, reporter: Reporter
+    source: Path, labelled: Sequence[CheckedLine], skip_bad: bool, reporter: Reporter
 ) -> Dataset:
-    """Return the crops of a folder. Their texts and their labels are empty.
+    """Return crops without labels. Their texts and their labels are empty.
 
     Crops with a label are left out: those of training teach more with it, and those of validation and test
-    must not teach.
+    must not teach. Of the latter, near-duplicates are left out too.
 
     Args:
-        folder: the folder. Images in its subfolders count.
+        source: a folder, with its subfolders, or a label file whose labels are empty.
         labelled: the crops with a label, of all splits.
         skip_bad: leave out images that cannot be read instead of refusing them.
         reporter: gets the number of crops that are left out, and progress.
 
     Raises:
-        LinetuneError: the folder has no images, no image is left, or an image cannot be read.
+        LinetuneError: there are no crops, a crop has a label, no crop is left, or an image cannot be read.
     """
-    if not folder.is_dir():
-        raise LinetuneError("no such folder", folder, "data.unlabelled names a folder of crops")
-    paths, _ = image.in_folder(folder)
-    if not paths:
-        raise image.no_images(folder)
-    lines = [Line(path, "", str(path)) for path in paths]
-    decoded = decode_lines(lines, count(reporter, "unlabelled crops", len(lines)), inspected=True)
+    lines = _listed(source)
+    decoded = decode_lines(lines, count(reporter, "unlabelled crops", len(lines)), compared=True)
     split = Split(NAME, lines)
     found = [
         CheckedLine(split, line, summary if isinstance(summary, CropSummary) else None)
@@ -68,45 +65,92 @@ def unlabelled_crops(
             f"leaves out {len(seen)} of {len(lines)} unlabelled crops, which have a label or are there twice"
         )
     if not left:
-        raise LinetuneError("every unlabelled crop has a label", folder, "leave data.unlabelled out")
+        raise LinetuneError("every unlabelled crop has a label", source, "leave data.unlabelled out")
     return decoded.dataset(left, None, skip_bad)
 
 
-def labelled_by_teacher(
-    teacher: Model, crops: Dataset, charset: Charset, both_ways: bool, reporter: Reporter
-) -> Dataset:
-    """Return crops with the readings of a teacher as labels, where it is sure of the whole text.
+@dataclass(frozen=True)
+class Believed:
+    """Unlabelled crops with the readings of a model as labels, where it is sure of them."""
 
-    The other crops keep their empty labels, and all keep their empty texts.
+    crops: Dataset
+    """All crops, upright. Those that the model is unsure of keep their empty labels."""
+    right: float
+    """How many of the labels are right, by the probability of each."""
+
+    @property
+    def sure(self) -> Dataset:
+        """The crops with a label alone."""
+        kept = [number for number, label in enumerate(self.crops.labels) if label]
+        lines, labels = self.crops.lines, self.crops.labels
+        columns = self.crops.columns.select(kept)
+        return Dataset([lines[number] for number in kept], columns, [labels[number] for number in kept])
+
+
+def believed(
+    model: Model, crops: Dataset, val: Dataset, charset: Charset, both_ways: bool, reporter: Reporter
+) -> Believed:
+    """Return unlabelled crops with the readings of a model as labels, where it is sure of the whole text.
+
+    It is sure if the calibrated probability that the text is right is :data:`SURE` or more. The calibration
+    is learned from the validation crops. If they are too few, the probability is P(text).
 
     Args:
-        teacher: reads the crops.
+        model: reads the crops, by its rule if it has one.
         crops: crops without labels.
-        charset: the charset of the run.
+        val: the validation crops of the run.
+        charset: the charset of the run, with the characters of the model.
         both_ways: whether to read the crops both ways up, and to turn those upright that are upside down.
-        reporter: gets the numbers of labelled and of turned crops.
+        reporter: gets the number of turned crops, and progress.
     """
+    decoder = _decoder(model, val, reporter)
     progress, done = count(reporter, "reading unlabelled crops", len(crops)), 0
-    turned, labels = np.zeros(len(crops), bool), list(crops.labels)
-    run = partial(both_ways_up, teacher.network) if both_ways else teacher.network.run
+    turned, labels, right = np.zeros(len(crops), bool), list(crops.labels), 0.0
+    run = partial(both_ways_up, model.network) if both_ways else model.network.run
     for members, found in run_deployed(run, crops.crops):
         if both_ways:
             upright, upside_down = confidence(torch.from_numpy(found)).chunk(2)
             turned[members] = turn = (upside_down > upright + MARGIN).numpy()
             found = np.where(turn[:, None, None], *np.split(found, 2)[::-1])
-        texts = [reading.text for reading in default_decoder(teacher.charset)(found)]
-        probable = np.exp(-label_losses(found, texts, teacher.charset))
-        for number, text, probability in zip(members, texts, probable, strict=True):
-            labels[number] = charset.encode(text) if probability >= SURE else []
+        for number, reading in zip(members, decoder(found), strict=True):
+            if reading.confidence >= SURE:
+                labels[number] = charset.encode(reading.text)
+                right += reading.confidence
         done += len(members)
         progress(done)
     if both_ways:
         reporter.say(f"{turned.sum()} of {len(crops)} unlabelled crops are turned upright for training")
-    reporter.say(f"the teacher labels {sum(map(bool, labels))} of {len(crops)} unlabelled crops")
-    return replace(crops.half_turned(turned), labels=labels)
+    return Believed(replace(crops.half_turned(turned), labels=labels), right)
+
+
+def _decoder(model: Model, val: Dataset, reporter: Reporter) -> Decoder:
+    """Return the decoder of a model with a calibrated confidence."""
+    try:
+        return calibrated(model, val, count(reporter, "calibration", len(val))).decoder
+    except LinetuneError:  # without data, a calibration is P(text) itself
+        plain = replace(model, calibration={}, promise={})
+        return Calibrated(plain.decoder, model.charset, Calibration(0.0, {OWN: 1.0}))
+
+
+def _listed(source: Path) -> list[Line]:
+    """Return a line without a text for each crop of a folder or of a label file with empty labels."""
+    if not source.exists():
+        raise LinetuneError("no such file or folder", source, "data.unlabelled names crops without labels")
+    if source.is_dir():
+        if paths := image.in_folder(source)[0]:
+            return [Line(path, "", str(path)) for path in paths]
+        raise image.no_images(source)
+    lines = list(dict.fromkeys(read_labels(source, unlabelled=True)))
+    if with_text := next((line for line in lines if line.text), None):
+        hint = "name label files under data.train; here, each line is a path and a tab"
+        raise LinetuneError(
+            f"a label, {with_text.text!r:.60}, where there should be none", with_text.source, hint
+        )
+    return lines
 
 
 def _seen(crops: Sequence[CheckedLine]) -> set[Line]:
-    """Return the unlabelled crops that show what another crop shows. Crops with a label come first."""
-    groups = same_content(crops)
-    return {each.line for group in groups for each in group[1:] if each.split.name == NAME}
+    """Return the unlabelled crops that show what another crop shows, or nearly what a held-out crop shows."""
+    pairs = [(group[0], each) for group in same_content(crops) for each in group[1:]]
+    pairs += [(one, other) for one, other, _ in nearly_same(crops) if one.split.held_out]
+    return {other.line for _, other in pairs if other.split.name == NAME}

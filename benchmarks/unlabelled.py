@@ -1,0 +1,147 @@
+"""What crops without labels give: a run on a few labels, whose other training crops lose theirs.
+
+    python benchmarks/unlabelled.py CONFIG [KEY=VALUE ...] --labels 200 [--seeds 0 1 2] [--group-by REGEX]
+        [--poison] [--output DIR] [--model MODEL]
+
+Each seed draws other labels. All runs have the charset of all training labels. The first stages are trained
+once, with the first seed, if they use no training crops. The rows of one seed are those of one run: the stage
+before the unlabelled crops and the stage after them. --poison hides the label of a third more crops: upside
+down, blank, and on their side. A run that is finished is not run again. With --model, nothing is trained: it
+says which of the crops of the first seed this model is sure of, and how many of their labels are right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from linetune.analysis.learning_curve import finished_run
+from linetune.config import Config, load
+from linetune.core import image
+from linetune.core.labelfile import Line, read_labels, write_labels
+from linetune.data.dataset import load_dataset
+from linetune.data.groups import group
+from linetune.formats.model import Model
+from linetune.formats.official import load_base
+from linetune.report.terminal import terminal
+from linetune.training.gather import charset_of, rendered_texts
+from linetune.training.unlabelled import believed
+
+SHARED = "first"
+"""Folder of the stages that use no training crops."""
+
+
+def main() -> None:
+    """Train, and print the rows of every run and the means."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("--labels", type=int, required=True, help="training crops that keep their label")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--group-by", metavar="REGEX", help="names the photo of a crop")
+    parser.add_argument("--poison", action="store_true", help="add crops that show something else")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/unlabelled"), help="a folder for every seed"
+    )
+    parser.add_argument("--model", help="a finished model that only labels the crops")
+    options = parser.parse_intermixed_args()
+    config = load(options.config, options.overrides)
+    output = options.output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    if config.charset == "auto":  # a run on few labels would not know all characters
+        texts = [line.text for line in read_labels(*config.data.train)]
+        charset_of(config, [*texts, *rendered_texts(config)]).write(output / "charset.txt")
+        config = config.model_copy(update={"charset": output / "charset.txt"})
+    if options.model:
+        hide(config, options.labels, options.seeds[0], options.group_by, options.poison, output)
+        label(config, load_base(options.model), output)
+        return
+    with terminal() as reporter:
+        leading = next(i for i, stage in enumerate(config.stages) if "train" in stage.data)
+        if leading:
+            stages = {"stages": config.stages[:leading], "output": output / SHARED, "seed": options.seeds[0]}
+            first = config.model_copy(update=stages)
+            finished_run(first, False, reporter)
+            best = str(first.output / "model.safetensors")
+            config = config.model_copy(update={"base_model": best, "stages": config.stages[leading:]})
+        runs = []
+        for seed in options.seeds:
+            folder = output / str(seed)
+            hide(config, options.labels, seed, options.group_by, options.poison, folder)
+            runs.append(finished_run(hidden(config, seed, folder), False, reporter))
+    for seed, run in zip(options.seeds, runs, strict=True):
+        print(f"seed {seed}: kept {run['best']}, unlabelled crops: {run.get('unlabelled')}")
+    for name, rows in means(runs):
+        print(f"{name:<40} {rows}")
+
+
+def label(config: Config, model: Model, folder: Path) -> None:
+    """Print how many crops a model is sure of, and how many of their labels are right."""
+    texts = {line.image.resolve(): line.text for line in read_labels(*config.data.train)}
+    with terminal() as reporter:
+        val = load_dataset(read_labels(*config.data.val), None)
+        crops = load_dataset(read_labels(folder / "unlabelled.txt", unlabelled=True), None)
+        crops = replace(crops, labels=[[] for _ in crops.lines])
+        sure = believed(model, crops, val, model.charset, model.both_ways, reporter).sure
+    own = [i for i, line in enumerate(sure.lines) if line.image in texts]
+    right = sum(model.charset.decode(sure.labels[i]) == texts[sure.lines[i].image] for i in own)
+    total = sum(line.image in texts for line in crops.lines)
+    print(f"sure of {len(own)} of {total} crops, of whose labels {right} are right")
+    if poison := len(crops) - total:
+        print(f"sure of {len(sure) - len(own)} of {poison} crops that show something else")
+
+
+def hide(config: Config, labels: int, seed: int, pattern: str | None, poison: bool, folder: Path) -> None:
+    """Write ``labels.txt`` with some training crops of a draw, and ``unlabelled.txt`` with the others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = list(dict.fromkeys(read_labels(*config.data.train)))
+    groups = group(lines, pattern) if pattern else [[number] for number in range(len(lines))]
+    random.Random(seed).shuffle(groups)
+    order = [number for members in groups for number in members]
+    known, others = ([lines[i] for i in sorted(part)] for part in (order[:labels], order[labels:]))
+    write_labels(folder / "labels.txt", ((line.image.resolve().as_posix(), line.text) for line in known))
+    crops = [line.image.resolve().as_posix() for line in others]
+    crops += [path.as_posix() for path in poisoned(others, folder / "poison")] if poison else []
+    write_labels(folder / "unlabelled.txt", ((path, "") for path in crops))
+
+
+def poisoned(lines: Sequence[Line], folder: Path) -> Iterator[Path]:
+    """Yield the paths of half as many crops as there are lines, so that a third of all shows something
+    else."""
+    folder.mkdir(exist_ok=True)
+    for number, line in enumerate(lines[::2]):
+        crop, path = image.read(line.image), folder / f"{number}.png"
+        upside_down, on_its_side = image.half_turned(crop), crop.transpose(1, 0, 2)
+        blank = np.full_like(crop, int(crop.mean()))
+        image.write(path, np.ascontiguousarray((upside_down, blank, on_its_side)[number % 3]))
+        yield path.resolve()
+
+
+def hidden(config: Config, seed: int, folder: Path) -> Config:
+    """Return the run of one draw. Everything besides its labels stays the same."""
+    files = {"train": [folder / "labels.txt"], "unlabelled": folder / "unlabelled.txt"}
+    data = config.data.model_dump() | files
+    tree = config.model_dump() | {"data": data, "seed": seed, "output": folder / "run"}
+    return Config.model_validate(tree)
+
+
+def means(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each row and its exact match on each split, in percent: the mean and each run's
+    own."""
+    for rows in zip(*(run["rows"] for run in runs), strict=True):
+        shown = []
+        for split in ("val", "test"):
+            if rows[0][split]:
+                own = [100 * row[split]["exact_match"] for row in rows]
+                shown.append(f"{split} {sum(own) / len(own):.1f} ({', '.join(f'{x:.1f}' for x in own)})")
+        yield rows[0]["name"], "  ".join(shown)
+
+
+if __name__ == "__main__":  # rendering starts worker processes
+    main()

@@ -1,0 +1,102 @@
+"""``linetune next``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linetune.cli import options
+from linetune.core.errors import LinetuneError
+from linetune.core.outputs import refuse_existing
+
+if TYPE_CHECKING:
+    from linetune.analysis.next_crops import NextCrops
+
+LIST = Path("next.txt")
+
+
+def next_(
+    model: options.ModelArgument,
+    images: options.ImagesArgument,
+    number: Annotated[
+        int, typer.Option("--number", "-n", metavar="NUMBER", min=1, help="How many crops to choose.")
+    ] = 100,
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="The list: a label file whose labels are still empty.")
+    ] = LIST,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="LABELS",
+            help="A label file whose crops are left out. If MODEL is a run folder, those of its label files "
+            "are left out anyway. So are crops that a review called unusable.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Seed of the choice.")] = 0,
+    review: Annotated[bool, typer.Option("--review", help="Label them at once, as linetune review does.")] = (
+        False
+    ),
+    both_ways: options.BothWaysOption = False,
+    rule: options.RuleOption = None,
+    overwrite: options.OverwriteOption = False,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Choose the crops whose labels would teach a model most, among crops without labels.
+
+    These are crops that the model doubts, each in another way. Crops that show nearly the same count once.
+    Left out are blank crops, crops on which the model reads nothing, and crops that show what a labelled one
+    shows.
+
+    Example: linetune next mine/runs/first photos -n 100 --review
+    """
+    from linetune.analysis.next_crops import next_crops
+    from linetune.cli.predict import expand
+    from linetune.cli.review import review as open_review
+    from linetune.report.terminal import terminal
+
+    refuse_existing(output, overwrite)
+    if review and as_json:
+        raise LinetuneError("a review prints its own address", "--json", "leave one of the two out")
+    done = _labelled(Path(model), labels or ())
+    errors: dict[Path, LinetuneError] = {}
+    paths = [path for argument in images for path in expand(argument, errors)]
+    with terminal(quiet) as reporter:
+        recogniser = options.load_recogniser(model, None, reporter, both_ways=both_ways, rule=rule)
+        found = next_crops(recogniser, list(dict.fromkeys(paths)), number, done, seed, reporter)
+    _write(output, found)
+    if as_json:
+        options.print_json({"list": str(output), **found.as_dict()})
+        return
+    print(found.as_text())
+    print(f"list    {output}")
+    if review:
+        open_review(output, model=model)
+    else:
+        print(f"label   {options.shell_command('linetune', 'review', output, '--model', model)}")
+
+
+def _labelled(run: Path, labels: list[Path] | tuple[()]) -> set[Path]:
+    """Return the crops of label files, of the label files of a run, and of the unusable ones beside them."""
+    from linetune.config.load import load
+    from linetune.core.labelfile import read_labels
+    from linetune.review.result import UNUSABLE
+
+    files = [*labels]
+    if (settings := run / "config.yaml").is_file():
+        data = load(settings).data
+        files += [each for each in (*data.train, *data.val, *(data.test or ())) if each.is_file()]
+    files += [beside for each in files if (beside := each.parent / UNUSABLE).is_file()]
+    unique = {each.resolve(): each for each in files}
+    return {line.image for line in read_labels(*unique.values(), unlabelled=True)} if unique else set()
+
+
+def _write(path: Path, found: NextCrops) -> None:
+    from linetune.core.errors import os_errors
+    from linetune.core.files import relative
+    from linetune.core.labelfile import write_labels
+
+    with os_errors("the list cannot be written", path, "choose another with --output"):
+        write_labels(path, ((relative(crop, path.parent), "") for crop in found.chosen))

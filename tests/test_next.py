@@ -1,0 +1,148 @@
+"""Which crops to label next: doubtful ones, each doubt once, and nothing that is labelled already."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import Cli
+
+from linetune.analysis.next_crops import BLANK, EQUAL, LABELLED, next_crops, spread_out
+from linetune.core import image
+from linetune.core.labelfile import read_labels
+from linetune.formats.official import load_base
+from linetune.recogniser import Recogniser
+
+READS = "PP-OCRv5_mobile_rec"
+"""A model that reads the crops of these tests."""
+CLEAR = ["LOT 4711", "AB 1234", "KV 5678", "XY 9012"]
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> Path:
+    """Clear crops, two unclear ones, one that is there twice, a blank one, and one that has a label."""
+    folder = tmp_path_factory.mktemp("next")
+    make_crops(folder / "labelled", ["QR 3456"])
+    make_crops(folder / "pool", CLEAR)
+    pool = folder / "pool"
+    (pool / "labels.txt").unlink()
+    rng = np.random.default_rng(0)
+    for name, text in (("unclear-1.png", "I1I-1I1I"), ("unclear-2.png", "O0Q0OQ")):
+        (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1, 2)
+        crop = np.full((40, width + 12, 3), 220, np.uint8)
+        cv2.putText(crop, text, (6, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, (30, 30, 30), 2, cv2.LINE_AA)
+        noisy = cv2.GaussianBlur(crop, (0, 0), 2) + rng.integers(0, 12, crop.shape, np.uint8)
+        image.write(pool / name, noisy)
+    image.write(pool / "twice.png", image.read(pool / "00.png") + np.uint8(6))
+    image.write(pool / "blank.png", np.full((40, 120, 3), 200, np.uint8))
+    shutil.copy(folder / "labelled/00.png", pool / "known.png")
+    return folder
+
+
+def test_the_doubtful_crops_come_first_and_others_are_left_out_with_a_reason(pool: Path) -> None:
+    paths = sorted((pool / "pool").iterdir())
+    found = next_crops(Recogniser.load(READS), paths, 2, [pool / "labelled/00.png"])
+    assert {path.name for path in found.chosen} == {"unclear-1.png", "unclear-2.png"}
+    assert found.left_out == {EQUAL: 1, BLANK: 1, LABELLED: 1}
+    assert found.crops == len(CLEAR) + 5
+    everything = next_crops(Recogniser.load(READS), paths, 100, [pool / "labelled/00.png"])
+    assert {path.name for path in everything.chosen} == {path.name for path in paths} - {
+        "twice.png",
+        "blank.png",
+        "known.png",
+    }
+
+
+def test_a_folder_with_the_labelled_crops_and_their_doubles_is_the_usual_one(
+    pool: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pool / "pool", tmp_path / "pool")
+    doubled = image.read(tmp_path / "pool/01.png") + np.uint8(6)
+    image.write(tmp_path / "pool/zz-double.png", doubled)
+    paths = sorted((tmp_path / "pool").iterdir())
+    found = next_crops(Recogniser.load(READS), paths, 100, [tmp_path / "pool/01.png"])
+    assert found.left_out == {EQUAL: 1, BLANK: 1, LABELLED: 2}
+    assert not {"01.png", "zz-double.png"} & {path.name for path in found.chosen}
+
+
+def test_the_list_is_a_label_file_without_labels_that_a_review_takes(
+    pool: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels = pool / "labelled/labels.txt"
+    ended = cli("next", READS, pool / "pool", "-n", "2", "--labels", labels)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == "chosen: 2 of 9 crops, the most worthwhile first"
+    assert "1 show what a labelled crop shows" in ended.out
+    assert f"linetune review next.txt --model {READS}" in ended.out
+    lines = read_labels(tmp_path / "next.txt", unlabelled=True)
+    assert [line.text for line in lines] == ["", ""]
+    assert {line.image.name for line in lines} == {"unclear-1.png", "unclear-2.png"}
+    assert all(line.image.is_file() for line in lines)
+    again = cli("next", READS, pool / "pool", "--labels", labels)
+    assert (again.code, again.errors) == (
+        2,
+        ["error: next.txt: the file already exists; --overwrite replaces it"],
+    )
+
+
+def test_crops_that_a_review_called_unusable_are_not_chosen_again(
+    pool: Path, tmp_path: Path, cli: Cli
+) -> None:
+    shutil.copytree(pool, tmp_path / "all")
+    (tmp_path / "all/labelled/unusable.txt").write_text("../pool/unclear-1.png\t\n", "utf-8")
+    out = tmp_path / "list.txt"
+    options = ("--labels", tmp_path / "all/labelled/labels.txt", "--output", out, "--json")
+    ended = cli("next", READS, tmp_path / "all/pool", "-n", "1", *options)
+    assert ended.code == 0, ended.err
+    (chosen,) = json.loads(ended.out)["chosen"]
+    assert Path(chosen["image"]).name == "unclear-2.png"
+    assert 0 <= chosen["confidence"] < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere",), "nowhere"),
+        (("{pool}/labelled", "--labels", "{pool}/labelled/labels.txt"), "no crop is left to label"),
+        (("{pool}/pool", "--labels", "{pool}/nothing.txt"), "nothing.txt"),
+        (("{pool}/pool", "-n", "0"), "-n"),
+    ],
+)
+def test_what_cannot_be_chosen_from_is_one_line(
+    pool: Path, tmp_path: Path, cli: Cli, arguments: tuple[str, ...], said: str
+) -> None:
+    given = [each.replace("{pool}", str(pool)) for each in arguments]
+    ended = cli("next", READS, *given, "--output", tmp_path / "next.txt")
+    assert ended.code == 2
+    assert len(ended.errors) == 1
+    assert said in ended.errors[0]
+    assert not (tmp_path / "next.txt").exists()
+
+
+def test_a_calibrated_model_says_how_many_crops_it_misreads(pool: Path, tmp_path: Path) -> None:
+    plain = load_base(READS)
+    certain = replace(plain, calibration={"bias": 0.0, "weights": {"text": 0.0}}, promise={"threshold": 0.9})
+    paths = sorted((pool / "pool").iterdir())
+    found = next_crops(Recogniser(certain), paths, 2)
+    assert found.misread == pytest.approx(3.5), "half of the seven crops that are left"
+    assert "by its confidence, the model misreads about 4 of the other 7" in found.as_text()
+    assert next_crops(Recogniser(plain), paths, 2).misread is None, "a score is no probability"
+
+
+def test_points_are_taken_far_from_each_other() -> None:
+    rng = np.random.default_rng(1)
+    centres = np.array([[9, 0, 0], [0, 7, 0], [0, 0, 8]], np.float32)
+    near = np.concatenate([centre + rng.normal(0, 0.05, (20, 3)) for centre in centres])
+    sure = rng.normal(0, 0.05, (200, 3))
+    points = np.concatenate((sure, near)).astype(np.float32)
+    chosen = spread_out(points, 3, 0)
+    assert sorted((place - 200) // 20 for place in chosen) == [0, 1, 2]
+    assert sorted(spread_out(points[:5], 9, 0)) == [0, 1, 2, 3, 4]
+    assert sorted(spread_out(np.ones((3, 2), np.float32), 3, 0)) == [0, 1, 2]
