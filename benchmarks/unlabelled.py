@@ -33,6 +33,8 @@ from linetune.report.terminal import terminal
 from linetune.training.gather import charset_of, rendered_texts
 from linetune.training.unlabelled import believed
 
+POISON = ("upside down", "blank", "on their side")
+"""What crops show something else by. Their number tells which."""
 SHARED = "first"
 """Folder of the stages that use no training crops."""
 
@@ -93,8 +95,13 @@ def label(config: Config, model: Model, folder: Path) -> None:
     right = sum(model.charset.decode(sure.labels[i]) == texts[sure.lines[i].image] for i in own)
     total = sum(line.image in texts for line in crops.lines)
     print(f"sure of {len(own)} of {total} crops, of whose labels {right} are right")
-    if poison := len(crops) - total:
-        print(f"sure of {len(sure) - len(own)} of {poison} crops that show something else")
+    for number, kind in enumerate(POISON):
+        some, all_of_it = (
+            sum(line.image not in texts and int(line.image.stem) % len(POISON) == number for line in lines)
+            for lines in (sure.lines, crops.lines)
+        )
+        if all_of_it:
+            print(f"sure of {some} of {all_of_it} crops that are {kind}")
 
 
 def hide(config: Config, labels: int, seed: int, pattern: str | None, poison: bool, folder: Path) -> None:
@@ -119,7 +126,7 @@ def poisoned(lines: Sequence[Line], folder: Path) -> Iterator[Path]:
         crop, path = image.read(line.image), folder / f"{number}.png"
         upside_down, on_its_side = image.half_turned(crop), crop.transpose(1, 0, 2)
         blank = np.full_like(crop, int(crop.mean()))
-        image.write(path, np.ascontiguousarray((upside_down, blank, on_its_side)[number % 3]))
+        image.write(path, np.ascontiguousarray((upside_down, blank, on_its_side)[number % len(POISON)]))
         yield path.resolve()
 
 
