@@ -78,7 +78,9 @@ def main() -> None:
             hide(config, options.labels, seed, options.group_by, options.poison, folder)
             runs.append(finished_run(hidden(config, seed, folder), False, reporter))
     for seed, run in zip(options.seeds, runs, strict=True):
-        print(f"seed {seed}: kept {run['best']}, unlabelled crops: {run.get('unlabelled')}")
+        print(f"seed {seed}: kept {run['best']}")
+        for name, stage in run.get("self_training", {}).items():
+            print(f"  {name}: sure of {stage['sure']} of {stage['crops']}, {stage['right']} labels right")
     for name, rows in means(runs):
         print(f"{name:<40} {rows}")
 
