@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -90,6 +91,20 @@ def test_the_list_is_a_label_file_without_labels_that_a_review_takes(
         2,
         ["error: next.txt: the file already exists; --overwrite replaces it"],
     )
+
+
+def test_a_review_of_the_list_can_begin_at_once(
+    pool: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[Path, str]] = []
+    module = sys.modules["linetune.cli.review"]
+    monkeypatch.setattr(module, "review", lambda source, model: opened.append((source, model)))
+    ended = cli("next", READS, pool / "pool", "-n", "1", "--output", tmp_path / "1.txt", "--review")
+    assert ended.code == 0, ended.err
+    assert opened == [(tmp_path / "1.txt", READS)]
+    assert "linetune review" not in ended.out
+    wrong = cli("next", READS, pool / "pool", "--output", tmp_path / "2.txt", "--review", "--json")
+    assert (wrong.code, len(wrong.errors)) == (2, 1)
 
 
 def test_crops_that_a_review_called_unusable_are_not_chosen_again(
