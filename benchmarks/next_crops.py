@@ -36,7 +36,7 @@ def main() -> None:
     model, number, paths = Recogniser.load(options.model), options.number, list(texts)
     with terminal() as reporter:
         readings = {p: r for p, r in model.read_files(paths, reporter).items() if isinstance(r, Reading)}
-        by_next = [next_crops(model, paths, number, known, seed, reporter).chosen for seed in options.seeds]
+        by_next = [next_crops(model, paths, number, known, reporter).chosen]
     doubtful = sorted(readings, key=lambda path: readings[path].confidence)[:number]
     at_random = [random.Random(seed).sample(paths, number) for seed in options.seeds]
     everything = [path for path in paths if path in readings]

@@ -157,7 +157,7 @@ def test_points_are_taken_far_from_each_other() -> None:
     near = np.concatenate([centre + rng.normal(0, 0.05, (20, 3)) for centre in centres])
     sure = rng.normal(0, 0.05, (200, 3))
     points = np.concatenate((sure, near)).astype(np.float32)
-    chosen = spread_out(points, 3, 0)
+    chosen = spread_out(points, 3)
     assert sorted((place - 200) // 20 for place in chosen) == [0, 1, 2]
-    assert sorted(spread_out(points[:5], 9, 0)) == [0, 1, 2, 3, 4]
-    assert sorted(spread_out(np.ones((3, 2), np.float32), 3, 0)) == [0, 1, 2]
+    assert sorted(spread_out(points[:5], 9)) == [0, 1, 2, 3, 4]
+    assert sorted(spread_out(np.ones((3, 2), np.float32), 3)) == [0, 1, 2]

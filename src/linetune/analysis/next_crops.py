@@ -32,6 +32,8 @@ REASONS = {
     UNREAD: "show no text to the model",
 }
 """Why crops are left out, in the order in which the reasons are tested."""
+DOUBTFUL = 3
+"""Doubtful crops for each crop to choose. Without this limit, more of the choice is read right already."""
 
 
 class Reader(Protocol):
@@ -100,16 +102,17 @@ def next_crops(
     paths: Sequence[Path],
     number: int,
     labelled: Collection[Path] = (),
-    seed: int = 0,
     reporter: Reporter | None = None,
 ) -> NextCrops:
     """Choose crops that a model doubts, each in another way.
 
     A crop's doubts are what its class probabilities lack to the text that is read: for each class, the sum
     over the frames of the probability minus 1 where it is read. They are long where the model is unsure, and
-    point to the characters that it hesitates between. k-means++ chooses among them, so that crops with the
-    same doubt are chosen once. This is BADGE (Ash et al. 2020, "Deep Batch Active Learning by Diverse,
-    Uncertain Gradient Lower Bounds", arXiv 1906.03671) with the gradient of the head's bias.
+    point to the characters that it hesitates between. Of the crops with the longest doubts, those with the
+    most different ones are chosen. The doubts are the gradient of the head's bias, as in BADGE (Ash et al.
+    2020, "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds", arXiv 1906.03671). The
+    limit to the longest ones is that of Zhdanov (2019, "Diverse mini-batch Active Learning", arXiv
+    1901.05954).
 
     Crops that nobody has to label are left out: what a labelled crop or a crop before it shows, blank ones,
     and those on which the model reads nothing.
@@ -119,7 +122,6 @@ def next_crops(
         paths: the crops without labels.
         number: how many to choose.
         labelled: crops that have a label.
-        seed: seed of the choice.
         reporter: shows the progress.
 
     Raises:
@@ -139,7 +141,9 @@ def next_crops(
     if not candidates:
         counted = ", ".join(f"{some} {REASONS[why]}" for why, some in Counter(reasons.values()).items())
         raise LinetuneError("no crop is left to label", hint=counted or None)
-    chosen = [candidates[place] for place in spread_out(doubts[candidates], number, seed)]
+    strength = (doubts[candidates] ** 2).sum(1)
+    doubtful = np.array(candidates)[np.argsort(-strength, kind="stable")[: DOUBTFUL * number]]
+    chosen = doubtful[spread_out(doubts[doubtful], number)].tolist()
     return NextCrops(
         [data.lines[place].image for place in chosen],
         [readings[place] for place in chosen],
@@ -150,28 +154,23 @@ def next_crops(
     )
 
 
-def spread_out(points: NDArray[np.float32], number: int, seed: int) -> list[int]:
+def spread_out(points: NDArray[np.float32], number: int) -> list[int]:
     """Return the numbers of points far from 0 and from each other, in the order of their choice.
 
-    The first one is the farthest from 0. Each further one is drawn with a probability in proportion to its
-    squared distance from the nearest one before it, or from 0 (k-means++, Arthur and Vassilvitskii 2007).
+    Each is the farthest from 0 and from those before it, whichever is nearest (farthest-first traversal,
+    Gonzalez 1985, "Clustering to minimize the maximum intercluster distance").
 
     Args:
         points: shape (points, dimensions).
         number: how many to choose. If there are fewer points, all are chosen.
-        seed: seed of the draws.
     """
-    rng = np.random.default_rng(seed)
     # From 0 too: a point near it says that the model has no doubt.
     distances = (points.astype(np.float64) ** 2).sum(1)
-    chosen = [int(distances.argmax())]
+    chosen: list[int] = []
     while len(chosen) < min(number, len(points)):
+        chosen.append(int(distances.argmax()))
         distances = np.minimum(distances, ((points - points[chosen[-1]]) ** 2).sum(1))
-        distances[chosen] = 0
-        if distances.sum() > 0:
-            chosen.append(int(rng.choice(len(points), p=distances / distances.sum())))
-        else:  # nothing but copies is left
-            chosen.append(next(place for place in range(len(points)) if place not in chosen))
+        distances[chosen] = -1  # nothing is chosen twice, even if only copies are left
     return chosen
 
 

@@ -34,7 +34,6 @@ def next_(
             "are left out anyway. So are crops that a review called unusable.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Seed of the choice.")] = 0,
     review: Annotated[bool, typer.Option("--review", help="Label them at once, as linetune review does.")] = (
         False
     ),
@@ -65,7 +64,7 @@ def next_(
     paths = [path for argument in images for path in expand(argument, errors)]
     with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, None, reporter, both_ways=both_ways, rule=rule)
-        found = next_crops(recogniser, list(dict.fromkeys(paths)), number, done, seed, reporter)
+        found = next_crops(recogniser, list(dict.fromkeys(paths)), number, done, reporter)
     _write(output, found)
     if as_json:
         options.print_json({"list": str(output), **found.as_dict()})
