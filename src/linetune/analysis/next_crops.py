@@ -21,7 +21,7 @@ from linetune.data.check.images import CropSummary, summarise_all
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
 from linetune.decode import Decoder, Reading
-from linetune.decode.calibrated import calibrated
+from linetune.decode.calibrated import is_calibrated
 from linetune.decode.reading import added_up
 
 LABELLED, EQUAL, BLANK, UNREAD = "labelled", "near-duplicates", "blank", "not read"
@@ -149,7 +149,9 @@ def next_crops(
         [readings[place] for place in chosen],
         len(lines),
         Counter(reasons.values()),
-        sum(1 - readings[place].confidence for place in candidates) if calibrated(reader.decoder) else None,
+        sum(1 - readings[place].confidence for place in candidates)
+        if is_calibrated(reader.decoder)
+        else None,
         errors,
     )
 
@@ -205,7 +207,9 @@ def _left_out(
     # The folder of crops often has the labelled ones too. Another source keeps the lines apart.
     known = Split("train", [Line(path, "", f"labelled {path}") for path in labelled])
     others = summarise_all(labelled, count(reporter, "labelled crops", len(labelled)))
-    checked = [*_checked(known, others), *_checked(Split("unlabelled", list(lines)), summaries)]
+    pool = Split("unlabelled", list(lines))
+    checked = [CheckedLine.of(known, *each) for each in zip(known.lines, others, strict=True)]
+    checked += [CheckedLine.of(pool, *each) for each in zip(lines, summaries, strict=True)]
     reasons = dict[Line, str]()
     pairs = [(group[0], other) for group in same_content(checked) for other in group[1:]]
     pairs += [(first, other) for first, other, _ in nearly_same(checked)]
@@ -220,10 +224,3 @@ def _left_out(
         if each.split is not known and each.crop and each.crop.is_flat:
             reasons.setdefault(each.line, BLANK)
     return reasons
-
-
-def _checked(split: Split, summaries: Iterator[Any] | Sequence[Any]) -> list[CheckedLine]:
-    return [
-        CheckedLine(split, line, summary if isinstance(summary, CropSummary) else None)
-        for line, summary in zip(split.lines, summaries, strict=True)
-    ]

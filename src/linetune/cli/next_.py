@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linetune.cli import options
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ def _labelled(run: Path, labels: list[Path] | tuple[()]) -> set[Path]:
 
 
 def _write(path: Path, found: NextCrops) -> None:
-    from linetune.core.errors import os_errors
     from linetune.core.files import relative
     from linetune.core.labelfile import write_labels
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.labelfile import Line
 from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
-from linetune.data.check.images import CropSummary, summarise_all
+from linetune.data.check.images import summarise_all
 from linetune.data.check.labels import Split
 
 
@@ -48,7 +48,7 @@ def group(
     whole = Split("all", list(lines))
     checked = []
     for line, crop in zip(lines, summarise_all([line.image for line in lines], progress), strict=True):
-        checked.append(CheckedLine(whole, line, crop if isinstance(crop, CropSummary) else None))
+        checked.append(CheckedLine.of(whole, line, crop))
         if isinstance(crop, LinetuneError) and unreadable is not None:
             unreadable.append(LinetuneError(f"{crop.what}: {line.image}", line.source, crop.hint))
     numbers = {id(line): number for number, line in enumerate(checked)}

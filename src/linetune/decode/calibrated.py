@@ -105,7 +105,7 @@ class Judged:
         return [replace(reading, accepted=each) for reading, each in zip(readings, accepted, strict=True)]
 
 
-def calibrated(decoder: Decoder | None) -> bool:
+def is_calibrated(decoder: Decoder | None) -> bool:
     """Return whether the confidence of a decoder is the probability that a reading is right."""
     while decoder is not None and not isinstance(decoder, Calibrated):
         decoder = getattr(decoder, "decoder", None)

@@ -16,7 +16,6 @@ from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
 from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
-from linetune.data.check.images import CropSummary
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
 from linetune.decode import Decoder
@@ -54,10 +53,7 @@ def unlabelled_crops(
     lines = _listed(source)
     decoded = decode_lines(lines, count(reporter, "unlabelled crops", len(lines)), compared=True)
     split = Split(NAME, lines)
-    found = [
-        CheckedLine(split, line, summary if isinstance(summary, CropSummary) else None)
-        for line, summary in zip(lines, decoded.summaries, strict=True)
-    ]
+    found = [CheckedLine.of(split, *each) for each in zip(lines, decoded.summaries, strict=True)]
     seen = _seen([*labelled, *found])
     left = [line for line in lines if line not in seen]
     if seen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line
 from linetune.data.check.characters import quote_both
 from linetune.data.check.findings import Finding, Severity
@@ -20,6 +21,11 @@ class CheckedLine:
     split: Split
     line: Line
     crop: CropSummary | None
+
+    @classmethod
+    def of(cls, split: Split, line: Line, found: CropSummary | LinetuneError) -> CheckedLine:
+        """Return a line with what was found of its crop: its summary, or why it is unusable."""
+        return cls(split, line, found if isinstance(found, CropSummary) else None)
 
 
 def same_content(lines: Sequence[CheckedLine]) -> list[list[CheckedLine]]:
