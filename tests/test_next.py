@@ -81,7 +81,7 @@ def test_the_list_is_a_label_file_without_labels_that_a_review_takes(
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[0] == "chosen: 2 of 9 crops, the most worthwhile first"
     assert "1 show what a labelled crop shows" in ended.out
-    assert f"linetune review next.txt --model {READS}" in ended.out
+    assert ended.out.splitlines()[-1] == f"label   linetune review next.txt --model {READS}"
     lines = read_labels(tmp_path / "next.txt", unlabelled=True)
     assert [line.text for line in lines] == ["", ""]
     assert {line.image.name for line in lines} == {"unclear-1.png", "unclear-2.png"}

@@ -74,7 +74,7 @@ def next_(
     if review:
         open_review(output, model=model)
     else:
-        print(f"label   {options.shell_command('linetune', 'review', output, '--model', model)}")
+        print(f"label   {options.shell_command('review', output, '--model', model)}")
 
 
 def _labelled(run: Path, labels: list[Path] | tuple[()]) -> set[Path]:
