@@ -1,13 +1,15 @@
 """What crops without labels give: a run on a few labels, whose other training crops lose theirs.
 
-    python benchmarks/unlabelled.py CONFIG [KEY=VALUE ...] --labels 200 [--seeds 0 1 2] [--group-by REGEX]
-        [--poison] [--output DIR] [--model MODEL]
+    python benchmarks/unlabelled.py CONFIG [KEY=VALUE ...] --labels 200 [--against 400] [--seeds 0 1 2]
+        [--group-by REGEX] [--poison] [--output DIR] [--model MODEL]
 
 Each seed draws other labels. All runs have the charset of all training labels. The first stages are trained
 once, with the first seed, if they use no training crops. The rows of one seed are those of one run: the stage
-before the unlabelled crops and the stage after them. --poison hides the label of a third more crops: upside
-down, blank, and on their side. A run that is finished is not run again. With --model, nothing is trained: it
-says which of the crops of the first seed this model is sure of, and how many of their labels are right.
+before the unlabelled crops and the stage after them. --against trains, with each seed, a second run on more
+labels and no crops without labels; its labels include those of the first. --poison hides the label of a third
+more crops: upside down, blank, and on their side. A run that is finished is not run again. With --model,
+nothing is trained: it says which of the crops of the first seed this model is sure of, and how many of their
+labels are right.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--labels", type=int, required=True, help="training crops that keep their label")
+    parser.add_argument("--against", type=int, help="labels of a run without unlabelled crops")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--group-by", metavar="REGEX", help="names the photo of a crop")
     parser.add_argument("--poison", action="store_true", help="add crops that show something else")
@@ -72,17 +75,27 @@ def main() -> None:
             finished_run(first, False, reporter)
             best = str(first.output / "model.safetensors")
             config = config.model_copy(update={"base_model": best, "stages": config.stages[leading:]})
-        runs = []
+        runs, others = [], []
         for seed in options.seeds:
             folder = output / str(seed)
             hide(config, options.labels, seed, options.group_by, options.poison, folder)
             runs.append(finished_run(hidden(config, seed, folder), False, reporter))
+            if options.against:
+                folder = output / f"{seed}-{options.against}"
+                hide(config, options.against, seed, options.group_by, False, folder)
+                alone = hidden(config, seed, folder, unlabelled=False)
+                others.append(finished_run(alone, False, reporter))
     for seed, run in zip(options.seeds, runs, strict=True):
         print(f"seed {seed}: kept {run['best']}")
         for name, stage in run.get("self_training", {}).items():
             print(f"  {name}: sure of {stage['sure']} of {stage['crops']}, {stage['right']} labels right")
+    print(f"{options.labels} labels and the other crops without theirs")
     for name, rows in means(runs):
-        print(f"{name:<40} {rows}")
+        print(f"  {name:<40} {rows}")
+    if others:
+        print(f"{options.against} labels alone")
+        for name, rows in means(others):
+            print(f"  {name:<40} {rows}")
 
 
 def label(config: Config, model: Model, folder: Path) -> None:
@@ -132,24 +145,30 @@ def poisoned(lines: Sequence[Line], folder: Path) -> Iterator[Path]:
         yield path.resolve()
 
 
-def hidden(config: Config, seed: int, folder: Path) -> Config:
+def hidden(config: Config, seed: int, folder: Path, unlabelled: bool = True) -> Config:
     """Return the run of one draw. Everything besides its labels stays the same."""
-    files = {"train": [folder / "labels.txt"], "unlabelled": folder / "unlabelled.txt"}
+    files = {
+        "train": [folder / "labels.txt"],
+        "unlabelled": folder / "unlabelled.txt" if unlabelled else None,
+    }
     data = config.data.model_dump() | files
     tree = config.model_dump() | {"data": data, "seed": seed, "output": folder / "run"}
     return Config.model_validate(tree)
 
 
 def means(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield the name of each row and its exact match on each split, in percent: the mean and each run's
-    own."""
-    for rows in zip(*(run["rows"] for run in runs), strict=True):
+    """Yield the name of each row, and of the kept models, and their exact match on each split, in percent:
+    the mean and each run's own."""
+    named = [{row["name"]: row for row in run["rows"]} for run in runs]
+    columns = [(name, [rows[name] for rows in named]) for name in named[0]]
+    columns.append(("kept", [rows[run["best"]] for rows, run in zip(named, runs, strict=True)]))
+    for name, rows in columns:
         shown = []
         for split in ("val", "test"):
             if rows[0][split]:
                 own = [100 * row[split]["exact_match"] for row in rows]
                 shown.append(f"{split} {sum(own) / len(own):.1f} ({', '.join(f'{x:.1f}' for x in own)})")
-        yield rows[0]["name"], "  ".join(shown)
+        yield name, "  ".join(shown)
 
 
 if __name__ == "__main__":  # rendering starts worker processes
