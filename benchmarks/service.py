@@ -52,7 +52,7 @@ class Load:
                 code, answer = await ask(reader, writer, b"POST /read", body)
                 if code != 200 or json.loads(answer)["text"] != expected:
                     self.lost.append(f"{code} {answer!r}, expected {expected!r}")
-            except (OSError, asyncio.IncompleteReadError) as error:
+            except (OSError, IndexError, asyncio.IncompleteReadError) as error:
                 self.lost.append(repr(error))
                 return
             self.latencies.append(time.perf_counter() - started)

@@ -10,8 +10,9 @@ text line. 413: it has more than --largest MiB. 503: --queue requests are waitin
 try again. `GET /health` answers `ok` when the service can read. `GET /metrics` has figures for Prometheus.
 
 Crops that come within --wait milliseconds, or while others are read, share a batch of at most 32. One thread
-reads. SIGTERM closes the port, answers the requests that the service holds, and ends it after 30 s at most.
-The service has no password and no TLS, and only this machine reaches it: put a proxy in front.
+reads. SIGTERM closes the port, answers the requests that the service holds, and ends it. That may take longer
+than your process manager waits before it kills. The service has no password and no TLS, and only this machine
+reaches it: put a proxy in front.
 """
 
 import asyncio
@@ -86,7 +87,7 @@ def main(
 ) -> None:
     """Read crops over HTTP."""
     app = application(Recogniser.load(model), wait, queue, largest)
-    uvicorn.run(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=30)
+    uvicorn.run(app, host=host, port=port, access_log=False)
 
 
 if __name__ == "__main__":
