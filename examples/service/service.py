@@ -19,6 +19,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import typer
 import uvicorn
@@ -34,7 +35,7 @@ from linetune.decode import Reading
 def application(recogniser: Recogniser, wait: int, queue: int, largest: float) -> Starlette:
     """Return the service. `main` has the same arguments."""
     waiting, readings = dict[Request, image.Crop](), dict[Request, Reading]()
-    totals, one_reads = Counter[str](), asyncio.Lock()
+    totals, one_reads, pool = Counter[str](), asyncio.Lock(), ThreadPoolExecutor(1)
 
     async def answer(request: Request) -> Response:
         body = bytearray()
@@ -52,7 +53,7 @@ def application(recogniser: Recogniser, wait: int, queue: int, largest: float) -
         async with one_reads:
             if request in waiting:  # not read with others: read it, with those that wait
                 batch = {each: waiting.pop(each) for each in list(waiting)[:32]}
-                found = await asyncio.to_thread(recogniser.read, batch.values())
+                found = await asyncio.get_event_loop().run_in_executor(pool, recogniser.read, batch.values())
                 readings.update(zip(batch, found, strict=True))
                 totals.update(linetune_batches_total=1, linetune_crops_total=len(batch))
         its = readings.pop(request)
