@@ -13,13 +13,18 @@ MOST_LINES = 120
 MOST_BYTES = 400_000
 
 ENGLISH, CHINESE = ((ROOT / name).read_text("utf-8") for name in NAMES)
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 BOTH = pytest.mark.parametrize("text", [ENGLISH, CHINESE], ids=NAMES)
 
 
 def commands(text: str) -> list[str]:
     """Return the commands of all code blocks, without their comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line.split("#")[0].strip() for block in BLOCK.findall(text) for line in block.splitlines()]
+
+
+def named(text: str) -> list[str]:
+    """Return all commands, files and options that sentences name."""
+    return re.findall("`([^`]+)`", BLOCK.sub("", text))
 
 
 def figures(text: str) -> list[str]:
@@ -35,6 +40,7 @@ def targets(text: str) -> list[str]:
 
 def test_both_have_the_same_commands_in_the_same_order() -> None:
     assert commands(ENGLISH) == commands(CHINESE)
+    assert named(ENGLISH) == named(CHINESE)
     assert {"linetune init mine --from LABELS", "linetune train mine/linetune.yaml"} <= set(commands(ENGLISH))
 
 
