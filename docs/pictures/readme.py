@@ -2,7 +2,7 @@
 
 export PYTHONPATH=tests
 python docs/pictures/readme.py record FOLDER [MINUTES]  # init and train in a new folder, in 20 minutes
-python docs/pictures/readme.py terminal FOLDER          # readme_terminal.gif; needs the package pyte
+python docs/pictures/readme.py terminal FOLDER          # readme_terminal.webp; needs the package pyte
 python docs/pictures/readme.py crops FOLDER             # readme_crops.png; needs Chromium
 python docs/pictures/readme.py report FOLDER            # readme_report.png; needs Chromium
 """
@@ -63,7 +63,8 @@ def run(command: str, folder: Path, cast: TextIO, began: float) -> None:
     """Type a command, run it in a terminal in the folder, and write what it shows into the cast."""
 
     def show(text: str) -> None:
-        text = text.replace(sys.prefix, ".venv")  # where the environment is on this machine says nothing
+        # Where this machine has the environment and the folder says nothing.
+        text = text.replace(sys.prefix, ".venv").replace(f"{folder.resolve()}{os.sep}", "")
         print(json.dumps([round(time.monotonic() - began, 3), "o", text]), file=cast, flush=True)
 
     for typed in ("$ ", *command, "\r\n"):
@@ -83,12 +84,13 @@ def run(command: str, folder: Path, cast: TextIO, began: float) -> None:
 
 # --------------------------------------------------------------------------------------- terminal
 
-SIZE = 21
-"""Height of the letters in pixels: more than a page shows, for sharp screens."""
-CELL = 12.64, 26
-MARGIN = 20
+SIZE = 17
+"""Height of the letters in pixels."""
+CELL = 0.602 * SIZE, round(1.24 * SIZE)
+"""Width and height of the place of a letter in pixels."""
+MARGIN = SIZE
 GROUND, INK = "#1b1f27", "#d7dae0"
-EVERY = 10.0
+EVERY = 20.0
 """Seconds between two pictures of the view that a command renews."""
 TYPED, RENEWED, PRINTED, LAST = 40, 90, 700, 6000
 """Milliseconds that pictures stay: while typing, of a renewed view, with new lines, the last one."""
@@ -97,12 +99,14 @@ TYPED, RENEWED, PRINTED, LAST = 40, 90, 700, 6000
 def terminal(folder: Path) -> None:
     """Draw what the terminal showed, without its waiting times."""
     shown, times = zip(*screens(folder / CAST), strict=True)
-    # One palette for all: with a palette each, the colours of unchanged parts would differ.
-    palette = draw(shown[-1]).quantize(16)
-    first, *others = (draw(rows).quantize(palette=palette, dither=Image.Dither.NONE) for rows in shown)
+    palette = draw(shown[-1]).quantize(8)  # few colours make a small file
+    first, *others = (
+        draw(rows).quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB") for rows in shown
+    )
     times = (*times[:-1], LAST)
-    target = PICTURES / "readme_terminal.gif"
-    first.save(target, save_all=True, append_images=others, duration=times, loop=0, optimize=True)
+    target = PICTURES / "readme_terminal.webp"
+    small: dict[str, Any] = {"lossless": True, "method": 4, "quality": 60, "minimize_size": True}
+    first.save(target, save_all=True, append_images=others, duration=times, loop=0, **small)
     print(f"{target}: {len(times)} pictures, {sum(times) / 1000:.0f} s, {kilobytes(target)}")
 
 
