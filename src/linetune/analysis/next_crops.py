@@ -32,7 +32,7 @@ REASONS = {
     UNREAD: "show no text to the model",
 }
 """Why crops are left out, in the order in which the reasons are tested."""
-DOUBTFUL = 3
+DOUBTFUL = 2
 """Doubtful crops for each crop to choose. Without this limit, more of the choice is read right already."""
 
 
@@ -107,12 +107,11 @@ def next_crops(
     """Choose crops that a model doubts, each in another way.
 
     A crop's doubts are what its class probabilities lack to the text that is read: for each class, the sum
-    over the frames of the probability minus 1 where it is read. They are long where the model is unsure, and
-    point to the characters that it hesitates between. Of the crops with the longest doubts, those with the
-    most different ones are chosen. The doubts are the gradient of the head's bias, as in BADGE (Ash et al.
-    2020, "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds", arXiv 1906.03671). The
-    limit to the longest ones is that of Zhdanov (2019, "Diverse mini-batch Active Learning", arXiv
-    1901.05954).
+    over the frames of the probability minus 1 where it is read. They point to the characters that the model
+    hesitates between. Of the crops with the lowest confidence, those with the most different doubts are
+    chosen. The doubts are the gradient of the head's bias, as in BADGE (Ash et al. 2020, "Deep Batch Active
+    Learning by Diverse, Uncertain Gradient Lower Bounds", arXiv 1906.03671). The limit to the uncertain ones
+    is that of Zhdanov (2019, "Diverse mini-batch Active Learning", arXiv 1901.05954).
 
     Crops that nobody has to label are left out: what a labelled crop or a crop before it shows, blank ones,
     and those on which the model reads nothing.
@@ -141,8 +140,9 @@ def next_crops(
     if not candidates:
         counted = ", ".join(f"{some} {REASONS[why]}" for why, some in Counter(reasons.values()).items())
         raise LinetuneError("no crop is left to label", hint=counted or None)
-    strength = (doubts[candidates] ** 2).sum(1)
-    doubtful = np.array(candidates)[np.argsort(-strength, kind="stable")[: DOUBTFUL * number]]
+    # The confidence says more about a wrong text than the length of the doubts does.
+    candidates.sort(key=lambda place: readings[place].confidence)
+    doubtful = np.array(candidates[: DOUBTFUL * number])
     chosen = doubtful[spread_out(doubts[doubtful], number)].tolist()
     return NextCrops(
         [data.lines[place].image for place in chosen],
