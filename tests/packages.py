@@ -29,7 +29,7 @@ from linetune.formats.onnx_file import export
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 MINORS = range(10, 15)
-TEXT = "LOT 4711"
+TEXT = "LOT4711"  # without a space: official models often miss one
 READ = "import linetune, sys; print(linetune.Recogniser.load(sys.argv[1]).read([sys.argv[2]])[0].text)"
 
 
