@@ -6,13 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := rapidocr paddleocr transformers
 
-.PHONY: test torture demo interop fuzz audit floors ray lint clean
+.PHONY: test torture demo interop fuzz audit floors ray wheel hooks lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Kills a short run at 100 random moments (make test: at 5), and resumes it: half an hour.
 torture: $(VENV)/dev
@@ -59,6 +59,17 @@ floors:
 	.floors/bin/python -m pip install --quiet $(TORCH)
 	.floors/bin/python -m pip install --quiet --editable '.[dev]' --constraint .floors/pins.txt
 	.floors/bin/python -m pytest $(TESTS)
+
+# Builds both packages in dist/, and reads with the wheel in an empty environment of each Python at hand:
+# make wheel PYTHONS="python3.10 python3.13"
+wheel: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet build twine
+	$(BIN)/python tests/packages.py $(if $(PYTHONS),--pythons $(PYTHONS))
+
+# Lint and types before each commit (.pre-commit-config.yaml).
+hooks: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet pre-commit
+	$(BIN)/pre-commit install
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from browser import browser_page
+from browser import empty_page, started
 from demo import make_run
 
 from linetune.report.run_page import write_report
@@ -48,7 +48,7 @@ def main() -> None:
 
 def scrolled(report: Path) -> list[float]:
     """Return the ms of each frame while the page scrolls from its beginning to its end."""
-    with browser_page(viewport={"width": 1100, "height": 900}) as opened:
+    with started() as browser, empty_page(browser, viewport={"width": 1100, "height": 900}) as opened:
         page = opened.page
         page.goto(report.as_uri())
         page.wait_for_timeout(1000)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -32,12 +32,8 @@ class Watched:
 
 
 @contextmanager
-def browser_page(**context: Any) -> Iterator[Watched]:
-    """Open an empty page, or skip the test where no Chromium is installed.
-
-    Args:
-        context: settings of the browser, such as ``java_script_enabled=False`` or ``color_scheme="dark"``.
-    """
+def started() -> Iterator[Browser]:
+    """Start Chromium, or skip the test where it is not installed. Starting takes longer than most pages."""
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
     from playwright.sync_api import sync_playwright
@@ -45,10 +41,25 @@ def browser_page(**context: Any) -> Iterator[Watched]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
-            watched = Watched(browser.new_context(**context).new_page())
-            watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
-            watched.page.on("console", watched.note)
-            watched.page.on("request", lambda request: watched.requests.append(request.url))
-            yield watched
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def empty_page(browser: Browser, **settings: Any) -> Iterator[Watched]:
+    """Open an empty page, which shares nothing with other pages.
+
+    Args:
+        browser: a started Chromium.
+        settings: such as ``java_script_enabled=False`` or ``color_scheme="dark"``.
+    """
+    context = browser.new_context(**settings)
+    try:
+        watched = Watched(context.new_page())
+        watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        watched.page.on("console", watched.note)
+        watched.page.on("request", lambda request: watched.requests.append(request.url))
+        yield watched
+    finally:
+        context.close()

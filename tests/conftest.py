@@ -4,15 +4,43 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from browser import started
 
 from linetune.cli import main
 from linetune.core import image, labelfile
 from linetune.core.progress import Silent
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+SLOWEST = (
+    "test_resume",
+    "test_processes",
+    "test_distil",
+    "test_loggers",
+    "test_interruption",
+    "test_training",
+    "test_pages",
+    "test_review",
+    "test_unlabelled",
+    "test_inspect",
+    "test_small_install",
+    "test_strangers",
+    "test_synth",
+    "test_cli",
+)
+"""Files of tests that take longest. A process gets whole files, so that they begin first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest files: the processes then end at about the same time."""
+    places = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(SLOWEST)))
 
 
 class Result(NamedTuple):
@@ -47,6 +75,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LINETUNE_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for all tests of a file."""
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

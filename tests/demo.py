@@ -182,7 +182,7 @@ def write_journal(run: Path) -> None:
 
 def main() -> None:
     """Write a run and its report, and a screenshot of the beginning."""
-    from browser import browser_page
+    from browser import empty_page, started
 
     from linetune.report.run_page import write_report
     from linetune.report.words import words
@@ -190,7 +190,7 @@ def main() -> None:
     folder, picture = map(Path, sys.argv[1:])
     run = make_run(folder)
     page = write_report(run.rename(run.with_name("lot-codes")), words("en"))
-    with browser_page(viewport={"width": 1100, "height": 1300}) as opened:
+    with started() as browser, empty_page(browser, viewport={"width": 1100, "height": 1300}) as opened:
         opened.page.goto(page.as_uri())
         opened.page.screenshot(path=picture)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from browser import browser_page
+from browser import empty_page, started
 from PIL import Image
 from test_review import served
 
@@ -42,7 +42,8 @@ def main() -> None:
         model = export(limited.model, Path(folder, "model.onnx")).path
         with (
             served(labels, "--model", model) as review,
-            browser_page(viewport=size, color_scheme=scheme) as watched,
+            started() as browser,
+            empty_page(browser, viewport=size, color_scheme=scheme) as watched,
         ):
             watched.page.goto(review.address)
             for index in range(SETTLED):

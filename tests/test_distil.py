@@ -288,7 +288,7 @@ def test_an_interrupted_distillation_continues_to_the_same_result(
     assert (result.teacher.name, result.teacher.val.exact_match) == ("teacher (large)", 1)
     figures = json.loads((tmp_path / "whole/results.json").read_text("utf-8"))
     assert figures["teacher"]["val"]["exact_match"] == 1
-    interrupt(monkeypatch, 9, student(project, tmp_path / "run", "stages.real.epochs=4"))
+    interrupt(monkeypatch, 6, student(project, tmp_path / "run", "stages.real.epochs=4"))
     resume(tmp_path / "run")
     assert torture.result(tmp_path / "run") == torture.result(tmp_path / "whole")
     record = load_model(tmp_path / "run").provenance

@@ -208,8 +208,7 @@ def test_training_weights_of_other_networks(tmp_path: Path, architecture: Archit
 
 
 def test_the_guide_goes_along_where_there_is_one(tmp_path: Path) -> None:
-    base = limited("AB")
-    base.network.nrtr = Network(PPOCRMobile(), 3, guide=True).nrtr
+    base = tiny("AB", guide=True, architecture=SMALL)
     assert base.network.nrtr is not None
     done = export_pdparams(base, tmp_path / "m.pdparams")
     assert not any("NRTR" in note for note in done.notes)
@@ -246,8 +245,7 @@ def test_a_character_that_ends_a_line_is_refused(tmp_path: Path, character: str)
 
 
 def test_other_line_breaks_are_characters(tmp_path: Path) -> None:
-    odd = ("A", "\u2028", "\x85", "\u3000")
-    model = limited(odd)
+    model = tiny(("A", "\u2028", "\x85", "\u3000"), architecture=TINY)
     assert load_base(str(export_pdparams(model, tmp_path / "m.pdparams").path)).charset == model.charset
 
 

@@ -15,7 +15,8 @@ from linetune.formats.official import load_file
 from linetune.formats.registry import FORMATS, find_formats
 from linetune.formats.targets import export_targets
 from linetune.models.families.pp_ocr_mobile import PPOCRMobile
-from linetune.models.network import empty_folded
+from linetune.models.layers.reparam import fold
+from linetune.models.network import Network
 
 TOY = """
 from linetune.formats import store
@@ -53,7 +54,7 @@ def test_a_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(registry.FORMATS, "toy", found["toy"])
     torch.manual_seed(0)
     model = Model(
-        empty_folded(PPOCRMobile(scale=0.35), 3), Charset(("A", "B")), "PP-OCRv5_mobile_rec", "here"
+        fold(Network(PPOCRMobile(scale=0.35), 3)).eval(), Charset(("A", "B")), "PP-OCRv5_mobile_rec", "here"
     )
     (target,) = export_targets("model", "toy", tmp_path / "a.toy")
     assert target.files == [tmp_path / "a.toy", tmp_path / "a.note"]

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 import pytest
-from browser import browser_page
+from browser import empty_page
 from conftest import Cli
 from demo import make_run
 from lxml import html
@@ -38,6 +39,9 @@ from linetune.report.history import StageHistory, Validated
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
 from linetune.report.words import Words, catalogue
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 REPORT = Path(__file__).parents[1] / "src" / "linetune" / "report"
 ENGLISH = Words("en")
@@ -68,9 +72,9 @@ def decoded(source: str) -> image.Crop:
 
 @pytest.mark.parametrize(("scheme", "scripts"), [("light", True), ("dark", False)])
 def test_a_report_opens_alone_in_light_and_dark_and_without_scripts(
-    page: Path, scheme: str, scripts: bool
+    browser: Browser, page: Path, scheme: str, scripts: bool
 ) -> None:
-    with browser_page(color_scheme=scheme, java_script_enabled=scripts) as opened:
+    with empty_page(browser, color_scheme=scheme, java_script_enabled=scripts) as opened:
         opened.page.goto(page.as_uri())
         shot = cv2.imdecode(np.frombuffer(opened.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
         assert shot is not None
@@ -82,8 +86,8 @@ def test_a_report_opens_alone_in_light_and_dark_and_without_scripts(
         assert [url for url in opened.requests if not url.startswith("data:")] == [page.as_uri()]
 
 
-def test_the_keyboard_reaches_the_content_first(page: Path) -> None:
-    with browser_page() as opened:
+def test_the_keyboard_reaches_the_content_first(browser: Browser, page: Path) -> None:
+    with empty_page(browser) as opened:
         opened.page.goto(page.as_uri())
         opened.page.keyboard.press("Tab")
         skip = opened.page.locator("a:focus")
@@ -97,8 +101,8 @@ def test_the_keyboard_reaches_the_content_first(page: Path) -> None:
         assert opened.page.locator("#content :focus").count(), "the contents are behind us"
 
 
-def test_a_report_fits_a_telephone_and_can_be_printed(page: Path) -> None:
-    with browser_page(viewport={"width": 400, "height": 800}) as opened:
+def test_a_report_fits_a_telephone_and_can_be_printed(browser: Browser, page: Path) -> None:
+    with empty_page(browser, viewport={"width": 400, "height": 800}) as opened:
         opened.page.goto(page.as_uri())
         width = opened.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 400
@@ -139,9 +143,9 @@ def replaced(run: Path, *pairs: tuple[str, str]) -> Path:
     return write_report(run, ENGLISH)
 
 
-def test_errors_are_seen_without_colours_and_in_a_copied_text(copy: Path) -> None:
+def test_errors_are_seen_without_colours_and_in_a_copied_text(browser: Browser, copy: Path) -> None:
     page = replaced(copy, ("A 1", "A1"), ("LOT1", "LO T7"))
-    with browser_page() as opened:
+    with empty_page(browser) as opened:
         opened.page.goto(page.as_uri())
         legend = "a character that differs · ␣ a space that differs · ∅ no character here"
         assert opened.page.get_by_text(legend).is_visible()
@@ -329,7 +333,7 @@ def test_labels_that_were_not_checked_come_with_the_command(copy: Path) -> None:
     assert f'<code class="copy">linetune check {copy}/config.yaml</code>' in text
 
 
-def test_what_strangers_write_is_shown_and_does_nothing(copy: Path, tmp_path: Path) -> None:
+def test_what_strangers_write_is_shown_and_does_nothing(browser: Browser, copy: Path, tmp_path: Path) -> None:
     evil = "</title><script>alert(1)</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>"
     folder = tmp_path / "<b>&\"'"
     copy.parent.rename(folder)
@@ -344,7 +348,7 @@ def test_what_strangers_write_is_shown_and_does_nothing(copy: Path, tmp_path: Pa
     results["findings"][evil] = 1
     (run / "results.json").write_text(json.dumps(results), "utf-8")
     page = write_report(run, ENGLISH)
-    with browser_page() as opened:
+    with empty_page(browser) as opened:
         opened.page.on("dialog", lambda dialog: opened.errors.append("a dialog"))
         opened.page.goto(page.as_uri())
         assert opened.page.locator("script").count() == 0
@@ -373,7 +377,7 @@ def test_a_run_without_readings_still_has_a_report(copy: Path) -> None:
     assert 'id="errors"' not in text
 
 
-def test_reports_are_small_and_quick(page: Path, tmp_path: Path) -> None:
+def test_reports_are_small_and_quick(browser: Browser, page: Path, tmp_path: Path) -> None:
     assert page.stat().st_size < 2 * 2**20
     large = make_run(tmp_path / "large", drawn=24, tested=1500, wrong=0.75)
     started = time.process_time()
@@ -381,7 +385,7 @@ def test_reports_are_small_and_quick(page: Path, tmp_path: Path) -> None:
     assert time.process_time() - started < 5
     assert "The first 1000 are shown." in text
     assert len(text) < 15 * 2**20
-    with browser_page(viewport={"width": 1000, "height": 800}) as opened:
+    with empty_page(browser, viewport={"width": 1000, "height": 800}) as opened:
         opened.page.goto((large / "report.html").as_uri())
         opened.page.evaluate("document.getElementById('confidence').scrollIntoView()")
         assert opened.page.locator("#confidence").is_visible()
@@ -448,8 +452,8 @@ def test_what_is_left_out_and_added_has_names(copy: Path) -> None:
     assert "added" in [cell.text for cell in matrix.xpath(".//th[@scope='row']")]
 
 
-def test_the_confidences_of_each_crop_are_told_apart_by_ear(page: Path) -> None:
-    with browser_page() as opened:
+def test_the_confidences_of_each_crop_are_told_apart_by_ear(browser: Browser, page: Path) -> None:
+    with empty_page(browser) as opened:
         opened.page.goto(page.as_uri())
         item = opened.page.locator(".gallery li").first
         label = item.locator("img").get_attribute("alt")
@@ -540,13 +544,13 @@ def test_a_preview_can_be_a_page_with_real_crops_beside(run: Path, tmp_path: Pat
     ]
 
 
-def test_a_learning_curve_has_a_page_with_its_picture(tmp_path: Path) -> None:
+def test_a_learning_curve_has_a_page_with_its_picture(browser: Browser, tmp_path: Path) -> None:
     sizes = {50: 0.6, 200: 0.75, 800: 0.85}
     points = [
         Point(crops, "stage real", Score(exact, exact - 1, 100), None, 3.0) for crops, exact in sizes.items()
     ]
     page = write_curve_page(Curve(tmp_path, points))
-    with browser_page(color_scheme="dark") as opened:
+    with empty_page(browser, color_scheme="dark") as opened:
         opened.page.goto(page.as_uri())
         assert opened.page.get_by_text("training crops").first.is_visible()
         assert opened.page.locator("svg").is_visible()

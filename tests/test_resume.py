@@ -36,7 +36,9 @@ from linetune.training.state import Validation
 from linetune.training.validation import Validator
 
 train = partial(runs.train, export=False)
-LAST = 9
+FIRST = 7
+"""The number of a validation in the first stage."""
+LAST = 12
 """The number of a validation in the last stage."""
 
 
@@ -53,22 +55,38 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The result of the run without an interruption."""
+def complete(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the run without an interruption."""
     out = tmp_path_factory.mktemp("whole") / "run"
     with pytest.MonkeyPatch.context() as patch:
         torture.hurry(patch.setattr)
         train(load(project / "linetune.yaml", [f"output={out}"]))
-    return torture.result(out)
+    return out
 
 
-def interrupted(
-    project: Path,
-    out: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    after: int = LAST,
-    error: Any = KeyboardInterrupt,
-) -> str:
+@pytest.fixture(scope="module")
+def whole(complete: Path) -> dict[str, Any]:
+    """The result of the run without an interruption."""
+    return torture.result(complete)
+
+
+@pytest.fixture(scope="module")
+def cut_short(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was interrupted in the last stage."""
+    out = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        torture.hurry(patch.setattr)
+        interrupted(project, out, patch)
+    return out
+
+
+@pytest.fixture
+def stopped(cut_short: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, which a test may change. A run folder may be moved."""
+    return Path(shutil.copytree(cut_short, tmp_path / "a run"))
+
+
+def interrupted(project: Path, out: Path, monkeypatch: pytest.MonkeyPatch, after: int = LAST) -> str:
     """Start a run that is interrupted in a validation. Return what the interruption says."""
     calls = 0
     validate = Validator.__call__
@@ -95,7 +113,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("after", [7, 9, 15])
+@pytest.mark.parametrize("after", [FIRST, 10])  # 10 is a trial of rates; other tests go on from LAST
 def test_an_interrupted_run_continues_to_the_same_result(
     project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
@@ -112,16 +130,15 @@ def test_a_resumed_run_uses_stored_features_again(
 ) -> None:
     monkeypatch.setenv("LINETUNE_CACHE", str(tmp_path / "cache"))
     out, heard = tmp_path / "run", Heard()
-    interrupted(project, out, monkeypatch)
+    interrupted(project, out, monkeypatch, FIRST)
     resume(out, reporter=heard)
     assert "stage head: trains on the features that an earlier run stored" in heard.lines
 
 
 def test_a_resumed_run_may_be_moved_and_interrupted_to_its_last_moment(
-    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupted(project, tmp_path / "run", monkeypatch)
-    out, unlink = (tmp_path / "run").rename(tmp_path / "moved"), Path.unlink
+    out, unlink = stopped.rename(tmp_path / "moved"), Path.unlink
     for left in (1, 0):
 
         def killed(path: Path, missing_ok: bool = False, left: int = left) -> None:
@@ -137,40 +154,29 @@ def test_a_resumed_run_may_be_moved_and_interrupted_to_its_last_moment(
     assert torture.result(out) == whole
 
 
-def test_training_anew_names_the_command_that_continues(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "a run"
-    interrupted(project, out, monkeypatch)
+def test_training_anew_names_the_command_that_continues(project: Path, stopped: Path) -> None:
     with pytest.raises(
         LinetuneError, match=r"interrupted run; linetune train --resume '.*a run' continues it"
     ):
-        train(load(project / "linetune.yaml", [f"output={out}"]))
+        train(load(project / "linetune.yaml", [f"output={stopped}"]))
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(
-    project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, heard = tmp_path / "run", Heard()
-    interrupted(project, out, monkeypatch)
-    _, newest = checkpoints(out)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(stopped: Path, whole: dict[str, Any]) -> None:
+    heard = Heard()
+    _, newest = checkpoints(stopped)
     data = bytearray(newest.read_bytes())
     data[-1] ^= 1
     newest.write_bytes(data)
-    resume(out, reporter=heard)
+    resume(stopped, reporter=heard)
     assert heard.lines[0] == f"{newest} is damaged; the checkpoint before it is used"
-    assert torture.result(out) == whole
+    assert torture.result(stopped) == whole
 
 
-def test_without_a_whole_checkpoint_nothing_continues(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "run"
-    interrupted(project, out, monkeypatch)
-    for path in checkpoints(out):
+def test_without_a_whole_checkpoint_nothing_continues(stopped: Path) -> None:
+    for path in checkpoints(stopped):
         path.write_bytes(b"")
     with pytest.raises(LinetuneError, match="every checkpoint is damaged; linetune train with --overwrite"):
-        resume(out)
+        resume(stopped)
 
 
 @pytest.mark.parametrize(
@@ -182,18 +188,16 @@ def test_without_a_whole_checkpoint_nothing_continues(
     ],
 )
 def test_a_change_is_refused_before_anything_is_written(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str, said: str
+    project: Path, stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str, said: str
 ) -> None:
-    out = tmp_path / "run"
-    interrupted(project, out, monkeypatch)
-    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
     shutil.copytree(project / "real", tmp_path / "other")
     labels = tmp_path / "other/labels.txt"
     labels.write_text(labels.read_text("utf-8").replace("C-0", "C-1"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LinetuneError, match=said):
-        resume(out, [override])
-    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+        resume(stopped, [override])
+    assert {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()} == before
 
 
 def test_a_changed_reading_rule_is_refused(
@@ -231,23 +235,20 @@ def test_data_that_were_moved_can_be_named(
     assert torture.result(out)["models"] == whole["models"]
 
 
-def test_a_complete_run_and_other_folders_are_not_resumed(project: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    train(load(project / "linetune.yaml", [f"output={out}"]))
-    assert not checkpoints(out)
+def test_a_complete_run_and_other_folders_are_not_resumed(complete: Path, tmp_path: Path) -> None:
+    assert not checkpoints(complete)
     with pytest.raises(LinetuneError, match="the run is complete"):
-        resume(out)
+        resume(complete)
     with pytest.raises(LinetuneError, match=r"no run to resume; name the run folder"):
         resume(tmp_path)
 
 
-def test_a_run_in_progress_is_not_resumed_by_another_process(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "run"
-    interrupted(project, out, monkeypatch)
-    with cache.locked(out), pytest.raises(LinetuneError, match="another linetune is writing to this folder"):
-        resume(out)
+def test_a_run_in_progress_is_not_resumed_by_another_process(stopped: Path) -> None:
+    with (
+        cache.locked(stopped),
+        pytest.raises(LinetuneError, match="another linetune is writing to this folder"),
+    ):
+        resume(stopped)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".jsonl"])
@@ -259,7 +260,7 @@ def test_a_full_disk_is_one_line_and_the_run_continues_later(
     def full(descriptor: int) -> None:
         nonlocal calls
         calls += suffix in str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        if calls > LAST:
+        if calls > 6:
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(descriptor)
 
@@ -306,7 +307,7 @@ def test_a_loss_that_is_not_finite_once_costs_half_the_learning_rate(
     def diverging(logits: Tensor, labels: list[list[int]], aliases: AliasClasses) -> Tensor:
         nonlocal calls
         calls += 1
-        return ctc_loss(logits, labels, aliases) * (float("nan") if calls == 20 else 1)
+        return ctc_loss(logits, labels, aliases) * (float("nan") if calls == 12 else 1)
 
     monkeypatch.setattr(losses, "ctc_loss", diverging)
     train(load(project / "linetune.yaml", [f"output={out}"]), reporter=heard)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from browser import Watched, browser_page
+from browser import Watched, empty_page
 from conftest import Cli
 from test_by_rule import of_all_texts
 
@@ -34,6 +34,9 @@ from linetune.formats.transfer import with_charset
 from linetune.review.items import Item, Shard
 from linetune.review.journal import Decision, Journal, read_journal
 from linetune.rules.automaton import of_pattern
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 TEXTS = ["LOT 4711", "LOT 4712", "BATCH 12", "BATCH 13", "SERIAL 88", "SERIAL 89"]
 
@@ -162,9 +165,9 @@ def test_a_shard_is_decided_by_the_path_alone() -> None:
         Shard.parse("3/2")
 
 
-def test_keys_settle_labels(labels: Path, model: Path) -> None:
+def test_keys_settle_labels(browser: Browser, labels: Path, model: Path) -> None:
     original = labels.read_bytes()
-    with served(labels, "--model", model) as review, browser_page() as watched:
+    with served(labels, "--model", model) as review, empty_page(browser) as watched:
         page, keys = watched.page, watched.page.keyboard
         page.goto(review.address)
         on(watched, 0)
@@ -241,8 +244,10 @@ STRIKE = """keys => {
 """Presses keys within one turn of the browser, and does what the browser does with them."""
 
 
-def test_fast_keys_are_neither_lost_nor_taken_for_the_next_crop(labels: Path, model: Path) -> None:
-    with served(labels, "--model", model) as review, browser_page() as watched:
+def test_fast_keys_are_neither_lost_nor_taken_for_the_next_crop(
+    browser: Browser, labels: Path, model: Path
+) -> None:
+    with served(labels, "--model", model) as review, empty_page(browser) as watched:
         page, keys = watched.page, watched.page.keyboard
         page.goto(review.address)
         on(watched, 0)
@@ -362,7 +367,7 @@ ODD = {
 
 
 def test_odd_names_and_labels_are_shown_as_they_are(
-    tmp_path: Path, model: Path, make_crops: Callable[..., Path]
+    browser: Browser, tmp_path: Path, model: Path, make_crops: Callable[..., Path]
 ) -> None:
     labels = make_crops(tmp_path / "q", TEXTS[: len(ODD)])
     for number, name in enumerate(ODD):
@@ -370,7 +375,7 @@ def test_odd_names_and_labels_are_shown_as_they_are(
     (labels.parent / "broken.png").write_bytes(b"no image")
     rows = [*ODD.items(), ("broken.png", "B"), ("gone.png", "G")]
     labelfile.write_labels(labels, rows)
-    with served(labels, "--model", model) as review, browser_page() as watched:
+    with served(labels, "--model", model) as review, empty_page(browser) as watched:
         page = watched.page
         page.goto(review.address)
         texts = {}
@@ -394,9 +399,11 @@ def test_odd_names_and_labels_are_shown_as_they_are(
     assert {line.image.name: line.text for line in lines} == expected
 
 
-def test_crops_of_a_folder_are_labelled_from_the_readings(labels: Path, model: Path) -> None:
+def test_crops_of_a_folder_are_labelled_from_the_readings(
+    browser: Browser, labels: Path, model: Path
+) -> None:
     labels.unlink()
-    with served("--unlabelled", labels.parent, "--model", model) as review, browser_page() as watched:
+    with served("--unlabelled", labels.parent, "--model", model) as review, empty_page(browser) as watched:
         watched.page.goto(review.address)
         for index in range(len(TEXTS)):
             on(watched, index)

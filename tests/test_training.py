@@ -28,6 +28,7 @@ from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
 from linetune.evaluation import calibration, general
 from linetune.evaluation.metrics import Score
+from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.store import load_model, save_model
 from linetune.formats.transfer import with_charset
@@ -348,11 +349,15 @@ def linetune(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path]) -> Path:
+def project(
+    tmp_path_factory: pytest.TempPathFactory, make_crops: Callable[..., Path], charset: Charset
+) -> Path:
     folder = tmp_path_factory.mktemp("project")
     for name, texts in (("real", NAMES[:8]), ("val", NAMES[8:14]), ("test", ["AB123", "C-987", "Z-1"])):
         make_crops(folder / name, texts)
     (folder / "linetune.yaml").write_text(RUN.format(font=ROBOTO.as_posix()), encoding="utf-8")
+    small = network(charset).eval()
+    save_model(Model(small, charset, "small", "made here"), folder / "small.safetensors")
     return folder
 
 
@@ -470,7 +475,13 @@ def test_a_second_run_is_refused(
     assert before == {path.name: path.read_bytes() for path in run.glob("*.*")}
 
 
+def quick(project: Path, output: str, **changes: Any) -> Config:
+    """A short run of a small network that has learned nothing."""
+    return short(project, output, **({"base_model": str(project / "small.safetensors")} | changes))
+
+
 def short(project: Path, output: str, **changes: Any) -> Config:
+    """A short run of a model that reads the crops."""
     only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 1, "learning_rate": 1e-4}
     config = {
         "output": project / output,
@@ -527,7 +538,7 @@ def test_an_interruption_tells_what_is_kept(
     told: str,
 ) -> None:
     only = {"name": "head", "data": "train", "freeze": "backbone", "epochs": 3, "learning_rate": 1e-4}
-    save(short(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
+    save(quick(project, str(tmp_path / "out"), stages=[only]), tmp_path / "linetune.yaml")
     asked: list[dict[str, Tensor]] = []
 
     def validate(_: Validator, net: Network) -> Validation:
@@ -569,7 +580,7 @@ def test_a_stage_starts_from_the_best_model_so_far(
     monkeypatch.setattr(Validator, "__call__", validate)
     each = {"data": "train", "epochs": 1, "learning_rate": 1e-4}
     heard = Heard()
-    config = short(
+    config = quick(
         project, str(tmp_path / "out"), stages=[{"name": name, **each} for name in ("a", "b", "c")]
     )
     result = train(config, reporter=heard)
@@ -591,7 +602,7 @@ def test_an_earlier_run_stays_until_a_better_model_takes_its_place(
         (tmp_path / "out" / name).write_bytes(content)
     monkeypatch.setattr(chains, "train_stage", interrupted)
     with pytest.raises(Interrupted) as caught:
-        train(short(project, str(tmp_path / "out")), overwrite=True)
+        train(quick(project, str(tmp_path / "out")), overwrite=True)
     files = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files} == earlier
     still = f"{tmp_path / 'out'} still has the earlier run, because no stage was better yet"
@@ -634,7 +645,7 @@ def test_lines_that_cannot_be_used_stop_a_run_or_are_skipped_when_asked(
 ) -> None:
     labels = make_crops(tmp_path / "crops", NAMES[:3])
     (tmp_path / "crops/01.png").unlink()
-    config = short(project, str(tmp_path / "out"), data={"train": labels, "val": project / "val/labels.txt"})
+    config = quick(project, str(tmp_path / "out"), data={"train": labels, "val": project / "val/labels.txt"})
     with pytest.raises(LinetuneError) as caught:
         train(config)
     message = str(caught.value)
@@ -654,7 +665,7 @@ def test_what_is_odd_about_most_labels_is_said_before_training(
     labels.write_text(labels.read_text("utf-8").replace("\n", " \n"), "utf-8")
     copy = labels.with_name("val.txt")
     copy.write_bytes(labels.read_bytes())
-    config = short(project, str(tmp_path / "out"), data={"train": labels, "val": copy})
+    config = quick(project, str(tmp_path / "out"), data={"train": labels, "val": copy})
     heard = Heard()
     with pytest.raises(LinetuneError, match="are in two of train, val and test"):
         train(config, reporter=heard)
@@ -668,7 +679,7 @@ def test_a_stage_trains_on_the_label_files_it_names(
     one = {"epochs": 1, "learning_rate": 1e-4, "freeze": "backbone"}
     stages = [{"name": "a", "data": [str(extra), "train"], **one}, {"name": "b", "data": str(extra), **one}]
     heard = Heard()
-    result = train(short(project, str(tmp_path / "out"), stages=stages, charset_space=True), reporter=heard)
+    result = train(quick(project, str(tmp_path / "out"), stages=stages, charset_space=True), reporter=heard)
     said = "\n".join(heard.lines)
     assert "stage a: 1 x 10 crops" in said
     assert "stage b: 1 x 2 crops" in said
@@ -738,7 +749,7 @@ def test_a_stage_is_estimated_and_a_batch_that_does_not_fit_is_cut_into_pieces(
 def test_a_run_says_what_it_will_take(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimates, "free_memory", lambda device: 0)
     heard = Heard()
-    train(short(project, str(tmp_path / "out")), reporter=heard)
+    train(quick(project, str(tmp_path / "out")), reporter=heard)
     said = "\n".join(heard.lines)
     assert "stage head: free memory is short: a batch goes through the network in pieces of 1" in said
     assert "stage head: even that may not fit" in said
@@ -752,7 +763,7 @@ def test_views_beyond_the_epochs_are_told_where_they_were_asked_for(project: Pat
     for given, told in (({}, False), ({"views": 2}, True)):
         heard = Heard()
         stage = only | {"augment": {"blur": 1}, "batch_size": 4} | given
-        train(short(project, str(tmp_path / "out"), stages=[stage]), overwrite=True, reporter=heard)
+        train(quick(project, str(tmp_path / "out"), stages=[stage]), overwrite=True, reporter=heard)
         said = "stage head: views is 2, but one view an epoch is stored at most (1)"
         assert (said in heard.lines) is told
         assert not any("batch_size" in line for line in heard.lines)
@@ -765,7 +776,7 @@ def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
     shutil.copy(tmp_path / "crops/02.png", tmp_path / "same.png")
     val_labels = tmp_path / "val.txt"
     val_labels.write_text(f"same.png\t{NAMES[2]}\n", encoding="utf-8")
-    config = short(project, str(tmp_path / "out"), data={"train": train_labels, "val": val_labels})
+    config = quick(project, str(tmp_path / "out"), data={"train": train_labels, "val": val_labels})
     with pytest.raises(LinetuneError) as caught:
         train(config)
     message = str(caught.value)
@@ -776,7 +787,7 @@ def test_a_crop_in_two_splits_stops_a_run_or_is_left_out_when_asked(
     train(config, skip_bad=True, reporter=heard)
     assert "leaves out 1 crops that are in another split too" in heard.lines
     assert any("1 x 3 crops" in line for line in heard.lines)
-    config = short(project, str(tmp_path / "out"), data={"train": val_labels, "val": train_labels})
+    config = quick(project, str(tmp_path / "out"), data={"train": val_labels, "val": train_labels})
     with pytest.raises(LinetuneError, match=r"data.train: every crop is in another split too"):
         train(config, overwrite=True, skip_bad=True)
 
@@ -805,7 +816,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
     with monkeypatch.context() as patch:
         patch.setattr(chains, "general_reading", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(short(project, str(out)))
+            train(quick(project, str(out)))
     assert {path.name for path in out.iterdir()} <= {
         "config.yaml",
         "charset.txt",
@@ -815,7 +826,7 @@ def test_a_run_that_was_interrupted_before_it_had_a_model_is_in_nobodys_way(
         "rendered",
     }
     heard = Heard()
-    assert train(short(project, str(out)), reporter=heard).model.exists()
+    assert train(quick(project, str(out)), reporter=heard).model.exists()
     assert not any("has the earlier run" in line for line in heard.lines)
     assert not (out / "earlier-run").exists()
 

@@ -22,6 +22,7 @@ from linetune.formats.official import load_base
 from linetune.formats.store import save_model
 from linetune.formats.transfer import with_charset
 from linetune.training import run as runs
+from linetune.training.result import RunResult
 from linetune.training.run import resume
 from linetune.training.state import Validation
 from linetune.training.validation import Validator
@@ -70,34 +71,46 @@ def configured(project: Path, out: Path, *overrides: str) -> Config:
     return load(project / "linetune.yaml", [f"output={out}", data, *settings, *overrides])
 
 
+@pytest.fixture(scope="module")
+def whole(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, list[str]]:
+    """The run without an interruption, and what it says."""
+    heard = Heard()
+    with pytest.MonkeyPatch.context() as patch:
+        torture.hurry(patch.setattr)
+        result = train(configured(project, tmp_path_factory.mktemp("whole") / "run"), reporter=heard)
+    return result, heard.lines
+
+
 def test_one_setting_adds_a_last_stage_on_what_the_model_reads_for_sure(
-    project: Path, tmp_path: Path
+    project: Path, whole: tuple[RunResult, list[str]]
 ) -> None:
-    config, heard = configured(project, tmp_path / "run"), Heard()
+    result, lines = whole
+    config = configured(project, result.folder)
     assert [(stage.name, stage.data) for stage in config.stages] == [
         ("real", ["train"]),
         ("unlabelled", ["train", "unlabelled"]),
     ]
     assert config.stages[1].augment == config.stages[0].augment
-    result = train(config, reporter=heard)
-    assert "leaves out 3 of 12 unlabelled crops, which have a label or are there twice" in heard.lines
-    (said,) = (line for line in heard.lines if "the model is sure of" in line)
+    assert "leaves out 3 of 12 unlabelled crops, which have a label or are there twice" in lines
+    (said,) = (line for line in lines if "the model is sure of" in line)
     stage = result.self_training["stage unlabelled"]
     assert said.startswith(f"stage unlabelled: the model is sure of {stage.sure} of 9 unlabelled crops")
     assert 4 <= stage.sure <= 8, "the blank crop is none of them"
     assert 0.9 * stage.sure <= stage.right <= stage.sure
     assert [row.name for row in result.rows[2:]] == ["stage real", "stage unlabelled"]
-    figures = json.loads((tmp_path / "run/results.json").read_text("utf-8"))["self_training"]
+    figures = json.loads((result.folder / "results.json").read_text("utf-8"))["self_training"]
     assert figures["stage unlabelled"]["crops"] == 9
     assert figures["stage unlabelled"]["gain"]["val"]["lines"] == 4
-    saved = load(tmp_path / "run/config.yaml")
+    saved = load(result.folder / "config.yaml")
     assert [stage.name for stage in saved.stages] == ["real", "unlabelled"], "a saved run says it all"
 
 
 def test_an_interrupted_stage_on_unlabelled_crops_continues_to_the_same_result(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    whole: tuple[RunResult, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    train(configured(project, tmp_path / "whole"))
     calls, validate = 0, Validator.__call__
 
     def stopping(self: Validator, network: object) -> Validation:
@@ -114,7 +127,7 @@ def test_an_interrupted_stage_on_unlabelled_crops_continues_to_the_same_result(
     heard = Heard()
     resume(tmp_path / "run", reporter=heard)
     assert any("in stage unlabelled" in line for line in heard.lines)
-    assert torture.result(tmp_path / "run") == torture.result(tmp_path / "whole")
+    assert torture.result(tmp_path / "run") == torture.result(whole[0].folder)
 
 
 def test_a_model_that_is_sure_of_nothing_does_not_teach_itself(project: Path, tmp_path: Path) -> None:
@@ -142,7 +155,8 @@ def test_the_command_says_what_the_unlabelled_crops_gave(project: Path, tmp_path
 
 def test_a_list_of_crops_takes_the_place_of_a_folder(project: Path, tmp_path: Path) -> None:
     write_labels(tmp_path / "list.txt", ((f"{project}/photos/new-{n}.png", "") for n in range(3)))
-    config = configured(project, tmp_path / "run", f"data.unlabelled={tmp_path / 'list.txt'}")
+    quicker = ("stages.real.epochs=1", "stages.real.learning_rate=1e-5")
+    config = configured(project, tmp_path / "run", f"data.unlabelled={tmp_path / 'list.txt'}", *quicker)
     assert train(config).self_training["stage unlabelled"].crops == 3
 
 

@@ -40,7 +40,7 @@ from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.families.pp_ocr_server import PPOCRServer
 from linetune.models.families.pp_ocrv6 import MEDIUM, SMALL, TINY
 from linetune.models.layers.reparam import fold
-from linetune.models.network import Network, empty_folded
+from linetune.models.network import Network
 from linetune.models.nrtr import FIRST_CHARACTER
 
 NAME = "PP-OCRv5_mobile_rec"
@@ -408,7 +408,7 @@ EARLIER_DEFAULTS = {
 def test_an_earlier_model_file_is_the_same_model(
     tmp_path: Path, architecture: Architecture, settings: dict[str, Any]
 ) -> None:
-    model = Model(empty_folded(architecture, 3), Charset(("a", "b")), NAME, "here")
+    model = Model(fold(Network(architecture, 3)).eval(), Charset(("a", "b")), NAME, "here")
     save_model(model, tmp_path / "new.safetensors")
     with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
         header = dict(file.metadata())

@@ -50,7 +50,7 @@ precision: fp32
 data: {{train: real/labels.txt, val: val/labels.txt}}
 synth: {{rule: '(AB|C-)[0-9]{{3}}', fonts: {font}, count: 16, output: synth}}
 stages:
-  - {{name: head, data: synth, freeze: backbone, epochs: 6, learning_rate: 1e-3, batch_size: 4, trial: 4}}
+  - {{name: head, data: synth, freeze: backbone, epochs: 3, learning_rate: 1e-3, batch_size: 4, trial: 4}}
 {middle}  - {{name: real, data: train, epochs: 4, batch_size: 4, augment: standard, patience: 3}}
 """
 MIDDLE = """\

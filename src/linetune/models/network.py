@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -110,19 +112,25 @@ def refuse_huge(architecture: Architecture, classes: int, where: object = None) 
 
 
 def empty_folded(architecture: Architecture, classes: int) -> Network:
-    """Return a folded network of arbitrary values, for ``load_state_dict(..., assign=True)``.
+    """Return a folded network without values, for ``load_state_dict(..., assign=True)``.
 
     Raises:
         LinetuneError: it would be too large.
     """
+    return copy.deepcopy(_skeleton(architecture, classes))
+
+
+@functools.lru_cache(maxsize=16)  # a run loads several models of one form; without values they are small
+def _skeleton(architecture: Architecture, classes: int) -> Network:
     refuse_huge(architecture, classes)
-    # Not on the meta device: arithmetic there imports torch's compiler, which takes two seconds.
-    return fold(Network(architecture, classes)).eval()
+    with torch.random.fork_rng(devices=[]):
+        # Not made on the meta device: arithmetic there imports torch's compiler, which takes two seconds.
+        return fold(Network(architecture, classes)).eval().to("meta")
 
 
 def seconds_a_crop(architecture: Architecture, classes: int, width: int, repeats: int = 5) -> float:
     """Return the median time of a folded network for one image (1, 3, 48, width) on the CPU, in s."""
-    network = empty_folded(architecture, classes)
+    network = fold(Network(architecture, classes)).eval()
     batch = np.zeros((1, 3, HEIGHT, width), np.float32)
     times = []
     for _ in range(1 + repeats):

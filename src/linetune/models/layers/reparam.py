@@ -8,6 +8,7 @@ linear, and so is their sum (RepVGG, arXiv 2101.03697; PP-LCNetV3's rep layer ad
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -190,10 +191,10 @@ class FoldedRepLayer(nn.Module):
 
 def merge(module: M) -> M:
     """Return a copy of ``module`` in which every layer has one branch."""
-    module = copy.deepcopy(module)
     with torch.no_grad():
-        _merge_children(module)
-    return module
+        # Without this, deepcopy would copy every branch first, which takes four times as long.
+        merged = {id(layer): layer.merged() for layer in _layers(module)}
+    return copy.deepcopy(module, merged)
 
 
 def fold(module: M) -> M:
@@ -217,12 +218,13 @@ class HasAffines(Protocol):
         """Copy the affines that no convolution has absorbed from the folded form into this unfolded one."""
 
 
-def _merge_children(module: nn.Module) -> None:
-    for name, child in module.named_children():
+def _layers(module: nn.Module) -> Iterator[ConvBN | RepLayer | RepDepthwise]:
+    """Yield the layers inside a module that can be merged."""
+    for child in module.children():
         if isinstance(child, (ConvBN, RepLayer, RepDepthwise)):
-            setattr(module, name, child.merged())
+            yield child
         else:
-            _merge_children(child)
+            yield from _layers(child)
 
 
 def fold_batch_norm(
