@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -39,6 +40,16 @@ EXTRAS: Mapping[str, frozenset[str]] = {
     "parquet": frozenset({"pyarrow"}),
 }
 """The modules that each extra of pyproject.toml adds for users."""
+
+
+def require(module: str) -> None:
+    """Check that a module of an extra is installed, before long work that needs it at its end.
+
+    Raises:
+        ModuleNotFoundError: it is not. :func:`needs_train` says how to install it.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def hint(extra: str) -> str:
