@@ -174,6 +174,17 @@ def test_a_run_without_test_crops_says_so(run: Path) -> None:
     assert "test, exact match" not in text
 
 
+def test_a_model_that_training_did_not_help_is_not_called_fine_tuned(run: Path) -> None:
+    assert "fine-tuned with linetune" in card_of(run)
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    results |= {"best": results["rows"][1]["name"], "gain": {}}
+    (run / "results.json").write_text(json.dumps(results), "utf-8")
+    text = card_of(run)
+    assert "limited to its charset by linetune" in text
+    assert "Training did not help" in text
+    assert "limited to the charset (this model) |" in text
+
+
 def test_an_old_run_folder_without_a_model_and_readings_has_a_card(run: Path) -> None:
     shutil.rmtree(run / FOLDER)
     for name in ("model.safetensors", "model.onnx", "charset.txt"):

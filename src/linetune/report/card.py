@@ -110,6 +110,7 @@ def card(run: Recorded) -> str:
         tested=tested,
         rows=list(_rows(run)),
         verdict=verdict(facts, _ENGLISH),
+        helped=facts.outcome != "unhelped",
         general=facts.general,
         kept=kept,
         split=_SPLITS[run.split],
