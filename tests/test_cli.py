@@ -36,6 +36,7 @@ COMMANDS = [
     "init",
     "from-paddle",
     "models",
+    "doctor",
     "import",
     "check",
     "suspects",
@@ -55,6 +56,7 @@ COMMANDS = [
     "drift",
     "export",
     "inspect",
+    "push",
 ]
 
 

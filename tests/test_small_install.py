@@ -128,6 +128,19 @@ def test_predict_reads_a_folder(exported: Path, crops: list[Path]) -> None:
     ]
 
 
+def test_the_doctor_says_what_is_missing() -> None:
+    code = "import json, linetune.doctor as d\nprint(json.dumps([each.as_dict() for each in d.examine()]))"
+    findings = json.loads(small(code))
+    said = {each["name"]: each["text"] for each in findings}
+    assert not any(each["broken"] for each in findings)
+    assert "small installation, which reads exported ONNX files" in said["linetune"]
+    assert said["memory"].startswith("not known: ")
+    assert "torch" in said["[train]"]
+    assert said["[train]"].endswith("pip install 'linetune[train]'")
+    assert said["result"].startswith("works: reading exported files")
+    assert "Missing: training" in said["result"]
+
+
 def test_reading_imports_only_what_it_needs(exported: Path, crops: list[Path]) -> None:
     code = READ + "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     names = json.loads(small(code, exported, crops[0]).splitlines()[-1])
@@ -215,7 +228,7 @@ def test_the_extra_train_has_what_the_code_imports() -> None:
         }
         for name, body in re.findall(r"^(dependencies|train) = \[\n(.*?)^\]", text, re.M | re.S)
     }
-    extras = {"paddle", "pyarrow", "transformers", "torchvision"}
+    extras = {"huggingface_hub", "paddle", "pyarrow", "transformers", "torchvision"}
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             imported = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -384,6 +384,7 @@ def test_a_run_leaves_everything_in_its_folder(run: Path) -> None:
         "model.safetensors",
         "model.onnx",
         "report.html",
+        "MODEL_CARD.md",
         "readings/base.jsonl",
         "readings/kept.jsonl",
         "rendered/labels.txt",

@@ -20,6 +20,7 @@ from linetune.cli.calibrate import calibrate
 from linetune.cli.check import check
 from linetune.cli.compare import compare
 from linetune.cli.distil import distil
+from linetune.cli.doctor import doctor
 from linetune.cli.drift import drift
 from linetune.cli.evaluate import evaluate
 from linetune.cli.export import export
@@ -32,6 +33,7 @@ from linetune.cli.models import models
 from linetune.cli.next_ import next_
 from linetune.cli.options import Stopped
 from linetune.cli.predict import predict
+from linetune.cli.push import push
 from linetune.cli.report import report
 from linetune.cli.review import review
 from linetune.cli.rule import rule
@@ -66,10 +68,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Set up": (init, from_paddle, models),
+    "Set up": (init, from_paddle, models, doctor),
     "Data": (import_, check, suspects, next_, review, split, rule),
     "Train": (synth, train, distil, watch, learning_curve),
-    "Measure and use": (report, evaluate, compare, calibrate, threshold, predict, drift, export, inspect_),
+    "Measure and use": (
+        report,
+        evaluate,
+        compare,
+        calibrate,
+        threshold,
+        predict,
+        drift,
+        export,
+        inspect_,
+        push,
+    ),
 }
 """The commands by the heading under which the help lists them."""
 

@@ -21,7 +21,8 @@ def report(
     """Write the report of a run: is the model better, may it be deployed, and what does it confuse?
 
     The report is one HTML file with all pictures. linetune train writes it at the end of a run. Use this
-    command for another language, or after you have moved the run.
+    command for another language, or after you have moved the run. Without --output, it also writes the model
+    card (MODEL_CARD.md), with which linetune push publishes the model. A card that you have changed stays.
 
     Example: linetune report mine/runs/first --lang zh
     """

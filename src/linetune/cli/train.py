@@ -42,8 +42,8 @@ def train(
     """Train all stages of a run file, keep the best model, and export it to ONNX.
 
     Prints every stage beside the untouched base model, with 95% intervals. The run folder (output in the run
-    file) holds the model, the ONNX file, all figures, and a report with pictures (report.html). After an
-    interruption, --resume continues with the same result.
+    file) holds the model, the ONNX file, all figures, a report with pictures (report.html), and a model card
+    (MODEL_CARD.md). After an interruption, --resume continues with the same result.
 
     Example: linetune train mine/linetune.yaml seed=1 --within 20min
     """
@@ -69,20 +69,25 @@ def print_result(result: RunResult, say: Words, as_json: bool) -> None:
         return
     _write_report(result, say)
     if as_json:
-        files = {"model": result.model, "onnx": result.onnx, "report": result.report}
+        files = {
+            "model": result.model,
+            "onnx": result.onnx,
+            "report": result.report,
+            "card": result.card,
+        }
         options.print_json({**result.as_dict(), **{name: str(path) for name, path in files.items()}})
     else:
         _print(result)
 
 
 def _write_report(result: RunResult, say: Words) -> None:
-    """Write the report. A disk that is full now must not hide the result of hours."""
+    """Write the report and the model card. A disk that is full now must not hide the result of hours."""
     from linetune.report.run_page import write_report
 
     try:
         write_report(result.folder, say, result.report)
     except LinetuneError as error:
-        print(f"warning: no report: {error}", file=sys.stderr)
+        print(f"warning: no report or no model card: {error}", file=sys.stderr)
 
 
 def _print(result: RunResult) -> None:
@@ -99,6 +104,7 @@ def _print(result: RunResult) -> None:
     if result.compared:  # it is exported
         out.print(f"onnx   {result.onnx} (same texts on {result.compared} crops)")
     out.print(f"report {result.report}")
+    out.print(f"card   {result.card}")
 
 
 def _train(

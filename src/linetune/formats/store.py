@@ -14,6 +14,7 @@ from torch import Tensor
 from linetune.core import atomic, image, reading_order, signals, untrusted
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, os_errors
+from linetune.formats.header import AGAIN, check_sizes
 from linetune.formats.model import Model, fill
 from linetune.formats.origin import add_origin, to_texts
 from linetune.formats.text_order import refuse_logical_order
@@ -23,9 +24,6 @@ from linetune.models.network import empty_folded
 FORMAT = "2"
 NAME = "model.safetensors"
 """The model file in a run folder."""
-_HEADER = 1 << 23
-"""Most bytes of the header of a safetensors file. The library accepts 100 MB."""
-_AGAIN = "copy the file again from where it was trained or published"
 T = TypeVar("T")
 
 
@@ -85,7 +83,7 @@ def load_model(path: Path) -> Model:
         raise LinetuneError("not a linetune model of a known version", path, "update linetune")
     charset = _rebuilt(header, "charset", path, lambda characters: Charset(tuple(characters)))
     if charset.sha256 != header.get("charset_sha256"):
-        raise LinetuneError("the charset in the header does not match its hash", path, _AGAIN)
+        raise LinetuneError("the charset in the header does not match its hash", path, AGAIN)
     network = _rebuilt(
         header, "architecture", path, lambda keys: empty_folded(from_settings(keys), charset.classes)
     )
@@ -93,7 +91,7 @@ def load_model(path: Path) -> Model:
     fill(network, tensors, path)
     history = _rebuilt(header, "history", path, lambda figures: dict(figures))
     if "base_model" not in header:
-        raise LinetuneError("the header's 'base_model' is missing or damaged", path, _AGAIN)
+        raise LinetuneError("the header's 'base_model' is missing or damaged", path, AGAIN)
     # Files of earlier versions lack these.
     both_ways = _rebuilt({"both_ways": "false", **header}, "both_ways", path, bool)
     provenance = _rebuilt({"provenance": "{}", **header}, "provenance", path, dict)
@@ -108,22 +106,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         LinetuneError: the file is damaged.
     """
     try:
-        untrusted.check_size(path, untrusted.MODEL, "model")
-        with path.open("rb") as start:
-            if int.from_bytes(start.read(8), "little") > _HEADER:
-                raise LinetuneError("not a safetensors file (its header is too large)", path, _AGAIN)
+        check_sizes(path)
         with signals.delayed(), safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except LinetuneError:
         raise
     except Exception as error:  # a tensor of a type that torch lacks can raise nearly any error
-        raise LinetuneError(f"not a safetensors file ({error})", path, _AGAIN) from None
+        raise LinetuneError(f"not a safetensors file ({error})", path, AGAIN) from None
 
 
 def _rebuilt(header: Mapping[str, str], key: str, path: Path, make: Callable[[Any], T]) -> T:
     """Return the result of ``make`` for the JSON at a key of the header."""
-    damaged = LinetuneError(f"the header's {key!r} is missing or damaged", path, _AGAIN)
+    damaged = LinetuneError(f"the header's {key!r} is missing or damaged", path, AGAIN)
     try:
         value = untrusted.parse_json(header[key], path)
     except (KeyError, LinetuneError):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.promise import Promise, search
 from linetune.evaluation.result import Evaluation
+
+if TYPE_CHECKING:
+    from linetune.report.recorded import Recorded
 
 MAX_ERROR = 0.01
 """The error of accepted readings that a deployment is judged by, 0 to 1."""
@@ -41,6 +44,23 @@ class Facts:
     """The same texts compared one by one. None if the run did not record this, as in earlier versions."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Commands of next steps, each with its arguments, by their names."""
+
+    @classmethod
+    def of(cls, run: Recorded, overfits: bool = False, commands: Mapping[str, str] | None = None) -> Facts:
+        """Return the facts of a run as its folder has them."""
+        results, split = run.results, run.split
+        general = results.get("general_reading", {})
+        return cls(
+            Score.of(run.kept_row[split]),
+            split == "test",
+            _comparison(results["gain"].get(split)),
+            run.kept.get(split),
+            overfits,
+            run.config.reading_rule is not None,
+            (Score.of(general["before"]), Score.of(general["after"])) if general.get("before") else None,
+            _comparison(general.get("comparison")),
+            commands or {},
+        )
 
     @property
     def outcome(self) -> Outcome:
@@ -82,3 +102,8 @@ def proved(readings: Evaluation, error: float = MAX_ERROR) -> tuple[Promise | No
     """
     confidences = [reading.confidence for reading in readings.readings]
     return search(confidences, readings.score.correct, error)
+
+
+def _comparison(figures: Mapping[str, Any] | None) -> Comparison | None:
+    """Return a comparison from its figures in the results. None if they have none."""
+    return Comparison(figures["only_a"], figures["only_b"], figures["lines"]) if figures else None

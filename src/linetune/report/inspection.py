@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from linetune.core.charset import show
@@ -23,8 +23,18 @@ _SHOWN = ("max_error", "threshold", "coverage", "readings", "right", "accepted",
 
 def inspection_lines(inspection: Inspection) -> Iterator[str]:
     """Yield the lines of a report. They are printable, whatever a stranger's file has."""
-    for name, text in _entries(inspection.as_dict()):
-        yield f"{name:<14}{''.join(c if c.isprintable() else '?' for c in text)}".rstrip()
+    yield from lines_of(_entries(inspection.as_dict()))
+
+
+def lines_of(entries: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a printable line for each name with its text."""
+    for name, text in entries:
+        yield f"{name:<14}{printable(text)}".rstrip()
+
+
+def printable(text: str) -> str:
+    """Return a text with a question mark for each character that does not print."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -35,9 +45,9 @@ def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "family", f"{about['family']} ({size})"
     yield "parameters", f"{about['parameters']:,}"
     repeated = Counter(about["charset"])
-    yield "charset", f"{about['characters']:,} characters: {_shortened([*repeated])}"
+    yield "charset", f"{about['characters']:,} characters: {shortened([*repeated])}"
     if several := [character for character, rows in repeated.items() if rows > 1]:
-        yield "", f"{len(several)} of them have several rows: {_shortened(several)}"
+        yield "", f"{len(several)} of them have several rows: {shortened(several)}"
     yield "both ways up", "yes" if about["both_ways"] else "no"
     if about["rule"]:
         yield "read by", _rule(about["rule"])
@@ -48,12 +58,15 @@ def _entries(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         shown = {name: about[key][name] for name in _SHOWN if name in about[key]}
         if shown:
             yield key, as_text(shown)
-    yield from _provenance(about["provenance"])
+    yield from origin(about["provenance"])
+    if about["provenance"]:
+        yield "settings", "--settings prints them as a run file"
 
 
-def _shortened(characters: list[str]) -> str:
+def shortened(characters: Sequence[str], most: int = SHOWN) -> str:
+    """Return the first characters of a charset, with names for those that do not show."""
     visible = [c if c.isprintable() and not c.isspace() else f" {show(c)} " for c in characters]
-    return "".join(visible[:SHOWN]).strip() + (" ..." if len(visible) > SHOWN else "")
+    return "".join(visible[:most]).strip() + (" ..." if len(visible) > most else "")
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
@@ -84,7 +97,8 @@ def _score(figures: Any) -> str:
         return as_text(figures)
 
 
-def _provenance(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def origin(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a provenance says, without the settings, as names with texts."""
     if not record:
         yield "provenance", "not in the file"
         return
@@ -97,4 +111,3 @@ def _provenance(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         known = {key: part} if not isinstance(part, dict) else {k: v for k, v in part.items() if v}
         for number, (name, value) in enumerate(known.items()):
             yield "" if number else key, f"{name}: {as_text(value)}"
-    yield "settings", "--settings prints them as a run file"

@@ -10,13 +10,14 @@ from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, select_autoescape
 
 from linetune.core import atomic, image
 from linetune.core.charset import show
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.evaluation.metrics import aligned
+from linetune.report import markdown
 
 JPEG_QUALITY = 90
 """Quality of the pictures, which take about 3 kB each at height 48."""
@@ -75,7 +76,7 @@ def page(title: str, intro: str, parts: Iterable[Part]) -> str:
 
 
 def rendered(template: str, **values: Any) -> str:
-    """Return a page from one of the templates, which all extend ``base.html``. Texts are escaped.
+    """Return a text from one of the templates. Pages all extend ``base.html``, and their texts are escaped.
 
     Args:
         template: the file in ``templates``.
@@ -83,13 +84,14 @@ def rendered(template: str, **values: Any) -> str:
     """
     environment = Environment(
         loader=PackageLoader("linetune", "report/templates"),
-        autoescape=True,
+        autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["jpeg_url"] = _jpeg_url
     environment.filters["visible"] = visible
+    environment.filters |= markdown.FILTERS
     return environment.get_template(template).render(values)
 
 

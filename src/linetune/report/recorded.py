@@ -48,6 +48,17 @@ class Recorded:
         return "test" if self.results["rows"][0]["test"] else "val"
 
     @property
+    def kept_row(self) -> Mapping[str, Any]:
+        """The figures of the kept model."""
+        return next(row for row in self.results["rows"] if row["name"] == self.results["best"])
+
+    @property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """The figures of all models in the order of the table, those for comparison last."""
+        beside = (self.results[name] for name in ("teacher", "by_rule") if name in self.results)
+        return [*self.results["rows"], *beside]
+
+    @property
     def moved_from(self) -> str:
         """The folder of the run when it ended. Empty if the run is still there, or if this is not known."""
         before = Path(self.results.get("folder", ""))

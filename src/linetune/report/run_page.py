@@ -15,20 +15,19 @@ from linetune.core.errors import os_errors
 from linetune.core.progress import Reporter
 from linetune.data.check.findings import KINDS
 from linetune.evaluation.acceptance import confidence_text
-from linetune.evaluation.comparison import Comparison
-from linetune.evaluation.metrics import Score
 from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report import breakdown, figures
+from linetune.report.card import CARD, write_card
 from linetune.report.facts import Facts
 from linetune.report.gallery import misread
 from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, histories
 from linetune.report.page import rendered
 from linetune.report.recorded import CONFIG, Recorded, read_run
+from linetune.report.sentences import calibration, model_name
 from linetune.report.verdict import verdict
 from linetune.report.words import Words
-from linetune.training.result import BY_RULE, UNTRAINED
 
 PAGE = "report.html"
 """The page in the run folder."""
@@ -45,19 +44,24 @@ def write_report(
 ) -> Path:
     """Write the page of a complete run and return its path. Replaces an existing page.
 
+    In the run folder, the model card is written beside the page, unless a person has changed it.
+
     Args:
         folder: the run folder.
-        say: the language.
+        say: the language of the page. The card is always in English.
         path: the page. By default, ``report.html`` in the run folder.
-        reporter: gets progress where the models of an older run read again.
+        reporter: gets progress where the models of an older run read again, and what the user should know.
 
     Raises:
-        LinetuneError: the folder has no complete run, or the page cannot be written.
+        LinetuneError: the folder has no complete run, or a file cannot be written.
     """
     path = path or folder / PAGE
-    text = report(read_run(folder, reporter), say)
+    run = read_run(folder, reporter)
+    text = report(run, say)
     with os_errors("cannot write the report", path):
         atomic.write_text(path, text)
+    if path == folder / PAGE and not write_card(run) and reporter:
+        reporter.say(f"{folder / CARD} was changed by hand, and stays; without it, linetune writes a new one")
     return path
 
 
@@ -68,21 +72,9 @@ def report(run: Recorded, say: Words) -> str:
     names = [row["name"].removeprefix("stage ") for row in rows[2:]]
     stages = histories(run.journal, names)
     kept, base = run.kept.get(split), run.base.get(split)
-    gain, general = results["gain"].get(split), results.get("general_reading", {})
     starts = accumulate((stage.length for stage in stages), initial=0)
     commands = _commands(run)
-    row = next(each for each in rows if each["name"] == results["best"])
-    facts = Facts(
-        Score.of(row[split]),
-        split == "test",
-        _comparison(gain),
-        kept,
-        bool(stages and stages[-1].overfit),
-        run.config.reading_rule is not None,
-        (Score.of(general["before"]), Score.of(general["after"])) if general.get("before") else None,
-        _comparison(general.get("comparison")),
-        commands,
-    )
+    facts = Facts.of(run, bool(stages and stages[-1].overfit), commands)
     found, words = verdict(facts, say), glossary(say)
     errors = list(misread(kept, base, say)) if kept else []
     return rendered(
@@ -99,12 +91,12 @@ def report(run: Recorded, say: Words) -> str:
         onnx=onnx if (onnx := run.folder / ONNX).is_file() else "",
         loses=facts.loses,
         confidence=confidence_text,
-        rows=[*rows, *(results[name] for name in ("teacher", "by_rule") if name in results)],
+        rows=run.rows,
         stages=stages,
         overfitting=[text for text in map(partial(_overfitting, say), stages, starts) if text],
         diamonds=any(stage.kept for stage in stages),
         curves=figures.curves(stages, say) if stages else "",
-        general=general,
+        general=results.get("general_reading", {}),
         taught_itself=results.get("self_training", {}),
         **_records(results, say),
         explained=Linker(words),
@@ -115,7 +107,7 @@ def report(run: Recorded, say: Words) -> str:
         real=run.labelled() if (examples := run.rendered()) else [],
         examples=examples,
         show=lambda text: say("space") if text == " " else show(text) if text else "",
-        name_of=lambda name: _name(name, say),
+        name_of=lambda name: model_name(name, say),
         kept=kept,
         **(_breakdown(kept, say) if kept else {}),
     )
@@ -143,11 +135,6 @@ def _records(results: Mapping[str, Any], say: Words) -> dict[str, Any]:
     }
 
 
-def _comparison(figures: Mapping[str, Any] | None) -> Comparison | None:
-    """Return a comparison from its figures in the results. None if they have none."""
-    return Comparison(figures["only_a"], figures["only_b"], figures["lines"]) if figures else None
-
-
 def _commands(run: Recorded) -> dict[str, str]:
     """Return the commands that a report names, with their arguments."""
     config, folder = str(run.folder / CONFIG), str(run.folder)
@@ -172,20 +159,6 @@ def _command(run: Recorded, promise: Promise) -> str:
     )
 
 
-def _name(name: str, say: Words) -> str:
-    """Return the name of a row in the language of the page."""
-    if name == BY_RULE:
-        return say("the kept model, by its rule")
-    if name.startswith("teacher ("):
-        return say("teacher ({model})", model=name[len("teacher (") : -1])
-    model, _, kind = name.rpartition(", ")
-    if not model:
-        return say("stage {name}", name=name.removeprefix("stage "))
-    if kind == UNTRAINED:
-        return say("{model}, limited to the charset", model=model)
-    return say("{model}, untouched", model=model)
-
-
 def _breakdown(kept: Evaluation, say: Words) -> dict[str, Any]:
     """Return the parts of the page that depend on the readings of the kept model."""
     confidences = [reading.confidence for reading in kept.readings]
@@ -203,43 +176,11 @@ def _breakdown(kept: Evaluation, say: Words) -> dict[str, Any]:
         "confusions": kept.confusions[:CONFUSIONS],
         "all_confusions": len(kept.confusions),
         "matrix": breakdown.matrix(kept),
-        "calibration": _calibration(kept, say),
+        "calibration": calibration(kept, say),
         "reliability": figures.reliability(kept.reliability, say),
         "risk": figures.risk_coverage(confidences, kept.score.correct, say),
         "accepted": kept.accepted(),
     }
-
-
-def _calibration(kept: Evaluation, say: Words) -> str:
-    """Return what the calibration error means, and whether the model is too sure."""
-    error, low, high = kept.reliability.error, *kept.score.interval
-    mean = sum(reading.confidence for reading in kept.readings) / len(kept.readings)
-    values = {"confidence": confidence_text(mean), "exact": f"{kept.score.exact_match:.1%}"}
-    if mean > high:
-        which = say(
-            "The model is too sure: its mean confidence is {confidence}, and {exact} of its readings are "
-            "right.",
-            **values,
-        )
-    elif mean < low:
-        which = say(
-            "The model is not sure enough: its mean confidence is {confidence}, and {exact} of its readings "
-            "are right.",
-            **values,
-        )
-    else:
-        which = say(
-            "On the whole, it is neither too sure nor too unsure: its mean confidence is {confidence}, and "
-            "{exact} of its readings are right.",
-            **values,
-        )
-    meaning = say(
-        "The calibration error is {error}: a confidence is on average {points} points away from the share "
-        "of readings with such a confidence that are right.",
-        error=f"{error:.1%}",
-        points=f"{error * 100:.1f}",
-    )
-    return say(" ").join((meaning, which))
 
 
 def _overfitting(say: Words, stage: StageHistory, start: int) -> str:

@@ -27,6 +27,7 @@ OWN_FILES = (
     JOURNAL,
     "results.json",
     "report.html",
+    "MODEL_CARD.md",
 )
 EXAMPLES = "rendered"
 """Folder in the run folder with a few rendered crops and their labels."""

@@ -112,6 +112,11 @@ class RunResult:
         return self.folder / "report.html"
 
     @property
+    def card(self) -> Path:
+        """The model card, which the command line writes with the report."""
+        return self.folder / "MODEL_CARD.md"
+
+    @property
     def helped(self) -> bool:
         """Whether training gave a better model on validation than the limited base model."""
         return self.best != self.rows[1].name
