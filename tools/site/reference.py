@@ -154,7 +154,7 @@ def _command(command: Any, context: Any) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """Return a text in which Markdown sees no markup."""
-    return re.sub(r"([<*_\[\]`|])", r"\\\1", text)
+    return re.sub(r"([*_\[\]`])", r"\\\1", text.replace("<", "&lt;"))
 
 
 def python() -> str:
