@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from linetune.core.progress import Silent
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.trend import power_law
 from linetune.formats.model import Model
-from linetune.formats.store import save_model
+from linetune.formats.store import load_model, save_model
 from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
@@ -185,9 +187,54 @@ def test_the_sentence_promises_only_what_follows_from_the_points(tmp_path: Path)
     points = [Point(n, "stage real", score(e), None, 1) for n, e in ((100, 0.6), (400, 0.8), (1600, 0.9))]
     told = Curve(tmp_path, points).sentence()
     assert told.startswith("From 400 to 1,600 crops, exact match on validation changed by +10.0 points.")
-    assert "3,200 crops give about 92.9%" in told
+    assert "100 more crops give about 90.3%, and 3,200 crops give about 92.9%" in told
     assert "crops give" not in Curve(tmp_path, points[1:]).sentence()
     assert Curve(tmp_path, points[:1]).sentence() == ""
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished runs on 100, 200 and 400 crops, whose error halves with four times the crops."""
+    folder = tmp_path_factory.mktemp("rounds")
+    charset = Charset.collect(TEXTS)
+    network = fold(Network(PPOCRMobile(scale=0.35), charset.classes))
+    for name, crops, exact in (("third", 400, 0.8), ("first", 100, 0.6), ("second", 200, 1 - 0.4 / 2**0.5)):
+        (folder / name).mkdir()
+        data = {"train": {"lines": crops}, "val": {"lines": 1000, "labels": "v"}}
+        model = Model(network, charset, "small", "here", provenance={"data": data})
+        save_model(model, folder / name / "model.safetensors")
+        row = {"name": "stage real", "val": score(exact).as_dict(), "test": None}
+        (folder / name / "results.json").write_text(json.dumps({"rows": [row], "seconds": 1.0}))
+    return folder
+
+
+def test_finished_runs_say_what_a_hundred_more_labels_give(rounds: Path, cli: Cli) -> None:
+    found = json.loads(
+        cli("learning-curve", *(str(rounds / x) for x in ("second", "third", "first")), "--json").out
+    )
+    assert [point["crops"] for point in found["points"]] == [100, 200, 400]
+    assert "100 more crops give about 82.1%, and 800 crops give about 85.9%" in found["sentence"]
+    shown = cli("learning-curve", str(rounds / "first"), str(rounds / "third")).out.split()
+    assert "From 100 to 400 crops, exact match on validation changed by +20.0 points." in " ".join(shown)
+    assert {path.name for path in rounds.iterdir()} == {"first", "second", "third"}, "nothing is written"
+
+
+def test_runs_that_cannot_be_compared_are_named(rounds: Path, tmp_path: Path, cli: Cli) -> None:
+    first, other = str(rounds / "second"), tmp_path / "other"
+
+    def refused() -> str:
+        result = cli("learning-curve", first, str(other))
+        assert result.code == 2
+        return result.err
+
+    shutil.copytree(first, other)
+    assert f"{other}: another run has 200 training crops too" in refused()
+    data = {"train": {"lines": 300}, "val": {"lines": 1000, "labels": "w"}}
+    model = load_model(other / "model.safetensors")
+    save_model(replace(model, provenance={"data": data}), other / "model.safetensors")
+    assert f"{other}: its validation or test crops are not those of {first}" in refused()
+    (other / "results.json").unlink()
+    assert f"{other}: the folder has no complete run" in refused()
 
 
 def test_the_picture_shows_every_point_with_its_interval(tmp_path: Path) -> None:

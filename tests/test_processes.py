@@ -78,7 +78,7 @@ def test_a_process_that_dies_ends_the_run_which_can_be_resumed(project: Path, tm
         env=environment(cache),
     )
     deadline = time.monotonic() + 2 * MINUTE
-    while not list(out.glob("checkpoints/*-*.safetensors")):
+    while not list(out.glob("stages/checkpoint-*.safetensors")):
         assert started.poll() is None, started.stderr and started.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -28,7 +28,7 @@ from linetune.core.charset import AliasClasses
 from linetune.core.errors import Interrupted, LinetuneError
 from linetune.formats.store import load_model
 from linetune.models.network import Network
-from linetune.training import checkpoint, losses
+from linetune.training import losses
 from linetune.training import run as runs
 from linetune.training.losses import ctc_loss
 from linetune.training.run import resume
@@ -87,6 +87,10 @@ def interrupted(
     return str(caught.value)
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    return sorted(folder.glob("stages/checkpoint-*"))
+
+
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -98,7 +102,7 @@ def test_an_interrupted_run_continues_to_the_same_result(
     out = tmp_path / "run"
     said = interrupted(project, out, monkeypatch, after)
     assert said.endswith(f"\ncontinue with: linetune train --resume {out}")
-    assert len(list((out / "checkpoints").iterdir())) == 2
+    assert len(checkpoints(out)) == 2
     resume(out)
     assert torture.result(out) == whole
 
@@ -113,17 +117,24 @@ def test_a_resumed_run_uses_stored_features_again(
     assert "stage head: trains on the features that an earlier run stored" in heard.lines
 
 
-def test_a_resumed_run_may_be_interrupted_and_moved(
+def test_a_resumed_run_may_be_moved_and_interrupted_to_its_last_moment(
     project: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupted(project, tmp_path / "run", monkeypatch)
-    (tmp_path / "run").rename(tmp_path / "moved")
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.Checkpoints, "clear", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            resume(tmp_path / "moved")
-    resume(tmp_path / "moved")
-    assert torture.result(tmp_path / "moved") == whole
+    out, unlink = (tmp_path / "run").rename(tmp_path / "moved"), Path.unlink
+    for left in (1, 0):
+
+        def killed(path: Path, missing_ok: bool = False, left: int = left) -> None:
+            unlink(path, missing_ok)
+            if path.name.startswith("checkpoint-") and len(checkpoints(out)) == left:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", killed)
+            with pytest.raises(KeyboardInterrupt):
+                resume(out)
+        assert len(checkpoints(out)) == left
+    assert torture.result(out) == whole
 
 
 def test_training_anew_names_the_command_that_continues(
@@ -142,7 +153,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 ) -> None:
     out, heard = tmp_path / "run", Heard()
     interrupted(project, out, monkeypatch)
-    _, newest = sorted((out / "checkpoints").iterdir())
+    _, newest = checkpoints(out)
     data = bytearray(newest.read_bytes())
     data[-1] ^= 1
     newest.write_bytes(data)
@@ -156,7 +167,7 @@ def test_without_a_whole_checkpoint_nothing_continues(
 ) -> None:
     out = tmp_path / "run"
     interrupted(project, out, monkeypatch)
-    for path in (out / "checkpoints").iterdir():
+    for path in checkpoints(out):
         path.write_bytes(b"")
     with pytest.raises(LinetuneError, match="every checkpoint is damaged; linetune train with --overwrite"):
         resume(out)
@@ -223,7 +234,7 @@ def test_data_that_were_moved_can_be_named(
 def test_a_complete_run_and_other_folders_are_not_resumed(project: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(load(project / "linetune.yaml", [f"output={out}"]))
-    assert not (out / "checkpoints").exists()
+    assert not checkpoints(out)
     with pytest.raises(LinetuneError, match="the run is complete"):
         resume(out)
     with pytest.raises(LinetuneError, match=r"no run to resume; name the run folder"):

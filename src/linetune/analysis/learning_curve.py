@@ -79,7 +79,7 @@ class Curve:
         }
 
     def sentence(self) -> str:
-        """Return the gain of the last step, and the expected gain of twice the crops if a power law fits."""
+        """Return the gain of the last step, and what more crops give if the error follows a power law."""
         if len(self.points) < 2:
             return ""
         before, last = self.points[-2:]
@@ -89,10 +89,11 @@ class Curve:
         sentence = f"{step}, exact match on {split} changed by {gain:+.1f} points."
         law = power_law({point.crops: point.held_out for point in self.points})
         if law:
-            expected = 1 - law.error(2 * last.crops)
+            hundred, twice = (1 - law.error(crops) for crops in (last.crops + 100, 2 * last.crops))
             sentence += (
-                f" So far, the error follows a power law. If it continues, {2 * last.crops:,} crops give "
-                f"about {expected:.1%}, or less if labels are wrong or crops illegible."
+                f" So far, the error follows a power law. If it continues, 100 more crops give about "
+                f"{hundred:.1%}, and {2 * last.crops:,} crops give about {twice:.1%}, or less if labels are "
+                f"wrong or crops illegible."
             )
         return sentence
 
@@ -149,10 +150,9 @@ def learning_curve(
         labelfile.write_labels(labels, ((line.image.resolve().as_posix(), line.text) for line in chosen))
         own = {"output": output / str(size), "data": config.data.model_copy(update={"train": [labels]})}
         run = finished_run(config.model_copy(update=own), skip_bad, reporter)
-        point = _point(size, run, shared)
-        curve.points.append(point)
+        curve.points.append(point(size, run, shared))
         _write(curve, key)
-        reporter.say(f"{size} crops: {point.val.as_text()} exact on validation")
+        reporter.say(f"{size} crops: {curve.points[-1].val.as_text()} exact on validation")
     return curve
 
 
@@ -268,9 +268,10 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
     return found
 
 
-def _point(crops: int, found: Mapping[str, Any], shared: Mapping[str, Any]) -> Point:
-    """Return the result of a run. Its best model on validation may be one of the shared run."""
-    rows = [row for row in (*shared["rows"], *found["rows"]) if not row["name"].endswith(", untouched")]
+def point(crops: int, found: Mapping[str, Any], shared: Mapping[str, Any] | None = None) -> Point:
+    """Return the result of a run from its ``results.json``. Its best model may be one of the shared run."""
+    rows = [*(shared["rows"] if shared else ()), *found["rows"]]
+    rows = [row for row in rows if not row["name"].endswith(", untouched")]
     best = max(rows, key=lambda row: Score.of(row["val"]))
     test = Score.of(best["test"]) if best["test"] else None
     return Point(crops, best["name"], Score.of(best["val"]), test, found["seconds"])

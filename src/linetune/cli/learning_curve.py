@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linetune.cli import options
 from linetune.core.errors import LinetuneError
 
+if TYPE_CHECKING:
+    from linetune.analysis.learning_curve import Curve
+
 
 def learning_curve(
-    config: options.ConfigArgument,
-    overrides: options.OverridesArgument = None,
+    config: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG", help="The run file, or a folder of a finished run: see below."),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="Settings that replace those of the run file; or more run folders."
+        ),
+    ] = None,
     sizes: Annotated[
         str | None,
         typer.Option(
@@ -39,11 +51,19 @@ def learning_curve(
     Trains the run on few of its training crops, on more, and on all, and prints and draws the exact match of
     each. If you interrupt it, the same command continues.
 
+    With the folders of finished runs, it trains nothing. It compares these runs, and says what 100 more
+    labels would give. The runs need the same validation and test crops. A forecast takes three runs.
+
     Example: linetune learning-curve mine/linetune.yaml --sizes 50,200
+
+    Example: linetune learning-curve mine/runs/first mine/runs/second mine/runs/third
     """
+    if config.is_dir():
+        _show_rounds([config, *map(Path, overrides or ())], as_json)
+        return
     from linetune.analysis.learning_curve import learning_curve as train_curve
     from linetune.config.load import load
-    from linetune.report.curve import curve_table, write_curve_page, write_picture
+    from linetune.report.curve import write_curve_page, write_picture
     from linetune.report.terminal import console, terminal
 
     run = load(config, overrides or ())
@@ -56,12 +76,31 @@ def learning_curve(
     if as_json:
         options.print_json({**curve.as_dict(), "picture": str(picture), "page": str(page)})
         return
+    _print(curve)
+    out = console()
+    out.print(f"picture  {picture}")
+    out.print(f"page     {page}")
+
+
+def _show_rounds(folders: Sequence[Path], as_json: bool) -> None:
+    """Print the learning curve of finished runs."""
+    from linetune.analysis.rounds import rounds
+
+    curve = rounds(folders)
+    if as_json:
+        options.print_json(curve.as_dict())
+    else:
+        _print(curve)
+
+
+def _print(curve: Curve) -> None:
+    from linetune.report.curve import curve_table
+    from linetune.report.terminal import console
+
     out = console()
     out.print(curve_table(curve))
     if sentence := curve.sentence():
         out.print(sentence)
-    out.print(f"picture  {picture}")
-    out.print(f"page     {page}")
 
 
 def _numbers(sizes: str | None) -> list[int]:

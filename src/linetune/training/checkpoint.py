@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.progress import Reporter
 from linetune.formats.store import as_bytes
 
-FOLDER = "checkpoints"
-"""Folder of the checkpoints in the run folder."""
+FOLDER = "stages"
+"""Folder of the checkpoints in the run folder. It stays, for it has the models of the stages too. A folder of
+their own could stay behind empty, if the process is killed while it deletes them."""
+PREFIX = "checkpoint-"
 EVERY = 120.0
 """Seconds between two checkpoints of a stage. Writing one takes less than a second."""
 KEPT = 2
@@ -65,8 +67,8 @@ class Checkpoints:
         with os_errors("cannot write a checkpoint", self._folder, "free some space, then resume the run"):
             self._folder.mkdir(exist_ok=True)
             earlier = _files(self._folder)
-            number = int(earlier[-1].name.partition("-")[0]) + 1 if earlier else 1
-            path = self._folder / f"{number:06}-{_hash(data)}{SUFFIX}"
+            number = int(earlier[-1].name.split("-")[1]) + 1 if earlier else 1
+            path = self._folder / f"{PREFIX}{number:06}-{_hash(data)}{SUFFIX}"
             with atomic.written(path, durable=True) as partial:
                 partial.write_bytes(data)
             for old in earlier[: 1 - KEPT]:
@@ -74,8 +76,10 @@ class Checkpoints:
         self._written = self._clock()
 
     def clear(self) -> None:
-        """Delete all checkpoints, at the end of a run."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Delete all checkpoints, at the end of a run. A run that is killed now continues from the last."""
+        for path in _files(self._folder):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def exist(folder: Path) -> bool:
@@ -104,7 +108,7 @@ def newest(folder: Path, reporter: Reporter) -> dict[str, Any]:
         with os_errors("cannot read the checkpoint", path):
             data = path.read_bytes()
         try:
-            if _hash(data) != path.stem.partition("-")[2]:
+            if _hash(data) != path.stem.rpartition("-")[2]:
                 raise ValueError
             return _read(data, path)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError):
@@ -115,7 +119,7 @@ def newest(folder: Path, reporter: Reporter) -> dict[str, Any]:
 
 def _files(folder: Path) -> list[Path]:
     """Return the checkpoints of a folder, the newest last."""
-    return sorted(folder.glob("[0-9]" * 6 + f"-*{SUFFIX}"))
+    return sorted(folder.glob(f"{PREFIX}{'[0-9]' * 6}-*{SUFFIX}"))
 
 
 def _hash(data: bytes) -> str:

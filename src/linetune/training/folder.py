@@ -30,10 +30,10 @@ OWN_FILES = (
 )
 EXAMPLES = "rendered"
 """Folder in the run folder with a few rendered crops and their labels."""
-OWN_FOLDERS = (TENSORBOARD, "stages", stored.FOLDER, EXAMPLES, checkpoint.FOLDER, loggers.FOLDER)
+OWN_FOLDERS = (TENSORBOARD, stored.FOLDER, EXAMPLES, checkpoint.FOLDER, loggers.FOLDER)
 EARLIER = "earlier-run"
 """Folder in the run folder for an earlier run that will be replaced."""
-WORTH = {"model.safetensors", "model.onnx", "results.json", "stages", checkpoint.FOLDER, EARLIER}
+WORTH = {"model.safetensors", "model.onnx", "results.json", checkpoint.FOLDER, EARLIER}
 """Files and folders that make an earlier run worth keeping."""
 NOTHING = "there was no checkpoint yet, and nothing of the run is kept"
 """What an interruption leaves before the first checkpoint."""
