@@ -118,7 +118,8 @@ def wrong_arguments(name: str, arguments: list[str]) -> str | None:
             # After --resume, the first override is where the run file would be.
             first = [str(context.params["config"])] if context.params.get("resume") else []
             given = [each for each in first if "=" in each] + list(context.params["overrides"] or ())
-            load(PRESET, given)
+            runs = name == "learning-curve"  # it takes run folders as well
+            load(PRESET, [each for each in given if "=" in each or not runs])
     except USAGE_ERROR as error:
         return str(error.format_message())
     except LinetuneError as error:
