@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := rapidocr paddleocr transformers
 
-.PHONY: test torture demo interop fuzz audit floors ray wheel hooks lint clean
+.PHONY: test torture demo interop fuzz audit floors ray site wheel hooks lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -37,6 +37,16 @@ ray: .ray/ready
 	.ray/bin/python -m pip install --quiet --upgrade pip
 	.ray/bin/python -m pip install --quiet $(TORCH)
 	.ray/bin/python -m pip install --quiet --editable '.[dev]' 'ray[data]==2.60.0'
+	touch $@
+
+# The documentation, in site/. The variable drops a notice on another program from the output.
+site: .site/ready
+	NO_MKDOCS_2_WARNING=1 .site/bin/mkdocs build --strict --quiet
+
+.site/ready: Makefile pyproject.toml
+	$(PYTHON) -m venv --clear .site
+	.site/bin/python -m pip install --quiet --upgrade pip
+	.site/bin/python -m pip install --quiet --editable '.[docs]'
 	touch $@
 
 # Random contents for each reader of files, TIME seconds each; what fails is in .fuzz.
@@ -76,7 +86,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .interop .fuzz .floors .ray demo torture
+	rm -rf $(VENV) .interop .fuzz .floors .ray .site site demo torture
 
 # torch first and by itself: left to a range, pip takes the build with several GB of GPU libraries.
 $(VENV)/torch: Makefile

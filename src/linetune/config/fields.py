@@ -12,7 +12,10 @@ class Section(BaseModel):
     """A section of a run file. It refuses unknown keys, and its values cannot be changed."""
 
     # Defaults are validated as well: a default of 0 is then 0.0, as in a saved file that is loaded again.
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # The docstrings of the keys are the reference of the run file (tools/site).
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
 
 
 class FromShell(str):
