@@ -136,6 +136,14 @@ def test_a_whole_source_is_recognised_and_comes_in(form: str, tree: Tree, tmp_pa
     assert brought(import_crops(source, tmp_path / "named", form)) == brought(result)
 
 
+def test_paths_that_start_with_the_folder_of_the_project_are_normal(tmp_path: Path) -> None:
+    lines = "".join(f"mine/{i}.png\t{boxes(text)}\n" for i, text in enumerate(TEXTS))
+    source = grow(tmp_path / "mine", IMAGES | {"Label.txt": lines})
+    result = import_crops(source, tmp_path / "to")
+    assert brought(result) == [(10 * i, text) for i, text in enumerate(TEXTS)]
+    assert result.notes == []
+
+
 BROKEN: list[tuple[str, str, Tree, list[str]]] = [
     (
         "ppocrlabel",

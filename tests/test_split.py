@@ -13,8 +13,10 @@ import pytest
 from linetune.core import image, labelfile
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
+from linetune.core.progress import Silent
 from linetune.data.groups import group
 from linetune.data.split import Division, divide, write
+from linetune.drafting.labels import with_labels
 
 SHARES = {"val": 0.15, "test": 0.15}
 MakeCrops = Callable[[Path, Sequence[str]], Path]
@@ -69,6 +71,13 @@ def photos(tmp_path: Path, make_crops: MakeCrops) -> list[Line]:
 def test_crops_of_one_photo_stay_together(photos: list[Line]) -> None:
     assert group(photos) == singles(photos)
     assert group(photos, r"photo_(\d+)") == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+def test_a_new_run_file_keeps_the_crops_of_one_photo_in_one_split(photos: list[Line], tmp_path: Path) -> None:
+    draft = with_labels(tmp_path / "mine", tmp_path / "labels.txt", Silent())
+    assert sorted(len(lines) for lines in draft.splits.values()) == [3, 3, 3]
+    assert all(len({line.image.name[:7] for line in lines}) == 1 for lines in draft.splits.values())
+    assert "crops of one photo" in " ".join(draft.reasons)
 
 
 def test_equal_and_nearly_equal_images_stay_together(photos: list[Line]) -> None:

@@ -12,9 +12,6 @@ from linetune.cli import options
 from linetune.core.errors import LinetuneError
 from linetune.data.split import SHARES
 
-CUT = re.compile(r"_crop_\d+$")
-"""End of the names of crops that were cut out of one photo."""
-
 
 def split(
     labels: Annotated[
@@ -41,7 +38,7 @@ def split(
     """
     from linetune.core.labelfile import read_labels
     from linetune.core.progress import count
-    from linetune.data.groups import group
+    from linetune.data.groups import CROP_OF_PHOTO, group
     from linetune.data.split import divide, write
     from linetune.report.terminal import terminal
 
@@ -62,7 +59,7 @@ def split(
         return
     for path, (name, members) in written:
         print(f"wrote {path}: lines {len(members)}, groups {division.groups[name]}")
-    if group_by is None and any(CUT.search(line.image.stem) for line in lines):
+    if group_by is None and any(re.search(CROP_OF_PHOTO, line.image.name) for line in lines):
         print("names end in _crop_N: --group-by '^(.+)_crop' keeps the crops of one photo in one split")
     for reason in division.unbalanced:
         print(f"not balanced: {reason}")

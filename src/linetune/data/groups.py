@@ -11,6 +11,9 @@ from linetune.data.check.duplicates import CheckedLine, nearly_same, same_conten
 from linetune.data.check.images import summarise_all
 from linetune.data.check.labels import Split
 
+CROP_OF_PHOTO = r"^(.+)_crop_\d+"
+"""Pattern for the names that PPOCRLabel and ``linetune import`` give to crops of photos."""
+
 
 def group(
     lines: Sequence[Line],

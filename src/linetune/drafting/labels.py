@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.outputs import refuse_existing
 from linetune.core.progress import Reporter, count
-from linetune.data.groups import group
+from linetune.data.groups import CROP_OF_PHOTO, group
 from linetune.data.split import NAMES, SHARES, divide
 from linetune.drafting.decisions import ELSEWHERE, LABELS, Draft
 
@@ -30,7 +31,10 @@ def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
     lines = read_labels(source)
     refuse_existing(folder / LABELS, hint=ELSEWHERE)
     unreadable: list[LinetuneError] = []
-    groups = group(lines, None, count(reporter, "comparing", len(lines)), unreadable)
+    # Crops of one photo share its light, pen and camera. In two splits, they would flatter the model.
+    by_photo = all(re.search(CROP_OF_PHOTO, line.image.name) for line in lines)
+    pattern = CROP_OF_PHOTO if by_photo else None
+    groups = group(lines, pattern, count(reporter, "comparing", len(lines)), unreadable)
     try:
         division = divide(lines, groups, SHARES)
     except LinetuneError as error:
@@ -38,6 +42,8 @@ def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
         raise LinetuneError(error.what, source, hint) from None
     sizes = ", ".join(f"{name} {len(some)}" for name, some in division.splits.items())
     reasons = [f"data: {len(lines)} labels are split into {folder / LABELS}: {sizes}"]
+    if by_photo:
+        reasons.append("data: the crops of one photo (names like NAME_crop_0.png) stay in one split")
     reasons += [f"not balanced: {reason}" for reason in division.unbalanced]
     return Draft(folder, division.splits, division, reasons=reasons)
 

@@ -234,7 +234,9 @@ class Source(Options):
         if self.images is None and self.path.is_symlink() and not self.path.is_dir():
             roots.append(self.path.resolve().parent)
         paths = forms(written)
-        exactly = (root / path for root in roots for path in paths)
+        # PPOCRLabel's paths start with the name of the folder that Label.txt is in.
+        inside = [path.removeprefix(f"{self.root.resolve().name}/") for path in paths]
+        exactly = (root / path for root in roots for path in dict.fromkeys([*paths, *inside]))
         by_end = (root.joinpath(*end) for path in paths for end in _ends(path) for root in roots)
         for places, log in ((exactly, None), (by_end, self.moved)):
             candidates = list(places)
