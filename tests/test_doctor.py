@@ -103,5 +103,5 @@ def test_a_missing_extra_says_how_to_get_it(cli: Cli, monkeypatch: pytest.Monkey
 
 def test_every_extra_for_users_is_known() -> None:
     text = PROJECT.read_text("utf-8").partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    extras = set(re.findall(r"^(\w+) = \[", text, re.M)) - {"demo", "dev"}
+    extras = set(re.findall(r"^(\w+) = \[", text, re.M)) - {"demo", "dev", "docs"}
     assert extras == EXTRAS.keys() == doctor.GIVES.keys()

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import matplotlib
-from browser import browser_page
+from browser import empty_page, started
 from PIL import Image, ImageDraw, ImageFont
 
 import linetune
@@ -170,7 +170,10 @@ def crops(folder: Path) -> None:
     right = [sum(map(operator.eq, texts, labels)) for texts in (official, trained)]
     columns = ["crop", f"{OFFICIAL}, untouched", "after training"]
     target = PICTURES / "readme_crops.png"
-    with browser_page(viewport={"width": 900, "height": 900}, device_scale_factor=2) as opened:
+    with (
+        started() as browser,
+        empty_page(browser, viewport={"width": 900, "height": 900}, device_scale_factor=2) as opened,
+    ):
         opened.page.set_content(page("", "", [Part("", columns=columns, rows=rows)]))
         opened.page.add_style_tag(content=STYLE)
         opened.page.locator("table").screenshot(path=target)
@@ -182,7 +185,7 @@ def report(folder: Path) -> None:
     """Take a picture of the first screen of the report."""
     target = PICTURES / "readme_report.png"
     written = (folder / "mine" / "runs" / "first" / "report.html").read_text("utf-8")
-    with browser_page(viewport={"width": 1000, "height": 800}) as opened:
+    with started() as browser, empty_page(browser, viewport={"width": 1000, "height": 800}) as opened:
         opened.page.set_content(written.replace(f"{folder.resolve()}{os.sep}", ""))
         opened.page.screenshot(path=target)
     save_small(target)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from browser import browser_page
+from browser import empty_page, started
 from PIL import Image
 
 from linetune.core import image
@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
     image.write(HERE / "tutorial_crops.jpg", crops_with_labels(folder / "crops" / "labels.txt"))
     run = folder / "mine" / "runs" / "first"
     for page, name in (("report.html", "tutorial_report.png"), ("zh.html", "tutorial_report.zh.png")):
-        with browser_page(viewport={"width": 1000, "height": 640}) as watched:
+        with started() as browser, empty_page(browser, viewport={"width": 1000, "height": 640}) as watched:
             # A page names the folder of the run, which is nobody's business.
             watched.page.set_content((run / page).read_text("utf-8").replace(f"{folder.resolve()}/", ""))
             watched.page.screenshot(path=str(HERE / name))

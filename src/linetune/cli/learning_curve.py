@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,32 +13,21 @@ from linetune.core.errors import LinetuneError
 if TYPE_CHECKING:
     from linetune.analysis.learning_curve import Curve
 
+SIZES = (
+    "Numbers of training crops, such as 50,200,1000. All crops are added. The default is an eighth, a "
+    "quarter and half of them."
+)
+FOLDER = "Folder for the results. The default is the run folder plus -curve."
+
 
 def learning_curve(
-    config: Annotated[
-        Path,
-        typer.Argument(metavar="CONFIG", help="The run file, or a folder of a finished run: see below."),
-    ],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The run file, or a finished run.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="KEY=VALUE", help="Settings that replace those of the run file; or more run folders."
-        ),
+        typer.Argument(metavar="KEY=VALUE", help="Settings that replace those of the file; or more runs."),
     ] = None,
-    sizes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBERS",
-            help="Numbers of training crops, such as 50,200,1000. All crops are added. The default is an "
-            "eighth, a quarter and half of them.",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for the results. The default is the run folder plus -curve."
-        ),
-    ] = None,
+    sizes: Annotated[str | None, typer.Option(metavar="NUMBERS", help=SIZES)] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help=FOLDER)] = None,
     group_by: options.GroupByOption = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
@@ -59,12 +47,14 @@ def learning_curve(
     Example: linetune learning-curve mine/runs/first mine/runs/second mine/runs/third
     """
     if config.is_dir():
-        _show_rounds([config, *map(Path, overrides or ())], as_json)
+        from linetune.analysis.rounds import rounds
+
+        _print(rounds([config, *map(Path, overrides or ())]), as_json)
         return
     from linetune.analysis.learning_curve import learning_curve as train_curve
     from linetune.config.load import load
     from linetune.report.curve import write_curve_page, write_picture
-    from linetune.report.terminal import console, terminal
+    from linetune.report.terminal import terminal
 
     run = load(config, overrides or ())
     folder = output or run.output.with_name(f"{run.output.name}-curve")
@@ -72,35 +62,23 @@ def learning_curve(
     again = "what is finished is kept; the same command does the rest"
     with options.stoppable(again), terminal(quiet) as reporter:
         curve = train_curve(run, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
-    picture, page = write_picture(curve), write_curve_page(curve)
-    if as_json:
-        options.print_json({**curve.as_dict(), "picture": str(picture), "page": str(page)})
-        return
-    _print(curve)
-    out = console()
-    out.print(f"picture  {picture}")
-    out.print(f"page     {page}")
+    _print(curve, as_json, picture=write_picture(curve), page=write_curve_page(curve))
 
 
-def _show_rounds(folders: Sequence[Path], as_json: bool) -> None:
-    """Print the learning curve of finished runs."""
-    from linetune.analysis.rounds import rounds
-
-    curve = rounds(folders)
-    if as_json:
-        options.print_json(curve.as_dict())
-    else:
-        _print(curve)
-
-
-def _print(curve: Curve) -> None:
+def _print(curve: Curve, as_json: bool, **files: Path) -> None:
+    """Print a curve, and the files that show it."""
     from linetune.report.curve import curve_table
     from linetune.report.terminal import console
 
+    if as_json:
+        options.print_json({**curve.as_dict(), **{name: str(path) for name, path in files.items()}})
+        return
     out = console()
     out.print(curve_table(curve))
     if sentence := curve.sentence():
         out.print(sentence)
+    for name, path in files.items():
+        out.print(f"{name:<8} {path}")
 
 
 def _numbers(sizes: str | None) -> list[int]:
