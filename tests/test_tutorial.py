@@ -1,4 +1,4 @@
-"""The tutorial: its two languages agree, and its commands work from an empty folder, on a tiny network."""
+"""The tutorial: its commands work from an empty folder, on a tiny network."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ from linetune.models.network import Network
 from linetune.training import rate
 
 ROOT = Path(__file__).parents[1]
-ENGLISH, CHINESE = (ROOT / "docs" / name for name in ("tutorial.md", "tutorial.zh.md"))
+PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FIGURE = re.compile(r"\d+(?:[.,]\d+)*(?: %)?")
 PREPARE = ["python", "linetune/examples/photos/prepare.py", "photos"]
 
 
@@ -39,26 +38,6 @@ def blocks(page: Path, kind: str) -> list[str]:
 def commands(page: Path) -> list[list[str]]:
     """The words of each command."""
     return [shlex.split(line) for text in blocks(page, "sh") for line in text.splitlines() if line.strip()]
-
-
-def figures(page: Path) -> list[str]:
-    """The figures outside of blocks and links."""
-    prose = re.sub(r"\]\([^)]*\)", "]", BLOCK.sub("", page.read_text("utf-8")))
-    return FIGURE.findall(re.sub(r"(?<=\d)%", " %", prose))
-
-
-@pytest.mark.parametrize("kind", ["sh", "text", "python"])
-def test_both_languages_show_the_same_commands_and_output(kind: str) -> None:
-    assert blocks(ENGLISH, kind)
-    assert blocks(ENGLISH, kind) == blocks(CHINESE, kind)
-
-
-def test_both_languages_have_the_same_figures() -> None:
-    assert figures(ENGLISH)
-    assert figures(ENGLISH) == figures(CHINESE)
-
-
-# The whole way
 
 
 def test_the_commands_lead_from_photos_to_an_export_that_other_programs_read(
@@ -77,12 +56,12 @@ def test_the_commands_lead_from_photos_to_an_export_that_other_programs_read(
         "suspects": [*network, "--folds", "2"],
     }
     ran = []
-    for program, *words in commands(ENGLISH):
+    for program, *words in commands(PAGE):
         if [program, *words] == PREPARE:
             monkeypatch.setattr(sys, "argv", ["prepare.py", "photos", "--photos", "8"])
             runpy.run_path(str(ROOT / "examples" / "photos" / "prepare.py"), run_name="__main__")
         elif program == "python" and words == ["read.py"]:
-            (code,) = blocks(ENGLISH, "python")
+            (code,) = blocks(PAGE, "python")
             Path("read.py").write_text(code, encoding="utf-8")
             run = subprocess.run([sys.executable, "read.py"], check=False, capture_output=True, text=True)
             assert run.returncode == 0, run.stderr
