@@ -1,4 +1,4 @@
-"""The pages in two languages: a Chinese page has the code, figures and links of the English page, in its order."""
+"""The pages in two languages: a Chinese page has the code, figures and links of its English page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ CHINESE = re.compile(r"\.zh(-CN)?(?=\.)")
 """What the names of Chinese files have in addition."""
 FIGURE = re.compile(r"(?<![A-Za-z\d])\d+(?:[.,]\d+)*(?:\s*%)?")
 """A number that is not a part of a name."""
-PAGES = sorted(page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if CHINESE.search(page.name))
+PAGES = sorted(
+    page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if CHINESE.search(page.name)
+)
 SECTIONS = ("h1", "h2", "h3", "li", "tr", "td")
 """The parts of a page that each language has as often. A paragraph may be two in one of them."""
 each_pair = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -58,7 +60,7 @@ def figures(page: Path) -> list[str]:
 
 
 def named(page: Path) -> Counter[str]:
-    """Return the commands, keys and files that sentences name. Their order in a sentence depends on the language."""
+    """Return what sentences name: commands, keys, files. Each language has its own order in a sentence."""
     return Counter(str(english(part.content)) for part in parts(page) if part.type == "code_inline")
 
 
@@ -115,7 +117,9 @@ def f():
     return 1  # a
 ```
 """
-OTHER = ONE.replace("# a", "# 甲").replace("A.", "甲。").replace("It takes", "需要").replace("b.md", "b.zh.md")
+OTHER = (
+    ONE.replace("# a", "# 甲").replace("A.", "甲。").replace("It takes", "需要").replace("b.md", "b.zh.md")
+)
 
 
 @pytest.mark.parametrize(
