@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,25 @@ def test_a_model_is_calibrated_gets_a_promise_and_accepts(
     assert cli("drift", model, labels.parent).errors == [
         f"error: {model}: the model has no promise; linetune threshold makes one"
     ]
+
+
+def test_the_onnx_file_of_a_run_gets_the_new_promise_too(
+    cli: Cli, job: tuple[Path, Path], tmp_path: Path
+) -> None:
+    model = replace(load_model(job[0]), provenance={"base_model": "a"})
+    save_model(model, tmp_path / NAME)
+    onnx = tmp_path / "model.onnx"
+    FORMATS["onnx"].export(model, onnx, sample_crops(model.charset, 2))
+    result = cli("threshold", tmp_path, job[1], "--max-error", "20%")
+    assert result.out.endswith(f"wrote {tmp_path / NAME}\nwrote {onnx}\n"), result.err
+    assert Recogniser.load(onnx).read([job[1].parent / "00.png"])[0].accepted is True
+    result = cli("calibrate", tmp_path, job[1])
+    assert f"wrote {tmp_path / NAME} and {onnx}" in result.out
+    assert Recogniser.load(onnx).model.calibration["readings"] == 60
+    # The export of another training stays as it is.
+    save_model(replace(model, provenance={"base_model": "b"}), tmp_path / NAME)
+    assert cli("threshold", tmp_path, job[1], "--max-error", "20%").out.endswith(f"wrote {tmp_path / NAME}\n")
+    assert not Recogniser.load(onnx).model.promise
 
 
 def test_the_report_of_a_run_gets_the_new_confidences(

@@ -206,8 +206,7 @@ def test_a_card_is_renewed_unless_a_person_has_changed_it(run: Path, server: Ser
     assert cli("push", run, "me/lots").code == 0
     promise = {"max_error": 0.01, "threshold": 0.98, "readings": 300, "accepted": 299, "wrong": 0}
     promised = replace(load_model(run), promise=promise)
-    for name in ("model.safetensors", "model.onnx"):
-        rewrite(replace(promised, source=str(run / name)))
+    assert rewrite(promised) == [run / "model.safetensors", run / "model.onnx"]
     assert cli("push", run, "me/lots").code == 0
     assert b"accept a confidence of 0.9800" in server.commits[-1]["README.md"]
     (run / CARD).write_text("# Mine\n", "utf-8")

@@ -40,12 +40,12 @@ def calibrate(
         # First, because a report must never show confidences that the model no longer has.
         source = Path(loaded.source)
         reported = source.name == NAME and set_aside(source.parent)
-        path = rewrite(after)
+        paths = rewrite(after)
     readings, right = after.calibration["readings"], after.calibration["right"]
-    print(f"calibrated on {readings} readings, {right} of them right; wrote {path}")
+    print(f"calibrated on {readings} readings, {right} of them right; wrote {' and '.join(map(str, paths))}")
     if readings - right < FEW_WRONG:
         print("so few wrong readings say little: the confidence stays near what the network itself believes")
     if loaded.promise:
         print("the model had a promise, which is lost; linetune threshold makes a new one")
     if reported:
-        print(f"the report has the old confidences; linetune report {path.parent} reads the crops again")
+        print(f"the report has the old confidences; linetune report {source.parent} reads the crops again")

@@ -51,9 +51,9 @@ def threshold(
         found = promise(confidences, evaluation.score.correct, share)
     except LinetuneError as error:
         raise error.at(", ".join(map(str, labels))) from None
-    path = rewrite(replace(own, promise=as_record(found, confidences, data.texts)))
+    paths = rewrite(replace(own, promise=as_record(found, confidences, data.texts)))
     if as_json:
-        options.print_json({**found.as_dict(), "model": str(path)})
+        options.print_json({**found.as_dict(), "model": str(paths[0])})
         return
     print(found.as_text())
     print(
@@ -63,7 +63,8 @@ def threshold(
     if not own.calibration:
         kind = "what the network believes" if own.rule else "PaddleOCR's score"
         print(f"the confidence is {kind}; linetune calibrate makes it a probability")
-    print(f"wrote {path}")
+    for path in paths:
+        print(f"wrote {path}")
 
 
 def _share(text: str) -> float:

@@ -6,15 +6,19 @@ from pathlib import Path
 
 from linetune.core import atomic
 from linetune.core.errors import LinetuneError, os_errors
-from linetune.formats import store
+from linetune.formats import store, wire
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
 from linetune.formats.origin import KEYS, to_texts
 from linetune.formats.registry import FORMATS
 from linetune.models.families import OFFICIAL
 
+ONNX = "model.onnx"
+"""The ONNX file in a run folder."""
 _OWN = "linetune"
 """The key of ONNX metadata that linetune writes."""
+_ORIGIN = "provenance"
+"""The key of what a model was trained from, on and with."""
 
 
 def load_own(reference: str) -> Model:
@@ -42,10 +46,12 @@ def load_own(reference: str) -> Model:
     return model
 
 
-def rewrite(model: Model) -> Path:
-    """Write the history, provenance, calibration and promise of a model into its file, and return the file.
+def rewrite(model: Model) -> list[Path]:
+    """Write the history, provenance, calibration and promise of a model into its file, and return the files.
 
-    The new file replaces the old one as a whole.
+    The model file of a run folder has an ONNX file beside it. If that comes from the same training, it gets
+    the notes too, so that other programs and a published run have them. A new file replaces the old one as a
+    whole.
 
     Args:
         model: a model of :func:`load_own`.
@@ -54,9 +60,23 @@ def rewrite(model: Model) -> Path:
         LinetuneError: the file cannot be written.
     """
     path = Path(model.source)
-    if path.suffix != ".onnx":
-        store.save_model(model, path)
-        return path
+    if path.suffix == ".onnx":
+        _rewrite_onnx(model, path)
+        return [path]
+    beside = path.with_name(ONNX)
+    exported = path.name == store.NAME and beside.is_file() and _same_origin(model, beside)
+    store.save_model(model, path)
+    if exported:
+        _rewrite_onnx(model, beside)
+    return [path, beside] if exported else [path]
+
+
+def _same_origin(model: Model, path: Path) -> bool:
+    """Return whether an ONNX file was exported from the training of a model."""
+    return bool(model.provenance) and wire.read(path).metadata.get(_ORIGIN) == to_texts(model)[_ORIGIN]
+
+
+def _rewrite_onnx(model: Model, path: Path) -> None:
     import onnx
 
     content = onnx.load(path)
@@ -66,4 +86,3 @@ def rewrite(model: Model) -> Path:
         content.metadata_props.add(key=key, value=value)
     with os_errors("cannot write the model", path), atomic.written(path, durable=True) as partial:
         partial.write_bytes(content.SerializeToString())
-    return path
