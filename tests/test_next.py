@@ -121,6 +121,22 @@ def test_crops_that_a_review_called_unusable_are_not_chosen_again(
     assert 0 <= chosen["confidence"] < 1
 
 
+def test_a_split_of_a_review_keeps_its_unusable_crops_known(pool: Path, tmp_path: Path, cli: Cli) -> None:
+    shutil.copytree(pool / "pool", tmp_path / "pool")
+    review = tmp_path / "1.review"
+    review.mkdir()
+    labels = [f"../pool/{number:02}.png\t{text}\n" for number, text in enumerate(CLEAR)]
+    (review / "labels.txt").write_text("".join(labels), "utf-8")
+    (review / "unusable.txt").write_text("../pool/unclear-1.png\t\n", "utf-8")
+    assert cli("split", review / "labels.txt", "--to", tmp_path / "mine/labels").code == 0
+    train, out = tmp_path / "mine/labels/train.txt", tmp_path / "lists/2.txt"
+    ended = cli("next", READS, tmp_path / "pool", "--labels", train, "--output", out, "--json")
+    assert ended.code == 0, ended.err
+    chosen = {line.image.name for line in read_labels(out, unlabelled=True)}
+    assert "unclear-2.png" in chosen
+    assert "unclear-1.png" not in chosen
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -128,11 +144,14 @@ def test_crops_that_a_review_called_unusable_are_not_chosen_again(
         (("{pool}/labelled", "--labels", "{pool}/labelled/labels.txt"), "no crop is left to label"),
         (("{pool}/pool", "--labels", "{pool}/nothing.txt"), "nothing.txt"),
         (("{pool}/pool", "-n", "0"), "-n"),
+        (("{pool}/empty",), "empty: no images in this folder"),
+        (("{pool}/tab\t.png",), "rename the image"),
     ],
 )
 def test_what_cannot_be_chosen_from_is_one_line(
     pool: Path, tmp_path: Path, cli: Cli, arguments: tuple[str, ...], said: str
 ) -> None:
+    (pool / "empty").mkdir(exist_ok=True)
     given = [each.replace("{pool}", str(pool)) for each in arguments]
     ended = cli("next", READS, *given, "--output", tmp_path / "next.txt")
     assert ended.code == 2

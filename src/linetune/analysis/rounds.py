@@ -10,7 +10,7 @@ from linetune.core import untrusted
 from linetune.core.errors import LinetuneError
 from linetune.formats.official import load_base
 
-RESULTS = "results.json"
+RESULTS, SETTINGS = "results.json", "config.yaml"
 
 
 def rounds(folders: Sequence[Path]) -> Curve:
@@ -22,14 +22,19 @@ def rounds(folders: Sequence[Path]) -> Curve:
         folders: the run folders.
 
     Raises:
-        LinetuneError: a folder has no complete run, two runs have as many training crops, or the runs have
-            other held-out crops.
+        LinetuneError: a path is no run folder, a run is not complete, two runs have as many training crops,
+            or the runs have other held-out crops.
     """
     curve, held_out = Curve(folders[-1]), None
     for folder in folders:
         path = folder / RESULTS
+        if not folder.is_dir():
+            hint = "name only run folders, or one run file"
+            raise LinetuneError("not a run folder", folder, hint)
         if not path.is_file():
-            hint = f"linetune train --resume {folder} completes an interrupted run"
+            hint = "name the run folders that linetune train writes"
+            if (folder / SETTINGS).is_file():
+                hint = f"linetune train --resume {folder} completes an interrupted run"
             raise LinetuneError("the folder has no complete run", folder, hint)
         data = load_base(str(folder)).provenance.get("data", {})
         scored_on = [data.get(split) for split in ("val", "test")]

@@ -46,10 +46,11 @@ def learning_curve(
 
     Example: linetune learning-curve mine/runs/first mine/runs/second mine/runs/third
     """
-    if config.is_dir():
+    runs = [config, *map(Path, overrides or ())]
+    if any(each.is_dir() for each in runs):
         from linetune.analysis.rounds import rounds
 
-        _print(rounds([config, *map(Path, overrides or ())]), as_json)
+        _print(rounds(runs), as_json)
         return
     from linetune.analysis.learning_curve import learning_curve as train_curve
     from linetune.config.load import load

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linetune.cli import options
-from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.errors import LinetuneError, ManyErrors, os_errors
 from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def next_(
     Example: linetune next mine/runs/first photos -n 100 --review
     """
     from linetune.analysis.next_crops import next_crops
-    from linetune.cli.predict import expand
     from linetune.cli.review import review as open_review
     from linetune.report.terminal import terminal
 
@@ -60,11 +60,12 @@ def next_(
     if review and as_json:
         raise LinetuneError("a review prints its own address", "--json", "leave one of the two out")
     done = _labelled(Path(model), labels or ())
-    errors: dict[Path, LinetuneError] = {}
-    paths = [path for argument in images for path in expand(argument, errors)]
+    paths, errors = _images(images, output)
     with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, None, reporter, both_ways=both_ways, rule=rule)
-        found = next_crops(recogniser, list(dict.fromkeys(paths)), number, done, reporter)
+        found = next_crops(recogniser, paths, number, done, reporter)
+    unreadable = [errors.get(Path(str(error.where)), error) for error in found.unreadable]
+    found = replace(found, unreadable=unreadable)
     _write(output, found)
     if as_json:
         options.print_json({"list": str(output), **found.as_dict()})
@@ -77,11 +78,29 @@ def next_(
         print(f"label   {options.shell_command('review', output, '--model', model)}")
 
 
+def _images(images: list[Path], output: Path) -> tuple[list[Path], dict[Path, LinetuneError]]:
+    """Return the crops, and the errors of folders among them. The model reads for minutes: refuse before it.
+
+    Raises:
+        LinetuneError: there are no crops, or the list cannot have the name of a crop.
+    """
+    from linetune.cli.predict import expand
+    from linetune.core.labelfile import unwritable
+
+    errors: dict[Path, LinetuneError] = {}
+    paths = list(dict.fromkeys(path for argument in images for path in expand(argument, errors)))
+    if errors.keys() >= set(paths):
+        raise ManyErrors(list(errors.values()))
+    for path in paths:
+        if reason := unwritable(str(path)):
+            raise LinetuneError(reason, output, "rename the image or its folder")
+    return paths, errors
+
+
 def _labelled(run: Path, labels: list[Path] | tuple[()]) -> set[Path]:
     """Return the crops of label files, of the label files of a run, and of the unusable ones beside them."""
     from linetune.config.load import load
-    from linetune.core.labelfile import read_labels
-    from linetune.review.result import UNUSABLE
+    from linetune.core.labelfile import UNUSABLE, read_labels
 
     files = [*labels]
     if (settings := run / "config.yaml").is_file():
@@ -97,4 +116,5 @@ def _write(path: Path, found: NextCrops) -> None:
     from linetune.core.labelfile import write_labels
 
     with os_errors("the list cannot be written", path, "choose another with --output"):
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_labels(path, ((relative(crop, path.parent), "") for crop in found.chosen))

@@ -22,6 +22,9 @@ NO_TEXT = "empty text"
 THIRD_COLUMN = "a second tab"
 CARRIAGE_RETURN = "a carriage return inside the line"
 
+UNUSABLE = "unusable.txt"
+"""Name of the label file, beside others, of the crops that a review called unusable."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

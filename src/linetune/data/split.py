@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,8 @@ def divide(
 def write(division: Division, folder: Path, overwrite: bool = False) -> list[Path]:
     """Write one label file for each split, all or none, with paths relative to the folder.
 
+    The crops that a review called unusable stay known: their list beside the labels is copied too.
+
     Args:
         division: the lines of each split.
         folder: where to write. It is created if it does not exist.
@@ -124,11 +126,23 @@ def write(division: Division, folder: Path, overwrite: bool = False) -> list[Pat
             for name, partial in partials.items():
                 pairs = [(files.relative(line.image, folder), line.text) for line in division.splits[name]]
                 labelfile.write_labels(partial, pairs)
+            if unusable := _unusable({path.parent for path in sources} - {folder.resolve()}, folder):
+                partial = stack.enter_context(atomic.written(folder / labelfile.UNUSABLE))
+                labelfile.write_labels(partial, unusable)
         for path in before:
             # An old test.txt of an earlier split contains lines that are now for training.
             if path not in written.values():
                 path.unlink()
     return list(written.values())
+
+
+def _unusable(sources: Iterable[Path], folder: Path) -> list[tuple[str, str]]:
+    """Return the unusable crops beside the labels, and those of the folder, if the labels have any."""
+    beside = [path for each in sorted(sources) if (path := each / labelfile.UNUSABLE).is_file()]
+    if beside and (own := folder / labelfile.UNUSABLE).is_file():
+        beside.append(own)
+    lines = labelfile.read_labels(*beside, unlabelled=True)
+    return list(dict.fromkeys((files.relative(line.image, folder), line.text) for line in lines))
 
 
 def _contents(lines: Sequence[Line], groups: Sequence[Sequence[int]]) -> list[Counter[Feature]]:

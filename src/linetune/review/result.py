@@ -15,7 +15,7 @@ from linetune.data.naming import safe
 from linetune.review.items import Item
 from linetune.review.journal import Decision, Key
 
-LABELS, UNUSABLE, TURNED = "labels.txt", "unusable.txt", "turned"
+LABELS, TURNED = "labels.txt", "turned"
 """Files and a folder in the folder of a review."""
 
 
@@ -89,7 +89,7 @@ def write_result(folder: Path, items: Sequence[Item], decisions: Mapping[Key, De
         changed += decision.text != item.label
         rows[path, decision.text] = None
     with os_errors("the labels cannot be written", folder):
-        for name, content in ((LABELS, rows), (UNUSABLE, unusable)):
+        for name, content in ((LABELS, rows), (labelfile.UNUSABLE, unusable)):
             if content:
                 labelfile.write_labels(folder / name, content)
             else:
