@@ -708,7 +708,7 @@ def test_a_folder_that_holds_no_run_is_never_replaced(project: Path, tmp_path: P
 
 def test_a_run_goes_on_from_another_ones_model(project: Path, run: Path, tmp_path: Path) -> None:
     result = train(short(project, str(tmp_path / "out"), base_model=str(run)))
-    assert result.rows[0].name == f"{NAME}, untouched"
+    assert result.rows[0].name == f"{run.name} (from {NAME}), untouched"
     assert not result.onnx.exists()
     assert json.loads((tmp_path / "out/results.json").read_text("utf-8")) == result.as_dict()
 

@@ -17,7 +17,7 @@ from linetune.config import Config, load
 from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
-from linetune.core.labelfile import write_labels
+from linetune.core.labelfile import read_labels, write_labels
 from linetune.formats.official import load_base
 from linetune.formats.store import save_model
 from linetune.formats.transfer import with_charset
@@ -153,11 +153,20 @@ def test_the_command_says_what_the_unlabelled_crops_gave(project: Path, tmp_path
     )
 
 
-def test_a_list_of_crops_takes_the_place_of_a_folder(project: Path, tmp_path: Path) -> None:
-    write_labels(tmp_path / "list.txt", ((f"{project}/photos/new-{n}.png", "") for n in range(3)))
+def test_a_list_of_crops_takes_the_place_of_a_folder_and_unusable_ones_are_left_out(
+    project: Path, tmp_path: Path
+) -> None:
+    write_labels(tmp_path / "list.txt", ((f"{project}/photos/new-{n}.png", "") for n in range(4)))
+    write_labels(tmp_path / "unusable.txt", [(f"{project}/photos/new-2.png", "")])
+    lines = read_labels(project / "real/labels.txt")
+    write_labels(tmp_path / "labels.txt", ((str(line.image), line.text) for line in lines))
+    files = [
+        f"data.{key}={tmp_path / name}.txt" for key, name in (("unlabelled", "list"), ("train", "labels"))
+    ]
     quicker = ("stages.real.epochs=1", "stages.real.learning_rate=1e-5")
-    config = configured(project, tmp_path / "run", f"data.unlabelled={tmp_path / 'list.txt'}", *quicker)
-    assert train(config).self_training["stage unlabelled"].crops == 3
+    config, heard = configured(project, tmp_path / "run", *files, *quicker), Heard()
+    assert train(config, reporter=heard).self_training["stage unlabelled"].crops == 3
+    assert "leaves out 1 of 4 unlabelled crops, which a review called unusable" in heard.lines
 
 
 @pytest.mark.parametrize(

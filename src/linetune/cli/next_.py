@@ -100,13 +100,13 @@ def _images(images: list[Path], output: Path) -> tuple[list[Path], dict[Path, Li
 def _labelled(run: Path, labels: list[Path] | tuple[()]) -> set[Path]:
     """Return the crops of label files, of the label files of a run, and of the unusable ones beside them."""
     from linetune.config.load import load
-    from linetune.core.labelfile import UNUSABLE, read_labels
+    from linetune.core.labelfile import read_labels, unusable_beside
 
     files = [*labels]
     if (settings := run / "config.yaml").is_file():
         data = load(settings).data
         files += [each for each in (*data.train, *data.val, *(data.test or ())) if each.is_file()]
-    files += [beside for each in files if (beside := each.parent / UNUSABLE).is_file()]
+    files += unusable_beside(each.parent for each in files)
     unique = {each.resolve(): each for each in files}
     return {line.image for line in read_labels(*unique.values(), unlabelled=True)} if unique else set()
 

@@ -26,6 +26,11 @@ UNUSABLE = "unusable.txt"
 """Name of the label file, beside others, of the crops that a review called unusable."""
 
 
+def unusable_beside(folders: Iterable[Path]) -> list[Path]:
+    """Return the label files of unusable crops in folders of label files, each once."""
+    return [path for each in sorted(set(folders)) if (path := each / UNUSABLE).is_file()]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One labelled crop: its image, its text, and the place of its label."""

@@ -138,7 +138,7 @@ def write(division: Division, folder: Path, overwrite: bool = False) -> list[Pat
 
 def _unusable(sources: Iterable[Path], folder: Path) -> list[tuple[str, str]]:
     """Return the unusable crops beside the labels, and those of the folder, if the labels have any."""
-    beside = [path for each in sorted(sources) if (path := each / labelfile.UNUSABLE).is_file()]
+    beside = labelfile.unusable_beside(sources)
     if beside and (own := folder / labelfile.UNUSABLE).is_file():
         beside.append(own)
     lines = labelfile.read_labels(*beside, unlabelled=True)

@@ -26,7 +26,7 @@ from linetune.training.context import Context
 from linetune.training.gather import Inputs
 from linetune.training.loop import Keeper
 from linetune.training.plan import Plan, StagePlan
-from linetune.training.result import Row, RunResult, SelfTraining
+from linetune.training.result import UNTRAINED, Row, RunResult, SelfTraining
 from linetune.training.stage import StageResult, StageTask, to_resume, train_stage
 from linetune.training.state import StageState, Validation
 from linetune.training.tracker import Tracker
@@ -174,7 +174,7 @@ class Chain(Keeper):
         models = inputs.base, self._model
         readings = {split: readings_of(models, data) for split, data in inputs.held_out.items()}
         self._scoring = time.perf_counter() - started
-        for number, name in enumerate((f"{inputs.base.base_model}, untouched", untrained)):
+        for number, name in enumerate((f"{untrained.removesuffix(UNTRAINED)}untouched", untrained)):
             read = {
                 split: Evaluation(data.lines, readings[split][number])
                 for split, data in inputs.held_out.items()

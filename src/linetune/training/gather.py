@@ -14,7 +14,7 @@ from linetune.core import processes
 from linetune.core.charset import Charset, show
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
-from linetune.core.labelfile import Line, read_labels
+from linetune.core.labelfile import Line, read_labels, unusable_beside
 from linetune.core.progress import Reporter, count
 from linetune.data.check.checker import CheckResult, inspect
 from linetune.data.check.findings import KINDS
@@ -93,7 +93,10 @@ def gather(config: Config, skip_bad: bool, reporter: Reporter) -> Inputs:
     used = sorted({str(source) for stage in config.stages for source in stage.data} - {"synth"})
     data = {name: decoded.dataset(lines[name], charset, skip_bad) for name in used if name in lines}
     if UNLABELLED in used and config.data.unlabelled:
-        data[UNLABELLED] = unlabelled_crops(config.data.unlabelled, checked.lines, skip_bad, reporter)
+        beside = unusable_beside(path.parent for path in config.data.train)
+        unusable = [line.image for line in read_labels(*beside, unlabelled=True)] if beside else []
+        source = config.data.unlabelled
+        data[UNLABELLED] = unlabelled_crops(source, checked.lines, unusable, skip_bad, reporter)
     held = {name: decoded.dataset(lines[name], None, skip_bad) for name in held_out if lines[name]}
     for name, dataset in held.items():
         _say_unreadable(name, dataset, charset, reporter)

@@ -18,6 +18,21 @@ BY_RULE = "the kept model, by its rule"
 """The name of the row with the readings by a rule."""
 
 
+def base_name(reference: str, official: str) -> str:
+    """Return the name of a base model in the rows of a run.
+
+    Args:
+        reference: ``base_model`` of the run file.
+        official: the official model that the base model was trained from.
+    """
+    if reference == official:
+        return official
+    path = Path(reference)
+    named = path.parent if path.name in ("model.safetensors", "model.onnx") else path
+    # Only the last name: a result must not tell the folders of the machine.
+    return f"{named.resolve().name} (from {official})"
+
+
 @dataclass(frozen=True)
 class Row:
     """One model of a run and its scores."""

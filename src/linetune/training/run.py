@@ -34,7 +34,7 @@ from linetune.training.journal import Journal
 from linetune.training.loggers import opened, refuse_missing
 from linetune.training.orientation import any_upside_down, turned_upright
 from linetune.training.plan import Plan, refuse_lengths
-from linetune.training.result import BY_RULE, UNTRAINED, Row, RunResult
+from linetune.training.result import BY_RULE, UNTRAINED, Row, RunResult, base_name
 from linetune.training.unlabelled import NAME as UNLABELLED
 from linetune.training.unlabelled import believed
 
@@ -160,7 +160,7 @@ def _run(
         findings=inputs.findings,
         surroundings={key: origin[key] for key in ("options", "software", "machine")},
     )
-    untrained = f"{inputs.base.base_model}, {UNTRAINED}"
+    untrained = f"{base_name(config.base_model, inputs.base.base_model)}, {UNTRAINED}"
     with ExitStack() as stack:
         journal, folder = Journal(), config.output
         if processes.is_first():

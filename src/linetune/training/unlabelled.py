@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,11 @@ SURE = 0.9
 
 
 def unlabelled_crops(
-    source: Path, labelled: Sequence[CheckedLine], skip_bad: bool, reporter: Reporter
+    source: Path,
+    labelled: Sequence[CheckedLine],
+    unusable: Collection[Path],
+    skip_bad: bool,
+    reporter: Reporter,
 ) -> Dataset:
     """Return crops without labels. Their texts and their labels are empty.
 
@@ -44,13 +48,17 @@ def unlabelled_crops(
     Args:
         source: a folder, with its subfolders, or a label file whose labels are empty.
         labelled: the crops with a label, of all splits.
+        unusable: crops that a review called unusable. They are left out.
         skip_bad: leave out images that cannot be read instead of refusing them.
         reporter: gets the number of crops that are left out, and progress.
 
     Raises:
         LinetuneError: there are no crops, a crop has a label, no crop is left, or an image cannot be read.
     """
-    lines = _listed(source)
+    listed, refused = _listed(source), {path.resolve() for path in unusable}
+    lines = [line for line in listed if line.image.resolve() not in refused]
+    if known := len(listed) - len(lines):
+        reporter.say(f"leaves out {known} of {len(listed)} unlabelled crops, which a review called unusable")
     decoded = decode_lines(lines, count(reporter, "unlabelled crops", len(lines)), compared=True)
     split = Split(NAME, lines)
     found = [CheckedLine.of(split, *each) for each in zip(lines, decoded.summaries, strict=True)]
@@ -61,7 +69,9 @@ def unlabelled_crops(
             f"leaves out {len(seen)} of {len(lines)} unlabelled crops, which have a label or are there twice"
         )
     if not left:
-        raise LinetuneError("every unlabelled crop has a label", source, "leave data.unlabelled out")
+        raise LinetuneError(
+            "every unlabelled crop has a label or is unusable", source, "leave data.unlabelled out"
+        )
     return decoded.dataset(left, None, skip_bad)
 
 
@@ -123,7 +133,8 @@ def _decoder(model: Model, val: Dataset, reporter: Reporter) -> Decoder:
     """Return the decoder of a model with a calibrated confidence."""
     try:
         return calibrated(model, val, count(reporter, "calibration", len(val))).decoder
-    except LinetuneError:  # without data, a calibration is P(text) itself
+    except LinetuneError as error:  # without data, a calibration is P(text) itself
+        reporter.say(f"the confidence of these readings is not calibrated: {error.what}")
         plain = replace(model, calibration={}, promise={})
         return Calibrated(plain.decoder, model.charset, Calibration(0.0, {OWN: 1.0}))
 
