@@ -234,12 +234,12 @@ def test_runs_that_cannot_be_compared_are_named(rounds: Path, tmp_path: Path, cl
     save_model(replace(model, provenance={"data": data}), other / "model.safetensors")
     assert f"{other}: its validation or test crops are not those of {first}" in refused()
     (other / "results.json").unlink()
-    assert f"{other}: the folder has no complete run; name the run folders" in refused()
+    assert f"{other}: the folder has no complete run; name a folder" in refused()
     (other / "config.yaml").touch()
     assert f"{other}: the folder has no complete run; linetune train --resume {other}" in refused()
     shutil.rmtree(other)
     other.touch()
-    assert f"{other}: not a run folder; name only run folders, or one run file" in refused()
+    assert f"{other}: no such run folder; name a folder that" in refused()
     mixed = cli("learning-curve", str(other), first)
     assert (mixed.code, mixed.errors[0]) == (2, refused().strip()), "the order does not matter"
 

@@ -22,7 +22,7 @@ from linetune.core.install import EXTRAS, TRAIN, hint
 BASE = ("numpy", "cv2", "onnxruntime", "PIL", "bidi", "rich", "typer")
 """The modules of the packages that every installation has."""
 GIVES = {
-    "train": "training and everything but reading exported files",
+    "train": "training and all other commands",
     "official": "official weights without a network",
     "hf": "comparing exports in transformers",
     "hub": "linetune push",

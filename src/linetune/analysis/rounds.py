@@ -9,8 +9,9 @@ from linetune.analysis.learning_curve import Curve, point
 from linetune.core import untrusted
 from linetune.core.errors import LinetuneError
 from linetune.formats.official import load_base
+from linetune.training.folder import refuse_incomplete
 
-RESULTS, SETTINGS = "results.json", "config.yaml"
+RESULTS = "results.json"
 
 
 def rounds(folders: Sequence[Path]) -> Curve:
@@ -28,14 +29,7 @@ def rounds(folders: Sequence[Path]) -> Curve:
     curve, held_out = Curve(folders[-1]), None
     for folder in folders:
         path = folder / RESULTS
-        if not folder.is_dir():
-            hint = "name only run folders, or one run file"
-            raise LinetuneError("not a run folder", folder, hint)
-        if not path.is_file():
-            hint = "name the run folders that linetune train writes"
-            if (folder / SETTINGS).is_file():
-                hint = f"linetune train --resume {folder} completes an interrupted run"
-            raise LinetuneError("the folder has no complete run", folder, hint)
+        refuse_incomplete(folder)
         data = load_base(str(folder)).provenance.get("data", {})
         scored_on = [data.get(split) for split in ("val", "test")]
         if "train" not in data:

@@ -66,6 +66,7 @@ def init(
     print(f"wrote {path}")
     steps = "put your crops and label files into crops/ and fonts into fonts/, set synth.rule, and run"
     print("next:" if source else f"next: {steps}")
+    print(f"  {options.shell_command('check', path)}")
     print(f"  {options.shell_command('train', path)}")
 
 

@@ -37,7 +37,7 @@ def threshold(
     """
     from dataclasses import replace
 
-    from linetune.evaluation.calibration import hash_of_labels
+    from linetune.evaluation.calibration import FEWEST, hash_of_labels
     from linetune.evaluation.promise import as_record, percent, promise
     from linetune.formats.notes import load_own, rewrite
 
@@ -62,7 +62,7 @@ def threshold(
     )
     if not own.calibration:
         kind = "what the network believes" if own.rule else "PaddleOCR's score"
-        print(f"the confidence is {kind}; linetune calibrate makes it a probability")
+        print(f"the confidence is {kind}; linetune calibrate makes it a probability, from {FEWEST} crops on")
     for path in paths:
         print(f"wrote {path}")
 

@@ -59,7 +59,7 @@ class ManyErrors(LinetuneError):
 def many_errors(
     errors: Sequence[LinetuneError], what: str, limit: int = 10, hint: str | None = None
 ) -> ManyErrors:
-    """Return one error that counts all mistakes and lists the first ones.
+    """Return one error that lists the first mistakes, and counts them all if there are several.
 
     Args:
         errors: all mistakes.
@@ -67,6 +67,8 @@ def many_errors(
         limit: how many to list.
         hint: how to fix them.
     """
+    if len(errors) == 1:
+        return ManyErrors(errors, hint or "")
     summary = f"{len(errors)} {what}" + (f", the first {limit} above" if len(errors) > limit else "")
     return ManyErrors(errors[:limit], f"{summary}; {hint}" if hint else summary)
 

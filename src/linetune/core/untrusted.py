@@ -126,7 +126,7 @@ def parse_json(text: str | bytes, where: object, line: int = 1, hint: str | None
         if deeper(tree, DEEPEST):
             raise RecursionError
     except json.JSONDecodeError as error:
-        what = f"not valid JSON ({error.msg} at character {error.colno})"
+        what = f"not valid JSON ({error.msg.removesuffix(' at')} at character {error.colno})"
         raise LinetuneError(what, f"{where}:{line + error.lineno - 1}", hint) from None
     except (RecursionError, ValueError) as error:
         # A ValueError means a number with thousands of digits, or bytes that are not UTF-8.

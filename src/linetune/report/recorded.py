@@ -18,6 +18,7 @@ from linetune.core.untrusted import parse_json
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import BASE, FOLDER, KEPT, read_evaluations, write_evaluations
 from linetune.report.page import read_crop
+from linetune.training.folder import refuse_incomplete
 
 RESULTS, JOURNAL, CONFIG, EXAMPLES = "results.json", "journal.jsonl", "config.yaml", "rendered"
 """Files of a run folder, and the folder of its rendered examples."""
@@ -91,9 +92,7 @@ def read_run(folder: Path, reporter: Reporter | None = None) -> Recorded:
     Raises:
         LinetuneError: the folder has no complete run, or a file of it is damaged.
     """
-    if not (folder / RESULTS).is_file():
-        hint = f"linetune train --resume {folder} completes an interrupted run"
-        raise LinetuneError("the folder has no complete run", folder, hint)
+    refuse_incomplete(folder)
     results = parse_json(textfile.read(folder / RESULTS, "results", None), folder / RESULTS)
     with os_errors("cannot read the journal", folder / JOURNAL):
         journal = (folder / JOURNAL).read_text("utf-8").splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import locale
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -51,8 +52,10 @@ def words(language: str | None = None) -> Words:
         LinetuneError: pages do not have this language.
     """
     if language is None:
+        # The variables first: in a container, the locale that they name is often not installed.
+        names = [*map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")), locale.getlocale()[0]]
+        system = next(filter(None, names), "").lower()
         # Windows says Chinese (Simplified)_China.
-        system = (locale.getlocale()[0] or "").lower()
         return Words("zh" if system.startswith(("zh", "chinese")) else "en")
     if language not in LANGUAGES:
         raise LinetuneError(f"no pages in {language!r}", "--lang", f"choose one of {', '.join(LANGUAGES)}")

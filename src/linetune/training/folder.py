@@ -56,6 +56,22 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     raise LinetuneError("the folder already has a run", folder, "choose another output=, or pass --overwrite")
 
 
+def refuse_incomplete(folder: Path) -> None:
+    """Refuse a folder without a complete run.
+
+    Raises:
+        LinetuneError: there is no such folder, or it has no complete run.
+    """
+    if (folder / "results.json").is_file():
+        return
+    if not folder.is_dir():
+        raise LinetuneError("no such run folder", folder, "name a folder that linetune train has written")
+    hint = "name a folder that linetune train has written"
+    if (folder / "config.yaml").is_file():
+        hint = f"{resume_command(folder)} completes an interrupted run"
+    raise LinetuneError("the folder has no complete run", folder, hint)
+
+
 def resume_command(folder: Path) -> str:
     """Return the command that continues an interrupted run."""
     return f"linetune train --resume {shlex.quote(str(folder))}"

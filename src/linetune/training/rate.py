@@ -55,7 +55,8 @@ def find_rate(
 
     The best rate is the one after which the validation labels are most probable. A higher rate must be better
     by :data:`CLEARLY`. The best rate becomes the peak of the trainer's state, which keeps its steps. With a
-    budget, only as many rates are tried as fit into :data:`SHARE` of it, at least one.
+    budget, only as many rates are tried as fit into :data:`SHARE` of it. Where not even the first one fits,
+    it takes fewer steps.
 
     Args:
         trainer: takes the steps.
@@ -73,14 +74,22 @@ def find_rate(
     start, kept = state.snapshot(), None
     trials = dict[float, Validation]()
     best = rates[0]
+
+    def exceeds(share: float) -> bool:
+        """Return whether so many times what was spent so far is too much."""
+        if budget is None:
+            return False
+        return processes.from_first(time.perf_counter() - began) * share > SHARE * budget
+
     for number, rate in enumerate(rates):
-        spent = processes.from_first(time.perf_counter() - began)
-        if number and budget is not None and spent * (number + 1) / number > SHARE * budget:
+        if number and exceeds((number + 1) / number):
             break
         state.restore(start)
         for taken, (epoch, batch) in enumerate(itertools.islice(endless(batches), STEPS)):
             progress(number * STEPS + taken)
             trainer.step(batch, epoch, warmed(rate, state.progress.step))
+            if not number and exceeds(1):
+                break
         trials[rate] = validate(state.average.network)
         if kept is None or trials[rate].label_probability > trials[best].label_probability + CLEARLY:
             best, kept = rate, state.snapshot()

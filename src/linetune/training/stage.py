@@ -102,7 +102,7 @@ def train_stage(
         if state.keep_if_best(best) and best.helps:
             keeper.better(state.average.network, best)
         tracker.rates(trials, state.peak)
-        tracker.say(_found(trials, state.peak))
+        tracker.say(_found(trials, state.peak, len(rates)))
         keeper.rest(state, tracker)
     else:
         state.peak = stage.learning_rate
@@ -152,8 +152,10 @@ def _trainer(network: Network, task: StageTask, context: Context) -> Trainer:
     return Trainer(network, task.stage, address, context.dtype, piece, rows)
 
 
-def _found(trials: Mapping[float, Validation], best: float) -> str:
+def _found(trials: Mapping[float, Validation], best: float, rates: int) -> str:
     """Return a sentence that says which learning rate is best, and what the others gave."""
+    if len(trials) == 1 < rates:
+        return f"learning rate {best:g}: there was no time to try a higher one"
     others = ", ".join(f"{trial.label_probability:.1%} at {rate:g}" for rate, trial in trials.items())
     return (
         f"learning rate {best:g}: the lowest that is about the best in trials of {STEPS} steps "
