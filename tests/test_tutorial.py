@@ -66,7 +66,9 @@ def test_the_commands_lead_from_photos_to_an_export_that_other_programs_read(
             run = subprocess.run([sys.executable, "read.py"], check=False, capture_output=True, text=True)
             assert run.returncode == 0, run.stderr
             by_rapidocr = dict(line.split("\t")[:2] for line in run.stdout.splitlines())
-        elif program.endswith("linetune") and words[0] != "review":  # a review waits for a person
+        elif words[0] == "review" or any(".review/" in word for word in words):
+            continue  # a review waits for a person
+        elif program.endswith("linetune"):
             if words[0] == "train":
                 assert words.pop(-2) == "--within"  # two steps take less than any time limit
                 words.pop()
