@@ -810,7 +810,7 @@ def test_a_mistake_is_one_line_and_no_traceback(cli: Cli, labels: Path, small: P
     for arguments, expected in (
         (("evaluate", NAME, tmp_path / "none.txt"), f"{tmp_path / 'none.txt'}: label file not found"),
         (("evaluate", NAME, empty), f"{empty}: the label file has no labels"),
-        (("evaluate", NAME, folder), f"{folder}: label file cannot be read"),
+        (("evaluate", NAME, folder), f"{folder}: label file expected, but this is a folder"),
         (("evaluate", "PP-OCRv5_mobil_rec", labels), NAME),
         (("evaluate", tmp_path / "none.safetensors", labels), "none.safetensors: model file not found"),
         (("evaluate", folder, labels), f"{folder}: the folder has no model.safetensors"),

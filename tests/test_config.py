@@ -193,7 +193,7 @@ def test_files_without_keys(text: str, tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.yaml")[0].endswith("not found; linetune init DIR writes one")
-    assert "configuration cannot be read" in refused(tmp_path)[0]
+    assert "configuration expected, but this is a folder" in refused(tmp_path)[0]
     path = tmp_path / "latin.yaml"
     path.write_bytes("output: runs\n# für\n".encode("latin-1"))
     assert refused(path) == [f"{path}:2: not UTF-8; save the file as UTF-8"]

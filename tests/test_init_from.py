@@ -268,6 +268,12 @@ def test_bad_sources_are_told_in_one_line(cli: Cli, tmp_path: Path, make_crops: 
     for image in crops.glob("*.png"):
         image.unlink()
     assert "none of the images can be read" in told("--from", crops / "labels.txt")
+    (crops / "Label.txt").write_text('p/1.jpg\t[{"transcription": "A1", "points": [[0, 0]]}]\n', "utf-8")
+    cut = f"linetune import {crops} --to crops cuts the crops out; then --from crops/labels.txt"
+    assert cut in told("--from", crops / "Label.txt")
+    assert cut in told("--from", crops)
+    (crops / "Label.txt").unlink()
+    assert f"linetune splits it: --from {crops / 'labels.txt'}" in told("--from", crops)
 
 
 def test_nothing_is_left_of_an_interrupted_init(

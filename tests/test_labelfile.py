@@ -132,7 +132,7 @@ def test_files_that_hold_no_labels(content: bytes, place: str, message: str, tmp
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match=r"none\.txt: label file not found"):
         read_labels(tmp_path / "none.txt")
-    with pytest.raises(LinetuneError, match="label file cannot be read"):
+    with pytest.raises(LinetuneError, match="label file expected, but this is a folder"):
         read_labels(tmp_path)
 
 

@@ -193,6 +193,12 @@ def content(path: Path, kind: str, missing: str | None = None) -> bytes:
             return untrusted.read(path, untrusted.TEXT, kind)
         except FileNotFoundError:
             raise LinetuneError(f"{kind} not found", path, missing) from None
+        except OSError:
+            if not path.is_dir():
+                raise
+            inside = next(filter(Path.is_file, map(path.joinpath, ("linetune.yaml", "labels.txt"))), None)
+            hint = f"do you mean {inside}?" if inside else missing
+            raise LinetuneError(f"{kind} expected, but this is a folder", path, hint) from None
         except ValueError:
             what = f"{kind} cannot be read (a null character in its path)"
             raise LinetuneError(what, str(path)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from linetune.core.errors import LinetuneError
@@ -29,6 +30,8 @@ def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
         return Draft(folder, _read_splits(source), reasons=[f"data: the label files in {source}"])
     _refuse_one_split(source)
     lines = read_labels(source)
+    if lines[0].text.startswith('[{"transcription"'):
+        raise LinetuneError("labels of whole photos, as PPOCRLabel writes them", source, _cut(source.parent))
     refuse_existing(folder / LABELS, hint=ELSEWHERE)
     unreadable: list[LinetuneError] = []
     # Crops of one photo share its light, pen and camera. In two splits, they would flatter the model.
@@ -58,10 +61,21 @@ def _refuse_one_split(source: Path) -> None:
         raise LinetuneError(f"the folder also has a {other}", source, hint)
 
 
+def _cut(photos: Path) -> str:
+    """Return the hint for photos whose crops have to be cut out first."""
+    command = f"linetune import {shlex.quote(str(photos))} --to crops"
+    return f"{command} cuts the crops out; then --from crops/labels.txt"
+
+
 def _read_splits(folder: Path) -> dict[str, list[Line]]:
     paths = {name: folder / f"{name}.txt" for name in NAMES}
     missing = [path.name for name, path in paths.items() if name != "test" and not path.is_file()]
     if missing:
         what = f"the folder has no {' and no '.join(missing)}"
-        raise LinetuneError(what, folder, "name a label file of all crops, and linetune splits it")
+        hint = "name a label file of all crops, and linetune splits it"
+        if (folder / "Label.txt").is_file():
+            hint = _cut(folder)
+        elif (folder / "labels.txt").is_file():
+            hint = f"name its label file, and linetune splits it: --from {folder / 'labels.txt'}"
+        raise LinetuneError(what, folder, hint)
     return {name: read_labels(path) for name, path in paths.items() if path.is_file()}
