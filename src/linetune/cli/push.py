@@ -35,8 +35,8 @@ def push(
     file that repeats the run. They name files, but no folders, and have no crops. A rule that is a list has
     all its texts in the model. All files are one commit. Prints the address.
 
-    The login is that of huggingface_hub: hf auth login, or the environment variable HF_TOKEN. This needs pip
-    install 'linetune[hub]'.
+    The login is that of huggingface_hub: hf auth login, or the environment variable HF_TOKEN. This needs the
+    extra hub of the installation.
 
     Example: linetune push mine/runs/first me/lot-codes --private
     """
