@@ -91,7 +91,7 @@ def test_files_that_are_not_charsets_are_refused(
 def test_files_that_cannot_be_opened_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LinetuneError, match=r"none\.txt: charset file not found"):
         Charset.read(tmp_path / "none.txt")
-    with pytest.raises(LinetuneError, match="charset file cannot be read"):
+    with pytest.raises(LinetuneError, match="charset file expected, but this is a folder"):
         Charset.read(tmp_path)
 
 

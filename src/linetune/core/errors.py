@@ -67,8 +67,8 @@ def many_errors(
         limit: how many to list.
         hint: how to fix them.
     """
-    if len(errors) == 1:
-        return ManyErrors(errors, hint or "")
+    if len(errors) == 1 and not hint:
+        return ManyErrors(errors, "")
     summary = f"{len(errors)} {what}" + (f", the first {limit} above" if len(errors) > limit else "")
     return ManyErrors(errors[:limit], f"{summary}; {hint}" if hint else summary)
 
