@@ -87,8 +87,12 @@ def _findings(name: str, ask: Callable[[], str | Sequence[str]], needed: bool = 
         for text in [found] if isinstance(found, str) else found:
             yield Finding(name, text)
     except Exception as error:  # a broken package can raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        yield Finding(name, f"not known: {reason}", needed)
+        yield Finding(name, f"not known: {_reason(error)}", needed)
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _linetune() -> str:
@@ -156,8 +160,7 @@ def _packages(modules: Sequence[str]) -> Iterator[Finding]:
             importlib.import_module(module)
             working.append(_version(module))
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            yield Finding(module, f"cannot be imported: {reason}", True)
+            yield Finding(module, f"cannot be imported: {_reason(error)}", True)
     yield Finding("packages", ", ".join(dict.fromkeys(working)))
 
 

@@ -14,8 +14,9 @@ from linetune.core.progress import Reporter
 from linetune.formats import wire
 from linetune.formats.header import read_header
 from linetune.formats.origin import records
-from linetune.formats.store import load_model
-from linetune.report.card import CARD, CHARSET, MODEL, ONNX, write_card
+from linetune.formats.store import NAME as MODEL
+from linetune.formats.store import ONNX, load_model
+from linetune.report.card import CARD, CHARSET, write_card
 from linetune.report.recorded import read_run
 from linetune.training.repeat import run_file
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from linetune.analysis.learning_curve import Curve, point
 from linetune.core import untrusted
-from linetune.core.errors import LinetuneError
-from linetune.formats.official import load_base
+from linetune.core.errors import LinetuneError, os_errors
+from linetune.formats.header import read_header
+from linetune.formats.origin import records
+from linetune.formats.store import NAME
 from linetune.training.folder import refuse_incomplete
 
 RESULTS = "results.json"
@@ -28,9 +31,8 @@ def rounds(folders: Sequence[Path]) -> Curve:
     """
     curve, held_out = Curve(folders[-1]), None
     for folder in folders:
-        path = folder / RESULTS
         refuse_incomplete(folder)
-        data = load_base(str(folder)).provenance.get("data", {})
+        data = _data(folder / NAME)
         scored_on = [data.get(split) for split in ("val", "test")]
         if "train" not in data:
             raise LinetuneError("the model does not say how many crops it was trained on", folder)
@@ -41,6 +43,14 @@ def rounds(folders: Sequence[Path]) -> Curve:
         crops = int(data["train"]["lines"])
         if crops in [each.crops for each in curve.points]:
             raise LinetuneError(f"another run has {crops} training crops too", folder, "name one of them")
-        curve.points.append(point(crops, untrusted.parse_json(untrusted.read(path), path)))
+        results = folder / RESULTS
+        curve.points.append(point(crops, untrusted.parse_json(untrusted.read(results), results)))
     curve.points.sort(key=lambda each: each.crops)
     return curve
+
+
+def _data(path: Path) -> Mapping[str, Any]:
+    """Return what a model file says of the crops of its training. Its header has it: no network is loaded."""
+    with os_errors("cannot read the model", path):
+        found = records(read_header(path), path).get("provenance", {}).get("data", {})
+    return found if isinstance(found, dict) else {}

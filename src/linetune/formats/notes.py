@@ -13,8 +13,6 @@ from linetune.formats.origin import KEYS, to_texts
 from linetune.formats.registry import FORMATS
 from linetune.models.families import OFFICIAL
 
-ONNX = "model.onnx"
-"""The ONNX file in a run folder."""
 _OWN = "linetune"
 """The key of ONNX metadata that linetune writes."""
 _ORIGIN = "provenance"
@@ -63,7 +61,7 @@ def rewrite(model: Model) -> list[Path]:
     if path.suffix == ".onnx":
         _rewrite_onnx(model, path)
         return [path]
-    beside = path.with_name(ONNX)
+    beside = path.with_name(store.ONNX)
     exported = path.name == store.NAME and beside.is_file() and _same_origin(model, beside)
     store.save_model(model, path)
     if exported:

@@ -24,6 +24,8 @@ from linetune.models.network import empty_folded
 FORMAT = "2"
 NAME = "model.safetensors"
 """The model file in a run folder."""
+ONNX = "model.onnx"
+"""Its export, in the same folder."""
 T = TypeVar("T")
 
 

@@ -22,6 +22,7 @@ from linetune.core.reading_order import is_right_to_left
 from linetune.core.untrusted import parse_json
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.promise import Promise
+from linetune.formats import store
 from linetune.formats.header import read_header
 from linetune.formats.origin import records
 from linetune.report import breakdown
@@ -36,7 +37,7 @@ from linetune.training.repeat import as_text
 
 CARD = "MODEL_CARD.md"
 """The card in the run folder."""
-MODEL, ONNX, CHARSET = "model.safetensors", "model.onnx", "charset.txt"
+CHARSET = "charset.txt"
 TASK = "image-to-text"
 """Hugging Face's name of the task."""
 CHARACTERS, CONFUSIONS, MISREAD, PATTERNS = 300, 10, 10, 20
@@ -121,7 +122,7 @@ def card(run: Recorded) -> str:
         calibrated=bool(said.record["calibration"]),
         calibration=calibration(kept, _ENGLISH) if kept else "",
         promise=_promise(said.record["promise"]),
-        onnx=(run.folder / ONNX).is_file(),
+        onnx=(run.folder / store.ONNX).is_file(),
         origin="\n".join(lines_of(origin(said.record["provenance"]))),
     )
 
@@ -142,7 +143,7 @@ class _Said:
         Raises:
             LinetuneError: the file is damaged.
         """
-        path = folder / MODEL
+        path = folder / store.NAME
         with os_errors("cannot read the model", path):
             header = read_header(path) if path.is_file() else {}
         empty = {key: dict[str, Any]() for key in ("rule", "calibration", "promise", "provenance")}

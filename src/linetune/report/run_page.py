@@ -17,6 +17,7 @@ from linetune.data.check.findings import KINDS
 from linetune.evaluation.acceptance import confidence_text
 from linetune.evaluation.promise import Promise, percent
 from linetune.evaluation.result import Evaluation
+from linetune.formats import store
 from linetune.report import breakdown, figures
 from linetune.report.card import CARD, write_card
 from linetune.report.facts import Facts
@@ -35,8 +36,6 @@ CONFUSIONS, CHARACTERS, SOURCES = 15, 15, 30
 """Most rows of these tables."""
 NAMED = 10
 """Most characters that are named below their table."""
-ONNX = "model.onnx"
-"""The exported model in the run folder."""
 
 
 def write_report(
@@ -88,7 +87,7 @@ def report(run: Recorded, say: Words) -> str:
         verdict=found,
         command=_command(run, found.promise) if found.promise else "",
         commands=commands,
-        onnx=onnx if (onnx := run.folder / ONNX).is_file() else "",
+        onnx=onnx if (onnx := run.folder / store.ONNX).is_file() else "",
         loses=facts.loses,
         confidence=confidence_text,
         rows=run.rows,

@@ -64,9 +64,9 @@ def refuse_incomplete(folder: Path) -> None:
     """
     if (folder / "results.json").is_file():
         return
-    if not folder.is_dir():
-        raise LinetuneError("no such run folder", folder, "name a folder that linetune train has written")
     hint = "name a folder that linetune train has written"
+    if not folder.is_dir():
+        raise LinetuneError("no such run folder", folder, hint)
     if (folder / "config.yaml").is_file():
         hint = f"{resume_command(folder)} completes an interrupted run"
     raise LinetuneError("the folder has no complete run", folder, hint)

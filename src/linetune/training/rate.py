@@ -75,20 +75,20 @@ def find_rate(
     trials = dict[float, Validation]()
     best = rates[0]
 
-    def exceeds(share: float) -> bool:
-        """Return whether so many times what was spent so far is too much."""
+    def is_too_much(times: float) -> bool:
+        """Return whether so many times the seconds that were spent so far are more than there are."""
         if budget is None:
             return False
-        return processes.from_first(time.perf_counter() - began) * share > SHARE * budget
+        return processes.from_first(time.perf_counter() - began) * times > SHARE * budget
 
     for number, rate in enumerate(rates):
-        if number and exceeds((number + 1) / number):
+        if number and is_too_much((number + 1) / number):
             break
         state.restore(start)
         for taken, (epoch, batch) in enumerate(itertools.islice(endless(batches), STEPS)):
             progress(number * STEPS + taken)
             trainer.step(batch, epoch, warmed(rate, state.progress.step))
-            if not number and exceeds(1):
+            if not number and is_too_much(1):
                 break
         trials[rate] = validate(state.average.network)
         if kept is None or trials[rate].label_probability > trials[best].label_probability + CLEARLY:
