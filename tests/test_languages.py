@@ -11,6 +11,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from linetune.report.words import catalogue
+
 ROOT = Path(__file__).parents[1]
 CHINESE = re.compile(r"\.zh(-CN)?(?=\.)")
 """What the names of Chinese files have in addition."""
@@ -101,6 +103,18 @@ def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
     chinese = {english(each) for each in PAGES if each.parent != ROOT}
     linked = [each for each in targets(page) if (page.parent / each).resolve() in chinese]
     assert not linked, "there is a Chinese page of these"
+
+
+def test_the_chinese_report_has_the_words_of_the_chinese_glossary() -> None:
+    """An abbreviation may stay, and an axis may count what a word names. Others are in the glossary too."""
+    text = (ROOT / "docs/glossary.zh.md").read_text("utf-8")
+    report, compared = catalogue("zh"), []
+    for terms, names, meaning in re.findall(r"^\| (.+)（(.+)） \| (.+) \|$", text, re.M):
+        for term, name in zip(terms.split("、"), names.split(", "), strict=True):
+            if word := report.get(name):
+                assert term in word or word == name or f"报告里叫“{word}”" in meaning
+                compared.append(name)
+    assert {"charset", "label", "label probability", "stage"} <= set(compared)
 
 
 ONE = """# A
