@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +16,7 @@ import pytest
 import reference
 import typer
 from assemble import ROOT_PAGES
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from markdown_pages import blocks, command_lines, commands, tokens
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
@@ -42,38 +40,6 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 REFERENCE = reference.pages()
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-
-
-@cache
-def tokens(page: Path) -> list[Token]:
-    return MarkdownIt().enable("table").parse(page.read_text("utf-8"))
-
-
-def blocks(page: Path, *languages: str) -> Iterator[str]:
-    """The code blocks of a page in these languages."""
-    return (each.content for each in tokens(page) if each.type == "fence" and each.info in languages)
-
-
-def shell_blocks(page: Path) -> Iterator[str]:
-    """The code blocks with commands. Some pages name no language."""
-    yield from blocks(page, "sh")
-    yield from (text for text in blocks(page, "") if text.split()[0] in ("linetune", "make", "torchrun"))
-
-
-def command_lines(text: str) -> Iterator[list[str]]:
-    """The words of each command of a shell block: without comments, variables, pipes and redirections."""
-    for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        words: list[str] = []
-        for word in [*lexer, ";"]:
-            if not set(word) <= set(";|&<>()"):
-                words.append(word)
-                continue
-            while words and re.fullmatch(r"\w+=.*", words[0]):
-                words.pop(0)
-            if words:
-                yield words
-            words = [">"] if set(word) <= set("<>") else []
 
 
 def wrong_command(words: list[str]) -> str | None:
@@ -129,12 +95,7 @@ def wrong_arguments(name: str, arguments: list[str]) -> str | None:
 
 @each_page
 def test_commands_are_what_the_command_line_takes(page: Path) -> None:
-    wrong = [
-        f"{' '.join(words)}: {problem}"
-        for block in shell_blocks(page)
-        for words in command_lines(block)
-        if (problem := wrong_command(words))
-    ]
+    wrong = [f"{' '.join(words)}: {problem}" for words in commands(page) if (problem := wrong_command(words))]
     assert not wrong
 
 

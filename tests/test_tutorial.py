@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import runpy
-import shlex
 import subprocess
 import sys
 from importlib import resources
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Cli
+from markdown_pages import blocks, commands
 
 from linetune.core.charset import Charset
 from linetune.evaluation import general
@@ -25,19 +24,7 @@ from linetune.training import rate
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "tutorial.md"
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PREPARE = ["python", "linetune/examples/photos/prepare.py", "photos"]
-
-
-def blocks(page: Path, kind: str) -> list[str]:
-    """The blocks of a kind, without comments."""
-    found = [text for name, text in BLOCK.findall(page.read_text("utf-8")) if name == kind]
-    return [re.sub(r" *#.*$", "", text, flags=re.MULTILINE) if kind == "sh" else text for text in found]
-
-
-def commands(page: Path) -> list[list[str]]:
-    """The words of each command."""
-    return [shlex.split(line) for text in blocks(page, "sh") for line in text.splitlines() if line.strip()]
 
 
 def test_the_commands_lead_from_photos_to_an_export_that_other_programs_read(

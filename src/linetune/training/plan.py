@@ -131,8 +131,8 @@ class Plan:
     def _share(self, stage_plan: StagePlan, scoring: float, end: float) -> float:
         """Return the share of a stage in the time until ``end``."""
         remaining = self.stages[stage_plan.number :]
-        # At the end, the kept model reads all held-out crops once more. The calibration and the everyday texts
-        # take at most as long.
+        # At the end, the kept model reads all held-out crops once more. Calibration and everyday texts take
+        # at most as long.
         left = max(1.0, end - time.perf_counter() - ENDING - scoring * (len(remaining) + 2))
         others = sum(other.seconds for other in remaining[1:])
         if stage_plan.seconds + others <= left:
