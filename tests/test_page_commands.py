@@ -1,4 +1,4 @@
-"""The commands of linetune on the pages: they run in order, in a folder with all that the pages name.
+"""Commands and Python code of the pages: they run in order, in a folder with all that the pages name.
 
 The tutorial has a test of its own. The Chinese pages have the commands of the English ones.
 """
@@ -6,18 +6,21 @@ The tutorial has a test of its own. The Chinese pages have the commands of the E
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from importlib import resources
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torture
 from conftest import Cli
-from markdown_pages import commands
+from markdown_pages import blocks, commands
 from test_from_paddle import STAGE
 
 from linetune.config import load
@@ -31,6 +34,7 @@ from linetune.models.families import OFFICIAL
 from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
+from linetune.recogniser import Recogniser
 from linetune.training.run import train
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +88,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_crops(folder / "lines.txt", 0, LABELLED, "{}_upper.png")
     for name in ("today", "folder"):
         shutil.copytree(folder / "crops/images", folder / name)
-    image.write(folder / "crop.png", drawn(TEXTS[0]))
+    for name in ("crop.png", "a.png", "b.png", "plate.jpg", "photo.jpg"):
+        image.write(folder / name, drawn(TEXTS[0]))
     (folder / "parts.txt").write_text("\n".join(TEXTS), "utf-8")
     (folder / "rule.yaml").write_text("rule: '(AB|C-)[0-9]{3}'\n", "utf-8")
     (folder / "fonts").mkdir()
@@ -188,9 +193,26 @@ def test_the_commands_of_a_page_run(
             continue
         assert done.code == 0, (words, done.err)
         assert all(path.exists() for path in written(arguments)), words
-        if name in ("init", "split"):  # the run file of init takes long, and other splits make other runs
+        if name in ("init", "split", "import"):  # go on with the short run file and the crops of the runs
             assert Path("mine/linetune.yaml").is_file()
             shutil.copytree(world / "mine", "mine", dirs_exist_ok=True)
+
+    for code in blocks(page, "python"):
+        run_python(code)
+
+
+def run_python(code: str) -> None:
+    """Run code, if the programs that it imports are installed. What it calls ``read`` reads as linetune."""
+    if not all(find_spec(name) for name in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)):
+        return
+    if "linetune.train(" in code:
+        shutil.rmtree("mine/runs/first")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, "page", "exec"), names)
+    if "read" in names:
+        crop = image.read(Path("crop.png"))
+        (reading,) = Recogniser.load("mine/runs/first").read([crop])
+        assert names["read"](crop) == reading.text != ""
 
 
 def label(path: Path) -> None:
