@@ -561,7 +561,7 @@ def test_a_learning_curve_has_a_page_with_its_picture(browser: Browser, tmp_path
 
 def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
     name = "<b> $x$ 阶段"
-    stage = StageHistory(name, [(10, 1.0, 1e-4)], [Validated(10, 1.0, 0.9, 0.8)])
+    stage = StageHistory(name, [(3, 1.0, 1e-4)], [Validated(3, 1.0, 0.9, 0.8)])
     svg = curves([stage], ENGLISH)
     root = ElementTree.fromstring(svg)
     texts = [node.text for node in root.iter() if node.tag.endswith("}text")]
@@ -571,6 +571,9 @@ def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
         node for node in root.iter() if node.tag.endswith("}use") and "fill: var(" in node.get("style", "")
     ]
     assert len(dots) >= 3, "loss, exact match and learning rate"
+    clipped = [use for node in root.iter() if node.get("clip-path") for use in node.iter() if use in dots]
+    assert not clipped, "a dot at the last step is whole"
+    assert "2.5" not in texts, "there is no half step"
     assert name in root.get("aria-label", "")
 
 
@@ -590,7 +593,7 @@ def test_a_figure_marks_the_kept_validation_of_each_stage(page: Path) -> None:
         marks = [
             node for node in root.iter() if node.tag.endswith("}use") and "fill" in node.get("style", "")
         ]
-        accent = [node for node in marks if "fill: var(--accent)" in node.get("style", "")]
+        accent = [node for node in marks if "stroke: var(--accent)" in node.get("style", "")]
         return {node.text for node in root.iter() if node.tag.endswith("}text")}, len(accent)
 
     texts, diamonds = drawn(2)
