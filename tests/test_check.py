@@ -393,6 +393,13 @@ def two_lines_in_one_crop(project: Project) -> None:
 
 
 @fault
+def a_whole_photo(project: Project) -> None:
+    whole = np.full((480, 640, 3), 255, np.uint8)
+    whole[:48, :140] = draw("AB 1234", 52)[:, :140]
+    project.add("train", project.save(whole), "AB 1234", "photo")
+
+
+@fault
 def letters_from_right_to_left(project: Project) -> None:
     unusual(project, "שלום", "script", "rare-length")
 

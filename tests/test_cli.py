@@ -531,6 +531,27 @@ def test_predict_reads_files_and_folders(cli: Cli, labels: Path, small: Path) ->
     assert as_json[0]["text"] == "线"
 
 
+def test_whole_photos_are_read_with_one_warning(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
+    sizes = {
+        "photo": (480, 640),
+        "tall": (1600, 900),
+        "line": (200, 640),
+        "plate": (300, 600),
+        "column": (900, 200),
+    }
+    for name, (height, width) in sizes.items():
+        image.write(tmp_path / f"{name}.png", np.full((height, width, 3), 200, np.uint8))
+    done = cli("predict", small, tmp_path)
+    assert len(done.out.splitlines()) == 5
+    (line,) = done.err.splitlines()
+    assert line.endswith(
+        "warning: 2 of 5 images look like whole photos, not like crops of one text line: photo.png, "
+        "tall.png; cut out the lines first (linetune import does it where they are labelled)"
+    )
+    assert "photos" not in cli("predict", small, labels.parent).err
+    assert not cli("predict", small, tmp_path, "--quiet").err
+
+
 def test_predict_limited_to_a_charset_file(cli: Cli, labels: Path, tmp_path: Path) -> None:
     digits = tmp_path / "digits.txt"
     Charset(tuple("0123456789-\U0001d49c")).write(digits)

@@ -9,6 +9,7 @@ from conftest import Cli
 
 from linetune.config import Augment, Config, load
 from linetune.core.errors import LinetuneError
+from linetune.models.families import OFFICIAL
 from linetune.paddle_config import convert
 
 STAGE = """\
@@ -187,6 +188,62 @@ def test_settings_of_the_run(change: tuple[str, str], key: str, value: object, t
         assert Path(got) == tmp_path.resolve() / value
     else:
         assert got == value
+
+
+V4 = ("    name: PPLCNetV3\n    scale: 0.95\n", "    name: PPLCNetV4\n")
+
+
+def resized(size: str) -> tuple[str, str]:
+    return V4[0], f"{V4[1]}    model_size: {size}\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "official", "noted"),
+    [
+        (
+            [("print_batch", "model_name: korean_PP-OCRv5_mobile_rec\n  print_batch")],
+            "korean_PP-OCRv5_mobile_rec",
+            [],
+        ),
+        ([("print_batch", "model_name: PP-OCRv6_small_rec\n  print_batch")], "PP-OCRv5_mobile_rec", []),
+        (
+            [("print_batch", "model_name: PP-OCRv6_tiny_rec\n  print_batch"), V4],
+            "PP-OCRv6_tiny_rec",
+            ["Neck.name", "Neck.dims"],
+        ),
+        ([resized("medium")], "PP-OCRv6_medium_rec", ["Neck.name", "Neck.dims", "NRTRHead.nrtr_dim"]),
+        ([resized("small"), ("name: svtr", "name: lightsvtr")], "PP-OCRv6_small_rec", []),
+        ([V4], "PP-OCRv6_small_rec", ["Neck.name"]),
+        ([resized("base"), ("name: svtr", "name: lightsvtr")], "PP-OCRv6_small_rec", ["Backbone.model_size"]),
+        ([(V4[0], "    name: PPHGNetV2_B4\n")], "PP-OCRv5_server_rec", []),
+        ([(V4[0], "    name: ResNet\n")], "PP-OCRv5_mobile_rec", ["Backbone.name"]),
+    ],
+    ids=[
+        "language",
+        "name of another network",
+        "name",
+        "size",
+        "small",
+        "no size",
+        "no model",
+        "server",
+        "unknown",
+    ],
+)
+def test_a_run_starts_from_the_official_model_of_its_network(
+    changes: list[tuple[str, str]], official: str, noted: list[str], tmp_path: Path
+) -> None:
+    config, notes = converted(tmp_path, EMPTY, *changes)
+    assert config.base_model == official
+    assert any(note.endswith(f"starts from random weights, linetune from {official}") for note in notes)
+    network = [note.split(": ")[1] for note in notes if "Architecture." in note]
+    assert [".".join(key.split(".")[-2:]) for key in network] == noted
+
+
+def test_every_official_model_is_known_by_the_name_of_its_weights(tmp_path: Path) -> None:
+    for name in OFFICIAL:
+        config, _ = converted(tmp_path, (EMPTY[0], f"./weights/{name}_pretrained.pdparams"))
+        assert config.base_model == name
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from linetune.config import Config, Synth, load
 from linetune.core import labelfile
 from linetune.core.charset import Charset
 from linetune.core.labelfile import read_labels
+from linetune.core.progress import Silent
 from linetune.drafting import decisions
 from linetune.drafting import draft as drafting
 from linetune.drafting.charset import Ask
 from linetune.drafting.decisions import Draft, save
+from linetune.drafting.labels import with_labels
 from linetune.report.terminal import terminal
 from linetune.rules.rule import Rule
 from linetune.rules.series import SERIES, gaps, widened
@@ -79,6 +81,9 @@ def test_labels_alone_make_a_file_that_needs_no_editing(cli: Cli, tmp_path: Path
     printed = cli("rule", config.data.train[0]).out
     pattern = printed.partition("rule: ")[2].partition("\n")[0]
     assert f"rule: {pattern}" in (run / "linetune.yaml").read_text("utf-8")
+    assert (
+        f"of {len(read_labels(*config.data.val))} validation labels: {pattern.strip(chr(39))}\n" in done.out
+    )
     assert all(Rule.of(config.synth).matches(line.text) for line in read_labels(*config.data.train))
     # The font of the crops comes first, and no family fills the list.
     assert config.synth.fonts[0].parent == AMATIC
@@ -102,6 +107,20 @@ def test_a_folder_of_splits_is_named_as_it_is(cli: Cli, tmp_path: Path, make_cro
     config = load(tmp_path / "run" / "linetune.yaml")
     assert (config.data.val, config.data.test) == ([(folder / "val.txt").resolve()], None)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["linetune.yaml"]
+
+
+@pytest.mark.parametrize("source", ["", "labels.txt"], ids=["splits", "one file"])
+def test_images_that_cannot_be_read_are_counted(source: str, tmp_path: Path, make_crops: MakeCrops) -> None:
+    texts = codes(20)
+    folder = splits(tmp_path / "crops", texts[:12], texts[12:], make_crops)
+    lines = read_labels(folder / "labels.txt")
+    lines[3].image.unlink()
+    lines[5].image.write_bytes(b"no image")
+    found = with_labels(tmp_path / "run", folder / source, Silent()).reasons
+    assert [reason for reason in found if "cannot be read" in reason] == [
+        "data: 2 of 20 images cannot be read, such as this one: image not found: "
+        f"{lines[3].image}; linetune check names each"
+    ]
 
 
 PROSE = """

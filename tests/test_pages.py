@@ -24,8 +24,11 @@ from demo import make_run
 from lxml import html
 
 from linetune.analysis.learning_curve import Curve, Point
+from linetune.analysis.suspects import Reading as Suspect
+from linetune.analysis.suspects import Suspects
 from linetune.cli.compare import _told_apart as told_apart
 from linetune.core import image
+from linetune.core.labelfile import Line
 from linetune.data.check.findings import KINDS
 from linetune.decode import Reading
 from linetune.evaluation.comparison import Comparison
@@ -38,6 +41,7 @@ from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, Validated
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
+from linetune.report.suspects import write_suspects
 from linetune.report.words import Words, catalogue
 
 if TYPE_CHECKING:
@@ -559,9 +563,24 @@ def test_a_learning_curve_has_a_page_with_its_picture(browser: Browser, tmp_path
         assert opened.errors == []
 
 
+def test_a_page_of_suspects_keeps_labels_and_crops_whole(browser: Browser, tmp_path: Path) -> None:
+    crop = tmp_path / "a_photo_with_a_long_name_from_2024_11_crop_0001.png"
+    image.write(crop, np.full((48, 200, 3), 200, np.uint8))
+    suspect = Suspect(Line(crop, "SN 2024-11-0387 B", "labels/train.txt:17"), "SN 2024-11-0887 B", 9.0, 0.1)
+    page, _ = write_suspects(tmp_path, Suspects([suspect], 100, 99, 0), 10)
+    with empty_page(browser, viewport={"width": 1280, "height": 800}) as opened:
+        opened.page.goto(page.as_uri())
+        for text in opened.page.locator("td code:not(.copy)").all():
+            box = text.bounding_box()
+            assert box is not None
+            assert box["height"] < 40, "a label is on one line"
+        assert opened.page.locator("td img").evaluate("node => node.clientWidth") == 200
+        assert opened.page.locator(".scroll").evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
 def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
     name = "<b> $x$ 阶段"
-    stage = StageHistory(name, [(10, 1.0, 1e-4)], [Validated(10, 1.0, 0.9, 0.8)])
+    stage = StageHistory(name, [(3, 1.0, 1e-4)], [Validated(3, 1.0, 0.9, 0.8)])
     svg = curves([stage], ENGLISH)
     root = ElementTree.fromstring(svg)
     texts = [node.text for node in root.iter() if node.tag.endswith("}text")]
@@ -571,6 +590,9 @@ def test_a_figure_shows_a_stage_of_one_step_and_names_of_any_kind() -> None:
         node for node in root.iter() if node.tag.endswith("}use") and "fill: var(" in node.get("style", "")
     ]
     assert len(dots) >= 3, "loss, exact match and learning rate"
+    clipped = [use for node in root.iter() if node.get("clip-path") for use in node.iter() if use in dots]
+    assert not clipped, "a dot at the last step is whole"
+    assert "2.5" not in texts, "there is no half step"
     assert name in root.get("aria-label", "")
 
 
@@ -590,7 +612,7 @@ def test_a_figure_marks_the_kept_validation_of_each_stage(page: Path) -> None:
         marks = [
             node for node in root.iter() if node.tag.endswith("}use") and "fill" in node.get("style", "")
         ]
-        accent = [node for node in marks if "fill: var(--accent)" in node.get("style", "")]
+        accent = [node for node in marks if "stroke: var(--accent)" in node.get("style", "")]
         return {node.text for node in root.iter() if node.tag.endswith("}text")}, len(accent)
 
     texts, diamonds = drawn(2)

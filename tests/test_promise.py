@@ -16,7 +16,16 @@ from test_export_paddle import tiny
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import read_labels, write_labels
 from linetune.evaluation.drift import drift
-from linetune.evaluation.promise import as_record, needed, promise, tail, upper_bound
+from linetune.evaluation.promise import (
+    THRESHOLDS,
+    as_record,
+    further,
+    needed,
+    promise,
+    search,
+    tail,
+    upper_bound,
+)
 from linetune.evaluation.reliability import reliability
 from linetune.evaluation.stored import BASE, FOLDER, KEPT, OUTDATED, read_evaluations
 from linetune.formats.parity import sample_crops
@@ -31,7 +40,7 @@ def test_the_fewest_right_readings_of_a_promise(error: float, readings: int) -> 
     assert needed(0, error) == readings
     right = [True] * readings
     assert promise([0.9] * readings, right, error).threshold < 0.9
-    with pytest.raises(LinetuneError, match="label 1 more crops, or allow more errors"):
+    with pytest.raises(LinetuneError, match="label at least 1 more crops, or allow more errors"):
         promise([0.9] * (readings - 1), right[1:], error)
 
 
@@ -47,12 +56,47 @@ def test_the_error_says_how_many_more_right_readings_prove_it() -> None:
     right = [False, False, *[True] * 400]
     with pytest.raises(LinetuneError) as caught:
         promise([0.9] * 402, right, 0.01)
-    assert "2 of the 402 surest readings are wrong; 226 more such readings that are right" in str(
+    assert "2 of the 402 surest readings are wrong; at least 226 more such readings that are right" in str(
         caught.value
     )
     found = promise([0.9] * 628, right + [True] * 226, 0.01)
     assert (found.accepted, found.wrong) == (628, 2)
     assert found.bound <= 0.01
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        [(0.9, True)] * 200,
+        [(0.9, True)] * 250 + [(0.3, False)],
+        [(0.99, True)] * 20 + [(0.95, False)] + [(0.9, True)] * 260,
+        [(0.999, False)] + [(0.9, True)] * 290,
+        [(0.0, True)] * 30 + [(0.9, True)] * 290,
+        [(0.9, False)] * 3 + [(0.9, True)] * 400,
+        [],
+    ],
+    ids=["right", "unsure error", "error", "surest error", "no confidence", "enough readings", "none"],
+)
+def test_with_fewer_further_readings_than_it_says_nothing_is_proved(
+    readings: Sequence[tuple[float, bool]],
+) -> None:
+    confidences, correct = [each for each, _ in readings], [each for _, each in readings]
+    more, failed = further(confidences, correct, 0.01), search(confidences, correct, 0.01)[1]
+    # The error says of a threshold that has failed: "such readings".
+    places = [failed.threshold] if failed else [each for each in THRESHOLDS if each]
+
+    def proved(number: int) -> bool:
+        """Whether so many further right readings, all of one confidence, can prove a threshold."""
+        extra = [True] * number
+        return any(
+            search([*confidences, *[each] * number], [*correct, *extra], 0.01)[0] is not None
+            for each in places
+        )
+
+    assert proved(more)
+    assert not proved(more - 1)
+    with pytest.raises(LinetuneError, match=f"at least {more} more"):
+        promise(confidences, correct, 0.01)
 
 
 def test_the_first_threshold_that_fails_ends_the_search() -> None:

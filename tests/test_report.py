@@ -94,7 +94,7 @@ def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None
     write_page(tmp_path / "page.html", "T<1>", "What & why", [Part("All", "", ("where", "read", ""), rows)])
     html = (tmp_path / "page.html").read_text("utf-8")
     assert "<h1>T&lt;1&gt;</h1>" in html
-    assert 'a.txt:1 &lt;b&gt;</td><td><code>&lt;A <mark class="wrong">&amp;8</mark></code>' in html
+    assert 'a.txt:1 &lt;b&gt;</span></td><td><code>&lt;A <mark class="wrong">&amp;8</mark></code>' in html
     assert "http" not in html.replace("http-equiv", "")
     assert "<script" not in html
     encoded = html.partition("base64,")[2].partition('"')[0]
@@ -119,5 +119,5 @@ def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_pa
     assert '<code>L<mark class="wrong">0</mark>' in html
     assert '<code>A<mark class="missing">∅</mark></code>' in html
     assert "In an error, ␣ is a space and ∅ is a missing character." in html
-    assert "<td>&#39;O&#39;</td><td>&#39;0&#39;</td><td>1</td>" in html
-    assert "<td>&#39;B&#39;</td><td>nothing</td><td>1</td>" in html
+    assert "&#39;O&#39;</span></td><td><span>&#39;0&#39;</span></td><td><span>1</span>" in html
+    assert "&#39;B&#39;</span></td><td><span>nothing</span></td><td><span>1</span>" in html

@@ -68,7 +68,8 @@ def test_a_model_without_errors_on_enough_crops_needs_no_person() -> None:
         "yet: that takes at least 299 right readings."
     )
     assert texts(fewer) == [
-        "Label 1 more test crops: 299 right readings are the fewest that prove an error of at most 1%."
+        "Label at least 1 more test crops: a proof of an error of at most 1% takes so many more right "
+        "readings."
     ]
 
 
@@ -78,12 +79,12 @@ def test_sure_errors_are_looked_at_before_more_labels() -> None:
         "Do not deploy it without a person who checks every reading: these crops cannot prove an error of "
         "at most 5%, whatever the confidence."
     )
-    assert texts(found)[0].startswith("Label 87 more test crops")
+    assert texts(found)[0].startswith("Label at least 299 more test crops")
     many = judged(evaluation(400, [0.99] * 6), Comparison(0, 30, 406))
     assert many.steps[0].text == (
         "Look at the 6 surest errors first, because a label may be wrong. If these labels are right, label "
-        "more test crops. An error of at most 1% is proved when 776 more readings have a confidence of "
-        "0.9890 or more and all of them are right."
+        "more test crops. A proof of an error of at most 1% takes at least 776 more readings with a "
+        "confidence of 0.9890 or more, all of them right."
     )
     assert many.surest == 6
     assert many.promise
@@ -240,7 +241,7 @@ def test_a_wide_interval_says_how_many_crops_make_it_narrow() -> None:
         "Label more test crops: exact match is only known to be 85.6% to 92.0%. "
         "About 420 crops give ±3 points."
     )
-    assert texts(found)[0].startswith("Label 199 more test crops")
+    assert texts(found)[0].startswith("Label at least 209 more test crops")
 
 
 @pytest.mark.parametrize("fall", [0.0, 0.008, 0.03])

@@ -22,6 +22,8 @@ from linetune.decode.read import Run, read_crops, run_deployed
 from linetune.formats.onnx_reader import OnnxReader, open_reader
 from linetune.formats.origin import VOID
 
+NAMED = 3
+"""Images that a message names at most."""
 NO_RULE = "none"
 """In place of a rule: read without one."""
 
@@ -186,7 +188,7 @@ class Recogniser:
                 f"expected a list of images, got {'one' if one else type(images).__name__}",
                 hint="read([image]) reads one image",
             )
-        crops = [_crop(each, number) for number, each in enumerate(images)]
+        crops = [_crop(each, number)[0] for number, each in enumerate(images)]
         if batch_size < 1:
             raise LinetuneError(f"batch_size is {batch_size}, but must be at least 1")
         return read_crops(self._reader.run, crops, self.decoder, batch_size, progress)
@@ -198,19 +200,27 @@ class Recogniser:
 
         Args:
             paths: image files of one line each.
-            reporter: shows the progress; None for none.
+            reporter: shows the progress, and which images look like whole photos; None for neither.
         """
         reporter = reporter or Silent()
         paths = list(dict.fromkeys(paths))
         progress = count(reporter, "opening", len(paths))
         crops: dict[Path, image.Crop] = {}
         errors: dict[Path, LinetuneError] = {}
+        photos: list[Path] = []
         for number, path in enumerate(paths, 1):
             try:
-                crops[path] = _crop(path, number)
+                crops[path], is_photo = _crop(path, number)
+                if is_photo:
+                    photos.append(path)
             except LinetuneError as error:
                 errors[path] = error
             progress(number)
+        if photos:
+            names = ", ".join(path.name for path in photos[:NAMED]) + (", ..." if photos[NAMED:] else "")
+            which = f"{len(photos)} of {len(paths)} images look like whole photos"
+            hint = "cut out the lines first (linetune import does it where they are labelled)"
+            reporter.say(f"warning: {which}, not like crops of one text line: {names}; {hint}")
         readings = self.read(crops.values(), progress=count(reporter, "reading", len(crops)))
         return errors | dict(zip(crops, readings, strict=True))
 
@@ -225,10 +235,11 @@ def _rule(rule: str | Path | None) -> Mapping[str, Any] | None:
         return read(Path(rule))
 
 
-def _crop(source: Image, number: int) -> NDArray[np.uint8]:
-    """Return an image at the network's height."""
+def _crop(source: Image, number: int) -> tuple[image.Crop, bool]:
+    """Return an image at the network's height, and whether it looks like a whole photo."""
     where = source if isinstance(source, (str, os.PathLike)) else f"images[{number}]"
     try:
-        return image.resize(image.to_crop(source, where))
+        whole = image.to_crop(source, where)
+        return image.resize(whole), image.is_photo(*whole.shape[:2])
     except LinetuneError as error:
         raise error.at(where) from None

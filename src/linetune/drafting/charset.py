@@ -7,7 +7,7 @@ from collections.abc import Callable
 from linetune.core.charset import Charset
 from linetune.data.split import TRAIN
 from linetune.drafting.decisions import CHARSET, Draft
-from linetune.drafting.rule import alphabet
+from linetune.drafting.rule import alphabet, shown
 from linetune.rules.series import Gap, gaps, widened
 
 Ask = Callable[[str, bool], bool]
@@ -36,7 +36,8 @@ def set_charset(new: Draft, also: str | None, ask: Ask | None) -> None:
     patterns = [p.model_copy(update={"pattern": widened(p.pattern, added)}) for p in new.patterns]
     if patterns != new.patterns:
         # A character that is never rendered is never learned.
-        new.reasons.append("rule: the patterns get these characters too, and linetune renders them")
+        too = "the patterns get these characters too, and linetune renders them"
+        new.reasons.append(f"rule: {too}: {shown(patterns)}")
         new.patterns = patterns
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.outputs import refuse_existing
 from linetune.core.progress import Reporter, count
+from linetune.data.check.images import summarise_all
 from linetune.data.groups import CROP_OF_PHOTO, group
 from linetune.data.split import NAMES, SHARES, divide
 from linetune.drafting.decisions import ELSEWHERE, LABELS, Draft
@@ -27,7 +29,10 @@ def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
         LinetuneError: the labels cannot be read or split.
     """
     if source.is_dir():
-        return Draft(folder, _read_splits(source), reasons=[f"data: the label files in {source}"])
+        splits = _read_splits(source)
+        lines = [line for each in splits.values() for line in each]
+        reasons = [f"data: the label files in {source}", *_unreadable(lines, _opened(lines, reporter))]
+        return Draft(folder, splits, reasons=reasons)
     _refuse_one_split(source)
     lines = read_labels(source)
     if lines[0].text.startswith('[{"transcription"'):
@@ -47,8 +52,24 @@ def with_labels(folder: Path, source: Path, reporter: Reporter) -> Draft:
     reasons = [f"data: {len(lines)} labels are split into {folder / LABELS}: {sizes}"]
     if by_photo:
         reasons.append("data: the crops of one photo (names like NAME_crop_0.png) stay in one split")
+    reasons += _unreadable(lines, unreadable)
     reasons += [f"not balanced: {reason}" for reason in division.unbalanced]
     return Draft(folder, division.splits, division, reasons=reasons)
+
+
+def _opened(lines: Sequence[Line], reporter: Reporter) -> list[LinetuneError]:
+    """Return the errors of the images that cannot be read."""
+    paths = [line.image for line in lines]
+    found = zip(paths, summarise_all(paths, count(reporter, "opening", len(lines))), strict=True)
+    return [LinetuneError(f"{each.what}: {path}") for path, each in found if isinstance(each, LinetuneError)]
+
+
+def _unreadable(lines: Sequence[Line], errors: Sequence[LinetuneError]) -> list[str]:
+    """Return one reason that counts the images that cannot be read, and names the first. None without any."""
+    if not errors:
+        return []
+    number = f"{len(errors)} of {len(lines)} images cannot be read"
+    return [f"data: {number}, such as this one: {errors[0].what}; linetune check names each"]
 
 
 def _refuse_one_split(source: Path) -> None:

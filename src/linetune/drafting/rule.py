@@ -20,6 +20,10 @@ but only 43 % of 100 others (docs/log.md).
 """
 
 
+SHOWN = 100
+"""Most characters of a rule in a reason. The run file has all of it."""
+
+
 def set_rule(new: Draft) -> None:
     """Propose a rule. Without a useful one, no crops are rendered."""
     train, val = ([line.text for line in new.splits[name]] for name in NAMES[:2])
@@ -38,7 +42,13 @@ def set_rule(new: Draft) -> None:
         new.reasons.append(f"no rule ({coverage}): {consequence}")
         return
     new.patterns = patterns
-    new.reasons.append(f"rule: {coverage}")
+    new.reasons.append(f"rule: {coverage}: {shown(patterns)}")
+
+
+def shown(patterns: Sequence[Pattern]) -> str:
+    """Return patterns for people, in one line of at most :data:`SHOWN` characters."""
+    text = "  ".join(each.pattern for each in patterns)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def drop_rule(new: Draft, reason: str) -> None:

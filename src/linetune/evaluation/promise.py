@@ -93,7 +93,7 @@ def promise(confidences: Sequence[float], correct: Sequence[bool], max_error: fl
     """
     found, failed = search(confidences, correct, max_error)
     if found is None:
-        raise _unproven(failed, len(confidences), max_error)
+        raise _unproven(failed, confidences, correct, max_error)
     return found
 
 
@@ -166,26 +166,52 @@ def needed(wrong: int, max_error: float) -> int:
     return high
 
 
+def further(confidences: Sequence[float], correct: Sequence[bool], max_error: float) -> int:
+    """Return the fewest further right readings with which labels that prove no threshold prove one.
+
+    The further readings reach the threshold that failed, and no stricter one. If none has failed, they reach
+    the threshold at which they are fewest. Surer ones may complete a stricter threshold with wrong readings,
+    which then fails. The figure is therefore a lower bound.
+
+    Args:
+        confidences: the confidence of each reading, 0 to 1.
+        correct: whether each reading equals its label, in the same order.
+        max_error: the error to promise, 0 to 1.
+    """
+    _, failed = search(confidences, correct, max_error)
+    if failed is not None:
+        return needed(failed.wrong, max_error) - failed.accepted
+    values, right = np.asarray(confidences, float), np.asarray(correct, bool)
+    kept = [accepts(threshold, values) for threshold in THRESHOLDS]
+    return min(needed(int((each & ~right).sum()), max_error) - int(each.sum()) for each in kept)
+
+
 def percent(share: float) -> str:
     """Return a share such as ``1%`` or ``0.25%``."""
     return f"{share * 100:.4g}%"
 
 
-def _unproven(failed: Promise | None, total: int, max_error: float) -> LinetuneError:
+def _unproven(
+    failed: Promise | None, confidences: Sequence[float], correct: Sequence[bool], max_error: float
+) -> LinetuneError:
     """Return the error for labels that prove no threshold.
 
     Args:
         failed: the strictest threshold that could prove something. None if there are too few readings.
-        total: number of all readings.
+        confidences: the confidence of each reading.
+        correct: whether each reading equals its label.
         max_error: the error that was to be promised.
     """
     what = f"these labels cannot prove an error of at most {percent(max_error)}"
+    more = further(confidences, correct, max_error)
     if failed is None:
+        usable = int(accepts(0.0, confidences).sum())
         fewest = needed(0, max_error)
-        why = f"there are {total} readings, and {fewest} are needed even if all are right"
-        hint = f"label {fewest - total} more crops"
+        why = f"there are {usable} readings, and {fewest} are needed even if all are right"
+        if usable < len(confidences):
+            why = f"{len(confidences) - usable} readings have a confidence of 0. Without them, {why}"
+        hint = f"label at least {more} more crops"
     else:
-        more = needed(failed.wrong, max_error) - failed.accepted
         why = f"{failed.wrong} of the {failed.accepted} surest readings are wrong"
-        hint = f"{more} more such readings that are right would prove it"
+        hint = f"at least {more} more such readings that are right would prove it"
     return LinetuneError(f"{what}: {why}", hint=f"{hint}, or allow more errors")

@@ -9,14 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from linetune.paddle_config.document import Document, Note
+from linetune.paddle_config.official import named, network, official_model
 from linetune.paddle_config.paths import Paths, normalised
 from linetune.paddle_config.settings import note_unused
 from linetune.paddle_config.stage import PaddleStage
 from linetune.paddle_config.write import run_text
 
 _ADD = "add a label file"
-OFFICIAL = "PP-OCRv5_mobile_rec"
-"""The official model that PaddleOCR's configurations of this network start from."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,11 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     for before, stage in pairwise(stages):
         _note_start(before, stage)
     _note_common_labels(stages)
-    folder, base_model = _output(last, locations), _base_model(stages[0], locations)
-    without_effect = sorted({key for document in documents for key in note_unused(document)})
+    official = official_model(documents[0], stages[0].pretrained)
+    folder, base_model = _output(last, locations), _base_model(stages[0], official, locations)
+    without_effect = sorted(
+        {key for document in documents for key in note_unused(document, network(official))}
+    )
     notes = _merged([note for document in documents for note in document.notes])
     needed = [path for stage in stages for path in stage.train] + last.val
     needed += [path for path in (last.dictionary, _weights(stages[0])) if path]
@@ -68,14 +70,20 @@ def convert(paths: Sequence[Path], output: Path, root: Path, repair: bool = Fals
     return Conversion(text, notes, missing)
 
 
-def _base_model(stage: PaddleStage, locations: Paths) -> str:
-    """Return the base model of the run, from its first stage."""
+def _base_model(stage: PaddleStage, official: str, locations: Paths) -> str:
+    """Return the base model of the run, from its first stage.
+
+    Args:
+        stage: the first stage.
+        official: the official model of its network.
+        locations: converts paths.
+    """
     key = "Global.pretrained_model"
     if stage.pretrained is None:
-        stage.document.note(key, f"empty: PaddleOCR starts from random weights, linetune from {OFFICIAL}")
+        stage.document.note(key, f"empty: PaddleOCR starts from random weights, linetune from {official}")
     weights = _weights(stage)
     if weights is None:
-        return OFFICIAL
+        return official
     if "://" in weights:
         raise stage.document.error("an address of other weights", key, "download the file and give its path")
     return locations.for_run_file(weights)
@@ -84,7 +92,7 @@ def _base_model(stage: PaddleStage, locations: Paths) -> str:
 def _weights(stage: PaddleStage) -> str | None:
     """Return the weights file that the first stage starts from, or None for the official model."""
     path = stage.pretrained
-    if path is None or posixpath.basename(path.replace("\\", "/")).startswith(OFFICIAL):
+    if path is None or named(path):
         return None
     return path if path.endswith(".pdparams") else f"{path}.pdparams"  # PaddleOCR takes both
 

@@ -103,6 +103,10 @@ class Document:
         below = (k.removeprefix(f"{key}.") for k in self._values if k.startswith(f"{key}."))
         return [name for name in below if "." not in name]
 
+    def value(self, key: str) -> Any:
+        """Return the value of a setting, and do not mark it as used. None if it is missing or empty."""
+        return self._values.get(key)
+
     def take(self, key: str) -> Any:
         """Return the value of a setting and mark it as used. None if it is missing or empty."""
         self._taken.add(key)

@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from linetune.paddle_config.document import Document
+from linetune.paddle_config.official import Network
 
-_NECK = "Architecture.Head.head_list.CTCHead.Neck"
-_GUIDE = f"{_NECK}.use_guide"
+_GUIDES = tuple(f"Architecture.Head.head_list.CTCHead.{part}.use_guide" for part in ("Neck", "Head"))
+"""Where the heads of PP-OCR say that the CTC loss does not train the backbone."""
 _NRTR_LOSS = "Loss.loss_config_list.NRTRLoss"
 
 FIXED: dict[str, tuple[Any, ...]] = {
     "Architecture.model_type": ("rec",),
     "Architecture.algorithm": ("SVTR_LCNet", "SVTR_HGNet"),
-    "Architecture.Backbone.name": ("PPLCNetV3",),
-    "Architecture.Backbone.scale": (0.95,),
     "Architecture.Head.name": ("MultiHead", "CTCHead"),
-    f"{_NECK}.name": ("svtr",),
-    f"{_NECK}.dims": (120,),
-    f"{_NECK}.depth": (2,),
-    f"{_NECK}.hidden_dims": (120,),
-    f"{_NECK}.kernel_size": ([1, 3],),
-    "Architecture.Head.head_list.NRTRHead.nrtr_dim": (384,),
     "Loss.name": ("MultiLoss", "CTCLoss"),
     "Loss.weight_1": (1,),
     "Metric.name": ("RecMetric",),
@@ -37,7 +30,8 @@ FIXED: dict[str, tuple[Any, ...]] = {
     "Train.loader.shuffle": (True,),
     "Train.sampler.name": ("MultiScaleSampler",),
 }
-"""Settings that linetune does not let you change, and the values that mean the same as in linetune."""
+"""Settings that linetune does not let you change, and the values that mean the same as in linetune. Those of
+the network come on top."""
 
 NO_EFFECT = (
     "Global.cal_metric_during_train",
@@ -90,10 +84,10 @@ def note_differences(document: Document, *, frozen: bool, guided: bool) -> None:
             "Architecture.Backbone.freeze",
             "PaddleOCR ignores it and trains the backbone; linetune freezes the backbone",
         )
-    if document.flag(_GUIDE) and not frozen:
-        document.note(
-            _GUIDE, "in PaddleOCR only the NRTR loss trains the backbone; in linetune the CTC loss does too"
-        )
+    for key in _GUIDES:
+        if document.flag(key) and not frozen:
+            text = "in PaddleOCR only the NRTR loss trains the backbone; in linetune the CTC loss does too"
+            document.note(key, text)
     if guided and frozen:
         text = "with a frozen backbone the guide trains only itself; nrtr_weight: 0 saves its time"
         document.note(_NRTR_LOSS, text)
@@ -151,8 +145,12 @@ def _note_evaluation(document: Document) -> None:
         document.note("Metric", "PaddleOCR's accuracy ignores spaces; linetune's exact match does not")
 
 
-def note_unused(document: Document) -> list[str]:
+def note_unused(document: Document, network: Network) -> list[str]:
     """Note all settings that were not taken and that linetune lacks or has with another value.
+
+    Args:
+        document: the configuration.
+        network: the network of the official model that the run starts from.
 
     Returns:
         the keys of settings that do not change what is learned.
@@ -167,12 +165,12 @@ def note_unused(document: Document) -> list[str]:
             elif operation not in ("RecAug", "RecConAug", "RecResizeImg"):
                 document.note(key, "linetune does not have this operation")
                 document.take_all(key)
-    without_effect = []
+    without_effect, fixed = [], {**FIXED, **network}
     for key, value in document.unused():
         if any(key == known or key.startswith(f"{known}.") for known in NO_EFFECT):
             without_effect.append(key)
-        elif key not in FIXED:
+        elif key not in fixed:
             document.note(key, "linetune has no such setting")
-        elif value not in FIXED[key]:
-            document.note(key, f"{value} in PaddleOCR, {FIXED[key][0]} in linetune")
+        elif value not in fixed[key]:
+            document.note(key, f"{value} in PaddleOCR, {fixed[key][0]} in linetune")
     return without_effect

@@ -42,7 +42,7 @@ _IDS = re.compile(r' id="(?!m[0-9a-f]{10}|p[0-9a-f]{10})[^"]*"')
 
 def curves(stages: Sequence[StageHistory], say: Words) -> str:
     """Return the training loss, the validations and the learning rate of all stages over their steps."""
-    from matplotlib.ticker import LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     with _figure(7.6, 6.2) as (figure, out):
         panels = loss, right, rate = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 1.2))
@@ -61,6 +61,9 @@ def curves(stages: Sequence[StageHistory], say: Words) -> str:
         right.set(ylabel=say("validation, %"), ylim=(low, max(high, low + LEAST)))
         rate.yaxis.set_major_formatter(lambda value, _: plain(value))
         rate.set(ylabel=say("learning rate"), xlabel=say("step"), ylim=(0, None))
+        rate.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        for line in (line for axes in panels for line in axes.lines):
+            line.set_clip_on(False)  # a marker at the last step is half beyond the axis
         handles, labels = right.get_legend_handles_labels()
         # Each stage has its own lines. One of a kind is enough.
         kinds = dict(zip(labels, handles, strict=True))
@@ -89,7 +92,16 @@ def _draw_stage(panels: Sequence[Axes], stage: StageHistory, start: int, say: Wo
     if kept := stage.kept:
         percents = 100 * kept.exact_match, 100 * kept.label_probability
         name = say("kept validation")
-        right.plot([start + kept.step] * 2, percents, "D:", color=ACCENT, markersize=5, label=name, zorder=3)
+        right.plot(
+            [start + kept.step] * 2,
+            percents,
+            "D:",
+            color=ACCENT,
+            markersize=8,
+            fillstyle="none",
+            label=name,
+            zorder=3,
+        )
     if overfit := stage.overfit:
         best = start + overfit.best.step
         right.axvspan(best, start + stage.length, color=BAD, alpha=0.12, linewidth=0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from linetune.core.charset import show
 from linetune.evaluation.acceptance import DIGITS
 from linetune.evaluation.metrics import Confusion, Score
-from linetune.evaluation.promise import needed, percent
+from linetune.evaluation.promise import further, needed, percent
 from linetune.evaluation.result import Evaluation
 from linetune.report.breakdown import crops_by_confusion
 from linetune.report.facts import MAX_ERROR, Facts, proved
@@ -99,23 +99,23 @@ def _proof(readings: Evaluation, say: Words) -> Iterator[Step]:
     found, failed = proved(readings)
     if found is not None:
         return
-    total, error = len(readings.lines), percent(MAX_ERROR)
+    error = percent(MAX_ERROR)
+    more = further([each.confidence for each in readings.readings], readings.score.correct, MAX_ERROR)
     if failed is None:
         text = say(
-            "Label {crops} more test crops: {fewest} right readings are the fewest that prove an "
-            "error of at most {error}.",
-            crops=needed(0, MAX_ERROR) - total,
-            fewest=needed(0, MAX_ERROR),
+            "Label at least {crops} more test crops: a proof of an error of at most {error} takes so many "
+            "more right readings.",
+            crops=more,
             error=error,
         )
         yield Step(text)
         return
     text = say(
         "Look at the {wrong} surest errors first, because a label may be wrong. If these labels are right, "
-        "label more test crops. An error of at most {error} is proved when {crops} more readings have a "
-        "confidence of {threshold} or more and all of them are right.",
+        "label more test crops. A proof of an error of at most {error} takes at least {crops} more readings "
+        "with a confidence of {threshold} or more, all of them right.",
         wrong=failed.wrong,
-        crops=needed(failed.wrong, MAX_ERROR) - failed.accepted,
+        crops=more,
         threshold=f"{failed.threshold:.{DIGITS}f}",
         error=error,
     )

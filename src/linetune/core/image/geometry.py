@@ -28,6 +28,16 @@ frame), px. Trained networks read with it what they read with all padding, but f
 MAX_WIDTH = 3200
 """Widest line that PaddleX reads without squashing it, px."""
 
+PHOTO, OBLONG = 400, 2.5
+"""Shorter side of an image, px, from which it seems to be a whole photo, and the ratio of its sides up to
+which it does. Crops of one line are usually lower than 200 px, and higher ones are long."""
+
+
+def is_photo(height: int, width: int) -> bool:
+    """Return whether an image of this size, px, seems to be a whole photo and not a crop of one line."""
+    shorter, longer = sorted((height, width))
+    return shorter >= PHOTO and longer <= OBLONG * shorter
+
 
 def line_width(height: int, width: int) -> int:
     """Return the width in px of a line resized to height 48.

@@ -60,6 +60,7 @@ KINDS = {
     "rotated": "images that their EXIF orientation rotates",
     "blank": "crops that show nothing",
     "tiny": "crops too small to be read well",
+    "photo": "images that look like whole photos",
     "aspect": "crops with an unusual shape",
     "two-lines": "crops that seem to hold two lines of text",
     "crowded": "labels that are too long for the width of their crop",

@@ -208,6 +208,9 @@ def findings(crop: CropSummary, line: Line) -> Iterator[Finding]:
         hint = "rotate vertical text by 90 degrees" if is_vertical else None
         message = f"{size} is an unusual shape for one line of text: {path}"
         yield warning("aspect", source, message, hint)
+    if image.is_photo(crop.height, crop.width):
+        message = f"{size} looks like a whole photo, not like a crop of one text line: {path}"
+        yield warning("photo", source, message, "cut one crop for each line")
     if crop.height < SMALLEST:
         yield warning("tiny", source, f"the crop of {size} is too small to be read well: {path}")
     # A colon and an equals sign have two bands themselves.
