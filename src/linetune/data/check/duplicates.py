@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, place
 from linetune.core.labelfile import Line
 from linetune.data.check.characters import quote_both
 from linetune.data.check.findings import Finding, Severity
@@ -64,10 +64,10 @@ def findings(lines: Sequence[CheckedLine]) -> Iterator[Finding]:
     """Yield the findings for each image that occurs a second time."""
     for first, *others in same_content(lines):
         for other in others:
-            yield from _compare(first, other, f"the same image as {first.line.source}")
+            yield from _compare(first, other, f"the same image as {place(first.line.source)}")
     reported: set[tuple[str, str]] = set()
     for first, other, turned in nearly_same(lines):
-        alike = f"nearly the same image as {first.line.source}{' upside down' if turned else ''}"
+        alike = f"nearly the same image as {place(first.line.source)}{' upside down' if turned else ''}"
         for finding in _compare(first, other, alike, "near-"):
             # Of many near-duplicates, each is reported once, with its nearest.
             if (finding.kind, finding.source) not in reported:
