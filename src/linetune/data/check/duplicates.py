@@ -60,6 +60,16 @@ def nearly_same(lines: Sequence[CheckedLine]) -> list[tuple[CheckedLine, Checked
     return [(kept[pair.first], kept[pair.second], pair.turned) for pair in pairs]
 
 
+def doubles(lines: Sequence[CheckedLine]) -> Iterator[tuple[CheckedLine, CheckedLine, bool]]:
+    """Yield the pairs of equal images, and then those of near-duplicates.
+
+    Each pair has the line to keep, the other line, and whether the two images are only nearly the same.
+    """
+    for first, *others in same_content(lines):
+        yield from ((first, other, False) for other in others)
+    yield from ((first, other, True) for first, other, _ in nearly_same(lines))
+
+
 def findings(lines: Sequence[CheckedLine]) -> Iterator[Finding]:
     """Yield the findings for each image that occurs a second time."""
     for first, *others in same_content(lines):
