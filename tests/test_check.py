@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import Cli
 from PIL import Image
 
 from linetune.core import image
@@ -651,6 +652,21 @@ def test_a_header_and_a_comment_are_told_as_such(project: Project) -> None:
         f"{train}:2: no tab between path and text; label files have no comments: remove the line",
         f"{train}:3: image not found: {project.folder / 'gone.png'}",
     }
+
+
+def test_paths_start_at_the_current_folder_without_detours(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("train", "val"):
+        labels = tmp_path / "mine" / "labels" / f"{name}.txt"
+        labels.parent.mkdir(parents=True, exist_ok=True)
+        labels.write_text(f"../../crops/{name}.png\tAB\n", "utf-8")
+    config = tmp_path / "mine" / "linetune.yaml"
+    data = "data: {train: labels/train.txt, val: labels/val.txt}"
+    config.write_text(f"output: run\n{data}\nstages: [{{name: a, data: train}}]\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["mine/linetune.yaml"], ["mine/labels/train.txt", "mine/labels/val.txt"]):
+        assert "  mine/labels/train.txt:1: image not found: crops/train.png\n" in cli("check", *arguments).out
 
 
 def test_a_missing_image_is_told_with_its_twin(project: Project) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from linetune.core import files, image
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, place
 
 
 def put(*paths: Path) -> None:
@@ -76,3 +76,19 @@ def test_a_pipe_in_place_of_an_image_is_refused_instead_of_waited_for(tmp_path: 
     with pytest.raises(LinetuneError, match=r"a\.png: a pipe, not an image file"):
         image.read(tmp_path / "a.png")
     assert files.below(tmp_path) == []
+
+
+def test_a_place_is_short_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, linked = tmp_path / "here", tmp_path / "else" / "deep"
+    put(here / "crops" / "a.png", here / "mine" / "labels" / "train.txt", linked / "b.png")
+    (here / "link").symlink_to(linked)
+    monkeypatch.chdir(here)
+    assert place(Path("mine/labels/../../crops/a.png")) == str(Path("crops/a.png"))
+    assert place(f"{here / 'mine' / 'train.txt'}:3") == f"{Path('mine/train.txt')}:3"
+    assert place(tmp_path / "here" / ".." / "else" / "c.png") == str(tmp_path / "else" / "c.png")
+    assert place(Path("../else/c.png")) == str(Path("../else/c.png"))
+    # What the parent of a linked folder is, only the system knows.
+    assert place(Path("link/../c.png")) == str(tmp_path / "else" / "c.png")
+    assert place(here) == str(here)
+    assert place("stages.real") == "stages.real"
+    assert str(LinetuneError("no", here / "x" / "y.txt")) == f"{Path('x/y.txt')}: no"

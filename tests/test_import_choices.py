@@ -853,7 +853,7 @@ def test_a_twin_is_told_and_never_another_labels_image(tmp_path: Path) -> None:
     result = taken(source, tmp_path)
     assert brought(result) == [(1, "A"), (2, "B")]
     assert result.notes == [
-        "images found by a name that differs in Unicode form, capitals, spaces or quotes: 1, "
+        "images whose names differ in Unicode form, capitals, spaces or quotes: 1, "
         f"such as '{source}/a.png' for 'A.png'"
     ]
     grow(source, {"labels.txt": "a.png\tA\nA.png\tB\n"})
@@ -1016,7 +1016,7 @@ def test_a_parquet_of_paths_counts_each_image_once(tmp_path: Path) -> None:
     parquet(source / "a.parquet", [{"image": f"old/{i}.png", "text": text} for i, text in enumerate(WORDS)])
     result = taken(source / "a.parquet", tmp_path)
     assert brought(result) == whole()
-    assert "images found by the end of their path: 4, such as" in " ".join(result.notes)
+    assert "paths that lead to no image: 4; linetune takes" in " ".join(result.notes)
 
 
 # What a person corrected

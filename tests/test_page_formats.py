@@ -319,7 +319,8 @@ def test_label_studios_json_of_an_ocr_project(
     assert_whole(result, photo, "label_studio")
     assert_whole(import_crops(source / "project-1.json", tmp_path / "file"), photo, "label_studio")
     assert result.notes == [
-        f"images found by the end of their path: 1, such as {str(source / 'a b.png')!r} for "
+        "paths that lead to no image: 1; linetune takes images whose paths end in the same way, such as "
+        f"{str(source / 'a b.png')!r} for "
         "'/data/upload/1/a3f0b1c2-a%20b.png'"
     ]
 

@@ -249,8 +249,8 @@ def test_without_a_network_it_is_one_line(
 
 
 def test_only_the_folder_of_a_complete_run_is_published(run: Path, server: Server, cli: Cli) -> None:
-    assert "not a run folder" in refused(cli, server, run / "model.safetensors", "me/lots")
-    assert "not a run folder" in refused(cli, server, "PP-OCRv5_mobile_rec", "me/lots")
+    assert "not a folder; name a folder that" in refused(cli, server, run / "model.safetensors", "me/lots")
+    assert "no such run folder; name" in refused(cli, server, "PP-OCRv5_mobile_rec", "me/lots")
     (run / "model.onnx").rename(run / "other.onnx")
     assert "has no ONNX file; linetune export" in refused(cli, server, run, "me/lots")
     (run / "results.json").unlink()

@@ -24,6 +24,7 @@ from test_by_rule import of_all_texts
 from linetune.core import image, labelfile
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
+from linetune.core.progress import Silent
 from linetune.decode.by_rule import LEAST, ByRule
 from linetune.decode.calibrated import Judged
 from linetune.decode.next_best import next_best
@@ -31,6 +32,8 @@ from linetune.decode.reading import Greedy
 from linetune.formats.official import load_base
 from linetune.formats.onnx_file import export
 from linetune.formats.transfer import with_charset
+from linetune.recogniser import Recogniser
+from linetune.review.guesses import Guesser, read_items
 from linetune.review.items import Item, Shard
 from linetune.review.journal import Decision, Journal, read_journal
 from linetune.rules.automaton import of_pattern
@@ -163,6 +166,28 @@ def test_a_shard_is_decided_by_the_path_alone() -> None:
     assert {item.path for item in Shard(1, 2).select(items[::-1])} == {item.path for item in parts[0]}
     with pytest.raises(LinetuneError, match="not a part"):
         Shard.parse("3/2")
+
+
+def test_the_start_of_a_review_shows_how_many_crops_are_read(
+    model: Path, tmp_path: Path, make_crops: Callable[..., Path]
+) -> None:
+    lines = labelfile.read_labels(make_crops(tmp_path / "crops", [f"LOT {n}" for n in range(40)]))
+    items = [Item(line.image.name, line.text, line.image) for line in lines]
+    shown: list[int] = []
+
+    class Counts(Silent):
+        def progress(self, task: str, done: int, total: int, detail: str = "") -> None:
+            assert (task, total) == ("reading", 40)
+            shown.append(done)
+
+    guesser = Guesser(lambda: Recogniser.load(model), "model")
+    read_items(items, guesser, tmp_path, Counts())
+    assert shown[0] == 0
+    assert shown[-1] == 40
+    assert len({*shown}) > 2, "it moves within the crops that are read together"
+    shown.clear()
+    read_items(items, guesser, tmp_path, Counts())
+    assert (shown[0], shown[-1]) == (0, 40), "nothing is read again"
 
 
 def test_keys_settle_labels(browser: Browser, labels: Path, model: Path) -> None:

@@ -57,9 +57,6 @@ def files_of(folder: Path, reporter: Reporter) -> list[File]:
         LinetuneError: it is no folder of a complete run, a file is missing or damaged, or the ONNX file says
             something else than the model file.
     """
-    if not folder.is_dir():
-        hint = "name the folder of a complete run, which has its results too"
-        raise LinetuneError("not a run folder", folder, hint)
     run = read_run(folder, reporter)
     model, path = load_model(folder), folder / ONNX
     again = f"linetune export {folder} --format onnx --output {path}"

@@ -16,7 +16,7 @@ from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
 from linetune.core.progress import Reporter, Silent, count
-from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
+from linetune.data.check.duplicates import CheckedLine, doubles
 from linetune.data.check.images import CropSummary, summarise_all
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
@@ -211,9 +211,7 @@ def _left_out(
     checked = [CheckedLine.of(known, *each) for each in zip(known.lines, others, strict=True)]
     checked += [CheckedLine.of(pool, *each) for each in zip(lines, summaries, strict=True)]
     reasons = dict[Line, str]()
-    pairs = [(group[0], other) for group in same_content(checked) for other in group[1:]]
-    pairs += [(first, other) for first, other, _ in nearly_same(checked)]
-    for first, other in pairs:
+    for first, other, _ in doubles(checked):
         # A crop stays if its own double was left out.
         if other.split is not known and first.line not in reasons:
             if first.split is known:

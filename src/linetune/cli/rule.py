@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from linetune.cli import options
+from linetune.core.errors import place
 
 SHOWN = 10
 """Labels without a pattern that are shown."""
@@ -55,7 +56,7 @@ def rule(
             print(f"# {passing} pass the {pattern.check} check")
     print(f"# covers {len(lines) - len(missed)} of {len(lines)} labels")
     for line, reason in missed[:SHOWN]:
-        print(f"#   {line.source}: {_escaped(repr(line.text))} {_escaped(reason or '')}")
+        print(f"#   {place(line.source)}: {_escaped(repr(line.text))} {_escaped(reason or '')}")
     if len(missed) > SHOWN:
         print(f"#   and {len(missed) - SHOWN} more")
 

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+
+
+def place(where: object) -> str:
+    """Return a path, or ``file:line``, as short as it is clear.
+
+    Detours such as ``labels/../`` are left out. A path below the current folder starts there.
+    """
+    text = str(where)
+    if "/../" in text.replace(os.sep, "/"):
+        folder, name = os.path.split(text)
+        straight = os.path.normpath(folder)
+        # After a link, .. means the parent of the folder that the link points to.
+        real = os.path.realpath(folder)
+        text = os.path.join(straight if os.path.realpath(straight) == real else real, name)  # noqa: PTH118
+    try:
+        return text.removeprefix(os.path.join(os.getcwd(), "")) or text  # noqa: PTH109, PTH118
+    except OSError:  # the current folder was deleted
+        return text
 
 
 class LinetuneError(Exception):
@@ -23,9 +42,9 @@ class LinetuneError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where is not None else ""
+        before = f"{place(self.where)}: " if self.where is not None else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{place}{self.what}{hint}"
+        return f"{before}{self.what}{hint}"
 
     def at(self, where: object) -> LinetuneError:
         """Return the same mistake at another place."""

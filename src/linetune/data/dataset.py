@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from linetune.core import image
 from linetune.core.charset import Charset
-from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.errors import LinetuneError, many_errors, place
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
 from linetune.data.check.images import CropSummary, in_threads, missing_image_hint, summarise
@@ -205,7 +205,9 @@ def _decode(inspected: bool, compared: bool, labelled: tuple[Line, Crop | None])
             seen = summarise(crop, data, compared) if inspected else None
         return _Found(image.resize(crop), None, seen)
     except LinetuneError as error:
-        problem = LinetuneError(f"{error.what}: {line.image}", line.source, missing_image_hint(line, error))
+        problem = LinetuneError(
+            f"{error.what}: {place(line.image)}", line.source, missing_image_hint(line, error)
+        )
         return _Found(None, problem, (seen or error) if inspected else None)
 
 

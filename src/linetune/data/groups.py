@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.errors import LinetuneError, many_errors, place
 from linetune.core.labelfile import Line
-from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
+from linetune.data.check.duplicates import CheckedLine, doubles
 from linetune.data.check.images import summarise_all
 from linetune.data.check.labels import Split
 
@@ -53,14 +53,11 @@ def group(
     for line, crop in zip(lines, summarise_all([line.image for line in lines], progress), strict=True):
         checked.append(CheckedLine.of(whole, line, crop))
         if isinstance(crop, LinetuneError) and unreadable is not None:
-            unreadable.append(LinetuneError(f"{crop.what}: {line.image}", line.source, crop.hint))
+            unreadable.append(LinetuneError(f"{crop.what}: {place(line.image)}", line.source, crop.hint))
     numbers = {id(line): number for number, line in enumerate(checked)}
-    for one, *others in same_content(checked):
-        for other in others:
-            join(numbers[id(one)], numbers[id(other)])
-    for one, other, _ in nearly_same(checked):
+    for one, other, nearly in doubles(checked):
         # Serial numbers in the same print look nearly alike, but their labels differ.
-        if one.line.text == other.line.text:
+        if not nearly or one.line.text == other.line.text:
             join(numbers[id(one)], numbers[id(other)])
     return sorted({id(group): sorted(group) for group in groups}.values())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from linetune.core import atomic, files, labelfile
 from linetune.core.charset import show
-from linetune.core.errors import LinetuneError, os_errors
+from linetune.core.errors import LinetuneError, os_errors, place
 from linetune.core.labelfile import Line
 
 TRAIN = "train"
@@ -214,7 +214,7 @@ def _missing(
             for name, split in splits.items()
             if any(character in line.text for line in split)
         ]
-        messages.append(f"{show(character)} is in only one group, which is in {name}: {line.source}")
+        messages.append(f"{show(character)} is in only one group, which is in {name}: {place(line.source)}")
     lengths = {len(line.text) for line in lines}
     for name, split in splits.items():
         present = set().union(*(line.text for line in split))

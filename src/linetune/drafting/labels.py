@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, place
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.outputs import refuse_existing
 from linetune.core.progress import Reporter, count
@@ -61,7 +61,11 @@ def _opened(lines: Sequence[Line], reporter: Reporter) -> list[LinetuneError]:
     """Return the errors of the images that cannot be read."""
     paths = [line.image for line in lines]
     found = zip(paths, summarise_all(paths, count(reporter, "opening", len(lines))), strict=True)
-    return [LinetuneError(f"{each.what}: {path}") for path, each in found if isinstance(each, LinetuneError)]
+    return [
+        LinetuneError(f"{each.what}: {place(path)}")
+        for path, each in found
+        if isinstance(each, LinetuneError)
+    ]
 
 
 def _unreadable(lines: Sequence[Line], errors: Sequence[LinetuneError]) -> list[str]:

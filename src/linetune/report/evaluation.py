@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from linetune.core.errors import place
 from linetune.data.check.characters import quote_both
 from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.result import Evaluation, OnlyOneReads
@@ -33,7 +34,7 @@ def print_evaluation(out: Console, evaluation: Evaluation, threshold: float | No
     for number in misread[:SHOWN]:
         line, reading = evaluation.lines[number], evaluation.readings[number]
         text, read = quote_both(line.text, reading.text)
-        out.print(f"  {line.image}  {text} read as {read} ({reading.confidence:.2f})")
+        out.print(f"  {place(line.image)}  {text} read as {read} ({reading.confidence:.2f})")
 
 
 def print_comparison(
@@ -67,7 +68,9 @@ def print_comparison(
         if crops:
             out.print(f"only {name} reads {len(crops)}{_more(crops, ' (--json lists all)')}:")
         for crop in crops[:SHOWN]:
-            out.print(f"  {crop.line.source}  {crop.line.text!r}  {a} {crop.text_a!r}  {b} {crop.text_b!r}")
+            out.print(
+                f"  {place(crop.line.source)}  {crop.line.text!r}  {a} {crop.text_a!r}  {b} {crop.text_b!r}"
+            )
 
 
 def _skipped(evaluation: Evaluation) -> str:

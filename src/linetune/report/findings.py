@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from linetune.core.charset import show
+from linetune.core.errors import place
 from linetune.data.check.checker import CheckResult
 from linetune.data.check.clean import CHANGES, Cleaned
 from linetune.data.check.findings import KINDS, Finding, Severity
@@ -37,7 +38,7 @@ def print_cleaned(out: Console, cleaned: Cleaned) -> None:
     for what, changes in (("left out", cleaned.left_out), ("changed", cleaned.changed)):
         if changes:
             out.print(f"{what} {len(changes)}:")
-            _print_first(out, [f"{change.source}: {change.what}" for change in changes])
+            _print_first(out, [f"{place(change.source)}: {change.what}" for change in changes])
     sizes = ", ".join(f"{lines} {name}" for name, lines in cleaned.kept.items())
     out.print(f"wrote {cleaned.folder} with {sizes} lines; {CHANGES} lists every change")
 

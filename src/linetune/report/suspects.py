@@ -10,7 +10,7 @@ from rich.table import Table
 
 from linetune.analysis.suspects import Reading, Suspects
 from linetune.core import atomic, image
-from linetune.core.errors import os_errors
+from linetune.core.errors import os_errors, place
 from linetune.core.labelfile import path_in_file
 from linetune.report.page import LEGEND, Cell, Part, ToCopy, marked_difference, page
 
@@ -47,7 +47,7 @@ def suspects_table(found: Suspects, shown: int) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     for suspect in found.disputed[:shown]:
         table.add_row(
-            suspect.line.source, repr(suspect.line.text), repr(suspect.read), f"{suspect.score:.1f}"
+            place(suspect.line.source), repr(suspect.line.text), repr(suspect.read), f"{suspect.score:.1f}"
         )
     return table
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from linetune.core import atomic, image, untrusted
 from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
-from linetune.core.progress import Reporter
+from linetune.core.progress import Reporter, count
 from linetune.core.reading_order import is_same
 from linetune.decode.evidence import disagreement, log_probability
 from linetune.decode.next_best import next_best
@@ -72,12 +72,18 @@ class Guesser:
             self._loaded = self._loaded or self.load()
             return self._loaded
 
-    def guess(self, crops: Sequence[Crop], labels: Sequence[str]) -> list[Guess]:
+    def guess(
+        self,
+        crops: Sequence[Crop],
+        labels: Sequence[str],
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> list[Guess]:
         """Return what the model makes of crops, in order.
 
         Args:
             crops: BGR.
             labels: the label of each crop. An empty one means that it has none.
+            progress: called with the number of crops read so far.
         """
         model, guesses = self.recogniser, dict[int, Guess]()
         for members, probabilities in model.probabilities(crops):
@@ -92,6 +98,7 @@ class Guesser:
                 plain = [text for text in texts if text == text.strip()]
                 others = [text for text in plain if not is_same(text, reading.text)][:CHOICES]
                 guesses[i] = Guess(reading.text, reading.confidence, tuple(others), doubt)
+            progress(len(guesses))
         return [guesses[i] for i in range(len(crops))]
 
 
@@ -141,9 +148,10 @@ def read_items(items: Sequence[Item], guesser: Guesser, folder: Path, reporter: 
     before = len(known)
     guesses: list[Guess] = []
     try:
+        reporter.progress("reading", 0, len(items))
         for start in range(0, len(items), _TOGETHER):
-            guesses += _read_some(items[start : start + _TOGETHER], guesser, known)
-            reporter.progress("reading", len(guesses), len(items))
+            together = items[start : start + _TOGETHER]
+            guesses += _read_some(together, guesser, known, start, count(reporter, "reading", len(items)))
     finally:
         if len(known) > before:
             content = {"model": guesser.fingerprint, "readings": known}
@@ -152,7 +160,22 @@ def read_items(items: Sequence[Item], guesser: Guesser, folder: Path, reporter: 
     return guesses
 
 
-def _read_some(items: Sequence[Item], guesser: Guesser, known: dict[str, Any]) -> list[Guess]:
+def _read_some(
+    items: Sequence[Item],
+    guesser: Guesser,
+    known: dict[str, Any],
+    before: int,
+    progress: Callable[[int], None],
+) -> list[Guess]:
+    """Return what the model makes of some crops.
+
+    Args:
+        items: the crops.
+        guesser: the model.
+        known: what the model made of crops earlier, which gets what it makes of these.
+        before: number of crops read before.
+        progress: called with the number of all crops read so far.
+    """
     guesses: dict[int, Guess] = {}
     new: list[tuple[int, str, Crop]] = []
     for number, item in enumerate(items):
@@ -167,9 +190,11 @@ def _read_some(items: Sequence[Item], guesser: Guesser, known: dict[str, Any]) -
             guesses[number] = Guess(error=error.what)
     if new:
         numbers, addresses, crops = zip(*new, strict=True)
-        found = guesser.guess(crops, [items[i].label for i in numbers])
+        start = before + len(guesses)
+        found = guesser.guess(crops, [items[i].label for i in numbers], lambda done: progress(start + done))
         known |= {address: asdict(guess) for address, guess in zip(addresses, found, strict=True)}
         guesses |= zip(numbers, found, strict=True)
+    progress(before + len(items))
     return [guesses[i] for i in range(len(items))]
 
 

@@ -66,7 +66,7 @@ def refuse_incomplete(folder: Path) -> None:
         return
     hint = "name a folder that linetune train has written"
     if not folder.is_dir():
-        raise LinetuneError("no such run folder", folder, hint)
+        raise LinetuneError("not a folder" if folder.exists() else "no such run folder", folder, hint)
     if (folder / "config.yaml").is_file():
         hint = f"{resume_command(folder)} completes an interrupted run"
     raise LinetuneError("the folder has no complete run", folder, hint)

@@ -12,7 +12,7 @@ from pathlib import Path
 from linetune.config.schema import Config, Stage, Synth
 from linetune.core import processes
 from linetune.core.charset import Charset, show
-from linetune.core.errors import LinetuneError, many_errors
+from linetune.core.errors import LinetuneError, many_errors, place
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line, read_labels, unusable_beside
 from linetune.core.progress import Reporter, count
@@ -212,5 +212,5 @@ def _say_unreadable(what: str, data: Dataset, charset: Charset, reporter: Report
         missing = dict.fromkeys(c for line in beyond for c in charset.missing(line.text))
         reporter.say(
             f"{len(beyond)} of {len(data)} {what} lines have characters outside the charset "
-            f"({show(*missing)}) and count as wrong; the first is {beyond[0].source}"
+            f"({show(*missing)}) and count as wrong; the first is {place(beyond[0].source)}"
         )

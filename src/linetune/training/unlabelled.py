@@ -15,7 +15,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.labelfile import Line, read_labels
 from linetune.core.progress import Reporter, count
-from linetune.data.check.duplicates import CheckedLine, nearly_same, same_content
+from linetune.data.check.duplicates import CheckedLine, doubles
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
 from linetune.decode import Decoder
@@ -158,6 +158,8 @@ def _listed(source: Path) -> list[Line]:
 
 def _seen(crops: Sequence[CheckedLine]) -> set[Line]:
     """Return the unlabelled crops that show what another crop shows, or nearly what a held-out crop shows."""
-    pairs = [(group[0], each) for group in same_content(crops) for each in group[1:]]
-    pairs += [(one, other) for one, other, _ in nearly_same(crops) if one.split.held_out]
-    return {other.line for _, other in pairs if other.split.name == NAME}
+    return {
+        other.line
+        for one, other, nearly in doubles(crops)
+        if other.split.name == NAME and (one.split.held_out or not nearly)
+    }

@@ -10,7 +10,7 @@ from typing import Any
 
 from linetune.core.aliases import NONE, Aliases
 from linetune.core.charset import Charset
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, place
 from linetune.data.check import duplicates, images, origins, statistics
 from linetune.data.check.characters import CharacterChecks
 from linetune.data.check.duplicates import CheckedLine
@@ -139,4 +139,4 @@ def frame_findings(checked: CheckedLine, text: str, labels: LabelChecks) -> Iter
         yield (warning if checked.split.held_out else error)("frames", source, message)
     elif need > crop.own_frames:
         message = f"the crop of {crop.width} x {crop.height} px is too narrow for {text!r}"
-        yield warning("crowded", source, f"{message}: {checked.line.image}")
+        yield warning("crowded", source, f"{message}: {place(checked.line.image)}")

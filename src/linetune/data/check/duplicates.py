@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, place
 from linetune.core.labelfile import Line
 from linetune.data.check.characters import quote_both
 from linetune.data.check.findings import Finding, Severity
@@ -60,14 +60,24 @@ def nearly_same(lines: Sequence[CheckedLine]) -> list[tuple[CheckedLine, Checked
     return [(kept[pair.first], kept[pair.second], pair.turned) for pair in pairs]
 
 
+def doubles(lines: Sequence[CheckedLine]) -> Iterator[tuple[CheckedLine, CheckedLine, bool]]:
+    """Yield the pairs of equal images, and then those of near-duplicates.
+
+    Each pair has the line to keep, the other line, and whether the two images are only nearly the same.
+    """
+    for first, *others in same_content(lines):
+        yield from ((first, other, False) for other in others)
+    yield from ((first, other, True) for first, other, _ in nearly_same(lines))
+
+
 def findings(lines: Sequence[CheckedLine]) -> Iterator[Finding]:
     """Yield the findings for each image that occurs a second time."""
     for first, *others in same_content(lines):
         for other in others:
-            yield from _compare(first, other, f"the same image as {first.line.source}")
+            yield from _compare(first, other, f"the same image as {place(first.line.source)}")
     reported: set[tuple[str, str]] = set()
     for first, other, turned in nearly_same(lines):
-        alike = f"nearly the same image as {first.line.source}{' upside down' if turned else ''}"
+        alike = f"nearly the same image as {place(first.line.source)}{' upside down' if turned else ''}"
         for finding in _compare(first, other, alike, "near-"):
             # Of many near-duplicates, each is reported once, with its nearest.
             if (finding.kind, finding.source) not in reported:

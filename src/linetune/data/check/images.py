@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linetune.core import files, image, scripts
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, place
 from linetune.core.labelfile import Line
 from linetune.data.check import near
 from linetune.data.check.findings import Finding, error, warning
@@ -168,7 +168,11 @@ def missing_image_hint(line: Line, problem: LinetuneError) -> str | None:
     if Path(line.text).suffix.lower() in image.SUFFIXES:
         return "the text is the name of an image: write path<TAB>text"
     found = files.near(line.image, Path(line.source.rpartition(":")[0]).parent)
-    return f"did you mean {found}? linetune import finds images by the ends of their paths" if found else None
+    return (
+        f"did you mean {place(found)}? linetune import finds images by the ends of their paths"
+        if found
+        else None
+    )
 
 
 def unusable(line: Line, problem: LinetuneError) -> Finding:
@@ -180,14 +184,16 @@ def unusable(line: Line, problem: LinetuneError) -> Finding:
     """
     path, source = line.image, line.source
     if not files.exists(path):
-        return error("missing-image", source, f"{problem.what}: {path}", missing_image_hint(line, problem))
+        return error(
+            "missing-image", source, f"{problem.what}: {place(path)}", missing_image_hint(line, problem)
+        )
     kind = "unreadable-image"
     if path.is_file() and path.stat().st_size == 0:
         kind = "empty-image"
     elif path.is_file():
         with suppress(LinetuneError):  # no permission to read the file
             kind = "truncated" if _is_truncated(image.content(path)) else kind
-    return error(kind, source, f"{problem.what}: {path}")
+    return error(kind, source, f"{problem.what}: {place(path)}")
 
 
 def _is_header(line: Line) -> bool:
@@ -198,7 +204,7 @@ def _is_header(line: Line) -> bool:
 
 def findings(crop: CropSummary, line: Line) -> Iterator[Finding]:
     """Yield everything that is wrong with one crop by itself."""
-    path, source, letters = line.image, line.source, len(scripts.clusters(line.text))
+    path, source, letters = place(line.image), line.source, len(scripts.clusters(line.text))
     size = f"{crop.width} x {crop.height} px"
     if image.line_width(crop.height, crop.width) > image.MAX_WIDTH:
         limit = f"over {image.MAX_WIDTH} px at height {image.HEIGHT}"

@@ -173,12 +173,10 @@ def _notes(source: Source) -> list[str]:
     if source.gbk:
         more = f" and {len(source.gbk) - 1} more files" if len(source.gbk) > 1 else ""
         notes.append(f"not UTF-8, so read as GBK; check the texts of {source.gbk[0]}{more}")
-    ways = {
-        "the end of their path": source.moved,
-        "a name that differs in Unicode form, capitals, spaces or quotes": source.twins,
-    }
-    for way, images in ways.items():
+    nowhere = "paths that lead to no image: {}; linetune takes images whose paths end in the same way"
+    otherwise = "images whose names differ in Unicode form, capitals, spaces or quotes: {}"
+    for what, images in ((nowhere, source.moved), (otherwise, source.twins)):
         if images:
             written, path = images[0]
-            notes.append(f"images found by {way}: {len(images)}, such as {str(path)!r} for {written!r}")
+            notes.append(f"{what.format(len(images))}, such as {str(path)!r} for {written!r}")
     return notes
