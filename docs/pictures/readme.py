@@ -4,7 +4,7 @@ export PYTHONPATH=tests
 python docs/pictures/readme.py record FOLDER [MINUTES]  # init and train in a new folder, in 20 minutes
 python docs/pictures/readme.py terminal FOLDER          # readme_terminal.webp; needs the package pyte
 python docs/pictures/readme.py crops FOLDER             # readme_crops.png; needs Chromium
-python docs/pictures/readme.py report FOLDER            # readme_report.png; needs Chromium
+python docs/pictures/readme.py report FOLDER            # readme_report.png and .zh.png; needs a Chinese font too
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from PIL import Image, ImageDraw, ImageFont
 import linetune
 from linetune.core.labelfile import read_labels
 from linetune.report.page import Cell, Part, marked_difference, page, read_crop
+from linetune.report.run_page import write_report
+from linetune.report.words import words
 
 PICTURES = Path(__file__).parent
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
@@ -182,13 +184,14 @@ def crops(folder: Path) -> None:
 
 
 def report(folder: Path) -> None:
-    """Take a picture of the first screen of the report."""
-    target = PICTURES / "readme_report.png"
-    written = (folder / "mine" / "runs" / "first" / "report.html").read_text("utf-8")
-    with started() as browser, empty_page(browser, viewport={"width": 1000, "height": 800}) as opened:
-        opened.page.set_content(written.replace(f"{folder.resolve()}{os.sep}", ""))
-        opened.page.screenshot(path=target)
-    save_small(target)
+    """Take a picture of the first screen of the report in each language."""
+    for language, name in (("en", "readme_report.png"), ("zh", "readme_report.zh.png")):
+        written = write_report(folder / "mine" / "runs" / "first", words(language), folder / "report.html")
+        text = written.read_text("utf-8").replace(f"{folder.resolve()}{os.sep}", "")
+        with started() as browser, empty_page(browser, viewport={"width": 1000, "height": 800}) as opened:
+            opened.page.set_content(text)
+            opened.page.screenshot(path=PICTURES / name)
+        save_small(PICTURES / name)
 
 
 def save_small(picture: Path) -> None:

@@ -8,7 +8,6 @@ The reports need Chromium, playwright, and a font with Chinese characters.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -64,8 +63,6 @@ def main(folder: Path) -> None:
             watched.page.screenshot(path=str(HERE / name))
         colours = Image.open(HERE / name).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
         colours.save(HERE / name, optimize=True)
-    # README.zh-CN.md shows the same picture beside readme_report.png of the English README.
-    shutil.copy(HERE / "tutorial_report.zh.png", HERE / "readme_report.zh.png")
 
 
 if __name__ == "__main__":
