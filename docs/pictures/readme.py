@@ -4,7 +4,7 @@ export PYTHONPATH=tests
 python docs/pictures/readme.py record FOLDER [MINUTES]  # init and train in a new folder, in 20 minutes
 python docs/pictures/readme.py terminal FOLDER          # readme_terminal.webp; needs the package pyte
 python docs/pictures/readme.py crops FOLDER             # readme_crops.png; needs Chromium
-python docs/pictures/readme.py report FOLDER            # readme_report.png and .zh.png; needs a Chinese font too
+python docs/pictures/readme.py report FOLDER            # readme_report.png, .zh.png; needs a Chinese font too
 """
 
 from __future__ import annotations
