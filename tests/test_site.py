@@ -219,11 +219,13 @@ def test_the_reference_has_every_key_with_type_default_and_description() -> None
         ("charset", "*`auto` or path; default `auto`*"),
         ("charset_space", "*`true` or `false`; default `false`*"),
         ("data.test", "*list of: path; no default*"),
+        ("synth.parts", "*mapping of names to texts; empty by default*"),
         ("synth.texts", "*`balanced` or `uniform` or `like_labels`; default `balanced`*"),
         ("synth.half_turn", "*number from 0 to 1; default `0`*"),
         ("stages.learning_rate", "*number above 0; no default*"),
         ("stages.batch_size", "*integer from 1; default `32`*"),
         ("stages.freeze", "*list of: `backbone` or `neck` or `head`; empty by default*"),
+        ("stages.augment", "*section [stages.augment](#stagesaugment_1); default `none`*"),
     ],
 )
 def test_the_reference_says_types_and_defaults(key: str, line: str) -> None:

@@ -103,10 +103,10 @@ def _default(key: dict[str, Any], required: bool) -> str:
     match key.get("default"):
         case None:
             return "required" if required else "no default"
+        case empty if empty in ([], {}):
+            return "empty by default"
         case dict():  # the augmentation that is off
             return "default `none`"
-        case [] | {}:
-            return "empty by default"
         case [one]:
             return f"default `{one}`"
         case [*several]:
