@@ -8,10 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import reference
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from linetune.report.words import catalogue
+from linetune.report.words import Words, catalogue
 
 ROOT = Path(__file__).parents[1]
 CHINESE = re.compile(r"\.zh(-CN)?(?=\.)")
@@ -72,6 +73,12 @@ def targets(page: Path) -> list[str]:
     return [target for target in found if target]
 
 
+def anchors(page: Path) -> list[str]:
+    """Return the anchors that the links lead to."""
+    found = [str(part.attrGet("href") or "").partition("#")[2] for part in parts(page)]
+    return [anchor for anchor in found if anchor]
+
+
 def pages(page: Path) -> list[Path]:
     """Return the English names of what the links and pictures lead to."""
     return [english(each) for each in targets(page)]
@@ -100,9 +107,20 @@ def test_both_lead_to_the_same_pages_and_pictures(page: Path) -> None:
 
 @each_pair
 def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
-    chinese = {english(each) for each in PAGES if each.parent != ROOT}
+    made = [ROOT / "docs" / name for name in reference.pages() if CHINESE.search(name)]  # from the code
+    chinese = {english(each) for each in [*PAGES, *made] if each.parent != ROOT}
     linked = [each for each in targets(page) if (page.parent / each).resolve() in chinese]
     assert not linked, "there is a Chinese page of these"
+
+
+def test_the_chinese_reference_has_the_keys_code_figures_and_anchors_of_the_english(
+    tmp_path: Path,
+) -> None:
+    one, other = tmp_path / "page.md", tmp_path / "page.zh.md"
+    one.write_text(reference.configuration(Words()), "utf-8")
+    other.write_text(reference.configuration(reference.CHINESE), "utf-8")
+    for seen in (structure, code, named, figures, anchors):
+        assert seen(other) == seen(one)
 
 
 def test_the_chinese_report_has_the_words_of_the_chinese_glossary() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import pytest
@@ -25,6 +25,7 @@ from linetune.cli import COMMANDS, USAGE_ERROR, app
 from linetune.config.load import load
 from linetune.config.schema import Augment, Config, Data, Pattern, Stage, Synth
 from linetune.core.errors import LinetuneError
+from linetune.report.words import Words, catalogue
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -195,19 +196,20 @@ def navigation() -> Iterator[str]:
 
 
 def test_the_navigation_has_all_pages() -> None:
-    docs = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    docs = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} | REFERENCE.keys()
     english = {page for page in docs if not page.endswith(".zh.md")}
     at_root = {page for name, page in ROOT_PAGES.items() if (ROOT / name).is_file()}
-    assert set(navigation()) == english | at_root | REFERENCE.keys()
+    assert set(navigation()) == english | at_root
     assert len(list(navigation())) == len(set(navigation()))
 
 
 def test_the_reference_has_every_key_with_type_default_and_description() -> None:
-    page = reference.configuration()
+    page = REFERENCE["reference/configuration.md"]
     for prefix, section in SECTIONS.items():
         for name, field in section.model_fields.items():
             entry = page.partition(f"\n### `{prefix}{name}`\n")[2].partition("\n##")[0]
-            assert (field.description or field.annotation.__doc__ or "").strip() in entry, name
+            description = field.description or field.annotation.__doc__ or ""
+            assert " ".join(description.split()) in entry, name
             assert len(entry.split("\n\n")[1]) > 10, name
             assert field.is_required() == entry.strip().partition("\n")[0].endswith("required*"), name
 
@@ -229,7 +231,39 @@ def test_the_reference_has_every_key_with_type_default_and_description() -> None
     ],
 )
 def test_the_reference_says_types_and_defaults(key: str, line: str) -> None:
-    assert f"### `{key}`\n\n{line}\n" in reference.configuration()
+    assert f"### `{key}`\n\n{line}\n" in REFERENCE["reference/configuration.md"]
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("charset", "*`auto` / 路径；默认 `auto`*"),
+        ("synth.half_turn", "*数值，0 到 1；默认 `0`*"),
+        ("stages", "*列表，每项：[stages](#stages_1) 一节；必填*"),
+        ("stages.learning_rate", "*数值，大于 0；无默认值*"),
+        ("stages.epochs", "*整数，不小于 1；无默认值*"),
+    ],
+)
+def test_the_chinese_reference_says_types_and_defaults(key: str, line: str) -> None:
+    assert f"### `{key}`\n\n{line}\n" in REFERENCE["reference/configuration.zh.md"]
+
+
+class Heard(Words):
+    """The words of English, and the sentences that they were asked for."""
+
+    sentences: ClassVar[set[str]] = set()
+
+    def __call__(self, sentence: str, **values: object) -> str:
+        self.sentences.add(sentence)
+        return super().__call__(sentence, **values)
+
+
+def test_every_sentence_of_the_configuration_is_there_in_chinese() -> None:
+    reference.configuration(Heard())
+    known = catalogue("zh", ROOT / "tools/site").keys()
+    missing, unused = Heard.sentences - known, known - Heard.sentences
+    assert not missing, f"tools/site/zh.json lacks: {missing}"
+    assert not unused, f"tools/site/zh.json has sentences that no page has: {unused}"
 
 
 def test_the_reference_has_every_command_and_option() -> None:
@@ -259,6 +293,7 @@ def test_the_site_builds_without_a_warning_and_asks_no_other_server(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
     assert tmp_path / "site/zh/index.html" in pages
+    assert "训练目录。必填。" in (tmp_path / "site/zh/reference/configuration.html").read_text("utf-8")
     for page in pages:
         text = page.read_text("utf-8")
         assert not re.search(r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//', text), page

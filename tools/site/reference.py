@@ -1,10 +1,14 @@
-"""The reference pages of the site, as Markdown. They are made from the code: they cannot differ from it."""
+"""The reference pages of the site, as Markdown. They are made from the code: they cannot differ from it.
+
+The Chinese ones say the English sentences in Chinese: ``zh.json`` has both.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,7 +16,9 @@ import typer
 import linetune
 from linetune.cli import app
 from linetune.config.schema import Config
+from linetune.report.words import Words
 
+CHINESE = Words("zh", Path(__file__).parent)
 RETURNED = ("linetune.decode.Reading", "linetune.training.result.RunResult", "linetune.training.result.Row")
 """What the public names return."""
 
@@ -39,82 +45,95 @@ These are the public names of the package. Other names can change in each releas
 def pages() -> dict[str, str]:
     """Return the Markdown of each page, by its path in the site."""
     return {
-        "reference/configuration.md": configuration(),
+        "reference/configuration.md": configuration(Words()),
+        "reference/configuration.zh.md": configuration(CHINESE),
         "reference/commands.md": commands(),
         "reference/python.md": python(),
     }
 
 
-def configuration() -> str:
+def configuration(say: Words) -> str:
     """Return the page of the run file: type, default and description of each key."""
     schema = Config.model_json_schema()
-    return "\n".join([_CONFIGURATION, *_section("", schema, schema["$defs"])])
+    lines = _section("", schema, schema["$defs"], say)
+    return "\n".join([_said(_CONFIGURATION, say), *lines])
 
 
-def _section(place: str, section: dict[str, Any], sections: dict[str, Any]) -> Iterator[str]:
+def _said(text: str, say: Words) -> str:
+    """Return the paragraphs of a text in the language of a page. The code can wrap its lines anywhere."""
+    return "\n\n".join(say(" ".join(each.split())) for each in text.strip().split("\n\n")) + "\n"
+
+
+def _section(place: str, section: dict[str, Any], sections: dict[str, Any], say: Words) -> Iterator[str]:
     """Yield the lines of a section and of the sections in it."""
-    yield f"## `{place}`\n" if place else "## The run\n"
-    yield f"{section['description']}\n"
+    yield f"## `{place}`\n" if place else f"## {say('The run')}\n"
+    yield _said(section["description"], say)
     inner: list[tuple[str, str]] = []
     for name, key in section["properties"].items():
         path = f"{place}.{name}" if place else name
         inner += [(path, found) for found in re.findall(r"#/\$defs/(\w+)", json.dumps(key))]
-        default = _default(key, required=name in section.get("required", ()))
+        default = _default(key, name in section.get("required", ()), say)
         yield f"### `{path}`\n"
-        yield f"*{_type(key, path)}; {default}*\n"
-        yield f"{key.get('description') or sections[inner[-1][1]]['description']}\n"
+        yield f"*{_type(key, path, say)}{say('; ')}{default}*\n"
+        yield _said(key.get("description") or sections[inner[-1][1]]["description"], say)
     for path, found in inner:
-        yield from _section(path, sections[found], sections)
+        yield from _section(path, sections[found], sections, say)
 
 
-def _type(key: dict[str, Any], path: str) -> str:
+def _type(key: dict[str, Any], path: str, say: Words) -> str:
     """Return the words for the type of a key's JSON schema."""
     match key:
         case {"$ref": _}:
-            return f"section [{path}](#{path.replace('.', '')}_1)"
+            return say("section {link}", link=f"[{path}](#{path.replace('.', '')}_1)")
         case {"anyOf": several}:
-            names = [_type(each, path) for each in several if each.get("type") != "null"]
-            return " or ".join(dict.fromkeys(names))
+            names = [_type(each, path, say) for each in several if each.get("type") != "null"]
+            return say(" or ").join(dict.fromkeys(names))
         case {"const": value}:
             return f"`{value}`"
         case {"enum": values}:
-            return " or ".join(f"`{value}`" for value in values)
+            return say(" or ").join(f"`{value}`" for value in values)
         case {"type": "array", "items": item}:
-            return f"list of: {_type(item, path)}"
+            return say("list of: {item}", item=_type(item, path, say))
         case {"type": "object"}:
-            return "mapping of names to texts"
+            return say("mapping of names to texts")
         case {"format": "path"}:
-            return "path"
-    plain = {"boolean": "`true` or `false`", "string": "text", "integer": "integer", "number": "number"}
-    return plain[key["type"]] + _range(key)
+            return say("path")
+        case {"type": "boolean"}:
+            return say(" or ").join(["`true`", "`false`"])
+        case {"type": "string"}:
+            return say("text")
+    return say(key["type"]) + _range(key, say)
 
 
-def _range(key: dict[str, Any]) -> str:
+def _range(key: dict[str, Any], say: Words) -> str:
     """Return the words for the bounds of a number."""
     low, above, high = key.get("minimum"), key.get("exclusiveMinimum"), key.get("maximum")
     if above == 0 and key["type"] == "integer":
         low, above = 1, None
-    words = f" above {above}" if above is not None else f" from {low}" if low is not None else ""
-    return f"{words} to {high}" if high is not None else words
+    if low is not None and high is not None:
+        return say(" from {low} to {high}", low=low, high=high)
+    bounds = {" above {bound}": above, " from {bound}": low, " to {bound}": high}
+    return "".join(say(words, bound=bound) for words, bound in bounds.items() if bound is not None)
 
 
-def _default(key: dict[str, Any], required: bool) -> str:
+def _default(key: dict[str, Any], required: bool, say: Words) -> str:
     """Return the words for the default of a key."""
     match key.get("default"):
         case None:
-            return "required" if required else "no default"
+            return say("required") if required else say("no default")
         case empty if empty in ([], {}):
-            return "empty by default"
+            return say("empty by default")
         case dict():  # the augmentation that is off
-            return "default `none`"
+            value = "none"
         case [one]:
-            return f"default `{one}`"
+            value = one
         case [*several]:
-            return f"default `[{', '.join(map(str, several))}]`"
+            value = f"[{', '.join(map(str, several))}]"
         case bool(value):
-            return f"default `{str(value).lower()}`"
+            value = str(value).lower()
         case value:
-            return f"default `{value}`"
+            pass
+    return say("default `{value}`", value=value)
 
 
 def commands() -> str:

@@ -7,12 +7,14 @@ import locale
 import os
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from linetune.core.errors import LinetuneError
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
 """The languages of pages, and their tags in HTML."""
+TEMPLATES = Path(__file__).parent / "templates"
+"""Folder with the catalogues of the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +23,16 @@ class Words:
 
     Args:
         language: one of :data:`LANGUAGES`.
+        folder: folder with a catalogue for each language but English, such as ``zh.json``.
     """
 
     language: str = "en"
+    folder: Path = TEMPLATES
 
     def __call__(self, sentence: str, **values: object) -> str:
         """Return a sentence with its values. A sentence without a translation stays English."""
         if self.language != "en":
-            sentence = catalogue(self.language).get(sentence, sentence)
+            sentence = catalogue(self.language, self.folder).get(sentence, sentence)
         return sentence.format(**values) if values else sentence
 
     @property
@@ -38,10 +42,9 @@ class Words:
 
 
 @cache
-def catalogue(language: str) -> dict[str, str]:
+def catalogue(language: str, folder: Path = TEMPLATES) -> dict[str, str]:
     """Return the translations of English sentences."""
-    file = resources.files("linetune") / "report" / "templates" / f"{language}.json"
-    known: dict[str, str] = json.loads(file.read_text("utf-8"))
+    known: dict[str, str] = json.loads((folder / f"{language}.json").read_text("utf-8"))
     return known
 
 
