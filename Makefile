@@ -14,7 +14,7 @@ test: $(VENV)/dev
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-# Kills a short run at 100 random moments (make test: at 5), and resumes it: half an hour.
+# Kills a short run at 100 random moments (make test: at 3), and resumes it: half an hour.
 torture: $(VENV)/dev
 	rm -rf torture
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture.py torture --kills 100

@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
 SLOWEST = (
     "test_resume",
-    "test_processes",
-    "test_distil",
-    "test_loggers",
-    "test_interruption",
     "test_training",
-    "test_pages",
-    "test_review",
+    "test_page_commands",
+    "test_processes",
     "test_unlabelled",
-    "test_inspect",
+    "test_cli",
+    "test_distil",
     "test_small_install",
+    "test_interruption",
+    "test_pages",
+    "test_check",
+    "test_review",
     "test_strangers",
     "test_synth",
-    "test_cli",
+    "test_inspect",
+    "test_loggers",
 )
 """Files of tests that take longest. A process gets whole files, so that they begin first."""
 
