@@ -21,6 +21,7 @@ from linetune.core import labelfile
 from linetune.core.labelfile import read_labels
 from linetune.report.suspects import write_suspects
 from linetune.report.terminal import terminal
+from linetune.report.words import Words
 
 
 def main() -> None:
@@ -49,7 +50,7 @@ def main() -> None:
         found = find_suspects(config(labels, options), options.folds, None, options.group_by, False, reporter)
         seconds = time.perf_counter() - started
         if options.page:
-            write_suspects(options.page, found, len(lines))
+            write_suspects(options.page, found, len(lines), Words())
     numbers = [int(each.line.source.rpartition(":")[2]) - 1 for each in found.disputed]
     print(f"{len(found.disputed)} of {found.lines} labels are suspects, {seconds:.0f} s")
     for times in (1, 2):

@@ -411,11 +411,11 @@ def test_evaluate_writes_a_page_of_what_was_misread(
     cli: Cli, labels: Path, small: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "errors.html"
-    done = cli("evaluate", small, labels, "--errors", page)
+    done = cli("evaluate", small, labels, "--errors", page, "--lang", "zh")
     assert done.out.splitlines()[-1] == f"wrote {page}"
     html = page.read_text("utf-8")
     assert html.count("<img") == 3
-    assert "Exact match 0.0% (0–56)" in html
+    assert "整行准确率 0.0% (0–56)" in html
     assert f"{labels}:3" in html
     refused = cli("evaluate", small, labels, "--errors", page)
     assert refused.errors == [f"error: {page}: the file already exists; --overwrite replaces it"]
@@ -500,18 +500,16 @@ def test_compare_shows_the_crops_that_only_some_models_read(
     page = tmp_path / "page.html"
     other = tmp_path / "other.safetensors"
     other.write_bytes(small.read_bytes())
-    done = cli("compare", small, NAME, other, labels, "--html", page)
+    done = cli("compare", small, NAME, other, labels, "--html", page, "--lang", "zh")
     assert done.code == 0, done.err
     told = done.out.splitlines()
     assert f"wrote {page}" == told[-1]
     assert any(line.startswith("C - A  +0.0 points") for line in told)
     text = page.read_text("utf-8")
-    assert "3 models on 3 crops." in text
-    assert (
-        "B is better: only B reads" in text or "no difference beyond chance on 3 crops: only B reads" in text
-    )
+    assert "3 个模型，3 张图像。" in text
+    assert "B 更好：只有 B 识别正确的" in text or "3 张图像上差异不显著：只有 B 识别正确的" in text
     assert text.count("<img") == text.count(f"{labels}:") > 0
-    assert "One test of twenty" in text
+    assert "平均每二十次检验" in text
     again = cli("compare", small, NAME, labels, "--html", page)
     assert again.errors == [f"error: {page}: the file already exists; --overwrite replaces it"]
 

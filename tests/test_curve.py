@@ -27,6 +27,7 @@ from linetune.models.families.pp_ocr_mobile import PPOCRMobile
 from linetune.models.layers.reparam import fold
 from linetune.models.network import Network
 from linetune.report.curve import picture
+from linetune.report.words import Words
 from linetune.training.run import train
 
 ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
@@ -78,7 +79,7 @@ def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
     project: Path, tmp_path: Path, runs: list[Config], cli: Cli
 ) -> None:
     output = tmp_path / "curve"
-    command = ("learning-curve", project / "linetune.yaml", "--output", output)
+    command = ("learning-curve", project / "linetune.yaml", "--output", output, "--lang", "zh")
     done = cli(*command, "--sizes", "6,3", "--json")
     assert done.code == 0
     printed = json.loads(done.out)
@@ -102,6 +103,8 @@ def test_every_size_is_a_run_and_what_is_finished_is_not_run_again(
     assert {text for _, text in everything} == set(TEXTS)
     assert json.loads((output / "curve.json").read_text("utf-8"))["points"] == printed["points"]
     ET.parse(output / "curve.svg")
+    for name in ("curve.svg", "curve.html"):
+        assert ">训练图像数<" in (output / name).read_text("utf-8")
 
     runs.clear()
     shown = cli(*command, "--sizes", "6,9")
@@ -239,15 +242,15 @@ def test_runs_that_cannot_be_compared_are_named(rounds: Path, tmp_path: Path, cl
     assert f"{other}: the folder has no complete run; linetune train --resume {other}" in refused()
     shutil.rmtree(other)
     other.touch()
-    assert f"{other}: no such run folder; name a folder that" in refused()
+    assert f"{other}: not a folder; name a folder that" in refused()
     mixed = cli("learning-curve", str(other), first)
     assert (mixed.code, mixed.errors[0]) == (2, refused().strip()), "the order does not matter"
 
 
 def test_the_picture_shows_every_point_with_its_interval(tmp_path: Path) -> None:
     points = [Point(n, "stage real", score(e), score(e - 0.02), 1) for n, e in ((50, 0.6), (400, 0.8))]
-    svg = picture(Curve(tmp_path, points))
-    assert svg == picture(Curve(tmp_path, points)), "the same curve, another picture"
+    svg = picture(Curve(tmp_path, points), Words())
+    assert svg == picture(Curve(tmp_path, points), Words()), "the same curve, another picture"
     root = ET.fromstring(svg)
     for name in ("validation", "test"):
         (series,) = (group for group in root.iter() if group.get("id") == name)
@@ -257,4 +260,4 @@ def test_the_picture_shows_every_point_with_its_interval(tmp_path: Path) -> None
     texts = {node.text for node in root.iter() if node.tag.endswith("text")}
     assert {"50", "400", "validation", "test", "100%", "training crops"} <= texts
     assert not any(node.tag.endswith(("script", "image")) for node in root.iter())
-    ET.fromstring(picture(Curve(tmp_path, points[:1])))
+    ET.fromstring(picture(Curve(tmp_path, points[:1]), Words()))

@@ -96,12 +96,13 @@ def test_the_list_is_a_label_file_without_labels_that_a_review_takes(
 def test_a_review_of_the_list_can_begin_at_once(
     pool: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[tuple[Path, str]] = []
+    opened: list[tuple[Path, str, str]] = []
     module = sys.modules["linetune.cli.review"]
-    monkeypatch.setattr(module, "review", lambda source, model: opened.append((source, model)))
-    ended = cli("next", READS, pool / "pool", "-n", "1", "--output", tmp_path / "1.txt", "--review")
+    monkeypatch.setattr(module, "review", lambda source, model, lang: opened.append((source, model, lang)))
+    options = ("--output", tmp_path / "1.txt", "--review", "--lang", "zh")
+    ended = cli("next", READS, pool / "pool", "-n", "1", *options)
     assert ended.code == 0, ended.err
-    assert opened == [(tmp_path / "1.txt", READS)]
+    assert opened == [(tmp_path / "1.txt", READS, "zh")]
     assert "linetune review" not in ended.out
     wrong = cli("next", READS, pool / "pool", "--output", tmp_path / "2.txt", "--review", "--json")
     assert (wrong.code, len(wrong.errors)) == (2, 1)

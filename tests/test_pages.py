@@ -35,10 +35,12 @@ from linetune.evaluation.comparison import Comparison
 from linetune.evaluation.metrics import Score
 from linetune.evaluation.result import Evaluation
 from linetune.evaluation.stored import FOLDER, KEPT, read_evaluations, write_evaluations
-from linetune.report.curve import write_curve_page
+from linetune.report.comparison import write_comparison
+from linetune.report.curve import write_curve_page, write_picture
 from linetune.report.figures import curves
 from linetune.report.glossary import Linker, glossary
 from linetune.report.history import StageHistory, Validated
+from linetune.report.misread import write_misread
 from linetune.report.page import rendered
 from linetune.report.run_page import write_report
 from linetune.report.suspects import write_suspects
@@ -47,7 +49,7 @@ from linetune.report.words import Words, catalogue
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-REPORT = Path(__file__).parents[1] / "src" / "linetune" / "report"
+SOURCE = Path(__file__).parents[1] / "src" / "linetune"
 ENGLISH = Words("en")
 
 
@@ -482,6 +484,8 @@ def test_mistakes_get_one_line(run: Path, tmp_path: Path, cli: Cli) -> None:
         (("report", tmp_path), "the folder has no complete run"),
         (("report", damaged), "damaged results; train the run again"),
         (("report", run, "--lang", "fr"), "no pages in 'fr'; choose one of en, zh"),
+        (("review", "gone.txt", "--lang", "fr"), "no pages in 'fr'; choose one of en, zh"),
+        (("next", run, "gone", "--lang", "fr"), "no pages in 'fr'; choose one of en, zh"),
         (("report", run, "--output", tmp_path / "no" / "page.html"), "cannot write the report"),
     ):
         done = cli(*arguments)
@@ -491,20 +495,25 @@ def test_mistakes_get_one_line(run: Path, tmp_path: Path, cli: Cli) -> None:
 
 
 def sentences() -> Iterator[str]:
-    """All that pages say: the first argument of each ``say``, in modules and templates."""
-    for path in sorted(REPORT.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """All that pages say: the first argument of each ``say``, in modules, templates and scripts."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        text = path.read_text("utf-8")
+        for node in ast.walk(ast.parse(text)) if "say(" in text else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                if ast.unparse(node.args[0]) == "KINDS[kind]":
+                    continue
                 assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno} says a variable"
                 yield str(node.args[0].value)
-    for path in sorted((REPORT / "templates").glob("*.html")):
-        text = path.read_text("utf-8")
-        yield from re.findall(r'say\("((?:[^"\\]|\\.)*)"', text)
+    for path in (SOURCE / "report" / "templates").iterdir():
+        if path.suffix in (".html", ".js"):
+            yield from re.findall(r'say\("((?:[^"\\]|\\.)*)"', path.read_text("utf-8"))
     yield from KINDS.values()
 
 
 def test_every_sentence_is_there_in_chinese() -> None:
     said, known = set(sentences()), catalogue("zh")
+    pairs = json.loads((SOURCE / "report/templates/zh.json").read_text("utf-8"), object_pairs_hook=list)
+    assert len(pairs) == len(known), "a sentence has two translations"
     assert len(said) > 150
     assert said == set(known), "a sentence without a translation, or a translation of no sentence"
     for english, chinese in known.items():
@@ -532,19 +541,75 @@ def test_a_check_shows_the_crops_of_its_findings(run: Path, tmp_path: Path, cli:
     assert cli("check", labels, "--html", page).code == 2
 
 
+def english_in(page: Path) -> set[str]:
+    """The English words that people see on a Chinese page. Code, and names in it, are not English."""
+    tree = html.parse(page).getroot()
+    assert tree.get("lang") == "zh-CN"
+    for each in tree.xpath("//style | //code"):
+        each.drop_tree()
+    seen = [tree.text_content(), *tree.xpath("//@aria-label | //@title | //@placeholder")]
+    return set(re.findall(r"[A-Za-z]{3,}", " ".join(seen))) - {"CER", "linetune", "McNemar"}
+
+
+def test_the_pages_of_other_commands_are_there_in_chinese(run: Path, tmp_path: Path) -> None:
+    say, path = Words("zh"), tmp_path / "page.html"
+    lines = [Line(run.parent / "crops" / f"{number:02}.png", "8", f"{number}") for number in range(4)]
+    crops = [image.read(line.image) for line in lines]
+    read = [Evaluation(lines, [Reading(text, 0.9) for text in texts]) for texts in ("8BB8", "8888", "BBB8")]
+    write_comparison(path, ["1", "2", "3"], read, crops, say)
+    assert english_in(path) == set()
+    write_misread(path, "1", read[0], crops, say)
+    assert english_in(path) == set()
+    suspects, _ = write_suspects(tmp_path, Suspects([Suspect(lines[0], "B", 9.0, 0.1)], 9, 8, 0, 1), 1, say)
+    assert english_in(suspects) == set()
+    assert "9 条标注中有 1 条可能标错；1 条未作判断" in suspects.read_text("utf-8")
+    sizes = {50: 0.5, 200: 0.7, 800: 0.82}
+    points = [Point(size, "", Score(right, right - 1, 100), None, 3.0) for size, right in sizes.items()]
+    curve = write_curve_page(Curve(tmp_path, points), say)
+    assert english_in(curve) == set()
+    assert "再增加 100 张图像，整行准确率约为" in curve.read_text("utf-8")
+    assert write_picture(Curve(tmp_path, points), say).read_text("utf-8").count(">训练图像数<") == 1
+
+
+@pytest.mark.parametrize(
+    ("system", "options", "heading"),
+    [
+        ("zh_CN:en", (), "图像相同而标注不同"),
+        ("zh_CN:en", ("--lang", "en"), "Equal images with different labels"),
+        ("en", ("--lang", "zh"), "图像相同而标注不同"),
+        ("de", (), "Equal images with different labels"),
+    ],
+)
+def test_pages_have_the_language_of_the_system_or_of_the_option(
+    run: Path,
+    tmp_path: Path,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    system: str,
+    options: tuple[str, ...],
+    heading: str,
+) -> None:
+    monkeypatch.setenv("LANGUAGE", system)
+    crop, labels = (run.parent / "crops" / "00.png").as_posix(), tmp_path / "labels.txt"
+    labels.write_text(f"{crop}\tLOT 1\n{crop}\tLOT 2\n", encoding="utf-8")
+    done = cli("check", labels, "--html", tmp_path / "check.html", *options)
+    assert heading in html.parse(tmp_path / "check.html").getroot().xpath("//h2/text()")
+    assert "equal images with different labels: 1 (conflict)" in done.out, "the terminal is English"
+
+
 def test_a_preview_can_be_a_page_with_real_crops_beside(run: Path, tmp_path: Path, cli: Cli) -> None:
     page = tmp_path / "preview.html"
     config = run.parent / "linetune.yaml"
     looks = f"synth.looks=[{run.parent / 'train.txt'}]"
-    done = cli("synth", config, looks, "synth.count=6", "--preview", page)
+    done = cli("synth", config, looks, "synth.count=6", "--preview", page, "--lang", "zh")
     assert (done.code, done.out) == (0, f"wrote {page}\n")
     tree = html.parse(page).getroot()
     rows = tree.xpath("//table//tr[td]")
     assert [len(row.xpath(".//img")) for row in rows] == [2] * 6
     assert [cell.text_content() for cell in tree.xpath("//th")] == [
-        "real",
-        "rendered",
-        "text of the rendered crop",
+        "真实样本",
+        "合成样本",
+        "合成样本的文本",
     ]
 
 
@@ -553,7 +618,7 @@ def test_a_learning_curve_has_a_page_with_its_picture(browser: Browser, tmp_path
     points = [
         Point(crops, "stage real", Score(exact, exact - 1, 100), None, 3.0) for crops, exact in sizes.items()
     ]
-    page = write_curve_page(Curve(tmp_path, points))
+    page = write_curve_page(Curve(tmp_path, points), ENGLISH)
     with empty_page(browser, color_scheme="dark") as opened:
         opened.page.goto(page.as_uri())
         assert opened.page.get_by_text("training crops").first.is_visible()
@@ -567,7 +632,7 @@ def test_a_page_of_suspects_keeps_labels_and_crops_whole(browser: Browser, tmp_p
     crop = tmp_path / "a_photo_with_a_long_name_from_2024_11_crop_0001.png"
     image.write(crop, np.full((48, 200, 3), 200, np.uint8))
     suspect = Suspect(Line(crop, "SN 2024-11-0387 B", "labels/train.txt:17"), "SN 2024-11-0887 B", 9.0, 0.1)
-    page, _ = write_suspects(tmp_path, Suspects([suspect], 100, 99, 0), 10)
+    page, _ = write_suspects(tmp_path, Suspects([suspect], 100, 99, 0), 10, ENGLISH)
     with empty_page(browser, viewport={"width": 1280, "height": 800}) as opened:
         opened.page.goto(page.as_uri())
         for text in opened.page.locator("td code:not(.copy)").all():
@@ -633,6 +698,6 @@ def test_a_comparison_of_runs_needs_no_label_files(run: Path) -> None:
 
 
 def test_all_pages_have_a_way_past_the_contents() -> None:
-    text = rendered("page.html", title="T", intro="", parts=[])
+    text = rendered("page.html", ENGLISH, title="T", intro="", parts=[])
     assert '<a class="skip" href="#content">' in text
     assert 'id="content"' in text

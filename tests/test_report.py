@@ -20,6 +20,7 @@ from linetune.evaluation.result import Evaluation
 from linetune.report.misread import write_misread
 from linetune.report.page import Cell, Marked, Part, write_page
 from linetune.report.run import run_lines, run_table
+from linetune.report.words import Words
 from linetune.training.result import Row, RunResult
 
 
@@ -91,7 +92,8 @@ def test_a_run_says_what_was_forgotten_or_why_that_is_not_known() -> None:
 def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None:
     crop = np.full((48, 90, 3), 200, np.uint8)
     rows: list[list[Cell]] = [["a.txt:1 <b>", Marked((("<A ", ""), ("&8", "wrong"))), crop]]
-    write_page(tmp_path / "page.html", "T<1>", "What & why", [Part("All", "", ("where", "read", ""), rows)])
+    parts = [Part("All", "", ("where", "read", ""), rows)]
+    write_page(tmp_path / "page.html", "T<1>", "What & why", parts, Words())
     html = (tmp_path / "page.html").read_text("utf-8")
     assert "<h1>T&lt;1&gt;</h1>" in html
     assert 'a.txt:1 &lt;b&gt;</span></td><td><code>&lt;A <mark class="wrong">&amp;8</mark></code>' in html
@@ -101,7 +103,7 @@ def test_a_page_stands_alone_and_shows_texts_as_they_are(tmp_path: Path) -> None
     shown = image.decode(np.frombuffer(base64.b64decode(encoded), np.uint8), "page")
     assert shown.shape == crop.shape
     with pytest.raises(LinetuneError, match="cannot write the page"):
-        write_page(tmp_path / "no" / "page.html", "T", "", [])
+        write_page(tmp_path / "no" / "page.html", "T", "", [], Words())
 
 
 def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_the_page_of_errors_marks_what_differs_and_begins_with_the_surest(tmp_pa
     lines = [Line(tmp_path / f"{i}.png", text, f"labels.txt:{i}") for i, text in enumerate(texts)]
     crops = [np.full((48, 60, 3), 200, np.uint8)] * 3
     evaluation = Evaluation(lines, [Reading(*reading) for reading in read])
-    write_misread(tmp_path / "page.html", "runs/a", evaluation, crops)
+    write_misread(tmp_path / "page.html", "runs/a", evaluation, crops, Words())
     html = (tmp_path / "page.html").read_text("utf-8")
     assert "2 of 3 crops misread" in html
     assert html.count("<img") == 2

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import uvicorn
 from browser import Watched, empty_page
 from conftest import Cli
 from test_by_rule import of_all_texts
@@ -33,9 +36,12 @@ from linetune.formats.official import load_base
 from linetune.formats.onnx_file import export
 from linetune.formats.transfer import with_charset
 from linetune.recogniser import Recogniser
-from linetune.review.guesses import Guesser, read_items
+from linetune.report.words import Words
+from linetune.review.guesses import Guess, Guesser, read_items
 from linetune.review.items import Item, Shard
 from linetune.review.journal import Decision, Journal, read_journal
+from linetune.review.server import create_app, listen
+from linetune.review.session import Session
 from linetune.rules.automaton import of_pattern
 
 if TYPE_CHECKING:
@@ -383,6 +389,90 @@ def test_a_second_review_of_the_same_labels_is_refused(labels: Path, model: Path
         assert "another linetune is writing to this folder" in result.errors[0]
 
 
+SEEN = """() => {
+    document.getElementById("help").showModal();
+    const labels = [...document.querySelectorAll("[aria-label]")].map(node => node.ariaLabel);
+    const texts = document.body.innerText;
+    document.getElementById("help").close();
+    return [document.title, texts, ...labels].join(" ");
+}"""
+"""What people see and hear of the page and its help."""
+
+
+class Knows(Guesser):
+    """Reads the same on each crop, without a model."""
+
+    def guess(self, crops: Sequence[object], *others: object) -> list[Guess]:
+        return [Guess("LOT 1", 0.9, ("LOT 2",))] * len(crops)
+
+
+@contextmanager
+def served_here(session: Session, say: Words) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A review in a thread, which starts at once: its address, and what ends it."""
+    with listen(0) as opened:
+        host = f"127.0.0.1:{opened.getsockname()[1]}"
+        app = create_app(session, say("Review of {name}", name="labels.txt"), say, host, "token")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([opened],), daemon=True)
+
+        def end() -> None:
+            server.should_exit = server.force_exit = True
+            thread.join(10)
+
+        opened.listen()
+        thread.start()
+        try:
+            yield f"http://{host}/?token=token", end
+        finally:
+            end()
+
+
+def test_a_review_is_there_in_chinese(browser: Browser, labels: Path, tmp_path: Path) -> None:
+    items = [Item(line.image.name, line.text, line.image) for line in labelfile.read_labels(labels)[:3]]
+    guesser, say = Knows(lambda: Recogniser.load("none"), ""), Words("zh")
+    with Journal(tmp_path / "journal.jsonl") as journal, empty_page(browser) as watched:
+        session = Session(items, guesser.guess(items), journal, guesser, say)
+        page, keys, said = watched.page, watched.page.keyboard, list[str]()
+
+        def press(key: str, index: int, message: str) -> None:
+            keys.press(key)
+            page.wait_for_selector(f"#message:has-text('{message}')", timeout=10_000)
+            on(watched, index)
+            said.append(page.evaluate(SEEN))
+
+        with served_here(session, say) as (address, end):
+            page.goto(address.replace("token=token", "token=old"))
+            assert page.inner_text("body").strip() == "已拒绝：请打开 linetune review 在终端显示的地址"
+            page.goto(address)
+            on(watched, 0)
+            assert page.get_attribute("html", "lang") == "zh-CN"
+            assert page.title() == "标注复核：labels.txt"
+            press("Control+z", 0, "没有可以撤销的决定。")
+            press("9", 0, "要输入以数字开头的文本，请先按 Tab。")
+            press("Control+ArrowUp", 0, "图像已旋转。")
+            keys.press("Delete")
+            on(watched, 1)
+            press("ArrowUp", 0, "已标为不可用。")
+            press("Control+z", 0, "已撤销上一个决定。")
+            keys.press("Tab")
+            keys.press("Backspace")
+            press("Enter", 0, "没有文本。")
+            page.fill("#field", "A\tB")
+            press("Enter", 0, "操作没有完成：标注只能是一行文本，不能含制表符")
+            keys.press("Escape")
+            for index in (1, 2):
+                keys.press("Enter")
+                on(watched, index)
+            press("Enter", 2, "全部图像都已复核。")
+            assert "已复核 3 张，共 3 张" in said[-1]
+            end()
+            keys.type("x")
+            press("Enter", 2, "linetune review 没有响应。")
+    # Keys begin with a capital, and readings have no others.
+    words = set(re.findall(r"\b[a-z]{2,}\b", " ".join(said)))
+    assert words == {"labels", "txt", "png", "linetune", "review"}, "English is left"
+
+
 ODD = {
     'it\'s "q" #1?&%41.png': "<script>document.title='x'</script>",
     "名前.png": "שלום 12",
@@ -442,8 +532,9 @@ def test_crops_of_a_folder_are_labelled_from_the_readings(
 
 
 def test_boxes_are_shown_in_their_photos(
-    tmp_path: Path, model: Path, make_crops: Callable[..., Path]
+    tmp_path: Path, model: Path, make_crops: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LANGUAGE", "zh_CN:en")
     crop = image.read(make_crops(tmp_path / "crops", ["LOT 4711"]).with_name("00.png"))
     height, width = crop.shape[:2]
     photo = np.full((400, 600, 3), 120, np.uint8)
@@ -455,6 +546,7 @@ def test_boxes_are_shown_in_their_photos(
     boxes = [{"transcription": text, "points": corners} for text in ("LOT 1711", "待识别", "无法识别")]
     (project / "Label.txt").write_text(f"project/photo 1.jpg\t{json.dumps(boxes)}\n", "utf-8")
     with served(project, "--model", model) as review:
+        assert "<title>标注复核：Label.txt</title>" in review.ask("/")[2].decode(), "as the system"
         item = review.json("/item/0")
         assert (item["kind"], item["choices"][0], item["photo"]) == ("differs", "LOT 4711", True)
         shown = image.decode(np.frombuffer(review.ask("/photo/0")[2], np.uint8), "photo")

@@ -14,6 +14,7 @@ from linetune.analysis.suspects import Reading, judge, way_up
 from linetune.core import image, labelfile
 from linetune.core.labelfile import Line, path_in_file
 from linetune.report.suspects import summary, suspects_table
+from linetune.report.words import Words
 
 TEXTS = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(20) for b in range(4)]
 WRONG = {5: "7777", 14: "2199"}
@@ -52,7 +53,7 @@ def project(
 def test_wrong_labels_come_first_and_nothing_is_changed(project: Path, tmp_path: Path, cli: Cli) -> None:
     before = (project / "labels.txt").read_bytes()
     config, output = project / "linetune.yaml", tmp_path / "out"
-    done = cli("suspects", config, "--output", output, "--json")
+    done = cli("suspects", config, "--output", output, "--json", "--lang", "zh")
     assert done.code == 0
     found = json.loads(done.out)
     assert found["lines"] == len(TEXTS)
@@ -67,6 +68,7 @@ def test_wrong_labels_come_first_and_nothing_is_changed(project: Path, tmp_path:
         [f"crops/{Path(each['image']).name}", each["text"], each["read"]] for each in found["disputed"]
     ]
     page = (output / "suspects.html").read_text("utf-8")
+    assert "条可能标错" in page
     assert page.count("data:image/jpeg") == len(found["disputed"])
     copied = re.findall(r'<code class="copy">(.*?)</code>', page)
     assert copied[0] == f"{rows[0][0]}\t{rows[0][2]}"
@@ -107,7 +109,7 @@ def test_only_what_is_read_with_confidence_is_disputed() -> None:
     unsure = reading("upside down", "?", 1e-12, 0.05)
     likely = reading("B", "8", 0.4, 0.5)
     found = judge([unsure, doubted, *agreed, denied, likely], skipped=1)
-    assert found.doubt is None
+    assert found.doubt() is None
     assert found.disputed == [denied, doubted]
     assert (found.lines, found.agreed, found.skipped) == (10, 6, 1)
 
@@ -130,8 +132,8 @@ def test_the_summary_says_what_is_not_shown() -> None:
     found = judge(
         [reading("AO1", "A01", 0.01, 0.9), reading("B", "C", 0.001, 0.9), reading("D", "D", 0.9, 0.9)]
     )
-    assert summary(found, 5) == "2 of 3 labels are suspects"
-    assert summary(found, 1) == "2 of 3 labels are suspects, the first 1 shown"
+    assert summary(found, 5, Words()) == "2 of 3 labels are suspects"
+    assert summary(found, 1, Words()) == "2 of 3 labels are suspects, the first 1 shown"
     assert suspects_table(found, 1).row_count == 1
 
 
@@ -147,8 +149,8 @@ def test_a_label_with_a_character_that_nothing_teaches_is_not_disputed() -> None
     look_alike = [reading(f"Ж{i}", f"X{i}", 1e-9, 0.9) for i in range(4)]
     wrong = reading("77", "A07", 1e-9, 0.9)
     found = judge([*known, *look_alike, wrong], ["Ж"])
-    assert (found.disputed, found.unjudged, found.doubt) == ([wrong], 4, None)
-    assert summary(found, 5) == "1 of 11 labels are suspects; 4 are not judged"
+    assert (found.disputed, found.unjudged, found.doubt()) == ([wrong], 4, None)
+    assert summary(found, 5, Words()) == "1 of 11 labels are suspects; 4 are not judged"
     # Once the folds read the character, a label with it is judged as any other.
     learnt = [reading(f"Ж{i}", f"Ж{i}", 0.8, 0.8) for i in range(4)]
     assert len(judge([*known, *look_alike, *learnt], ["Ж"]).disputed) == 4
@@ -158,6 +160,6 @@ def test_a_model_that_cannot_read_the_crops_disputes_nothing_and_says_so() -> No
     misread = [reading(f"A{i}", f"X{i}", 1e-9, 0.9) for i in range(8)]
     found = judge([*misread, reading("B", "B", 0.9, 0.9)])
     assert found.disputed == []
-    assert summary(found, 5) == (
+    assert summary(found, 5, Words()) == (
         "the base model cannot tell which labels are wrong: it reads only 1 of 9 as they are"
     )

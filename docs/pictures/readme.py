@@ -176,7 +176,7 @@ def crops(folder: Path) -> None:
         started() as browser,
         empty_page(browser, viewport={"width": 900, "height": 900}, device_scale_factor=2) as opened,
     ):
-        opened.page.set_content(page("", "", [Part("", columns=columns, rows=rows)]))
+        opened.page.set_content(page("", "", [Part("", columns=columns, rows=rows)], words("en")))
         opened.page.add_style_tag(content=STYLE)
         opened.page.locator("table").screenshot(path=target)
     save_small(target)

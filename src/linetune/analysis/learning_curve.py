@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,24 +78,37 @@ class Curve:
             "sentence": self.sentence(),
         }
 
-    def sentence(self) -> str:
-        """Return the gain of the last step, and what more crops give if the error follows a power law."""
+    def sentence(self, say: Callable[..., str] = str.format) -> str:
+        """Return the gain of the last step, and what more crops give if the error follows a power law.
+
+        Args:
+            say: puts values into a sentence. It may translate the sentence.
+        """
         if len(self.points) < 2:
             return ""
         before, last = self.points[-2:]
-        split = "test" if last.test else "validation"
         gain = (last.held_out.exact_match - before.held_out.exact_match) * 100
-        step = f"From {before.crops:,} to {last.crops:,} crops"
-        sentence = f"{step}, exact match on {split} changed by {gain:+.1f} points."
-        law = power_law({point.crops: point.held_out for point in self.points})
-        if law:
-            hundred, twice = (1 - law.error(crops) for crops in (last.crops + 100, 2 * last.crops))
-            sentence += (
-                f" So far, the error follows a power law. If it continues, 100 more crops give about "
-                f"{hundred:.1%}, and {2 * last.crops:,} crops give about {twice:.1%}, or less if labels are "
-                f"wrong or crops illegible."
+        step = {"before": f"{before.crops:,}", "last": f"{last.crops:,}", "gain": f"{gain:+.1f}"}
+        if last.test:
+            changed = say(
+                "From {before} to {last} crops, exact match on test changed by {gain} points.", **step
             )
-        return sentence
+        else:
+            changed = say(
+                "From {before} to {last} crops, exact match on validation changed by {gain} points.", **step
+            )
+        law = power_law({point.crops: point.held_out for point in self.points})
+        if not law:
+            return changed
+        hundred, twice = (1 - law.error(crops) for crops in (last.crops + 100, 2 * last.crops))
+        forecast = say(
+            "So far, the error follows a power law. If it continues, 100 more crops give about {hundred}, "
+            "and {crops} crops give about {twice}, or less if labels are wrong or crops illegible.",
+            hundred=f"{hundred:.1%}",
+            crops=f"{2 * last.crops:,}",
+            twice=f"{twice:.1%}",
+        )
+        return say(" ").join((changed, forecast))
 
 
 def learning_curve(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -94,15 +94,20 @@ class Suspects:
     """Labels with a character that the base model does not know and training did not teach. None is a
     suspect."""
 
-    @property
-    def doubt(self) -> str | None:
-        """Why the model cannot tell which labels are wrong, one sentence. None if it can."""
+    def doubt(self, say: Callable[..., str] = str.format) -> str | None:
+        """Return why the model cannot tell which labels are wrong, one sentence. None if it can.
+
+        Args:
+            say: puts values into a sentence. It may translate the sentence.
+        """
         judged = self.lines - self.unjudged
         if judged and self.agreed >= LEGIBLE * judged:
             return None
-        return (
-            f"the base model cannot tell which labels are wrong: it reads only {self.agreed} of {self.lines} "
-            "as they are"
+        return say(
+            "the base model cannot tell which labels are wrong: it reads only {agreed} of {lines} as they "
+            "are",
+            agreed=self.agreed,
+            lines=self.lines,
         )
 
 
@@ -174,8 +179,8 @@ def _say_doubts(found: Suspects, reporter: Reporter) -> None:
             f"{found.unjudged} labels are not judged: they have characters that the base model has never "
             "seen, and too few crops teach them"
         )
-    if found.doubt:
-        reporter.say(found.doubt)
+    if doubt := found.doubt():
+        reporter.say(doubt)
 
 
 def way_up(upright: Reading, turned: Reading) -> Reading:
@@ -198,7 +203,7 @@ def judge(readings: Sequence[Reading], unknown: Collection[str] = (), skipped: i
     agreed = sum(reading.agrees for reading in judged)
     disputed = sorted((each for each in judged if each.score >= DISPUTED), key=lambda each: -each.score)
     found = Suspects(disputed, len(readings), agreed, skipped, len(readings) - len(judged))
-    return replace(found, disputed=[]) if found.doubt else found
+    return replace(found, disputed=[]) if found.doubt() else found
 
 
 def _learnt(character: str, readings: Sequence[Reading]) -> bool:

@@ -56,6 +56,7 @@ def check(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing page of --html.")
     ] = False,
+    lang: options.LanguageOption = None,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -72,6 +73,7 @@ def check(
     from linetune.data.check.findings import Severity
     from linetune.report.check_page import write_findings
     from linetune.report.terminal import terminal
+    from linetune.report.words import words
 
     config = load(Path(paths[0]), paths[1:]) if Path(paths[0]).suffix.lower() in CONFIGS else None
     files = {split: labels for split, labels in config.data if labels} if config else _by_split(paths)
@@ -84,7 +86,7 @@ def check(
         checked = check_data(files, expected, partial(reporter.progress, "checking"))
     cleaned = write_clean(checked, fix) if fix is not None else None
     if html is not None:
-        write_findings(html, checked)
+        write_findings(html, checked, words(lang))
     if as_json:
         options.print_json(checked.as_dict() | ({"fixed": cleaned.as_dict()} if cleaned else {}))
     else:

@@ -39,6 +39,7 @@ def compare(
             help="Write a page with the pictures of all crops that only some models read.",
         ),
     ] = None,
+    lang: options.LanguageOption = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
@@ -52,6 +53,7 @@ def compare(
     Example: linetune compare PP-OCRv6_small_rec mine/runs/first mine/crops/test.txt --html compared.html
     """
     from linetune.report.comparison import write_comparison
+    from linetune.report.words import words
 
     if html is not None:
         refuse_existing(html, overwrite)
@@ -59,7 +61,7 @@ def compare(
     tasks = {f"reading with {name}": model for name, model in models.items()}
     data, evaluations = options.evaluate_models(tasks, labels, charset, skip_bad, quiet=quiet)
     if html is not None:
-        write_comparison(html, list(models.values()), evaluations, data.crops)
+        write_comparison(html, list(models.values()), evaluations, data.crops, words(lang))
     first, *more = zip(models, models.values(), evaluations, strict=True)
     if as_json:
         found = [_as_dict(first, second) for second in more]

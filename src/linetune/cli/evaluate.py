@@ -28,6 +28,7 @@ def evaluate(
             help="Report coverage and accuracy for readings at or above this confidence.",
         ),
     ] = None,
+    lang: options.LanguageOption = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     both_ways: options.BothWaysOption = False,
@@ -45,6 +46,7 @@ def evaluate(
     from linetune.report.evaluation import print_evaluation
     from linetune.report.misread import write_misread
     from linetune.report.terminal import console
+    from linetune.report.words import words
 
     if errors is not None:
         refuse_existing(errors, overwrite)
@@ -52,7 +54,7 @@ def evaluate(
         {"reading": model}, labels, charset, skip_bad, both_ways, rule, quiet
     )
     if errors is not None:
-        write_misread(errors, model, evaluation, data.crops)
+        write_misread(errors, model, evaluation, data.crops, words(lang))
     if as_json:
         options.print_json(evaluation.as_dict(accept))
         return

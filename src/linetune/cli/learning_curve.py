@@ -29,6 +29,7 @@ def learning_curve(
     sizes: Annotated[str | None, typer.Option(metavar="NUMBERS", help=SIZES)] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help=FOLDER)] = None,
     group_by: options.GroupByOption = None,
+    lang: options.LanguageOption = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
@@ -56,6 +57,7 @@ def learning_curve(
     from linetune.config.load import load
     from linetune.report.curve import write_curve_page, write_picture
     from linetune.report.terminal import terminal
+    from linetune.report.words import words
 
     run = load(config, overrides or ())
     folder = output or run.output.with_name(f"{run.output.name}-curve")
@@ -63,7 +65,8 @@ def learning_curve(
     again = "what is finished is kept; the same command does the rest"
     with options.stoppable(again), terminal(quiet) as reporter:
         curve = train_curve(run, _numbers(sizes), group_by, overwrite, skip_bad, reporter)
-    _print(curve, as_json, picture=write_picture(curve), page=write_curve_page(curve))
+    say = words(lang)
+    _print(curve, as_json, picture=write_picture(curve, say), page=write_curve_page(curve, say))
 
 
 def _print(curve: Curve, as_json: bool, **files: Path) -> None:

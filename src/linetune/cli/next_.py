@@ -38,6 +38,7 @@ def next_(
     review: Annotated[bool, typer.Option("--review", help="Label them at once, as linetune review does.")] = (
         False
     ),
+    lang: options.LanguageOption = None,
     both_ways: options.BothWaysOption = False,
     rule: options.RuleOption = None,
     overwrite: options.OverwriteOption = False,
@@ -73,7 +74,7 @@ def next_(
     print(found.as_text())
     print(f"list    {output}")
     if review:
-        open_review(output, model=model)
+        open_review(output, model=model, lang=lang)
     else:
         print(f"label   {options.shell_command('review', output, '--model', model)}")
 

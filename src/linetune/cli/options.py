@@ -103,9 +103,23 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace exis
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress and no messages, only errors and results.")
 ]
+
+
+def _known_language(language: str | None) -> str | None:
+    """Refuse an unknown language before the work, which may take hours."""
+    from linetune.report.words import words
+
+    words(language)
+    return language
+
+
 LanguageOption = Annotated[
     str | None,
-    typer.Option(metavar="en|zh", help="Language of the report. The default is that of the system."),
+    typer.Option(
+        metavar="en|zh",
+        help="Language of the page. The default is that of the system.",
+        callback=_known_language,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 

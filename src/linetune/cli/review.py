@@ -13,6 +13,7 @@ from linetune.cli import options
 from linetune.core.errors import LinetuneError, os_errors
 
 if TYPE_CHECKING:
+    from linetune.report.words import Words
     from linetune.review.items import Item
     from linetune.review.journal import Journal
 
@@ -66,6 +67,7 @@ def review(
     shard: ShardOption = None,
     merge: MergeOption = False,
     write: WriteOption = False,
+    lang: options.LanguageOption = None,
     port: PortOption = 0,
     no_browser: NoBrowserOption = False,
 ) -> None:
@@ -79,6 +81,7 @@ def review(
     """
     from linetune.core import cache
     from linetune.core.outputs import is_filled
+    from linetune.report.words import words
     from linetune.review.items import CROPS, Shard, find_source
     from linetune.review.journal import NAME, Journal
     from linetune.review.result import default_folder
@@ -100,7 +103,7 @@ def review(
         if merge:
             _merge(journal, journals or (), items)
         elif not write:
-            _show(found.name, chosen, journal, str(model), port, no_browser)
+            _show(found.name, chosen, journal, str(model), words(lang), port, no_browser)
         _write(folder, chosen, journal)
 
 
@@ -155,7 +158,7 @@ def _merge(journal: Journal, others: Sequence[Path], items: Sequence[Item]) -> N
 
 
 def _show(
-    name: str, items: Sequence[Item], journal: Journal, model: str, port: int, no_browser: bool
+    name: str, items: Sequence[Item], journal: Journal, model: str, say: Words, port: int, no_browser: bool
 ) -> None:
     from linetune.report.terminal import terminal
     from linetune.review.guesses import Guesser, fingerprint, read_items
@@ -166,11 +169,11 @@ def _show(
         with terminal() as reporter:
             guesser = Guesser(lambda: options.load_recogniser(model, None, reporter), fingerprint(model))
             guesses = read_items(items, guesser, journal.path.parent, reporter)
-        session = Session(items, guesses, journal, guesser)
+        session = Session(items, guesses, journal, guesser, say)
 
         def ready(address: str) -> None:
             print(f"{address}  (Ctrl-C ends the review)", flush=True)
             if not no_browser:
                 open_browser(address)
 
-        serve(session, f"Review of {name}", opened, ready)
+        serve(session, say("Review of {name}", name=name), say, opened, ready)

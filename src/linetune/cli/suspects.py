@@ -33,6 +33,7 @@ def suspects(
         ),
     ] = None,
     group_by: options.GroupByOption = None,
+    lang: options.LanguageOption = None,
     overwrite: options.OverwriteOption = False,
     skip_bad: options.SkipBadOption = False,
     as_json: options.JsonOption = False,
@@ -49,19 +50,20 @@ def suspects(
     from linetune.config.load import load
     from linetune.report import suspects as report
     from linetune.report.terminal import console, terminal
+    from linetune.report.words import Words, words
 
     run = load(config, overrides or ())
     for name in (report.PAGE, report.LIST):
         refuse_existing(output / name, overwrite)
     with terminal(quiet) as reporter:
         found = find_suspects(run, folds, model, group_by, skip_bad, reporter)
-    page, listed = report.write_suspects(output, found, top)
+    page, listed = report.write_suspects(output, found, top, words(lang))
     if as_json:
         options.print_json({"page": str(page), "list": str(listed), **report.suspects_dict(found)})
         return
     out = console()
     if found.disputed:
         out.print(report.suspects_table(found, SHOWN))
-    out.print(report.summary(found, min(SHOWN, top)))
+    out.print(report.summary(found, min(SHOWN, top), Words()))
     out.print(f"pictures  {page}")
     out.print(f"list      {listed}")

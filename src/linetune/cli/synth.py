@@ -28,6 +28,7 @@ def synth(
             metavar="FILE", help="Write only a picture or a page (.html) with some crops, to look at them."
         ),
     ] = None,
+    lang: options.LanguageOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file of --preview.")
     ] = False,
@@ -67,7 +68,7 @@ def synth(
         _measure(run.base_model, settings, measure, as_json, quiet)
     elif preview is not None:
         refuse_existing(preview, overwrite)
-        _preview(preview, settings)
+        _preview(preview, settings, lang)
         print(f"wrote {preview}")
     elif is_current(settings):
         print(f"the crops in {settings.output} are up to date")
@@ -77,13 +78,14 @@ def synth(
         print(f"wrote {labels} with {settings.count} crops")
 
 
-def _preview(path: Path, settings: Synth) -> None:
+def _preview(path: Path, settings: Synth, lang: str | None) -> None:
     from linetune.core import image
     from linetune.report.preview import write_preview
+    from linetune.report.words import words
     from linetune.synth import preview
 
     if path.suffix.lower() == ".html":
-        write_preview(path, settings)
+        write_preview(path, settings, words(lang))
     else:
         image.write(path, preview(settings, 16, 3))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,17 +41,28 @@ class Comparison:
         """Whether the difference is significant at 5 %."""
         return self.p_value < 1 - CONFIDENCE
 
-    def sentence(self, a: str = "A", b: str = "B") -> str:
-        """Return the result in words. ``a`` and ``b`` are the names of the models."""
-        none = f"no difference beyond chance on {self.lines} crops"
+    def sentence(self, a: str = "A", b: str = "B", say: Callable[..., str] = str.format) -> str:
+        """Return the result in words.
+
+        Args:
+            a: the name of the first model.
+            b: the name of the second model.
+            say: puts values into a sentence. It may translate the sentence.
+        """
+        none = say("no difference beyond chance on {lines} crops", lines=self.lines)
         if not self.only_a and not self.only_b:
-            return f"{none}: both read the same crops"
-        crops = "crop" if self.only_b == 1 else "crops"
-        counts = f"only {b} reads {self.only_b} {crops}, only {a} reads {self.only_a}"
-        share = "under 0.1%" if self.p_value < 0.001 else f"{self.p_value:.1%}"
-        better = f"{b if self.difference > 0 else a} is better"
-        verdict = better if self.beyond_chance else none
-        return f"{verdict}: {counts}; chance alone gives this in {share} of cases"
+            return say("{verdict}: both read the same crops", verdict=none)
+        counts = {"a": a, "b": b, "only_a": self.only_a, "only_b": self.only_b}
+        return say(
+            "{verdict}: {counts}; chance alone gives this in {share} of cases",
+            verdict=say("{model} is better", model=b if self.difference > 0 else a)
+            if self.beyond_chance
+            else none,
+            counts=say("only {b} reads {only_b} crop, only {a} reads {only_a}", **counts)
+            if self.only_b == 1
+            else say("only {b} reads {only_b} crops, only {a} reads {only_a}", **counts),
+            share=say("under 0.1%") if self.p_value < 0.001 else f"{self.p_value:.1%}",
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""

@@ -96,6 +96,7 @@ def card(run: Recorded) -> str:
     characters = breakdown.by_character(kept) if kept else []
     return rendered(
         "card.md",
+        _ENGLISH,
         metadata=as_yaml(_metadata(run, base)),
         name=run.folder.resolve().name,
         base=base,

@@ -7,15 +7,19 @@ from itertools import groupby
 from pathlib import Path
 
 from linetune.data.check.checker import CheckResult
-from linetune.data.check.findings import KINDS, Finding
+from linetune.data.check.findings import KINDS, Finding, Severity
 from linetune.report.page import Cell, Part, read_crop, write_page
+from linetune.report.words import Words
 
 SHOWN = 50
 """Findings of each kind that the page shows."""
 
 
-def write_findings(path: Path, checked: CheckResult) -> None:
+def write_findings(path: Path, checked: CheckResult, say: Words) -> None:
     """Write a page of all kinds of findings, with their first places. Replaces an existing file.
+
+    The page is in the language of ``say``, except for what a finding says of its line. That is as in the
+    terminal.
 
     Raises:
         LinetuneError: the file cannot be written.
@@ -26,19 +30,26 @@ def write_findings(path: Path, checked: CheckResult) -> None:
     # They are ordered by kind.
     for kind, group in groupby(checked.findings, key=lambda finding: finding.kind):
         findings = list(group)
-        severity = findings[0].severity.value
-        more = f", the first {SHOWN} shown" if len(findings) > SHOWN else ""
-        parts.append(
-            Part(
-                f"{KINDS[kind][0].upper()}{KINDS[kind][1:]}",
-                f"{severity}: {len(findings)} ({kind}){more}",
-                ("crop", "label", "finding", "where"),
-                _rows(findings[:SHOWN], images, texts),
-            )
-        )
-    sizes = ", ".join(f"{split['lines']} {name}" for name, split in checked.figures.items())
-    intro = f"{len(checked.findings)} findings in {sizes} lines. linetune has changed no file."
-    write_page(path, "Labels and crops", intro, parts)
+        heading = say(KINDS[kind])
+        number = {"findings": len(findings), "kind": kind}
+        text = {
+            Severity.error: say("error: {findings} ({kind})", **number),
+            Severity.warning: say("warning: {findings} ({kind})", **number),
+            Severity.note: say("note: {findings} ({kind})", **number),
+        }[findings[0].severity]
+        more = say(", the first {shown} shown", shown=SHOWN) if len(findings) > SHOWN else ""
+        columns = say("crop"), say("label"), say("finding"), say("where")
+        rows = _rows(findings[:SHOWN], images, texts)
+        parts.append(Part(f"{heading[0].upper()}{heading[1:]}", f"{text}{more}", columns, rows))
+    sizes = (
+        say("{lines} {split}", lines=split["lines"], split=name) for name, split in checked.figures.items()
+    )
+    intro = say(
+        "{findings} findings in {sizes} lines. linetune has changed no file.",
+        findings=len(checked.findings),
+        sizes=say(", ").join(sizes),
+    )
+    write_page(path, say("Labels and crops"), intro, parts, say)
 
 
 def _rows(

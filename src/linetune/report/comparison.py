@@ -9,14 +9,15 @@ from pathlib import Path
 from linetune.core.image import Crop
 from linetune.evaluation.comparison import compare
 from linetune.evaluation.result import Evaluation
-from linetune.report.page import LEGEND, Cell, Marked, Part, marked_difference, write_page
+from linetune.report.page import Cell, Marked, Part, legend, marked_difference, write_page
+from linetune.report.words import Words
 
 SHOWN = 1000
 """Most crops that the page shows."""
 
 
 def write_comparison(
-    path: Path, models: Sequence[str], evaluations: Sequence[Evaluation], crops: Sequence[Crop]
+    path: Path, models: Sequence[str], evaluations: Sequence[Evaluation], crops: Sequence[Crop], say: Words
 ) -> None:
     """Write a page that compares models on the same crops. Replaces an existing file.
 
@@ -25,44 +26,58 @@ def write_comparison(
         models: the names of the models.
         evaluations: what each of them reads.
         crops: the pictures, in the order of the readings.
+        say: the language of the page.
 
     Raises:
         LinetuneError: the file cannot be written.
     """
     letters = string.ascii_uppercase[: len(models)]
     lines = evaluations[0].lines
-    different = _different(evaluations)
-    chance = " One test of twenty shows a difference where there is none." if len(models) > 2 else ""
-    more = f" The first {SHOWN} are shown." if len(different) > SHOWN else ""
+    test = [say("McNemar's test looks at the crops that only one of two models reads.")]
+    if len(models) > 2:
+        test.append(say("One test of twenty shows a difference where there is none."))
     parts = [
         Part(
-            "Models",
-            "Exact match is the share of crops that are read without any error, with its 95% interval.",
-            ("", "model", "exact match", "CER"),
+            say("Models"),
+            say("Exact match is the share of crops that are read without any error, with its 95% interval."),
+            ("", say("model"), say("exact match"), say("CER")),
             (
                 [letter, model, each.score.as_text(), f"{each.score.cer:.1%}"]
                 for letter, model, each in zip(letters, models, evaluations, strict=True)
             ),
         ),
         Part(
-            "Paired tests",
-            f"McNemar's test looks at the crops that only one of two models reads.{chance}",
-            ("models", "difference, points (95% interval)", "result"),
-            _tests(letters, evaluations),
+            say("Paired tests"),
+            say(" ").join(test),
+            (say("models"), say("difference, points (95% interval)"), say("result")),
+            _tests(letters, evaluations, say),
         ),
-        Part(
-            "Crops that only some models read",
-            f"{len(different)} of {len(lines)} crops.{more} Those that few models read come first. {LEGEND}"
-            if different
-            else "None.",
-            ("crop", "label", *(f"{letter} reads" for letter in letters), "where"),
-            (
-                [crops[number], lines[number].text, *_reads(number, evaluations), lines[number].source]
-                for number in different[:SHOWN]
-            ),
-        ),
+        _only_some_read(letters, evaluations, crops, say),
     ]
-    write_page(path, "Models side by side", f"{len(models)} models on {len(lines)} crops.", parts)
+    intro = say("{models} models on {crops} crops.", models=len(models), crops=len(lines))
+    write_page(path, say("Models side by side"), intro, parts, say)
+
+
+def _only_some_read(
+    letters: str, evaluations: Sequence[Evaluation], crops: Sequence[Crop], say: Words
+) -> Part:
+    lines, different = evaluations[0].lines, _different(evaluations)
+    text = [say("None.")]
+    if different:
+        text = [say("{different} of {crops} crops.", different=len(different), crops=len(lines))]
+        if len(different) > SHOWN:
+            text.append(say("The first {shown} are shown.", shown=SHOWN))
+        text += [say("Those that few models read come first."), legend(say)]
+    reads = (say("{model} reads", model=letter) for letter in letters)
+    return Part(
+        say("Crops that only some models read"),
+        say(" ").join(text),
+        (say("crop"), say("label"), *reads, say("where")),
+        (
+            [crops[number], lines[number].text, *_reads(number, evaluations), lines[number].source]
+            for number in different[:SHOWN]
+        ),
+    )
 
 
 def _different(evaluations: Sequence[Evaluation]) -> list[int]:
@@ -72,14 +87,15 @@ def _different(evaluations: Sequence[Evaluation]) -> list[int]:
     return sorted(some, key=lambda number: right[number])
 
 
-def _tests(letters: str, evaluations: Sequence[Evaluation]) -> Iterator[list[Cell]]:
+def _tests(letters: str, evaluations: Sequence[Evaluation], say: Words) -> Iterator[list[Cell]]:
     for first in range(len(letters)):
         for second in range(first + 1, len(letters)):
             a, b = letters[first], letters[second]
             found = compare(evaluations[first].score, evaluations[second].score)
             low, high = (f"{end * 100:+.1f}" for end in found.interval)
-            points = f"{found.difference * 100:+.1f} ({low} to {high})"
-            yield [f"{b} - {a}", points, found.sentence(a, b)]
+            points = f"{found.difference * 100:+.1f}"
+            interval = say("{points} ({low} to {high})", points=points, low=low, high=high)
+            yield [f"{b} - {a}", interval, found.sentence(a, b, say)]
 
 
 def _reads(number: int, evaluations: Sequence[Evaluation]) -> Iterator[Cell]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from linetune.core.charset import show
 from linetune.core.image import Crop
 from linetune.evaluation.result import Evaluation
-from linetune.report.page import LEGEND, Cell, Part, marked_difference, write_page
+from linetune.report.page import Cell, Part, legend, marked_difference, write_page
+from linetune.report.words import Words
 
 CONFUSIONS = 20
 """Confusions that are listed at most."""
 
 
-def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequence[Crop]) -> None:
+def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequence[Crop], say: Words) -> None:
     """Write a page of the crops that a model misreads. Replaces an existing file.
 
     Args:
@@ -22,6 +23,7 @@ def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequenc
         model: the name of the model, for the title.
         evaluation: the labels and readings of the crops.
         crops: the pictures, in the order of the readings.
+        say: the language of the page.
 
     Raises:
         LinetuneError: the file cannot be written.
@@ -36,42 +38,56 @@ def write_misread(path: Path, model: str, evaluation: Evaluation, crops: Sequenc
         ]
         for i in sorted(misread, key=lambda i: -readings[i].confidence)
     )
-    confusions = evaluation.confusions
-    more = f"The {CONFUSIONS} most frequent of {len(confusions)}. " if len(confusions) > CONFUSIONS else ""
+    score = evaluation.score
+    intro = say(
+        "Exact match {exact}, 95% interval in brackets; CER {cer}; {errors} of {crops} crops misread.",
+        exact=score.as_text(),
+        cer=f"{score.cer:.1%}",
+        errors=len(misread),
+        crops=score.lines,
+    )
+    sure = say(
+        "The highest confidence comes first. If the model is sure of its reading, the label may be wrong."
+    )
+    columns = say("crop"), say("label"), say("read"), say("confidence"), say("where")
     parts = [
+        _confusions(evaluation, say),
         Part(
-            "Confusions",
-            f"{more}Labels and readings are aligned with the fewest edits." if confusions else "None.",
-            ("label", "read", "times"),
-            ([_name(text), _name(read), str(times)] for (text, read), times in confusions[:CONFUSIONS]),
-        ),
-        Part(
-            "Misread crops",
-            "The highest confidence comes first. If the model is sure of its reading, the label may be "
-            f"wrong. {LEGEND}"
-            if misread
-            else "None.",
-            ("crop", "label", "read", "confidence", "where"),
+            say("Misread crops"),
+            say(" ").join((sure, legend(say))) if misread else say("None."),
+            columns,
             rows,
         ),
-        Part(
-            "Reliability",
-            f"{evaluation.reliability.as_text()}. If a confidence means what it says, its readings are right "
-            "as often.",
-            ("readings", "mean confidence", "exact match"),
-            (
-                [str(each.lines), f"{each.confidence:.1%}", f"{each.exact_match:.1%}"]
-                for each in evaluation.reliability.bins
-            ),
-        ),
+        _reliability(evaluation, say),
     ]
-    score = evaluation.score
-    intro = (
-        f"Exact match {score.as_text()}, 95% interval in brackets; CER {score.cer:.1%}; "
-        f"{len(misread)} of {score.lines} crops misread."
+    write_page(path, say("Misread by {model}", model=model), intro, parts, say)
+
+
+def _confusions(evaluation: Evaluation, say: Words) -> Part:
+    found = evaluation.confusions
+    columns = say("label"), say("read"), say("times")
+    rows = ([_name(text, say), _name(read, say), str(times)] for (text, read), times in found[:CONFUSIONS])
+    how = say("Labels and readings are aligned with the fewest edits.") if found else say("None.")
+    if len(found) > CONFUSIONS:
+        more = say("The {shown} most frequent of {all}.", shown=CONFUSIONS, all=len(found))
+        how = say(" ").join((more, how))
+    return Part(say("Confusions"), how, columns, rows)
+
+
+def _reliability(evaluation: Evaluation, say: Words) -> Part:
+    found = evaluation.reliability
+    text = say(
+        "Calibration error {error}, area under the risk-coverage curve {area}. If a confidence means what it "
+        "says, its readings are right as often.",
+        error=f"{found.error:.1%}",
+        area=f"{found.area:.4f}",
     )
-    write_page(path, f"Misread by {model}", intro, parts)
+    columns = say("readings"), say("mean confidence"), say("exact match")
+    rows = ([str(each.lines), f"{each.confidence:.1%}", f"{each.exact_match:.1%}"] for each in found.bins)
+    return Part(say("Reliability"), text, columns, rows)
 
 
-def _name(character: str) -> str:
-    return show(character) if character else "nothing"
+def _name(character: str, say: Words) -> str:
+    if character == " ":
+        return say("space")
+    return show(character) if character else say("nothing")

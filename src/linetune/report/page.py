@@ -18,6 +18,7 @@ from linetune.core.errors import LinetuneError, os_errors
 from linetune.core.image import Crop
 from linetune.evaluation.metrics import aligned
 from linetune.report import markdown
+from linetune.report.words import Words
 
 JPEG_QUALITY = 90
 """Quality of the pictures, which take about 3 kB each at height 48."""
@@ -26,8 +27,6 @@ Mark = Literal["", "wrong", "missing"]
 """How a piece of a text is highlighted; empty for not at all."""
 SPACE, MISSING = "␣", "∅"
 """What a page shows for a space and for a missing character in an error."""
-LEGEND = f"In an error, {SPACE} is a space and {MISSING} is a missing character."
-"""A sentence for pages that show errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +59,28 @@ class Part:
     """An SVG element from :func:`linetune.report.figures.inline`. It is not escaped."""
 
 
-def write_page(path: Path, title: str, intro: str, parts: Iterable[Part]) -> None:
+def write_page(path: Path, title: str, intro: str, parts: Iterable[Part], say: Words) -> None:
     """Write a page. The file appears whole or not at all, and replaces an existing one.
 
     Raises:
         LinetuneError: the file cannot be written.
     """
     with os_errors("cannot write the page", path):
-        atomic.write_text(path, page(title, intro, parts))
+        atomic.write_text(path, page(title, intro, parts, say))
 
 
-def page(title: str, intro: str, parts: Iterable[Part]) -> str:
-    """Return the HTML of a page. Texts are escaped."""
-    return rendered("page.html", title=title, intro=intro, parts=parts)
+def page(title: str, intro: str, parts: Iterable[Part], say: Words) -> str:
+    """Return the HTML of a page. Texts are escaped. They are in the language of ``say`` already."""
+    return rendered("page.html", say, title=title, intro=intro, parts=parts)
 
 
-def rendered(template: str, **values: Any) -> str:
+def rendered(template: str, say: Words, **values: Any) -> str:
     """Return a text from one of the templates. Pages all extend ``base.html``, and their texts are escaped.
 
     Args:
         template: the file in ``templates``.
-        values: what the template shows. ``base.html`` needs ``title``, and ``language`` if it is not English.
+        say: the language.
+        values: what the template shows. ``base.html`` needs ``title``.
     """
     environment = Environment(
         loader=PackageLoader("linetune", "report/templates"),
@@ -92,7 +92,14 @@ def rendered(template: str, **values: Any) -> str:
     environment.filters["jpeg_url"] = _jpeg_url
     environment.filters["visible"] = visible
     environment.filters |= markdown.FILTERS
-    return environment.get_template(template).render(values)
+    return environment.get_template(template).render(values, say=say)
+
+
+def legend(say: Words) -> str:
+    """Return a sentence for pages that show errors."""
+    return say(
+        "In an error, {space} is a space and {missing} is a missing character.", space=SPACE, missing=MISSING
+    )
 
 
 def marked_difference(label: str, read: str) -> tuple[Marked, Marked]:

@@ -78,10 +78,8 @@ def report(run: Recorded, say: Words) -> str:
     errors = list(misread(kept, base, say)) if kept else []
     return rendered(
         "report.html",
-        language=say.tag,
+        say,
         title=say("Report of run {name}", name=run.folder.resolve().name),
-        skip=say("Skip to the content"),
-        say=say,
         run=run,
         split=split,
         verdict=found,

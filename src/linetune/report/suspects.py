@@ -12,18 +12,16 @@ from linetune.analysis.suspects import Reading, Suspects
 from linetune.core import atomic, image
 from linetune.core.errors import os_errors, place
 from linetune.core.labelfile import path_in_file
-from linetune.report.page import LEGEND, Cell, Part, ToCopy, marked_difference, page
+from linetune.report.page import Cell, Part, ToCopy, legend, marked_difference, page
+from linetune.report.words import Words
 
 PAGE, LIST = "suspects.html", "suspects.txt"
-COLUMNS = ("crop", "label", "read", "score", "where", "corrected line")
-HOW = (
-    "Where a label is wrong, replace its line in the label file. If the reading is right, click on the "
-    "corrected line to select it, and copy it there. linetune has changed no file."
-)
 
 
-def write_suspects(folder: Path, found: Suspects, top: int) -> list[Path]:
+def write_suspects(folder: Path, found: Suspects, top: int, say: Words) -> list[Path]:
     """Write the page and the list of the ``top`` suspects with the highest scores, both or none.
+
+    The page is in the language of ``say``.
 
     Returns:
         the paths of the page and of the list.
@@ -32,9 +30,14 @@ def write_suspects(folder: Path, found: Suspects, top: int) -> list[Path]:
         LinetuneError: the files cannot be written.
     """
     shown = found.disputed[:top]
-    part = Part("Highest score first", f"{HOW} {LEGEND}", COLUMNS, _rows(shown))
+    how = say(
+        "Where a label is wrong, replace its line in the label file. If the reading is right, click on the "
+        "corrected line to select it, and copy it there. linetune has changed no file."
+    )
+    columns = say("crop"), say("label"), say("read"), say("score"), say("where"), say("corrected line")
+    part = Part(say("Highest score first"), say(" ").join((how, legend(say))), columns, _rows(shown))
     with os_errors("cannot write", folder), atomic.files_written(folder) as partial:
-        atomic.write_text(partial / PAGE, page("Suspects", summary(found, top), [part]))
+        atomic.write_text(partial / PAGE, page(say("Suspects"), summary(found, top, say), [part], say))
         atomic.write_text(partial / LIST, "".join(map(_listed, shown)))
     return [folder / PAGE, folder / LIST]
 
@@ -58,7 +61,7 @@ def suspects_dict(found: Suspects) -> dict[str, Any]:
         "lines": found.lines,
         "agreed": found.agreed,
         "unjudged": found.unjudged,
-        "cannot_tell": found.doubt,
+        "cannot_tell": found.doubt(),
         "skipped": found.skipped,
         "disputed": [
             {
@@ -73,13 +76,16 @@ def suspects_dict(found: Suspects) -> dict[str, Any]:
     }
 
 
-def summary(found: Suspects, shown: int) -> str:
+def summary(found: Suspects, shown: int, say: Words) -> str:
     """Return a sentence with the number of suspects, or the reason why the model finds none."""
-    if found.doubt:
-        return found.doubt
-    more = f", the first {shown} shown" if len(found.disputed) > shown else ""
-    unjudged = f"; {found.unjudged} are not judged" if found.unjudged else ""
-    return f"{len(found.disputed)} of {found.lines} labels are suspects{more}{unjudged}"
+    if doubt := found.doubt(say):
+        return doubt
+    more = say(", the first {shown} shown", shown=shown) if len(found.disputed) > shown else ""
+    unjudged = say("; {labels} are not judged", labels=found.unjudged) if found.unjudged else ""
+    suspects = say(
+        "{suspects} of {labels} labels are suspects", suspects=len(found.disputed), labels=found.lines
+    )
+    return f"{suspects}{more}{unjudged}"
 
 
 def _rows(suspects: Sequence[Reading]) -> Iterator[list[Cell]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import locale
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,9 +32,13 @@ class Words:
 
     def __call__(self, sentence: str, **values: object) -> str:
         """Return a sentence with its values. A sentence without a translation stays English."""
-        if self.language != "en":
-            sentence = catalogue(self.language, self.folder).get(sentence, sentence)
+        sentence = self.known.get(sentence, sentence)
         return sentence.format(**values) if values else sentence
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """The translations of English sentences, for the script of a page. English needs none."""
+        return {} if self.language == "en" else catalogue(self.language, self.folder)
 
     @property
     def tag(self) -> str:

@@ -13,6 +13,7 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -31,6 +32,7 @@ from linetune.core import untrusted
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
 from linetune.report.page import rendered
+from linetune.report.words import Words
 from linetune.review import photos
 from linetune.review.session import Session
 
@@ -59,10 +61,11 @@ class Guard:
         app: answers the other requests.
         host: the only host that a request may name: address and port.
         token: what a request has to have, in the address of the page or in a cookie.
+        say: the language of refusals, which people see in the browser.
     """
 
-    def __init__(self, app: ASGIApp, host: str, token: str) -> None:
-        self._app, self._host, self._token = app, host, token
+    def __init__(self, app: ASGIApp, host: str, token: str, say: Words) -> None:
+        self._app, self._host, self._token, self._say = app, host, token, say
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def answer(message: Message) -> None:
@@ -72,20 +75,20 @@ class Guard:
 
         app: ASGIApp = self._app
         if scope["type"] == "http" and (why := self._refusal(Request(scope))):
-            app = PlainTextResponse(f"refused: {why}\n", 403)
+            app = PlainTextResponse(f"{why}\n", 403)
         await app(scope, receive, answer)
 
     def _refusal(self, request: Request) -> str | None:
-        headers = request.headers
+        headers, say = request.headers, self._say
         if headers.getlist("host") != [self._host]:
-            return f"only http://{self._host} shows this page"
+            return say("refused: only http://{host} shows this page", host=self._host)
         if headers.get("origin", f"http://{self._host}") != f"http://{self._host}":
-            return "the request comes from another page"
+            return say("refused: the request comes from another page")
         given = request.cookies.get(self.cookie(self._host), "")
         if request.url.path == "/":
             given = request.query_params.get("token", given)
         if not secrets.compare_digest(given.encode(), self._token.encode()):
-            return "open the address that linetune review printed"
+            return say("refused: open the address that linetune review printed")
         return None
 
     @staticmethod
@@ -94,19 +97,21 @@ class Guard:
         return f"{COOKIE}-{host.rpartition(':')[2]}"
 
 
-def create_app(session: Session, title: str, host: str, token: str) -> Starlette:
+def create_app(session: Session, title: str, say: Words, host: str, token: str) -> Starlette:
     """Return the application.
 
     Args:
         session: the review.
         title: of the page.
+        say: the language of the page.
         host: address and port.
         token: see :class:`Guard`.
     """
     script = resources.files("linetune.report").joinpath("templates", "review.js").read_text("utf-8")
 
     def page(request: Request) -> Response:
-        response = HTMLResponse(rendered("review.html", title=title), headers={"Cache-Control": "no-store"})
+        html = rendered("review.html", say, title=title)
+        response = HTMLResponse(html, headers={"Cache-Control": "no-store"})
         response.set_cookie(Guard.cookie(host), token, httponly=True, samesite="strict")
         return response
 
@@ -145,9 +150,9 @@ def create_app(session: Session, title: str, host: str, token: str) -> Starlette
         Route("/decide", decide, methods=["POST"]),
         Route("/undo", undo, methods=["POST"]),
     ]
-    handlers = {LinetuneError: _failed, IndexError: _missing}
-    guard = Middleware(Guard, host=host, token=token)
-    return Starlette(routes=routes, middleware=[guard], exception_handlers=handlers)  # type: ignore[arg-type]
+    handlers = {LinetuneError: partial(_failed, say), IndexError: partial(_missing, say)}
+    guard = Middleware(Guard, host=host, token=token, say=say)
+    return Starlette(routes=routes, middleware=[guard], exception_handlers=handlers)
 
 
 async def _json(request: Request) -> dict[str, Any]:
@@ -169,12 +174,12 @@ async def _json(request: Request) -> dict[str, Any]:
     return content
 
 
-def _failed(request: Request, error: LinetuneError) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
+def _failed(say: Words, request: Request, error: LinetuneError) -> Response:
+    return JSONResponse({"error": say("This was not done: {error}", error=error)}, 400)
 
 
-def _missing(request: Request, error: IndexError) -> Response:
-    return JSONResponse({"error": "no such crop"}, 404)
+def _missing(say: Words, request: Request, error: IndexError) -> Response:
+    return JSONResponse({"error": say("There is no such crop.")}, 404)
 
 
 def _png(crop: Crop) -> Response:
@@ -215,17 +220,20 @@ def listen(port: int) -> socket.socket:
     return opened
 
 
-def serve(session: Session, title: str, opened: socket.socket, ready: Callable[[str], None]) -> None:
+def serve(
+    session: Session, title: str, say: Words, opened: socket.socket, ready: Callable[[str], None]
+) -> None:
     """Show the page until the program is interrupted.
 
     Args:
         session: the review.
         title: of the page.
+        say: the language of the page.
         opened: see :func:`listen`.
         ready: called with the address of the page, which has the token.
     """
     host, token = f"{ADDRESS}:{opened.getsockname()[1]}", secrets.token_urlsafe(24)
-    app = create_app(session, title, host, token)
+    app = create_app(session, title, say, host, token)
     config = uvicorn.Config(
         app,
         log_level="error",

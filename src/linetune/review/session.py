@@ -12,8 +12,10 @@ from typing import Any
 from linetune.core import image
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
+from linetune.core.labelfile import unwritable
 from linetune.core.reading_order import is_same
 from linetune.report.page import Marked, marked_difference
+from linetune.report.words import Words
 from linetune.review.guesses import Guess, Guesser
 from linetune.review.items import Item
 from linetune.review.journal import Decision, Journal
@@ -49,17 +51,18 @@ class Session:
         guesses: what the model makes of each.
         journal: where decisions go.
         guesser: reads crops that are turned.
+        say: the language of errors that the page shows.
     """
 
     def __init__(
-        self, items: Sequence[Item], guesses: Sequence[Guess], journal: Journal, guesser: Guesser
+        self, items: Sequence[Item], guesses: Sequence[Guess], journal: Journal, guesser: Guesser, say: Words
     ) -> None:
         order = in_order(items, guesses)
         self.items = [items[i] for i in order]
         self._guesses = [guesses[i] for i in order]
         self._index = {item.key: index for index, item in enumerate(self.items)}
         self._settled = self._index.keys() & journal.history.decisions.keys()
-        self._journal, self._guesser = journal, guesser
+        self._journal, self._guesser, self._say = journal, guesser, say
         self._lock = threading.Lock()
         self._times: list[float] = []
         self._turned = lru_cache(maxsize=256)(self._guess_turned)
@@ -133,10 +136,13 @@ class Session:
 
         Raises:
             IndexError: there is no such crop.
-            LinetuneError: the label is blank or has a line break, or the journal cannot be written.
+            LinetuneError: the label is blank, or has a tab or a line break, or the journal cannot be written.
         """
+        say = self._say
         if text is not None and not text.strip():
-            raise LinetuneError("an empty label", hint="press Delete if the crop is unusable")
+            raise LinetuneError(say("an empty label; press Delete if the crop is unusable"))
+        if text is not None and unwritable(text):
+            raise LinetuneError(say("a label is one line of text, without tabs"))
         item, decision = self.item_at(index), Decision(text, turned)
         with self._lock:
             self._journal.decide(item.key, decision)
@@ -151,10 +157,13 @@ class Session:
         Raises:
             LinetuneError: the journal cannot be written.
         """
+        say = self._say
         with self._lock:
             last = self._journal.history.last
             if last is not None and last not in self._index:
-                raise LinetuneError(f"the last decision is about a crop that is no longer here: {last[0]}")
+                raise LinetuneError(
+                    say("the last decision is about a crop that is no longer here: {path}", path=last[0])
+                )
             key = self._journal.undo()
             if key is not None and self._journal.history.get(key) is None:
                 self._settled.discard(key)

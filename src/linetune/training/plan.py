@@ -154,12 +154,12 @@ class Plan:
         return StagePlan(stage, number, crops, rendered, cost, seconds_a_crop * rendered)
 
     def _say_total(self, within: float | None) -> None:
-        say, total = self._context.reporter.say, sum(stage_plan.seconds for stage_plan in self.stages)
-        say(f"about {duration(total)} of training in all, without validation")
+        reporter, total = self._context.reporter, sum(stage_plan.seconds for stage_plan in self.stages)
+        reporter.say(f"about {duration(total)} of training in all, without validation")
         if self._context.device.type == "cpu" and self._context.dtype == torch.float32:
-            say("this processor has no bf16, which makes training two to three times as fast")
+            reporter.say("this processor has no bf16, which makes training two to three times as fast")
         if within is not None and total > within - ENDING:
-            say(
+            reporter.say(
                 f"not all of that fits into {duration(within)}: fewer crops are rendered, and training ends "
                 f"sooner; {duration(total + ENDING)} would be enough"
             )

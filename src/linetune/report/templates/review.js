@@ -14,7 +14,13 @@ let chosen = -PAUSE; // when a digit was the last choice, or a key the last one 
 let typesOn = false; // whether somebody types a label without having opened the text
 const waiting = []; // keys that wait
 const fetched = new Map(); // crops that are here already, by number
+const words = JSON.parse($("words").textContent); // translations, by the English sentence
 const typed = new Map(JSON.parse(sessionStorage.getItem(TYPED) || "[]"));
+
+// A sentence in the language of the page, with its values.
+function say(sentence, values = {}) {
+  return (words[sentence] ?? sentence).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+}
 
 async function ask(path, body) {
   const options = body && {
@@ -24,7 +30,7 @@ async function ask(path, body) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Error("linetune review does not answer. Is it still running? What you typed is still here.");
+    throw new Error(say("linetune review does not answer. Is it still running? What you typed is still here."));
   }
   if (!answer.ok) {
     const said = answer.headers.get("Content-Type") || "";
@@ -80,7 +86,7 @@ function setPieces(element, pieces) {
   }));
 }
 
-function say(text, bad = false) {
+function tell(text, bad = false) {
   $("message").textContent = text;
   $("message").className = bad ? "bad" : "";
 }
@@ -88,14 +94,16 @@ function say(text, bad = false) {
 function setProgress(progress) {
   $("bar").max = progress.total;
   $("bar").value = progress.settled;
-  let text = `${progress.settled} of ${progress.total} settled`;
+  const parts = [say("{settled} of {total} settled", progress)];
   if (progress.a_minute) {
     const minutes = progress.seconds_left / 60;
-    const left = minutes < 1 ? `${Math.ceil(progress.seconds_left)} s` : minutes < 90
-      ? `${Math.ceil(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
-    text += ` · ${Math.round(progress.a_minute)} a minute · ${left} left`;
+    parts.push(
+      say("{crops} a minute", { crops: Math.round(progress.a_minute) }),
+      minutes < 1 ? say("{time} s left", { time: Math.ceil(progress.seconds_left) })
+        : minutes < 90 ? say("{time} min left", { time: Math.ceil(minutes) })
+          : say("{time} h left", { time: (minutes / 60).toFixed(1) }));
   }
-  $("speed").textContent = text;
+  $("speed").textContent = parts.join(" · ");
 }
 
 function setNeighbour(button, index) {
@@ -108,7 +116,7 @@ function setNeighbour(button, index) {
     const text = document.createElement("span");
     text.className = "text";
     text.dir = "auto";
-    text.textContent = item.decision && item.decision.text === null ? "unusable" : item.shown || "–";
+    text.textContent = item.decision && item.decision.text === null ? say("unusable") : item.shown || "–";
     button.replaceChildren(...(item.image ? [item.image.cloneNode()] : []), text);
   }, () => {});
 }
@@ -118,9 +126,11 @@ function show(item) {
   const { decision, kind } = item;
   const unusable = decision !== null && decision.text === null;
   $("crop").className = unusable ? "unusable" : decision ? "settled" : "";
-  $("crop").replaceChildren(item.image || `This image cannot be read: ${item.error || "no answer"}.`);
+  $("crop").replaceChildren(
+    item.image || say("This image cannot be read: {error}.", { error: item.error || say("no answer") }));
   const corrected = decision && !unusable && item.label !== item.shown;
-  $("shown-name").textContent = unusable ? "unusable" : decision ? "settled" : kind === "unlabelled" ? "read" : "label";
+  $("shown-name").textContent = unusable ? say("unusable") : decision ? say("settled")
+    : kind === "unlabelled" ? say("read") : say("label");
   if (kind === "differs" && !corrected) setPieces($("shown"), item.marked);
   else $("shown").textContent = item.shown;
   setPieces($("reading"), item.reading);
@@ -143,11 +153,12 @@ function show(item) {
     return row;
   }));
   $("photo").replaceChildren(...(item.photoImage ? [item.photoImage] : []));
-  $("place").textContent = `${item.index + 1} of ${total()} ·`;
+  $("place").textContent = `${say("{number} of {total}", { number: item.index + 1, total: total() })} ·`;
   $("path").textContent = item.path;
   if (typed.has(item.index)) openField(typed.get(item.index));
   else closeField();
-  say(unusable ? "Marked as unusable. Enter takes the text after all." : item.turned ? "The crop is turned." : "");
+  tell(unusable ? say("Marked as unusable. Enter takes the text after all.")
+    : item.turned ? say("The crop is turned.") : "");
   fetchAhead(item);
   document.querySelectorAll("#around button").forEach(
     (button) => setNeighbour(button, item.index + Number(button.dataset.step)));
@@ -181,7 +192,7 @@ async function during(step) {
   try {
     await step();
   } catch (error) {
-    say(error.message, true);
+    tell(error.message, true);
   }
   busy = false;
   while (waiting.length && !busy) press(waiting.shift(), true);
@@ -189,7 +200,7 @@ async function during(step) {
 
 function decide(text) {
   if (text === "") {
-    say("There is no text. Type one, or press Delete if the crop is unusable.", true);
+    tell(say("There is no text. Type one, or press Delete if the crop is unusable."), true);
     return;
   }
   const { index, turned, image, photoImage } = shown;
@@ -200,7 +211,7 @@ function decide(text) {
     fetched.set(index, Promise.resolve({ ...answer.item, image, photoImage }));
     setProgress(answer.progress);
     show(await get(answer.next ?? index));
-    if (answer.next === null) say("All crops are settled. Ctrl-C in the terminal writes the labels.");
+    if (answer.next === null) tell(say("All crops are settled. Ctrl-C in the terminal writes the labels."));
   });
 }
 
@@ -208,13 +219,13 @@ function undo() {
   during(async () => {
     const answer = await ask("undo", {});
     if (answer.index === null) {
-      say("There is nothing to undo.");
+      tell(say("There is nothing to undo."));
       return;
     }
     fetched.delete(answer.index);
     setProgress(answer.progress);
     show(await get(answer.index));
-    say("The last decision is undone.");
+    tell(say("The last decision is undone."));
   });
 }
 
@@ -237,7 +248,7 @@ function move(step) {
 function choose(digit, time) {
   const choice = shown.choices[digit - 1];
   if (choice === undefined) {
-    say("Press Tab to type a text that starts with a digit.");
+    tell(say("Press Tab to type a text that starts with a digit."));
     return;
   }
   chosen = time;
@@ -250,7 +261,8 @@ function isTypedOn(key, time) {
   typesOn = soon && (typesOn || key.length === 1);
   if (!typesOn || !(key.length === 1 || key === "Enter" || key === "Delete")) return false;
   chosen = time;
-  say("A digit took a text just now: Ctrl+Z undoes that. Press Tab to type a text that starts with a digit.", true);
+  const how = say("Press Tab to type a text that starts with a digit.");
+  tell(say("A digit took a text just now: Ctrl+Z undoes that.") + say(" ") + how, true);
   return true;
 }
 
