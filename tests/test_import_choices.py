@@ -83,6 +83,21 @@ def test_names_are_no_labels_beside_files_that_could_hold_them(
     assert brought(taken(folders, tmp_path, form="folders")) == [(0, "A 1"), (1, "B 2")]
 
 
+@pytest.mark.parametrize("name", ["fileState.txt", "Cache.cach"])
+@pytest.mark.parametrize("photos", [PLATES, {"IMG_1.png": 0}])
+def test_what_ppocrlabel_keeps_for_itself_holds_no_labels(
+    name: str, photos: dict[str, int], tmp_path: Path
+) -> None:
+    states = "".join(f"{photo}\t1\n" for photo in photos)
+    source = grow(tmp_path / "mine", photos | {name: states})
+    for path in (source, source / name):
+        message = refused(path, tmp_path)
+        assert "the state of PPOCRLabel" in message
+        assert "choose File > Export Label in PPOCRLabel, which writes Label.txt" in message
+    grow(source, {"labels.txt": "".join(f"{photo}\tA\n" for photo in photos)})
+    assert len(brought(import_crops(source, tmp_path / "to"))) == len(photos)
+
+
 def test_names_are_no_labels_where_a_file_one_folder_up_names_the_images(tmp_path: Path) -> None:
     images = {f"data/crops/{name}": pixels for name, pixels in PLATES.items()}
     source = grow(tmp_path / "source", images | {"data/labels.csv": "image,text\nAB 12_1.png,X\n"})

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from linetune.core import labelfile
 from linetune.core.errors import LinetuneError
-from linetune.data.importers import table, texts
+from linetune.data.importers import table, texts, unknown
 from linetune.data.importers.column import IMAGE, TEXT, plain
 from linetune.data.importers.source import Format, Item, Source
 
@@ -27,12 +27,15 @@ _BOX_AND_TEXT = re.compile(rf"[^\t]*\t[\[(]*{texts.NUMBERS}[^\d\s]")
 def find(path: Path) -> list[Path]:
     """Return files in which most lines are the path of an image, a tab and a text."""
     if path.is_file():
-        named = path.name != "rec_gt.txt" and path.suffix.lower() not in texts.STRUCTURED
+        named = (
+            path.name not in ("rec_gt.txt", *unknown.STATES) and path.suffix.lower() not in texts.STRUCTURED
+        )
         return [path] if named and _has_labels(path) else []
     if any((path / name).is_file() for name in ("Label.txt", "rec_gt.txt")):
         # Other files of a PPOCRLabel project look like label files too.
         return []
-    return [p for p in texts.files(path, ".txt") if _has_labels(p)]
+    found = texts.files(path, ".txt")
+    return [p for p in found if p.name not in unknown.STATES and _has_labels(p)]
 
 
 def _has_labels(path: Path) -> bool:

@@ -161,7 +161,7 @@ def _unused(used: Collection[Path], target: Path) -> list[Path]:
 
 def _nothing_imported(entry: Path, refused: list[LinetuneError]) -> LinetuneError:
     if not refused:
-        return LinetuneError("holds no labelled crops", entry)
+        return LinetuneError("holds no labelled crops", entry, "label and export them in your tool first")
     example = refused[0]
     what = f"nothing can be imported, {len(refused)} left out, the first: {example.what}"
     return LinetuneError(what, example.where, example.hint)

@@ -21,6 +21,9 @@ _KINDS = {
     ".parquet": "Parquet", ".arrow": "Arrow", ".yaml": "YAML", ".yml": "YAML", ".tab": "a table",
     ".dat": "data", ".lst": "a list", ".list": "a list",
 }  # fmt: skip
+STATES = ("fileState.txt", "Cache.cach")
+"""Files in which PPOCRLabel keeps the state of its work. They hold no labels that a person has exported."""
+_STATE = "the state of PPOCRLabel"
 _NAMESAKES = (".txt", ".gt.txt", ".xml", ".json")
 """Ends of file names that may hold the label of the image with the same stem."""
 _LABEL_SUFFIXES = {*texts.STRUCTURED, ".txt", ".xml", ".tab", ".lst", ".list", ".dat", ".gt"}
@@ -89,6 +92,8 @@ def above(folder: Path) -> list[Path]:
 
 def looks_like(path: Path) -> str | None:
     """Return what kind of file a path is, for example "a ZIP archive"; None if nothing shows it."""
+    if path.name in STATES:
+        return _STATE
     suffix = path.suffix.lower()
     content = texts.head(path)
     by_content = (name for pattern, name in _CONTENT if pattern.search(content))
@@ -103,6 +108,8 @@ def looks_like(path: Path) -> str | None:
 
 def way_out(kind: str | None) -> str | None:
     """Return a hint that says how to make a file of this kind importable. None if linetune knows no way."""
+    if kind == _STATE:
+        return "choose File > Export Label in PPOCRLabel, which writes Label.txt, and import the folder again"
     if kind and kind.endswith("archive"):
         return "unpack it and import the folder"
     return "save it as CSV and import the CSV file" if kind == "a spreadsheet" else None
