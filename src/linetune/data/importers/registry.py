@@ -143,7 +143,7 @@ def _names_as_labels(path: Path, skip: Path | None) -> list[_Hit]:
     )
     hint = f"pass --format {form} to use the names anyway"
     if others := unknown.beside(path, skip) or unknown.above(path):
-        hint = unknown.way_out(_example(others)[1]) or hint
+        hint = ", or ".join(filter(None, (unknown.way_out(_example(others)[1]), hint)))
         raise LinetuneError(f"{refusal} {_possible_labels(others)}", path, hint)
     if layout.mixed(path, skip):
         what = "linetune does not use names as labels, because images are in the folder and in its subfolders"
@@ -194,8 +194,6 @@ def _not_recognised(path: Path, skip: Path | None) -> LinetuneError:
         hint = f"the labels may be in {elsewhere[0]}: import that, or the folder that holds both"
         return LinetuneError("format not recognised", path, hint)
     if images := image.in_folder(path)[0]:
-        hint = (
-            f"add the label file, or pass --format names if names such as {images[0].stem!r} are the labels"
-        )
+        hint = f"add the label file, or pass --format names if names like {images[0].stem!r} are labels"
         return LinetuneError("the folder holds images, but no labels", path, hint)
     return LinetuneError("the folder holds no images and no labels", path, "choose another folder")
