@@ -76,7 +76,7 @@ def test_names_are_no_labels_beside_files_that_could_hold_them(
 ) -> None:
     source = grow(tmp_path / "photos", IMAGES | {file: content})
     assert told in refused(source, tmp_path)
-    assert "; pass --format names to use the names anyway" in refused(source, tmp_path)
+    assert "pass --format names to use the names anyway" in refused(source, tmp_path)
     assert brought(taken(source, tmp_path, form="names")) == whole(["0", "1", "2", "3"])
     folders = grow(tmp_path / "folders", {"A 1/0.png": 0, "B 2/1.png": 1, f"A 1/{file}": content})
     assert "linetune does not use the names of folders as labels" in refused(folders, tmp_path)

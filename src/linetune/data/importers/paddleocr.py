@@ -27,10 +27,8 @@ _BOX_AND_TEXT = re.compile(rf"[^\t]*\t[\[(]*{texts.NUMBERS}[^\d\s]")
 def find(path: Path) -> list[Path]:
     """Return files in which most lines are the path of an image, a tab and a text."""
     if path.is_file():
-        named = (
-            path.name not in ("rec_gt.txt", *unknown.STATES) and path.suffix.lower() not in texts.STRUCTURED
-        )
-        return [path] if named and _has_labels(path) else []
+        other = path.name in ("rec_gt.txt", *unknown.STATES) or path.suffix.lower() in texts.STRUCTURED
+        return [] if other or not _has_labels(path) else [path]
     if any((path / name).is_file() for name in ("Label.txt", "rec_gt.txt")):
         # Other files of a PPOCRLabel project look like label files too.
         return []
