@@ -239,7 +239,7 @@ def test_a_wide_interval_says_how_many_crops_make_it_narrow() -> None:
     )
     assert texts(verdict(facts, Words("en")))[-1] == (
         "Label more test crops: exact match is only known to be 85.6% to 92.0%. "
-        "About 420 crops give ±3 points."
+        "About 420 test crops in all give ±3 points."
     )
     assert texts(found)[0].startswith("Label at least 209 more test crops")
 

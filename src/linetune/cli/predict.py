@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from linetune.cli import options
+from linetune.core import files
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.decode import Reading
 
@@ -86,6 +87,8 @@ def expand(path: Path, errors: dict[Path, LinetuneError]) -> list[Path]:
     from linetune.core import image
 
     if not os.path.isdir(path):  # noqa: PTH112 - Path's own method raises an error for some names
+        if not path.suffix and not files.exists(path):
+            errors[path] = LinetuneError("no such file or folder", path, files.missing_file_hint(path))
         return [path]
     unreadable: list[LinetuneError] = []
     inside, others = image.in_folder(path, unreadable)

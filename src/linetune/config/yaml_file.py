@@ -19,6 +19,7 @@ LONGEST = 500_000
 """Most characters of a YAML text. An inference.yml with 18,000 characters of a dictionary has 180,000."""
 MOST_VALUES = 50_000
 """Most values of a text with aliases, each alias counted as what it stands for."""
+SUFFIXES = (".yaml", ".yml")
 _BRACKET = re.compile(r"[\[\]{}]")
 _DEEP = re.compile(rf"(?:[-?] +){{{untrusted.DEEPEST}}}")
 """A list of a list of a list, and so on, in one line. ruamel takes seconds until it gives up."""
@@ -32,7 +33,7 @@ def parse(text: str, path: Path, hint: str | None = None) -> Any:
     Args:
         text: the content of the file.
         path: the file, for messages.
-        hint: how to fix a text without keys.
+        hint: how to fix a text without keys, or a file whose name is not that of a YAML file.
 
     Raises:
         LinetuneError: the text is not YAML, or is not a mapping.
@@ -45,7 +46,8 @@ def parse(text: str, path: Path, hint: str | None = None) -> Any:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
         invisible = _invisible(text, mark.line) if mark else None
-        raise LinetuneError(f"not valid YAML: {error.problem or error.context}", where, invisible) from None
+        way_out = invisible if path.suffix.lower() in SUFFIXES else hint  # another file was meant
+        raise LinetuneError(f"not valid YAML: {error.problem or error.context}", where, way_out) from None
     except ReaderError as error:
         before = text[: error.position].split("\n")
         where = f"{path}:{len(before)}:{len(before[-1]) + 1}"

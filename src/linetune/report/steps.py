@@ -88,7 +88,7 @@ def steps(facts: Facts, say: Words) -> Iterator[Step]:
         yield Step(
             say(
                 "Label more test crops: exact match is only known to be {low} to {high}. About {crops} "
-                "crops give ±{half} points.",
+                "test crops in all give ±{half} points.",
                 **_needed_crops(facts.score),
             )
         )

@@ -110,8 +110,12 @@ def any_upside_down(model: Model, unknown: Collection[str], crops: Dataset, repo
     clear, upside_down = int(ways.clear.sum()), int((ways.clear & ways.upside_down).sum())
     total = len(ways.clear)
     among = f" ({clear} of {total} crops are clear)" if 2 * clear < total else ""
-    reporter.say(f"about {upside_down / clear:.0%} of the real crops are upside down{among}")
     pays = upside_down > FEW and upside_down >= LEAST * clear
+    few = f", or have a wrong label; below {LEAST:.0%} they do not matter"
+    reporter.say(
+        f"about {upside_down / clear:.0%} of the real crops are upside down{among}"
+        f"{few if 0 < upside_down < LEAST * clear else ''}"
+    )
     if upside_down >= LEAST * clear and not pays:
         reporter.say(
             f"{upside_down} are too few to be sure; both_ways: true turns them upright and reads both ways up"
