@@ -5,6 +5,8 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := rapidocr paddleocr transformers
+# Python compiles a module at its first import. To compile all of them at once takes long.
+export PIP_COMPILE := 0
 
 .PHONY: test torture demo interop fuzz audit floors ray site wheel hooks lint clean
 

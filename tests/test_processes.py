@@ -21,7 +21,7 @@ from linetune.models.layers.dropout import dropout, part_of_batch
 
 ALONE = [sys.executable, "-m", "linetune"]
 TOGETHER = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "linetune"]
-SETTINGS = ["stages.full.steps=50", "stages.full.nrtr_weight=0", "stages.real.learning_rate=1e-4"]
+SETTINGS = ["stages.full.steps=20", "stages.full.nrtr_weight=0", "stages.real.learning_rate=1e-4"]
 MINUTE = 60.0
 
 
