@@ -38,7 +38,7 @@ from linetune.formats.transfer import with_charset
 from linetune.recogniser import Recogniser
 from linetune.report.words import Words
 from linetune.review.guesses import Guess, Guesser, read_items
-from linetune.review.items import Item, Shard
+from linetune.review.items import Item, Shard, listed, load_items
 from linetune.review.journal import Decision, Journal, read_journal
 from linetune.review.server import create_app, listen
 from linetune.review.session import Session
@@ -172,6 +172,23 @@ def test_a_shard_is_decided_by_the_path_alone() -> None:
     assert {item.path for item in Shard(1, 2).select(items[::-1])} == {item.path for item in parts[0]}
     with pytest.raises(LinetuneError, match="not a part"):
         Shard.parse("3/2")
+
+
+def test_a_list_chooses_what_is_shown_and_the_labels_of_the_others_stay(
+    tmp_path: Path, labels: Path, cli: Cli
+) -> None:
+    (tmp_path / "suspects").mkdir()
+    rows = [f"../{number:02}.png\tA\tB\t9.9\tlabels.txt:1\n" for number in (4, 1)]
+    (tmp_path / "suspects/list.txt").write_text("".join(rows))
+    journal_of(labels).parent.mkdir()
+    items = load_items(labels, tmp_path, Silent()).all
+    assert [item.path for item in listed(tmp_path / "suspects/list.txt", items)] == ["01.png", "04.png"]
+    with Journal(journal_of(labels)) as journal:
+        journal.decide(items[1].key, Decision("NEW 1"))
+    only = ("--only", tmp_path / "suspects/list.txt")
+    assert cli("review", labels, *only, "--write").code == 0
+    written = labelfile.read_labels(journal_of(labels).with_name("labels.txt"))
+    assert [line.text for line in written] == [items[0].label, "NEW 1", *(item.label for item in items[2:])]
 
 
 def test_the_start_of_a_review_shows_how_many_crops_are_read(
@@ -606,9 +623,12 @@ def test_decisions_on_another_label_no_longer_apply(labels: Path, cli: Cli) -> N
         (["{labels}", "--model", "x", "--output", "{folder}"], "the folder has files but not a review"),
         (["gone.txt", "--model", "x"], "label file not found"),
         (["{labels}", "--shard", "2/1", "--write"], "'2/1' is not a part of a set"),
+        (["{labels}", "--model", "x", "--only", "gone.txt"], "gone.txt: list of crops not found"),
+        (["{labels}", "--model", "x", "--only", "{folder}/00.png.txt"], "names no crop of these labels"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], message: str, labels: Path, cli: Cli) -> None:
+    (labels.parent / "00.png.txt").write_text("gone.png\tA\n")
     result = cli("review", *(each.format(labels=labels, folder=labels.parent) for each in arguments))
     assert result.code == 2
     assert len(result.errors) == 1

@@ -45,6 +45,14 @@ ShardOption = Annotated[
     str | None,
     typer.Option(metavar="NUMBER/OF", help="Settle only one of several equal parts, such as 1/2."),
 ]
+OnlyOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="LIST",
+        help="Show only the crops of a list, such as the suspects.txt of linetune suspects. The others keep "
+        "their labels.",
+    ),
+]
 MergeOption = Annotated[bool, typer.Option("--merge", help="Add the decisions of other journals, and end.")]
 WriteOption = Annotated[bool, typer.Option("--write", help="Write the new label file, without the page.")]
 PortOption = Annotated[
@@ -65,6 +73,7 @@ def review(
     unlabelled: UnlabelledOption = False,
     output: OutputOption = None,
     shard: ShardOption = None,
+    only: OnlyOption = None,
     merge: MergeOption = False,
     write: WriteOption = False,
     lang: options.LanguageOption = None,
@@ -82,7 +91,7 @@ def review(
     from linetune.core import cache
     from linetune.core.outputs import is_filled
     from linetune.report.words import words
-    from linetune.review.items import CROPS, Shard, find_source
+    from linetune.review.items import CROPS, Shard, find_source, listed
     from linetune.review.journal import NAME, Journal
     from linetune.review.result import default_folder
 
@@ -96,6 +105,7 @@ def review(
     chosen = part.select(items) if part else items
     if not chosen:
         raise LinetuneError("no crop is in this part", "--shard", "divide the set into fewer parts")
+    shown = listed(only, chosen) if only else chosen
     with os_errors("the folder cannot be written", folder, "choose another with --output"):
         folder.mkdir(parents=True, exist_ok=True)
     with cache.locked(folder), Journal(folder / NAME) as journal:
@@ -103,7 +113,7 @@ def review(
         if merge:
             _merge(journal, journals or (), items)
         elif not write:
-            _show(found.name, chosen, journal, str(model), words(lang), port, no_browser)
+            _show(found.name, shown, journal, str(model), words(lang), port, no_browser)
         _write(folder, chosen, journal)
 
 

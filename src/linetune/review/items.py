@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linetune.core import image
+from linetune.core import image, textfile
 from linetune.core.errors import LinetuneError
 from linetune.core.files import relative
 from linetune.core.labelfile import path_in_file, read_labels, unwritable
@@ -37,6 +37,21 @@ class Item:
     def key(self) -> Key:
         """Name of the crop and its label in the journal."""
         return self.path, self.label
+
+
+def listed(path: Path, items: Sequence[Item]) -> list[Item]:
+    """Return the crops that a list names. Its lines begin with the path of a crop, relative to the list.
+
+    Raises:
+        LinetuneError: the list cannot be read, or names none of the crops.
+    """
+    rows = textfile.read(path, "list of crops", "linetune suspects writes suspects.txt").splitlines()
+    named = {(path.parent / row.partition("\t")[0]).resolve() for row in rows if row}
+    found = [item for item in items if item.image.resolve() in named]
+    if not found:
+        hint = "name a list of crops of these labels, such as the suspects.txt of linetune suspects"
+        raise LinetuneError("names no crop of these labels", path, hint)
+    return found
 
 
 @dataclass(frozen=True)
