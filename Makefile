@@ -8,13 +8,17 @@ CLIENTS := rapidocr paddleocr transformers
 # Python compiles a module at its first import. To compile all of them at once takes long.
 export PIP_COMPILE := 0
 
-.PHONY: test torture demo interop fuzz audit floors ray site wheel hooks lint clean
+.PHONY: test pages torture demo interop fuzz audit floors ray site wheel hooks lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+# Runs the commands and the Python code of all pages, and make test runs those of the tutorial.
+pages: $(VENV)/dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/page_commands.py
 
 # Kills a short run at 100 random moments (make test: at 3), and resumes it: half an hour.
 torture: $(VENV)/dev
