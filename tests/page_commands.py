@@ -1,6 +1,7 @@
 """Commands and Python code of the pages: they run in order, in a folder with all that the pages name.
 
-`make pages` runs them. The tutorial has a test of its own. The Chinese pages have the commands of the English ones.
+`make pages` runs them. The tutorial has a test of its own. The Chinese pages have the commands of the English
+ones.
 """
 
 from __future__ import annotations
