@@ -529,6 +529,12 @@ def test_predict_reads_files_and_folders(cli: Cli, labels: Path, small: Path) ->
     assert as_json[0]["text"] == "线"
 
 
+def test_a_folder_that_is_missing_is_not_called_an_image(cli: Cli, small: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "crops" / "images"
+    done = cli("predict", small, missing)
+    assert (done.code, done.errors) == (2, [f"error: {missing}: no such file or folder"])
+
+
 def test_whole_photos_are_read_with_one_warning(cli: Cli, labels: Path, small: Path, tmp_path: Path) -> None:
     sizes = {
         "photo": (480, 640),

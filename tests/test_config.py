@@ -178,6 +178,14 @@ def test_what_is_no_yaml_is_told_in_one_line(
     assert message in told
 
 
+def test_a_label_file_in_place_of_a_run_file_gets_the_way_out(tmp_path: Path) -> None:
+    labels = tmp_path / "train.txt"
+    labels.write_text("a.png\tA: 1\n\tb\n", "utf-8")
+    (told,) = refused(labels)
+    assert told.startswith(f"{labels}:")
+    assert told.endswith("; linetune init DIR writes an example")
+
+
 def test_a_value_that_does_not_fit_its_tag(tmp_path: Path) -> None:
     (message,) = refused(written(tmp_path, "seed: !!int x\n"))
     assert message.endswith(

@@ -39,7 +39,9 @@ from linetune.recogniser import Recogniser
 def test_the_fewest_right_readings_of_a_promise(error: float, readings: int) -> None:
     assert needed(0, error) == readings
     right = [True] * readings
-    assert promise([0.9] * readings, right, error).threshold < 0.9
+    found = promise([0.9] * readings, right, error)
+    assert found.threshold < 0.9
+    assert found.as_text().startswith("accept a confidence above 0: at most ")
     with pytest.raises(LinetuneError, match="label at least 1 more crops, or allow more errors"):
         promise([0.9] * (readings - 1), right[1:], error)
 

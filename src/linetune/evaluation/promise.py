@@ -56,10 +56,8 @@ class Promise:
         """Return the promise in words."""
         most = f"at most {percent(self.max_error)} of the accepted readings are wrong"
         sure = f"with {CONFIDENCE:.0%} confidence"
-        from_here = (
-            f"a confidence of {self.threshold:.{DIGITS}f} or more" if self.threshold else "all readings"
-        )
-        return f"accept {from_here}: {most}, {sure}"
+        limit = f"of {self.threshold:.{DIGITS}f} or more" if self.threshold else "above 0"
+        return f"accept a confidence {limit}: {most}, {sure}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
