@@ -60,6 +60,41 @@ def test_the_doubtful_crops_come_first_and_others_are_left_out_with_a_reason(poo
     }
 
 
+def test_a_random_choice_has_easy_crops_too_and_those_that_the_model_cannot_read(
+    pool: Path, tmp_path: Path, cli: Cli
+) -> None:
+    crops = shutil.copytree(pool / "pool", tmp_path / "pool")
+    stripes = np.full((40, 120, 3), 220, np.uint8)
+    stripes[::8] = 30
+    image.write(crops / "stripes.png", stripes)
+
+    def chosen(number: int, *options: str) -> list[str]:
+        out = tmp_path / "list.txt"
+        given = ("-n", number, "--labels", pool / "labelled/labels.txt", "--output", out, "--overwrite")
+        ended = cli("next", READS, crops, *given, *options)
+        assert ended.code == 0, ended.err
+        assert (f"chosen: {number} of 10 crops, by chance" in ended.out) == bool(options)
+        return [line.image.stem for line in read_labels(out, unlabelled=True)]
+
+    assert set(chosen(2)) == {"unclear-1", "unclear-2"}
+    some = chosen(2, "--random")
+    assert set(some) != {"unclear-1", "unclear-2"}
+    assert chosen(2, "--random") == some
+    assert sorted(chosen(7, "--random")) == ["00", "01", "02", "03", "stripes", "unclear-1", "unclear-2"]
+    assert "stripes" not in chosen(6)
+
+
+def test_whole_photos_among_the_crops_are_told(pool: Path, tmp_path: Path, cli: Cli) -> None:
+    shutil.copytree(pool / "pool", tmp_path / "pool")
+    image.write(tmp_path / "pool/street.png", np.tile(image.read(pool / "pool/00.png"), (12, 4, 1)))
+    ended = cli("next", READS, tmp_path / "pool", "-n", "1", "--output", tmp_path / "1.txt")
+    assert ended.code == 0, ended.err
+    assert (
+        "warning: 1 of 10 images look like whole photos, not like crops of one text line: street.png"
+        in ended.err
+    )
+
+
 def test_a_folder_with_the_labelled_crops_and_their_doubles_is_the_usual_one(
     pool: Path, tmp_path: Path
 ) -> None:

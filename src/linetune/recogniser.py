@@ -22,8 +22,6 @@ from linetune.decode.read import Run, read_crops, run_deployed
 from linetune.formats.onnx_reader import OnnxReader, open_reader
 from linetune.formats.origin import VOID
 
-NAMED = 3
-"""Images that a message names at most."""
 NO_RULE = "none"
 """In place of a rule: read without one."""
 
@@ -217,10 +215,7 @@ class Recogniser:
                 errors[path] = error
             progress(number)
         if photos:
-            names = ", ".join(path.name for path in photos[:NAMED]) + (", ..." if photos[NAMED:] else "")
-            which = f"{len(photos)} of {len(paths)} images look like whole photos"
-            hint = "cut out the lines first (linetune import does it where they are labelled)"
-            reporter.say(f"warning: {which}, not like crops of one text line: {names}; {hint}")
+            reporter.say(image.photo_warning(photos, len(paths)))
         readings = self.read(crops.values(), progress=count(reporter, "reading", len(crops)))
         return errors | dict(zip(crops, readings, strict=True))
 

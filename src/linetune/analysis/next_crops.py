@@ -1,7 +1,8 @@
-"""Which crops to label next: those that a model doubts, each in another way."""
+"""Which crops to label next: those that a model doubts, each in another way, or crops by chance."""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError
 from linetune.core.image import Crop
@@ -56,7 +58,7 @@ class NextCrops:
     """The crops to label next, and what the model makes of the others."""
 
     chosen: Sequence[Path]
-    """The most worthwhile first."""
+    """The most worthwhile first, or in random order."""
     readings: Sequence[Reading]
     """What the model reads on them."""
     crops: int
@@ -67,6 +69,8 @@ class NextCrops:
     """How many crops with a text the model misreads, by its confidence. None if it is not calibrated."""
     unreadable: Sequence[LinetuneError] = ()
     """The images that cannot be read."""
+    at_random: bool = False
+    """Whether chance chose the crops."""
 
     def as_text(self) -> str:
         """Return what was chosen, what was left out, and how much the model doubts."""
@@ -74,7 +78,8 @@ class NextCrops:
         if self.unreadable:
             left_out.append(f"{len(self.unreadable)} cannot be read, such as {self.unreadable[0]}")
         rest = self.crops - self.left_out.total() - len(self.unreadable)
-        lines = [f"chosen: {len(self.chosen)} of {self.crops} crops, the most worthwhile first"]
+        how = "by chance" if self.at_random else "the most worthwhile first"
+        lines = [f"chosen: {len(self.chosen)} of {self.crops} crops, {how}"]
         if left_out:
             lines.append(f"left out: {'; '.join(left_out)}")
         if self.misread is not None:
@@ -103,8 +108,9 @@ def next_crops(
     number: int,
     labelled: Collection[Path] = (),
     reporter: Reporter | None = None,
+    at_random: bool = False,
 ) -> NextCrops:
-    """Choose crops that a model doubts, each in another way.
+    """Choose crops that a model doubts, each in another way, or crops by chance.
 
     A crop's doubts are what its class probabilities lack to the text that is read: for each class, the sum
     over the frames of the probability minus 1 where it is read. They point to the characters that the model
@@ -114,7 +120,8 @@ def next_crops(
     is that of Zhdanov (2019, "Diverse mini-batch Active Learning", arXiv 1901.05954).
 
     Crops that nobody has to label are left out: what a labelled crop or a crop before it shows, blank ones,
-    and those on which the model reads nothing.
+    and those on which the model reads nothing. A random choice may have the last ones, because scores on
+    it would flatter the model without them.
 
     Args:
         reader: the model. A recogniser is one.
@@ -122,6 +129,7 @@ def next_crops(
         number: how many to choose.
         labelled: crops that have a label.
         reporter: shows the progress.
+        at_random: choose by chance. The same crops give the same choice.
 
     Raises:
         LinetuneError: no crop is left.
@@ -129,21 +137,26 @@ def next_crops(
     reporter = reporter or Silent()
     lines = [Line(path, "", str(path)) for path in paths]
     decoded = decode_lines(lines, count(reporter, "crops", len(lines)), compared=True)
+    if photos := decoded.photos:
+        reporter.say(image.photo_warning(photos, len(lines)))
     reasons = _left_out(lines, decoded.summaries, sorted(labelled), reporter)
     errors = [error for error in decoded.problems if error]
     data = decoded.dataset(lines, None, skip_bad=True)
     doubts, readings = _read(reader, data, count(reporter, "reading", len(data)))
     for line, reading in zip(data.lines, readings, strict=True):
-        if not reading.text:
+        if not reading.text and not at_random:
             reasons.setdefault(line, UNREAD)
     candidates = [place for place, line in enumerate(data.lines) if line not in reasons]
     if not candidates:
         counted = ", ".join(f"{some} {REASONS[why]}" for why, some in Counter(reasons.values()).items())
         raise LinetuneError("no crop is left to label", hint=counted or None)
-    # The confidence says more about a wrong text than the length of the doubts does.
-    candidates.sort(key=lambda place: readings[place].confidence)
-    doubtful = np.array(candidates[: DOUBTFUL * number])
-    chosen = doubtful[spread_out(doubts[doubtful], number)].tolist()
+    if at_random:
+        chosen = random.Random(0).sample(candidates, min(number, len(candidates)))
+    else:
+        # The confidence says more about a wrong text than the length of the doubts does.
+        candidates.sort(key=lambda place: readings[place].confidence)
+        doubtful = np.array(candidates[: DOUBTFUL * number])
+        chosen = doubtful[spread_out(doubts[doubtful], number)].tolist()
     return NextCrops(
         [data.lines[place].image for place in chosen],
         [readings[place] for place in chosen],
@@ -153,6 +166,7 @@ def next_crops(
         if is_calibrated(reader.decoder)
         else None,
         errors,
+        at_random,
     )
 
 

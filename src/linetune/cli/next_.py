@@ -35,6 +35,12 @@ def next_(
             "are left out anyway. So are crops that a review called unusable.",
         ),
     ] = None,
+    at_random: Annotated[
+        bool,
+        typer.Option(
+            "--random", help="Choose by chance, for validation and test crops that score a usual day."
+        ),
+    ] = False,
     review: Annotated[bool, typer.Option("--review", help="Label them at once, as linetune review does.")] = (
         False
     ),
@@ -49,7 +55,7 @@ def next_(
 
     These are crops that the model doubts, each in another way. Crops that show nearly the same count once.
     Left out are blank crops, crops on which the model reads nothing, and crops that show what a labelled one
-    shows.
+    shows. With --random, chance chooses instead, also crops on which the model reads nothing.
 
     Example: linetune next mine/runs/first photos -n 100 --review
     """
@@ -64,7 +70,7 @@ def next_(
     paths, errors = _images(images, output)
     with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, None, reporter, both_ways=both_ways, rule=rule)
-        found = next_crops(recogniser, paths, number, done, reporter)
+        found = next_crops(recogniser, paths, number, done, reporter, at_random)
     unreadable = [errors.get(Path(str(error.where)), error) for error in found.unreadable]
     found = replace(found, unreadable=unreadable)
     _write(output, found)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import repeat
+from pathlib import Path
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -105,6 +106,12 @@ class Decoded:
     """What is wrong with each crop."""
     summaries: list[CropSummary | LinetuneError]
     """The summary of each crop for the check. Empty unless it was asked for."""
+
+    @property
+    def photos(self) -> list[Path]:
+        """The images that seem to be whole photos. Empty without summaries."""
+        found = zip(self.lines, self.summaries, strict=False)
+        return [line.image for line, crop in found if isinstance(crop, CropSummary) and crop.is_photo]
 
     def dataset(self, lines: Sequence[Line], charset: Charset | None, skip_bad: bool = False) -> Dataset:
         """Encode the labels of some of the lines. Their crops are not copied.

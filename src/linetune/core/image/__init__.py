@@ -10,6 +10,7 @@ from linetune.core.image.codec import (
     in_folder,
     no_images,
     orientation,
+    photo_warning,
     read,
     write,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "no_images",
     "orientation",
     "pack",
+    "photo_warning",
     "read",
     "resize",
     "to_crop",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ SUFFIXES = frozenset(
 )
 """Suffixes of image files, in lower case. They select files; the content decides the decoder."""
 
+_NAMED = 3
+"""Images that a warning names at most."""
 _METADATA = 2**18
 """Bytes at the start of a JPEG that are searched for EXIF metadata."""
 _ORIENTATION = 274
@@ -84,6 +87,19 @@ def in_folder(folder: Path, unreadable: list[LinetuneError] | None = None) -> tu
 def no_images(folder: Path) -> LinetuneError:
     """Return the error for a folder without images."""
     return LinetuneError("no images in this folder", folder, f"images end in {', '.join(sorted(SUFFIXES))}")
+
+
+def photo_warning(photos: Sequence[Path], images: int) -> str:
+    """Return what to tell the user about images that look like whole photos.
+
+    Args:
+        photos: the images for which :func:`is_photo` holds, at least one.
+        images: number of all images.
+    """
+    names = ", ".join(path.name for path in photos[:_NAMED]) + (", ..." if photos[_NAMED:] else "")
+    which = f"{len(photos)} of {images} images look like whole photos"
+    hint = "cut out the lines first (linetune import does it where they are labelled)"
+    return f"warning: {which}, not like crops of one text line: {names}; {hint}"
 
 
 def decode(data: NDArray[np.uint8], where: object) -> Crop:

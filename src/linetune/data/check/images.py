@@ -87,6 +87,11 @@ class CropSummary:
         return image.frames(image.line_width(self.height, self.width)) + 1
 
     @property
+    def is_photo(self) -> bool:
+        """Whether it seems to be a whole photo and not a crop of one line."""
+        return image.is_photo(self.height, self.width)
+
+    @property
     def is_flat(self) -> bool:
         """Whether the crop shows nothing."""
         return self.contrast < image.FLAT
@@ -214,7 +219,7 @@ def findings(crop: CropSummary, line: Line) -> Iterator[Finding]:
         hint = "rotate vertical text by 90 degrees" if is_vertical else None
         message = f"{size} is an unusual shape for one line of text: {path}"
         yield warning("aspect", source, message, hint)
-    if image.is_photo(crop.height, crop.width):
+    if crop.is_photo:
         message = f"{size} looks like a whole photo, not like a crop of one text line: {path}"
         yield warning("photo", source, message, "cut one crop for each line")
     if crop.height < SMALLEST:
