@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torture
 from conftest import Cli, Heard
@@ -156,7 +157,9 @@ def test_the_command_says_what_the_unlabelled_crops_gave(project: Path, tmp_path
 def test_a_list_of_crops_takes_the_place_of_a_folder_and_unusable_ones_are_left_out(
     project: Path, tmp_path: Path
 ) -> None:
-    write_labels(tmp_path / "list.txt", ((f"{project}/photos/new-{n}.png", "") for n in range(4)))
+    image.write(tmp_path / "street.png", np.full((480, 640, 3), 200, np.uint8))
+    paths = [*(f"{project}/photos/new-{n}.png" for n in range(4)), str(tmp_path / "street.png")]
+    write_labels(tmp_path / "list.txt", ((path, "") for path in paths))
     write_labels(tmp_path / "unusable.txt", [(f"{project}/photos/new-2.png", "")])
     lines = read_labels(project / "real/labels.txt")
     write_labels(tmp_path / "labels.txt", ((str(line.image), line.text) for line in lines))
@@ -165,8 +168,9 @@ def test_a_list_of_crops_takes_the_place_of_a_folder_and_unusable_ones_are_left_
     ]
     quicker = ("stages.real.epochs=1", "stages.real.learning_rate=1e-5")
     config, heard = configured(project, tmp_path / "run", *files, *quicker), Heard()
-    assert train(config, reporter=heard).self_training["stage unlabelled"].crops == 3
-    assert "leaves out 1 of 4 unlabelled crops, which a review called unusable" in heard.lines
+    assert train(config, reporter=heard).self_training["stage unlabelled"].crops == 4
+    assert "leaves out 1 of 5 unlabelled crops, which a review called unusable" in heard.lines
+    assert any("warning: 1 of 4 images look like whole photos" in line for line in heard.lines)
 
 
 @pytest.mark.parametrize(

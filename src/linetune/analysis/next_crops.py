@@ -112,13 +112,6 @@ def next_crops(
 ) -> NextCrops:
     """Choose crops that a model doubts, each in another way, or crops by chance.
 
-    A crop's doubts are what its class probabilities lack to the text that is read: for each class, the sum
-    over the frames of the probability minus 1 where it is read. They point to the characters that the model
-    hesitates between. Of the crops with the lowest confidence, those with the most different doubts are
-    chosen. The doubts are the gradient of the head's bias, as in BADGE (Ash et al. 2020, "Deep Batch Active
-    Learning by Diverse, Uncertain Gradient Lower Bounds", arXiv 1906.03671). The limit to the uncertain ones
-    is that of Zhdanov (2019, "Diverse mini-batch Active Learning", arXiv 1901.05954).
-
     Crops that nobody has to label are left out: what a labelled crop or a crop before it shows, blank ones,
     and those on which the model reads nothing. A random choice may have the last ones, because scores on
     it would flatter the model without them.
@@ -153,10 +146,7 @@ def next_crops(
     if at_random:
         chosen = random.Random(0).sample(candidates, min(number, len(candidates)))
     else:
-        # The confidence says more about a wrong text than the length of the doubts does.
-        candidates.sort(key=lambda place: readings[place].confidence)
-        doubtful = np.array(candidates[: DOUBTFUL * number])
-        chosen = doubtful[spread_out(doubts[doubtful], number)].tolist()
+        chosen = _doubtful(candidates, doubts, readings, number)
     return NextCrops(
         [data.lines[place].image for place in chosen],
         [readings[place] for place in chosen],
@@ -168,6 +158,24 @@ def next_crops(
         errors,
         at_random,
     )
+
+
+def _doubtful(
+    candidates: Sequence[int], doubts: NDArray[np.float32], readings: Sequence[Reading], number: int
+) -> list[int]:
+    """Return the candidates with the most different doubts, among those with the lowest confidence.
+
+    A crop's doubts are what its class probabilities lack to the text that is read: for each class, the sum
+    over the frames of the probability minus 1 where it is read. They point to the characters that the model
+    hesitates between. Of the crops with the lowest confidence, those with the most different doubts are
+    chosen. The doubts are the gradient of the head's bias, as in BADGE (Ash et al. 2020, "Deep Batch Active
+    Learning by Diverse, Uncertain Gradient Lower Bounds", arXiv 1906.03671). The limit to the uncertain ones
+    is that of Zhdanov (2019, "Diverse mini-batch Active Learning", arXiv 1901.05954).
+    """
+    # The confidence says more about a wrong text than the length of the doubts does.
+    order = sorted(candidates, key=lambda place: readings[place].confidence)
+    doubtful = np.array(order[: DOUBTFUL * number])
+    return list(map(int, doubtful[spread_out(doubts[doubtful], number)]))
 
 
 def spread_out(points: NDArray[np.float32], number: int) -> list[int]:

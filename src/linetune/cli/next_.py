@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from linetune.analysis.next_crops import NextCrops
 
 LIST = Path("next.txt")
+RandomOption = Annotated[
+    bool,
+    typer.Option("--random", help="Choose by chance, for validation and test crops that score a usual day."),
+]
 
 
 def next_(
@@ -35,12 +39,7 @@ def next_(
             "are left out anyway. So are crops that a review called unusable.",
         ),
     ] = None,
-    at_random: Annotated[
-        bool,
-        typer.Option(
-            "--random", help="Choose by chance, for validation and test crops that score a usual day."
-        ),
-    ] = False,
+    at_random: RandomOption = False,
     review: Annotated[bool, typer.Option("--review", help="Label them at once, as linetune review does.")] = (
         False
     ),
