@@ -42,7 +42,7 @@ def test_the_fewest_right_readings_of_a_promise(error: float, readings: int) -> 
     found = promise([0.9] * readings, right, error)
     assert found.threshold < 0.9
     assert found.as_text().startswith("accept a confidence above 0: at most ")
-    with pytest.raises(LinetuneError, match="label at least 1 more crops, or allow more errors"):
+    with pytest.raises(LinetuneError, match="label at least one more crop, or allow more errors"):
         promise([0.9] * (readings - 1), right[1:], error)
 
 

@@ -211,8 +211,9 @@ def _unproven(
         why = f"there are {usable} readings, and {fewest} are needed even if all are right"
         if usable < len(confidences):
             why = f"{len(confidences) - usable} readings have a confidence of 0. Without them, {why}"
-        hint = f"label at least {more} more crops"
+        hint = f"label at least {more} more crops" if more > 1 else "label at least one more crop"
     else:
         why = f"{failed.wrong} of the {failed.accepted} surest readings are wrong"
-        hint = f"at least {more} more such readings that are right would prove it"
+        further_ones = f"{more} more such readings that are right" if more > 1 else "one more right reading"
+        hint = f"at least {further_ones} would prove it"
     return LinetuneError(f"{what}: {why}", hint=f"{hint}, or allow more errors")
