@@ -1,7 +1,7 @@
 """What crops without labels give: a run on a few labels, whose other training crops lose theirs.
 
     python benchmarks/unlabelled.py CONFIG [KEY=VALUE ...] --labels 200 [--against 400] [--seeds 0 1 2]
-        [--group-by REGEX] [--poison] [--output DIR] [--model MODEL]
+        [--group-by REGEX] [--poison] [--output DIR] [--model MODEL ...]
 
 Each seed draws other labels. All runs have the charset of all training labels. The first stages are trained
 once, with the first seed, if they use no training crops. The rows of one seed are those of one run: the stage
@@ -9,7 +9,7 @@ before the unlabelled crops and the stage after them. --against trains, with eac
 labels and no crops without labels; its labels include those of the first. --poison hides the label of a third
 more crops: upside down, blank, and on their side. A run that is finished is not run again. With --model,
 nothing is trained: it says which of the crops of the first seed this model is sure of, and how many of their
-labels are right.
+labels are right. Several models vote: the mean of their class probabilities counts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from linetune.analysis.learning_curve import finished_run
 from linetune.config import Config, load
@@ -31,6 +33,7 @@ from linetune.data.dataset import load_dataset
 from linetune.data.groups import group
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
+from linetune.models.network import Network
 from linetune.report.terminal import terminal
 from linetune.training.gather import charset_of, rendered_texts
 from linetune.training.unlabelled import believed
@@ -54,7 +57,7 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("runs/unlabelled"), help="a folder for every seed"
     )
-    parser.add_argument("--model", help="a finished model that only labels the crops")
+    parser.add_argument("--model", nargs="+", help="finished models that only label the crops, together")
     options = parser.parse_intermixed_args()
     config = load(options.config, options.overrides)
     output = options.output.resolve()
@@ -65,7 +68,11 @@ def main() -> None:
         config = config.model_copy(update={"charset": output / "charset.txt"})
     if options.model:
         hide(config, options.labels, options.seeds[0], options.group_by, options.poison, output)
-        label(config, load_base(options.model), output)
+        models = [load_base(name) for name in options.model]
+        if any(each.charset != models[0].charset for each in models):
+            parser.error("the models of a vote have one charset")
+        vote = Vote([each.network for each in models]) if models[1:] else models[0].network
+        label(config, replace(models[0], network=vote), output)
         return
     with terminal() as reporter:
         leading = next(i for i, stage in enumerate(config.stages) if "train" in stage.data)
@@ -96,6 +103,23 @@ def main() -> None:
         print(f"{options.against} labels alone")
         for name, rows in means(others):
             print(f"  {name:<40} {rows}")
+
+
+class Vote(Network):
+    """Several networks as one, whose class probabilities are the mean of theirs."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        nn.Module.__init__(self)
+        self.networks = nn.ModuleList(networks)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        return next(self.parameters()).device
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logarithm of the mean: its softmax is the mean itself."""
+        return torch.stack([network(images).softmax(2) for network in self.networks]).mean(0).log()
 
 
 def label(config: Config, model: Model, folder: Path) -> None:
