@@ -20,7 +20,7 @@ test: $(VENV)/dev
 pages: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/page_commands.py
 
-# Kills a short run at 100 random moments (make test: at 3), and resumes it: half an hour.
+# Kills a short run at 100 random moments (make test: at 2), and resumes it: half an hour.
 torture: $(VENV)/dev
 	rm -rf torture
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture.py torture --kills 100

@@ -400,7 +400,7 @@ def test_a_run_folder_that_cannot_be_made_is_one_line(
 
 
 def test_killed_runs_continue_to_the_same_files(tmp_path: Path) -> None:
-    kills = os.environ.get("KILLS", "3")
+    kills = os.environ.get("KILLS", "2")
     command = [sys.executable, torture.__file__, str(tmp_path / "torture"), "--kills", kills]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -140,7 +140,10 @@ def test_a_model_that_is_sure_of_nothing_does_not_teach_itself(project: Path, tm
     assert not result.self_training
 
 
-def test_the_command_says_what_the_unlabelled_crops_gave(project: Path, tmp_path: Path, cli: Cli) -> None:
+def test_the_command_says_what_the_unlabelled_crops_gave(
+    project: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torture.hurry(monkeypatch.setattr)
     config = configured(project, tmp_path / "run")
     settings = [f"data.unlabelled={project / 'photos'}", f"base_model={project / 'reads.safetensors'}"]
     ended = cli(
