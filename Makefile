@@ -8,12 +8,18 @@ CLIENTS := rapidocr paddleocr transformers
 # Python compiles a module at its first import. To compile all of them at once takes long.
 export PIP_COMPILE := 0
 
-.PHONY: test pages torture demo interop fuzz audit floors ray site wheel hooks lint clean
+.PHONY: test types pytest pages torture demo interop fuzz audit floors ray site wheel hooks lint clean
 
 test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --jobs=2 types pytest
+
+# Beside the tests, which leave a part of the processor idle.
+types:
 	$(BIN)/mypy
+
+pytest:
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Runs the commands and the Python code of all pages, and make test runs those of the tutorial.
