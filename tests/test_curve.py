@@ -230,6 +230,8 @@ def test_runs_that_cannot_be_compared_are_named(rounds: Path, tmp_path: Path, cl
         assert result.code == 2
         return result.err
 
+    twice = cli("learning-curve", first, first)
+    assert (twice.code, twice.errors) == (2, [f"error: {first}: the run is named twice; name it once"])
     shutil.copytree(first, other)
     assert f"{other}: another run has 200 training crops too" in refused()
     data = {"train": {"lines": 300}, "val": {"lines": 1000, "labels": "w"}}

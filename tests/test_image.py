@@ -262,6 +262,7 @@ def test_several_pages_in_one_file_are_refused_but_reduced_copies_are_not_pages(
         (b"\n<!DOCTYPE html><html>", "a web page, not an image"),
         (b"%PDF-1.7\n", "a PDF, not an image"),
         (b"any words", "not an image that can be decoded"),
+        (b"a.png\tA\n" * 999 + "\u7ebf\n".encode(), "a text file, not an image"),
     ],
 )
 def test_a_file_that_is_not_an_image_is_named(content: bytes, message: str, tmp_path: Path) -> None:

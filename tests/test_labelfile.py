@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from linetune.core import atomic
+from linetune.core import atomic, image
 from linetune.core.errors import LinetuneError, ManyErrors
 from linetune.core.labelfile import Line, read_labels, scan_labels, write_labels
 from linetune.data.check import check
@@ -68,6 +69,23 @@ def test_all_lines_that_are_no_labels_are_told_together(tmp_path: Path) -> None:
         f"{path}:4: no image path; write path<TAB>text",
         "3 lines that are not labels",
     ]
+
+
+def test_a_list_whose_crops_nobody_has_labelled_yet_is_one_line(tmp_path: Path) -> None:
+    path = labels(tmp_path, "a.png\t\nb.png\t\n")
+    with pytest.raises(LinetuneError) as caught:
+        read_labels(path)
+    hint = f"linetune review {path} labels them"
+    assert str(caught.value) == f"{path}: none of the 2 crops has a label yet; {hint}"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_an_image_is_not_taken_for_a_text_in_another_encoding(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"crop{suffix}"
+    image.write(path, np.full((20, 30, 3), 90, np.uint8))
+    with pytest.raises(LinetuneError) as caught:
+        read_labels(path)
+    assert str(caught.value) == f"{path}: an image, where a label file should be"
 
 
 def test_a_third_column_is_an_error_and_not_part_of_the_text(tmp_path: Path) -> None:

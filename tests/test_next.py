@@ -115,17 +115,41 @@ def test_the_list_is_a_label_file_without_labels_that_a_review_takes(
     ended = cli("next", READS, pool / "pool", "-n", "2", "--labels", labels)
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[0] == "chosen: 2 of 9 crops, the most worthwhile first"
-    assert "1 show what a labelled crop shows" in ended.out
+    assert "1 show what a crop of your label files shows" in ended.out
     assert ended.out.splitlines()[-1] == f"label   linetune review next.txt --model {READS}"
     lines = read_labels(tmp_path / "next.txt", unlabelled=True)
     assert [line.text for line in lines] == ["", ""]
     assert {line.image.name for line in lines} == {"unclear-1.png", "unclear-2.png"}
     assert all(line.image.is_file() for line in lines)
     again = cli("next", READS, pool / "pool", "--labels", labels)
+    review = f"linetune review next.txt --model {READS}"
     assert (again.code, again.errors) == (
         2,
-        ["error: next.txt: the file already exists; --overwrite replaces it"],
+        [f"error: next.txt: the file already exists; {review} labels its crops; --overwrite replaces it"],
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("01.png\tAB 1234\n02.png\t\n", "the file has 1 label, which would be lost"),
+        ("notes of a person\n", "the file is not a list of crops, and stays as it is"),
+        (None, "a folder, where the file should be"),
+    ],
+)
+def test_overwrite_replaces_nothing_but_such_a_list(
+    tmp_path: Path, cli: Cli, content: str | None, said: str
+) -> None:
+    out = tmp_path / "list.txt"
+    if content is None:
+        out.mkdir()
+    else:
+        out.write_text(content, "utf-8")
+    ended = cli("next", READS, tmp_path, "--output", out, "--overwrite")
+    assert ended.code == 2
+    (error,) = ended.errors
+    assert said in error
+    assert out.is_dir() if content is None else out.read_text("utf-8") == content
 
 
 def test_a_review_of_the_list_can_begin_at_once(
@@ -182,6 +206,7 @@ def test_a_split_of_a_review_keeps_its_unusable_crops_known(pool: Path, tmp_path
         (("{pool}/pool", "-n", "0"), "-n"),
         (("{pool}/empty",), "empty: no images in this folder"),
         (("{pool}/tab\t.png",), "rename the image"),
+        (("{pool}/labelled/labels.txt",), "labels.txt: a text file, not an image"),
     ],
 )
 def test_what_cannot_be_chosen_from_is_one_line(

@@ -96,6 +96,7 @@ def test_one_setting_adds_a_last_stage_on_what_the_model_reads_for_sure(
     (said,) = (line for line in lines if "the model is sure of" in line)
     stage = result.self_training["stage unlabelled"]
     assert said.startswith(f"stage unlabelled: the model is sure of {stage.sure} of 9 unlabelled crops")
+    assert f"{stage.right:.0f} of these labels are right" in said
     assert 4 <= stage.sure <= 8, "the blank crop is none of them"
     assert 0.9 * stage.sure <= stage.right <= stage.sure
     assert [row.name for row in result.rows[2:]] == ["stage real", "stage unlabelled"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from linetune.core import image
 from linetune.core.charset import Charset
-from linetune.core.errors import LinetuneError
+from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
 from linetune.core.progress import Reporter, Silent, count
@@ -28,7 +28,7 @@ from linetune.decode.reading import added_up
 
 LABELLED, EQUAL, BLANK, UNREAD = "labelled", "near-duplicates", "blank", "not read"
 REASONS = {
-    LABELLED: "show what a labelled crop shows",
+    LABELLED: "show what a crop of your label files shows",
     EQUAL: "show nearly the same as another crop",
     BLANK: "are blank",
     UNREAD: "show no text to the model",
@@ -134,6 +134,8 @@ def next_crops(
         reporter.say(image.photo_warning(photos, len(lines)))
     reasons = _left_out(lines, decoded.summaries, sorted(labelled), reporter)
     errors = [error for error in decoded.problems if error]
+    if len(errors) == len(lines):
+        raise many_errors(errors, "images cannot be read")
     data = decoded.dataset(lines, None, skip_bad=True)
     doubts, readings = _read(reader, data, count(reporter, "reading", len(data)))
     for line, reading in zip(data.lines, readings, strict=True):

@@ -29,7 +29,7 @@ def rounds(folders: Sequence[Path]) -> Curve:
         LinetuneError: a path is no run folder, a run is not complete, two runs have as many training crops,
             or the runs have other held-out crops.
     """
-    curve, held_out = Curve(folders[-1]), None
+    curve, held_out, seen = Curve(folders[-1]), None, set[Path]()
     for folder in folders:
         refuse_incomplete(folder)
         data = _data(folder / NAME)
@@ -41,6 +41,9 @@ def rounds(folders: Sequence[Path]) -> Curve:
             raise LinetuneError(what, folder, "train both on the same data.val and data.test")
         held_out = scored_on
         crops = int(data["train"]["lines"])
+        if folder.resolve() in seen:
+            raise LinetuneError("the run is named twice", folder, "name it once")
+        seen.add(folder.resolve())
         if crops in [each.crops for each in curve.points]:
             raise LinetuneError(f"another run has {crops} training crops too", folder, "name one of them")
         results = folder / RESULTS

@@ -79,7 +79,7 @@ def check(
     files = {split: labels for split, labels in config.data if labels} if config else _by_split(paths)
     expected = _expected(config, charset, rule)
     if fix is not None:
-        refuse_existing(fix, hint="name a new folder")
+        refuse_existing(fix, hint="name a new folder", folder=True)
     if html is not None:
         refuse_existing(html, overwrite)
     with terminal(quiet) as reporter:

@@ -97,7 +97,7 @@ def export(
 
     targets = export_targets(model, form, output, precision, static, cut_padding)
     for path in (path for target in targets for path in target.files):
-        refuse_existing(path, overwrite)
+        refuse_existing(path, overwrite, folder=True)
     with terminal(quiet) as reporter:
         recogniser = options.load_recogniser(model, charset, reporter, both_ways=both_ways, rule=rule)
         data = load_dataset(read_labels(compare_on), None) if compare_on else None

@@ -62,7 +62,7 @@ def next_(
     from linetune.cli.review import review as open_review
     from linetune.report.terminal import terminal
 
-    refuse_existing(output, overwrite)
+    _refuse(output, overwrite, options.shell_command("review", output, "--model", model))
     if review and as_json:
         raise LinetuneError("a review prints its own address", "--json", "leave one of the two out")
     done = _labelled(Path(model), labels or ())
@@ -82,6 +82,27 @@ def next_(
         open_review(output, model=model, lang=lang)
     else:
         print(f"label   {options.shell_command('review', output, '--model', model)}")
+
+
+def _refuse(output: Path, overwrite: bool, review: str) -> None:
+    """Refuse to write over anything but a list whose crops have no label yet.
+
+    Raises:
+        LinetuneError: the path is something else, or such a list that the user does not want to replace.
+    """
+    from linetune.core.labelfile import read_labels
+
+    if output.is_file():
+        elsewhere = "choose another name with --output"
+        try:
+            labels = sum(bool(line.text) for line in read_labels(output, unlabelled=True))
+        except LinetuneError:
+            what = "the file is not a list of crops, and stays as it is"
+            raise LinetuneError(what, output, elsewhere) from None
+        if labels:
+            what = f"the file has {labels} label{'s' if labels > 1 else ''}, which would be lost"
+            raise LinetuneError(what, output, elsewhere)
+    refuse_existing(output, overwrite, f"{review} labels its crops; --overwrite replaces it")
 
 
 def _images(images: list[Path], output: Path) -> tuple[list[Path], dict[Path, LinetuneError]]:

@@ -56,7 +56,7 @@ def read_labels(*paths: Path, unlabelled: bool = False) -> list[Line]:
         unlabelled: see :func:`scan_labels`.
 
     Raises:
-        LinetuneError: a file is missing, not UTF-8, without a label, or listed twice. A ``ManyErrors`` if
+        LinetuneError: a file is missing, not UTF-8, without any label, or listed twice. A ``ManyErrors`` if
             lines have no tab, a second tab, no path or no text.
     """
     resolved = [path.resolve() for path in paths]
@@ -72,6 +72,9 @@ def _read(path: Path, unlabelled: bool) -> list[Line]:
         # Raised alone, because one conversion corrects the complete file.
         if error.what in (textfile.NOT_UTF8, textfile.GBK):
             raise error
+    if not lines and all(error.what == NO_TEXT for error in errors.values()):
+        label = f"linetune review {shlex.quote(str(path))} labels them"
+        raise LinetuneError(f"none of the {len(errors)} crops has a label yet", path, label)
     if errors:
         raise many_errors(list(errors.values()), "lines that are not labels")
     return lines

@@ -9,7 +9,11 @@ from linetune.core.errors import LinetuneError, os_errors
 
 
 def refuse_existing(
-    path: Path, overwrite: bool = False, hint: str = "--overwrite replaces it", what: str | None = None
+    path: Path,
+    overwrite: bool = False,
+    hint: str = "--overwrite replaces it",
+    what: str | None = None,
+    folder: bool = False,
 ) -> None:
     """Refuse to write over a file or folder.
 
@@ -18,10 +22,13 @@ def refuse_existing(
         overwrite: whether the user allows to replace it.
         hint: how to go on, for the message.
         what: what the path is, for the message. By default, "file" or "folder".
+        folder: whether the result may be a folder.
 
     Raises:
-        LinetuneError: the path exists and ``overwrite`` is false.
+        LinetuneError: the path exists and ``overwrite`` is false, or it is a folder and the result is a file.
     """
+    if path.is_dir() and not folder:
+        raise LinetuneError("a folder, where the file should be", path, "name a file that does not exist yet")
     if path.exists() and not overwrite:
         kind = what or ("folder" if path.is_dir() else "file")
         raise LinetuneError(f"the {kind} already exists", path, hint)

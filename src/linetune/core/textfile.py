@@ -12,6 +12,8 @@ from linetune.core import encodings, untrusted
 from linetune.core.errors import LinetuneError, did_you_mean, os_errors
 
 NOT_UTF8, GBK, UTF16 = "not UTF-8", "not UTF-8 but GBK", "not UTF-8 but UTF-16"
+_IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+"""The first bytes of PNG, JPEG, GIF and TIFF files."""
 _BYTE_ORDER_MARK = "\ufeff"
 _COMMON = (
     "utf-8", "utf-16", "gbk", "gb18030", "big5", "cp949", "euc-kr", "shift_jis", "cp932", "euc-jp", "cp1250",
@@ -32,6 +34,7 @@ def read(path: Path, kind: str, missing: str | None = None) -> str:
         LinetuneError: the file is missing, unreadable or not UTF-8.
     """
     data = content(path, kind, missing)
+    _refuse_image(data, path, kind)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -52,6 +55,7 @@ def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]
         LinetuneError: the file is missing, unreadable, too large, or UTF-16, where a byte cannot end a line.
     """
     data = content(path, kind)
+    _refuse_image(data, path, kind)
     if encodings.bom_encoding(data) in ("utf-16", "utf-32"):
         raise LinetuneError(UTF16, f"{path}:1", f"{convert} writes it as UTF-8")
     if name := encodings.unmarked_utf16(data):
@@ -68,6 +72,11 @@ def read_lines(path: Path, kind: str, convert: str) -> list[str | LinetuneError]
         except UnicodeDecodeError:
             lines.append(LinetuneError(what, f"{path}:{number}", hint))
     return lines
+
+
+def _refuse_image(data: bytes, path: Path, kind: str) -> None:
+    if data.startswith(_IMAGES) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
+        raise LinetuneError(f"an image, where a {kind} should be", path)
 
 
 def _problem(judged: encodings.Judgement, convert: str | None) -> tuple[str, str]:

@@ -235,7 +235,7 @@ class Chain(Keeper):
             f"{found.right:.0f} of these labels are right"
         )
         if len(sure):
-            done = SelfTraining(self._best.name, len(crops), len(sure), round(found.right, 1))
+            done = SelfTraining(self._best.name, len(crops), len(sure), found.right)
             self._result.self_training[name] = done
         return sure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ _NAMED = 3
 """Images that a warning names at most."""
 _METADATA = 2**18
 """Bytes at the start of a JPEG that are searched for EXIF metadata."""
+_TEXT = 2**12
+"""Bytes at the start of a file that are searched for what text does not have."""
 _ORIENTATION = 274
 """EXIF's tag Orientation."""
 _SUBFILE, _NO_PAGE = 254, 0b101
@@ -125,12 +128,23 @@ def decode(data: NDArray[np.uint8], where: object) -> Crop:
     if crop is None:
         start = data[:64].tobytes().lstrip().lower()
         kind = next((kind for mark, kind in _NOT_IMAGES.items() if start.startswith(mark)), None)
+        if not kind and _is_text(data):
+            kind = "a text file, not an image"
         raise LinetuneError(kind or "not an image that can be decoded", where)
     colours = np.asarray(crop, np.uint8)
     if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw.dtype in (np.uint8, np.uint16):
         in_8_bits = np.asarray(raw // 257 if raw.dtype == np.uint16 else raw).astype(np.uint8)
         return composite(_oriented(in_8_bits, colours))
     return colours
+
+
+def _is_text(data: NDArray[np.uint8]) -> bool:
+    """Return whether the content of a file is lines of text in UTF-8, by its first part."""
+    with suppress(UnicodeDecodeError):
+        # The first part may end inside a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(data[:_TEXT].tobytes())
+        return "\n" in text and "\0" not in text
+    return False
 
 
 def orientation(data: NDArray[np.uint8]) -> int:
