@@ -72,9 +72,9 @@ def one_seed(folder: Path, labels: int, seed: int) -> None:
     # Their order has a meaning. Both parts get crops of the whole of it.
     chosen = random.Random(seed).sample(list(chosen), labels)
     rows = {
-        "and crops without labels": ([], True),
-        f"and {labels} labels by chance": (by_chance, False),
         f"and {labels} labels by next": (chosen, False),
+        f"and {labels} labels by chance": (by_chance, False),
+        "and crops without labels": ([], True),
         f"and {labels} labels by next, others without": (chosen, True),
     }
     for number, (name, labelled, unlabelled) in enumerate((name, *row) for name, row in rows.items()):
@@ -110,7 +110,11 @@ def run(
 ) -> Config:
     """Return a run on real crops, from a base model."""
     data = Data(train=list(train), val=list(val), unlabelled=unlabelled)
-    stage = Stage(name="real", data=["train"], batch_size=16, augment=STANDARD)
+    # Without new labels, a stage on labelled crops alone would repeat the first run.
+    name, sets = (
+        ("unlabelled", ["train", "unlabelled"]) if unlabelled and not train[1:] else ("real", ["train"])
+    )
+    stage = Stage(name=name, data=sets, batch_size=16, augment=STANDARD)
     return Config(output=output, base_model=base, seed=seed, data=data, stages=[stage])
 
 
@@ -142,7 +146,7 @@ def broken(model: Recogniser, promised: Path, today: Path) -> None:
     ]
     wrong = len(accepted) - sum(accepted)
     print(f"  today: accepted {len(accepted)} of {len(right)}, of which {wrong} are wrong")
-    print(f"  drift: {drift(record, confidences).as_text()} (promised: {percent(MAX_ERROR)})")
+    print(f"  drift: {drift(record, confidences).as_text()} (promised: {percent(MAX_ERROR)})", flush=True)
 
 
 def show(name: str, model: Path, old: Path, new: Path) -> None:
