@@ -46,7 +46,7 @@ def test_a_better_model_with_sure_readings_is_deployed_with_a_person_for_the_res
         "91.5%. The model is better: +4.6 points (95% interval +3.3 to +6.0; McNemar's test, p < 0.001)."
     )
     assert found.deployment == (
-        "You may deploy the model: accept readings whose confidence is at least 0.3208 (96% of the crops), "
+        "You may deploy the model: accept readings whose confidence is at least 0.9890 (96% of the crops), "
         "and have a person read the other 4%. We are 95% certain that at most 1% of the accepted readings "
         "are wrong."
     )
@@ -68,7 +68,7 @@ def test_a_model_without_errors_on_enough_crops_needs_no_person() -> None:
         "yet: that takes at least 299 right readings."
     )
     assert texts(fewer) == [
-        "Label at least 1 more test crops: a proof of an error of at most 1% takes so many more right "
+        "Label more test crops, at least 1: a proof of an error of at most 1% takes so many more right "
         "readings."
     ]
 
@@ -79,7 +79,7 @@ def test_sure_errors_are_looked_at_before_more_labels() -> None:
         "Do not deploy it without a person who checks every reading: these crops cannot prove an error of "
         "at most 5%, whatever the confidence."
     )
-    assert texts(found)[0].startswith("Label at least 299 more test crops")
+    assert texts(found)[0].startswith("Label more test crops, at least 299")
     many = judged(evaluation(400, [0.99] * 6), Comparison(0, 30, 406))
     assert many.steps[0].text == (
         "Look at the 6 surest errors first, because a label may be wrong. If these labels are right, label "
@@ -92,7 +92,7 @@ def test_sure_errors_are_looked_at_before_more_labels() -> None:
     some = judged(evaluation(400, [0.99] * 6 + [0.3] * 60), Comparison(0, 90, 466))
     assert some.deployment == (
         "You may deploy the model if 5% wrong readings are acceptable: accept readings whose confidence is "
-        "at least 0.3208 (87% of the crops), and have a person read the other 13%. We are 95% certain that "
+        "at least 0.9890 (87% of the crops), and have a person read the other 13%. We are 95% certain that "
         "at most 5% of the accepted readings are wrong. 1% cannot be promised yet: 6 of the 406 surest "
         "readings are wrong. With so many errors, the promise takes 1182 such readings."
     )
@@ -241,7 +241,7 @@ def test_a_wide_interval_says_how_many_crops_make_it_narrow() -> None:
         "Label more test crops: exact match is only known to be 85.6% to 92.0%. "
         "About 420 test crops in all give ±3 points."
     )
-    assert texts(found)[0].startswith("Label at least 209 more test crops")
+    assert texts(found)[0].startswith("Label more test crops, at least 209")
 
 
 @pytest.mark.parametrize("fall", [0.0, 0.008, 0.03])

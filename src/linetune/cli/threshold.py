@@ -28,10 +28,10 @@ def threshold(
 ) -> None:
     """Promise that few accepted readings are wrong, and say which readings to accept.
 
-    Finds the lowest confidence for which labelled crops prove, with 95% confidence, that at most this share
-    of the accepted readings is wrong. Writes it into the model file. linetune predict then says accept or
-    refer. The promise holds for crops like these. Use crops that the model has not seen in training and
-    validation.
+    Finds a threshold for which labelled crops prove, with 95% confidence, that at most this share of the
+    accepted readings is wrong. It accepts as many readings as possible. Writes it into the model file.
+    linetune predict then says accept or refer. The promise holds for crops like these. Use crops that the
+    model has not seen in training and validation.
 
     Example: linetune threshold mine/runs/first mine/crops/test.txt --max-error 1%
     """

@@ -74,12 +74,16 @@ class Promise:
 
 
 def promise(confidences: Sequence[float], correct: Sequence[bool], max_error: float) -> Promise:
-    """Return the lowest threshold for which labelled readings prove an error of at most ``max_error``.
+    """Return the threshold that accepts most, of those with a proven error of at most ``max_error``.
+
+    Of several that accept as many, it is the strictest. It accepts fewer of other crops, such as those of
+    another printer, about which the labels say nothing.
 
     Accepting and referring with a guarantee is from Geifman and El-Yaniv (2017, NeurIPS, "Selective
     classification for deep neural networks"). The thresholds are tested in a fixed order, the strictest
     first, each at 5 %. The first failure ends the tests. Then the probability that any of the passed ones is
-    wrong is at most 5 % (fixed-sequence testing; Angelopoulos et al. 2021, "Learn then test").
+    wrong is at most 5 % (fixed-sequence testing; Angelopoulos et al. 2021, "Learn then test"). So each of
+    them may be chosen.
     Thresholds that accept too few readings to prove anything are left out. This is exact if the error falls
     as the threshold rises. Each test is the exact binomial one.
 
@@ -116,7 +120,8 @@ def search(
         if tail(wrong, count, max_error) > 1 - CONFIDENCE:
             failed = tested
             break
-        found = tested
+        if found is None or count > found.accepted:
+            found = tested
     return found, failed
 
 

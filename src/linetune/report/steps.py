@@ -103,7 +103,7 @@ def _proof(readings: Evaluation, say: Words) -> Iterator[Step]:
     more = further([each.confidence for each in readings.readings], readings.score.correct, MAX_ERROR)
     if failed is None:
         text = say(
-            "Label at least {crops} more test crops: a proof of an error of at most {error} takes so many "
+            "Label more test crops, at least {crops}: a proof of an error of at most {error} takes so many "
             "more right readings.",
             crops=more,
             error=error,
