@@ -16,10 +16,10 @@ test: $(VENV)/dev
 	$(MAKE) --jobs=2 types pytest
 
 # Beside the tests, which leave a part of the processor idle.
-types:
+types: $(VENV)/dev
 	$(BIN)/mypy
 
-pytest:
+pytest: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Runs the commands and the Python code of all pages, and make test runs those of the tutorial.

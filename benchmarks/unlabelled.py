@@ -95,7 +95,7 @@ def main() -> None:
     for seed, run in zip(options.seeds, runs, strict=True):
         print(f"seed {seed}: kept {run['best']}")
         for name, stage in run.get("self_training", {}).items():
-            print(f"  {name}: sure of {stage['sure']} of {stage['crops']}, {stage['right']} labels right")
+            print(f"  {name}: sure of {stage['sure']} of {stage['crops']}, {stage['right']:.0f} labels right")
     print(f"{options.labels} labels and the other crops without theirs")
     for name, rows in means(runs):
         print(f"  {name:<40} {rows}")

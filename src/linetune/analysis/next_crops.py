@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from linetune.core import image
 from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, many_errors
 from linetune.core.image import Crop
@@ -130,8 +129,7 @@ def next_crops(
     reporter = reporter or Silent()
     lines = [Line(path, "", str(path)) for path in paths]
     decoded = decode_lines(lines, count(reporter, "crops", len(lines)), compared=True)
-    if photos := decoded.photos:
-        reporter.say(image.photo_warning(photos, len(lines)))
+    decoded.warn_of_photos(reporter)
     reasons = _left_out(lines, decoded.summaries, sorted(labelled), reporter)
     errors = [error for error in decoded.problems if error]
     if len(errors) == len(lines):

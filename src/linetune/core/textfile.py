@@ -13,7 +13,8 @@ from linetune.core.errors import LinetuneError, did_you_mean, os_errors
 
 NOT_UTF8, GBK, UTF16 = "not UTF-8", "not UTF-8 but GBK", "not UTF-8 but UTF-16"
 _IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
-"""The first bytes of PNG, JPEG, GIF and TIFF files."""
+"""The first bytes of PNG, JPEG, GIF and TIFF files. ``core.image`` knows more kinds, such as BMP, but a text
+may begin like those."""
 _BYTE_ORDER_MARK = "\ufeff"
 _COMMON = (
     "utf-8", "utf-16", "gbk", "gb18030", "big5", "cp949", "euc-kr", "shift_jis", "cp932", "euc-jp", "cp1250",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import repeat
-from pathlib import Path
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -17,6 +16,7 @@ from linetune.core.charset import Charset
 from linetune.core.errors import LinetuneError, many_errors, place
 from linetune.core.image import Crop
 from linetune.core.labelfile import Line
+from linetune.core.progress import Reporter
 from linetune.data.check.images import CropSummary, in_threads, missing_image_hint, summarise
 from linetune.data.packed import Packed
 
@@ -107,11 +107,12 @@ class Decoded:
     summaries: list[CropSummary | LinetuneError]
     """The summary of each crop for the check. Empty unless it was asked for."""
 
-    @property
-    def photos(self) -> list[Path]:
-        """The images that seem to be whole photos. Empty without summaries."""
-        found = zip(self.lines, self.summaries, strict=False)
-        return [line.image for line, crop in found if isinstance(crop, CropSummary) and crop.is_photo]
+    def warn_of_photos(self, reporter: Reporter) -> None:
+        """Tell which images seem to be whole photos. This needs summaries."""
+        found = zip(self.lines, self.summaries, strict=True)
+        photos = [line.image for line, crop in found if isinstance(crop, CropSummary) and crop.is_photo]
+        if photos:
+            reporter.say(image.photo_warning(photos, len(self.lines)))
 
     def dataset(self, lines: Sequence[Line], charset: Charset | None, skip_bad: bool = False) -> Dataset:
         """Encode the labels of some of the lines. Their crops are not copied.

@@ -60,8 +60,7 @@ def unlabelled_crops(
     if known := len(listed) - len(lines):
         reporter.say(f"leaves out {known} of {len(listed)} unlabelled crops, which a review called unusable")
     decoded = decode_lines(lines, count(reporter, "unlabelled crops", len(lines)), compared=True)
-    if photos := decoded.photos:
-        reporter.say(image.photo_warning(photos, len(lines)))
+    decoded.warn_of_photos(reporter)
     split = Split(NAME, lines)
     found = [CheckedLine.of(split, *each) for each in zip(lines, decoded.summaries, strict=True)]
     seen = _seen([*labelled, *found])
