@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,17 @@ class Running:
         self.port = int(seen.split("127.0.0.1:")[1].split()[0])
 
     def ask(self, path: str, body: bytes | None = None) -> tuple[int, str, http.client.HTTPMessage]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET" if body is None else "POST", path, body)
-        return received(connection)
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request("GET" if body is None else "POST", path, body)
+            return received(connection)
+
+    def refuses(self) -> bool:
+        """Whether the port is closed. A connection made while it closes is dropped without an answer."""
+        try:
+            self.ask("/health")
+        except ConnectionError as error:
+            return isinstance(error, ConnectionRefusedError)
+        return False
 
     def begin(self, body: bytes) -> http.client.HTTPConnection:
         """Send a request without its last byte."""
@@ -101,9 +109,7 @@ class Running:
 
 def received(connection: http.client.HTTPConnection) -> tuple[int, str, http.client.HTTPMessage]:
     response = connection.getresponse()
-    found = response.status, response.read().decode(), response.headers
-    connection.close()
-    return found
+    return response.status, response.read().decode(), response.headers
 
 
 @pytest.fixture
@@ -134,22 +140,23 @@ def test_the_service_reads_for_several_clients_and_refuses_what_it_cannot_read(
     assert service.figure('linetune_seconds_bucket{le="+Inf"}') == 2 * len(crops) + 3
 
     # The queue is full of requests that are not complete, then all of them are answered.
-    half = [(service.begin(content), content) for content in [*contents, contents[0]]]
-    assert len(half) == QUEUE
-    service.wait_for(QUEUE)
-    status, text, headers = service.ask("/read", contents[0])
-    assert (status, text, headers["Retry-After"]) == (503, "too many requests are waiting\n", "1")
+    with ExitStack() as stack:
+        halves = [*contents, contents[0]]
+        assert len(halves) == QUEUE
+        half = [(stack.enter_context(closing(service.begin(content))), content) for content in halves]
+        service.wait_for(QUEUE)
+        status, text, headers = service.ask("/read", contents[0])
+        assert (status, text, headers["Retry-After"]) == (503, "too many requests are waiting\n", "1")
 
-    # SIGTERM refuses new requests and answers those that wait.
-    service.process.send_signal(signal.SIGTERM)
-    until = time.monotonic() + 30
-    with suppress(ConnectionRefusedError):
-        while service.ask("/health"):
+        # SIGTERM refuses new requests and answers those that wait.
+        service.process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + 30
+        while not service.refuses():
             assert time.monotonic() < until
-    for connection, content in half:
-        connection.send(content[-1:])
-    last = [json.loads(received(connection)[1])["text"] for connection, _ in half]
-    assert last == [*texts, texts[0]]
+        for connection, content in half:
+            connection.send(content[-1:])
+        last = [json.loads(received(connection)[1])["text"] for connection, _ in half]
+        assert last == [*texts, texts[0]]
     assert service.process.wait(30) == -signal.SIGTERM
 
 
