@@ -280,7 +280,8 @@ def test_overrides_address_stages_by_name_and_number(run_file: Path) -> None:
         ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
         ("stages.real.epoch=1", "unknown key 'stages.real.epoch'; did you mean 'epochs'?"),
         ("stages.real.epochs=many", "stages.real.epochs: input should be a valid integer"),
-        ("seed.x=1", "seed: input should be a valid integer"),
+        ("seed.x=1", "override 'seed.x=1': seed: input should be a valid integer"),
+        ("data.train.0x=x", "override 'data.train.0x=x': data.train.0: expected a path"),
         ("output=", "output: expected a path"),
     ],
 )

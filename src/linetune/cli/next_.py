@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linetune.cli import options
-from linetune.core.errors import LinetuneError, ManyErrors, os_errors
+from linetune.core.errors import LinetuneError, ManyErrors, many_errors, os_errors
 from linetune.core.outputs import refuse_existing
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _images(images: list[Path], output: Path) -> tuple[list[Path], dict[Path, Li
     """Return the crops, and the errors of folders among them. The model reads for minutes: refuse before it.
 
     Raises:
-        LinetuneError: there are no crops, or the list cannot have the name of a crop.
+        LinetuneError: there are no crops, or the list cannot have the names of some.
     """
     from linetune.cli.predict import expand
     from linetune.core.labelfile import unwritable
@@ -118,9 +118,10 @@ def _images(images: list[Path], output: Path) -> tuple[list[Path], dict[Path, Li
     paths = list(dict.fromkeys(path for argument in images for path in expand(argument, errors)))
     if errors.keys() >= set(paths):
         raise ManyErrors(list(errors.values()))
-    for path in paths:
-        if reason := unwritable(str(path)):
-            raise LinetuneError(reason, output, "rename the image or its folder")
+    names = [why for path in paths if (why := unwritable(str(path)))]
+    if names:
+        refused = [LinetuneError(why, output, "rename the image or its folder") for why in names]
+        raise many_errors(refused, "names that a list cannot have")
     return paths, errors
 
 

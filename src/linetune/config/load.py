@@ -114,6 +114,7 @@ class _RunFile:
                 node[key] = _from_shell(value)
             elif isinstance(node, dict) and not isinstance(node.get(key), (dict, list)):
                 node[key] = {}
+                self._overrides[location] = override  # what the section lacks is not the file's mistake
             node = node[key]
         self._overrides[location] = override
 

@@ -213,9 +213,10 @@ def _decode(inspected: bool, compared: bool, labelled: tuple[Line, Crop | None])
             seen = summarise(crop, data, compared) if inspected else None
         return _Found(image.resize(crop), None, seen)
     except LinetuneError as error:
-        problem = LinetuneError(
-            f"{error.what}: {place(line.image)}", line.source, missing_image_hint(line, error)
-        )
+        # A crop of a folder has no line of a file, and is itself the source.
+        itself = line.source == str(line.image)
+        what = error.what if itself else f"{error.what}: {place(line.image)}"
+        problem = LinetuneError(what, line.source, missing_image_hint(line, error))
         return _Found(None, problem, (seen or error) if inspected else None)
 
 
