@@ -26,7 +26,7 @@ from linetune.core.charset import AliasClasses, Charset
 from linetune.core.errors import Interrupted, LinetuneError
 from linetune.core.labelfile import read_labels
 from linetune.data.dataset import Dataset, load_dataset
-from linetune.evaluation import calibration, general
+from linetune.evaluation import calibration
 from linetune.evaluation.metrics import Score
 from linetune.formats.model import Model
 from linetune.formats.official import load_base
@@ -57,11 +57,6 @@ ROBOTO = Path(str(resources.files("font_roboto"))) / "files" / "Roboto-Bold.ttf"
 NAME = "PP-OCRv5_mobile_rec"
 CODES = [f"{a}{b}{(a + 3) * (b + 7) % 90 + 10}" for a in range(6) for b in range(4)]
 NAMES = [f"AB{code}" if i % 2 else f"C-{code}" for i, code in enumerate(CODES)]
-
-
-@pytest.fixture(autouse=True)
-def few_everyday_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(general, "MOST", 8)
 
 
 # One stage on a small network
