@@ -74,9 +74,9 @@ def one_seed(folder: Path, labels: int, seed: int) -> None:
     # Their order has a meaning. Both parts get crops of the whole of it.
     chosen = random.Random(seed).sample(list(chosen), labels)
     rows = {
+        "and crops without labels": ([], True),
         f"and {labels} labels by next": (chosen, False),
         f"and {labels} labels by chance": (by_chance, False),
-        "and crops without labels": ([], True),
         f"and {labels} labels by next, others without": (chosen, True),
     }
     for number, (name, labelled, unlabelled) in enumerate((name, *row) for name, row in rows.items()):

@@ -318,7 +318,14 @@ def test_a_report_says_what_crops_without_labels_gave(page: Path, copy: Path) ->
     assert "does not keep this stage" not in said
     results["best"] = "stage head"
     (copy / "results.json").write_text(json.dumps(results), "utf-8")
-    assert "does not keep this stage" in write_report(copy, ENGLISH).read_text("utf-8")
+    said = write_report(copy, ENGLISH).read_text("utf-8")
+    assert "does not keep this stage" in said
+    assert "The model doubted these crops" not in said
+    stage |= {"kept": True, "unlike": True}
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    said = write_report(copy, ENGLISH).read_text("utf-8")
+    assert "does not keep this stage" not in said
+    assert "The model doubted these crops more than the validation crops." in said
 
 
 def test_a_moved_run_says_so_where_pictures_are_missing(run: Path, page: Path, copy: Path) -> None:

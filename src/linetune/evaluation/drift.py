@@ -1,4 +1,4 @@
-"""Whether crops without labels still look like those that a promise was made on.
+"""Whether crops without labels look like labelled ones, such as those that a promise was made on.
 
 Only the confidences are compared. Crops that are wrong more often at the same confidence do not show.
 """
@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from linetune.core.errors import LinetuneError
 from linetune.decode.calibrated import accepts
 from linetune.evaluation.intervals import CONFIDENCE, as_text, wilson
+
+QUANTILES = 101
+"""Quantiles of the confidences that a promise remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,6 @@ class Drift:
 def drift(record: Mapping[str, Any], confidences: Sequence[float]) -> Drift:
     """Compare the confidences of crops with those of the labels of a promise.
 
-    The limit is that of the two-sample test of Kolmogorov and Smirnov for large samples (Smirnov 1948, Ann.
-    Math. Stat. 19:279). It is one quantile step higher, because the promise remembers only quantiles.
-
     Args:
         record: the promise in a model file.
         confidences: the confidence of each reading, 0 to 1. At least one.
@@ -82,6 +83,30 @@ def drift(record: Mapping[str, Any], confidences: Sequence[float]) -> Drift:
         total, before, threshold, coverage = 0, np.zeros(0), 0.0, 0.0
     if total < 1 or before.ndim != 1 or len(before) < 2 or not np.isfinite(before).all():
         raise LinetuneError("the promise in the model file is damaged", hint="make it again")
+    distance, limit = distance_and_limit(before, total, confidences)
+    accepted = int(accepts(threshold, np.asarray(confidences, float)).sum())
+    return Drift(distance, limit, len(confidences), accepted, coverage)
+
+
+def quantiles(confidences: Sequence[float]) -> NDArray[np.float64]:
+    """Return the :data:`QUANTILES` of at least one confidence, in ascending order."""
+    return np.asarray(np.quantile(np.asarray(confidences, float), np.linspace(0, 1, QUANTILES)))
+
+
+def distance_and_limit(
+    before: NDArray[np.float64], readings: int, confidences: Sequence[float]
+) -> tuple[float, float]:
+    """Return how far apart confidences are, and the largest distance that chance explains in 95 % of cases.
+
+    The distance is the largest difference of the two distribution functions. The limit is that of the
+    two-sample test of Kolmogorov and Smirnov for large samples (Smirnov 1948, Ann. Math. Stat. 19:279). It is
+    one quantile step higher, because only quantiles are known.
+
+    Args:
+        before: the quantiles of the one confidences, in ascending order.
+        readings: how many these are.
+        confidences: the other ones, 0 to 1. At least one.
+    """
     now = np.sort(np.asarray(confidences, float))
     # The distance is looked for at the quantiles. Equal ones are a step of the distribution function.
     places, first, equal = np.unique(before, return_index=True, return_counts=True)
@@ -89,6 +114,5 @@ def drift(record: Mapping[str, Any], confidences: Sequence[float]) -> Drift:
     below, reached = (np.searchsorted(now, places, side) / len(now) for side in ("left", "right"))
     differences = [below - first * step, reached - (first + equal - 1) * step]
     distance = float(np.abs(differences).max())
-    chance = math.sqrt(-math.log((1 - CONFIDENCE) / 2) / 2 * (total + len(now)) / (total * len(now)))
-    accepted = int(accepts(threshold, now).sum())
-    return Drift(distance, chance + step, len(now), accepted, coverage)
+    sizes = (readings + len(now)) / (readings * len(now))
+    return distance, math.sqrt(-math.log((1 - CONFIDENCE) / 2) / 2 * sizes) + step

@@ -16,6 +16,7 @@ from linetune.core.errors import LinetuneError
 from linetune.decode.calibrated import accepts
 from linetune.evaluation.acceptance import DIGITS
 from linetune.evaluation.calibration import hash_of_labels
+from linetune.evaluation.drift import quantiles
 from linetune.evaluation.intervals import CONFIDENCE
 
 _ODDS = [step / 4 for step in range(36, -21, -1)]
@@ -24,8 +25,6 @@ THRESHOLDS = (*dict.fromkeys(round(1 / (1 + math.exp(-odds)), DIGITS) for odds i
 do not depend on data, as the proof requires."""
 SMALLEST, LARGEST = 1e-5, 0.5
 """The smallest and the largest error that can be promised. The smallest takes 300,000 right readings."""
-QUANTILES = 101
-"""Quantiles of the confidences that a promise remembers, for :mod:`linetune.evaluation.drift`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +132,8 @@ def as_record(found: Promise, confidences: Sequence[float], labels: Sequence[str
         confidences: the confidence of each reading that it was made on.
         labels: their labels.
     """
-    quantiles = np.quantile(np.asarray(confidences, float), np.linspace(0, 1, QUANTILES))
-    return {**found.as_dict(), "labels": hash_of_labels(labels), "quantiles": quantiles.tolist()}
+    kept = quantiles(confidences).tolist()
+    return {**found.as_dict(), "labels": hash_of_labels(labels), "quantiles": kept}
 
 
 def tail(wrong: int, total: int, error: float) -> float:

@@ -235,7 +235,7 @@ class Chain(Keeper):
             f"{found.right:.0f} of these labels are right"
         )
         if len(sure):
-            done = SelfTraining(self._best.name, len(crops), len(sure), found.right)
+            done = SelfTraining(self._best.name, len(crops), len(sure), found.right, found.unlike)
             self._result.self_training[name] = done
         return sure
 
@@ -265,7 +265,7 @@ class Chain(Keeper):
         exact = f"{stage_result.score.as_text()} exact on validation"
         self._say(f"{name}: {exact} {when}, {stage_result.seconds:.0f} s")
         _save(model, row, self._result.folder / "stages" / f"{task.number + 1}-{stage.name}.safetensors")
-        if row.val > best.val:
+        if self._result.keeps(row.name, best.name):
             self._model, self._result.best = model, row.name
             _save(model, row, self._result.model)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from linetune.core import image
 from linetune.core.charset import Charset
@@ -18,10 +19,11 @@ from linetune.core.progress import Reporter, count
 from linetune.data.check.duplicates import CheckedLine, doubles
 from linetune.data.check.labels import Split
 from linetune.data.dataset import Dataset, decode_lines
-from linetune.decode import Decoder
+from linetune.decode import Decoder, Reading
 from linetune.decode.calibrated import Calibrated, Calibration
 from linetune.decode.evidence import OWN
 from linetune.decode.read import run_deployed
+from linetune.evaluation.drift import distance_and_limit, quantiles
 from linetune.formats.model import Model
 from linetune.models.both_ways import MARGIN, confidence
 from linetune.training.calibrated import calibrated
@@ -84,6 +86,8 @@ class Believed:
     """All crops, upright. Those that the model is unsure of keep their empty labels."""
     right: float
     """How many of the labels are right, by the probability of each."""
+    unlike: bool
+    """Whether the model doubts the crops more than the validation crops, beyond chance."""
 
     @property
     def sure(self) -> Dataset:
@@ -110,16 +114,14 @@ def believed(
         both_ways: whether to read the crops both ways up, and to turn those upright that are upside down.
         reporter: gets the number of turned crops, and progress.
     """
-    decoder = _decoder(model, val, reporter)
+    read = partial(_read, model, _decoder(model, val, reporter), both_ways)
     progress, done = count(reporter, "reading unlabelled crops", len(crops)), 0
     turned, labels, right = np.zeros(len(crops), bool), list(crops.labels), 0.0
-    run = partial(both_ways_up, model.network) if both_ways else model.network.run
-    for members, found in run_deployed(run, crops.crops):
-        if both_ways:
-            upright, upside_down = confidence(torch.from_numpy(found)).chunk(2)
-            turned[members] = turn = (upside_down > upright + MARGIN).numpy()
-            found = np.where(turn[:, None, None], *np.split(found, 2)[::-1])
-        for number, reading in zip(members, decoder(found), strict=True):
+    confidences = list[float]()
+    for members, turn, readings in read(crops):
+        turned[members] = turn
+        for number, reading in zip(members, readings, strict=True):
+            confidences.append(reading.confidence)
             if reading.confidence >= SURE:
                 labels[number] = charset.encode(reading.text)
                 right += reading.confidence
@@ -127,7 +129,24 @@ def believed(
         progress(done)
     if both_ways:
         reporter.say(f"{turned.sum()} of {len(crops)} unlabelled crops are turned upright for training")
-    return Believed(replace(crops.half_turned(turned), labels=labels), right)
+    known = [reading.confidence for _, _, readings in read(val) for reading in readings]
+    distance, limit = distance_and_limit(quantiles(known), len(known), confidences)
+    unlike = distance > limit and np.mean(confidences) < np.mean(known)
+    return Believed(replace(crops.half_turned(turned), labels=labels), right, bool(unlike))
+
+
+def _read(
+    model: Model, decoder: Decoder, both_ways: bool, crops: Dataset
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_], list[Reading]]]:
+    """Yield batches of (crop numbers, whether the crop is read upside down, readings)."""
+    run = partial(both_ways_up, model.network) if both_ways else model.network.run
+    for members, found in run_deployed(run, crops.crops):
+        turn = np.zeros(len(members), bool)
+        if both_ways:
+            upright, upside_down = confidence(torch.from_numpy(found)).chunk(2)
+            turn = (upside_down > upright + MARGIN).numpy()
+            found = np.where(turn[:, None, None], *np.split(found, 2)[::-1])
+        yield members, turn, decoder(found)
 
 
 def _decoder(model: Model, val: Dataset, reporter: Reporter) -> Decoder:
