@@ -38,7 +38,7 @@ from linetune.models.network import Network
 from linetune.recogniser import Recogniser
 from linetune.training import chain as chains
 from linetune.training import estimate as estimates
-from linetune.training import losses
+from linetune.training import losses, validation
 from linetune.training import run as runs
 from linetune.training.batches import ImageBatches
 from linetune.training.context import Context
@@ -555,7 +555,7 @@ def test_an_interruption_tells_what_is_kept(
         assert not differing(asked[-1], load_model(path).network.state_dict())
 
 
-def test_a_stage_starts_from_the_best_model_so_far(
+def test_a_stage_starts_from_the_best_model_so_far_and_a_tie_speaks_for_new_labels(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts, ends = list[dict[str, Tensor]](), list[dict[str, Tensor]]()
@@ -567,23 +567,31 @@ def test_a_stage_starts_from_the_best_model_so_far(
         return outcome
 
     monkeypatch.setattr(chains, "train_stage", recorded)
-    scores = iter([2.0, 1.0, 3.0])  # beyond the base model, which may be perfect here
+    # Beyond the base model, which may be perfect here. Stages a and b train on rendered crops alone.
+    scores = iter({"a": 2.0, "b": 2.0, "c": 1.0, "d": 2.0, "e": 2.0, "f": 3.0}.values())
+    validate = Validator.__call__
 
-    def validate(self: Validator, _: Network) -> Validation:
+    def scripted_score(self: Validator, net: Network) -> Validation:
         crops = len(self._context.val)
-        return Validation(True, 0.5, Score(1.0, next(scores), crops, (True,) * crops))
+        found = Score(1.0, next(scores), crops, (True,) * crops)
+        with monkeypatch.context() as patch:
+            patch.setattr(validation, "score", lambda *_: found)
+            return validate(self, net)
 
-    monkeypatch.setattr(Validator, "__call__", validate)
-    each = {"data": "train", "epochs": 1, "learning_rate": 1e-4}
+    monkeypatch.setattr(Validator, "__call__", scripted_score)
+    each = {"epochs": 1, "learning_rate": 1e-4}
+    stages = [{"name": name, "data": "synth" if name in "ab" else "train", **each} for name in "abcdef"]
+    synth = {"rule": "AB[0-9]{2}", "fonts": [ROBOTO], "count": 4}
     heard = Heard()
-    config = quick(
-        project, str(tmp_path / "out"), stages=[{"name": name, **each} for name in ("a", "b", "c")]
-    )
-    result = train(config, reporter=heard)
-    assert not differing(ends[0], starts[1])
-    assert not differing(ends[0], starts[2])
+    result = train(quick(project, str(tmp_path / "out"), synth=synth, stages=stages), reporter=heard)
+    for start, before in zip(starts[1:], "aaadd", strict=True):
+        assert not differing(ends["abcdef".index(before)], start)
     assert "stage b is no better; the next stage starts from stage a" in heard.lines
-    assert result.best == "stage c"
+    assert "stage c is no better; the next stage starts from stage a" in heard.lines
+    said = "stage d is kept on a tie, because it learned from real crops new to stage a"
+    assert [line for line in heard.lines if "tie" in line] == [said]
+    assert "stage e is no better; the next stage starts from stage d" in heard.lines
+    assert result.best == "stage f"
 
 
 def test_an_earlier_run_stays_until_a_better_model_takes_its_place(

@@ -23,6 +23,7 @@ from linetune.formats.official import load_base
 from linetune.formats.transfer import with_charset
 from linetune.training.gather import charset_of, label_files, rendered_texts
 from linetune.training.orientation import SAMPLE, any_upside_down
+from linetune.training.result import UNTRAINED
 from linetune.training.run import train
 
 RESULTS = "curve.json"
@@ -283,8 +284,9 @@ def finished_run(config: Config, skip_bad: bool, reporter: Reporter) -> dict[str
 
 def point(crops: int, found: Mapping[str, Any], shared: Mapping[str, Any] | None = None) -> Point:
     """Return the result of a run from its ``results.json``. Its best model may be one of the shared run."""
-    rows = [*(shared["rows"] if shared else ()), *found["rows"]]
-    rows = [row for row in rows if not row["name"].endswith(", untouched")]
-    best = max(rows, key=lambda row: Score.of(row["val"]))
+    rows, name = {row["name"]: row for row in found["rows"]}, found["best"]
+    if shared and name.endswith(UNTRAINED):  # the model that the run began with
+        rows, name = {row["name"]: row for row in shared["rows"]}, shared["best"]
+    best = rows[name]
     test = Score.of(best["test"]) if best["test"] else None
     return Point(crops, best["name"], Score.of(best["val"]), test, found["seconds"])

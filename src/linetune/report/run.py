@@ -60,13 +60,12 @@ def run_lines(result: RunResult) -> Iterator[str]:
         )
         for split, comparison in result.gave(name).items():
             yield f"{names[split]}: {comparison.sentence(stage.before, name)}"
-        if not result.keeps(name, stage.before):
+        if not stage.kept:
             yield f"{name} is not the kept model: the unlabelled crops did not help on validation"
         if stage.unlike:
             yield (
                 f"{name}: the model doubted the unlabelled crops more than the validation crops, so the "
-                "stage has to be no worse on these, and not better; label some unlabelled crops to see what "
-                "they gave"
+                "stage wins a tie on these; label some unlabelled crops to see what they gave"
             )
     if result.speedup is not None:
         faster = f"reads {result.speedup:.1f} times as many crops a second as the teacher"

@@ -219,7 +219,28 @@ class Chain(Keeper):
             data = self._plan.data(fitted, labelled)
             left = budget and processes.from_first(budget - (time.perf_counter() - started))
             self._position = replace(position, rendered=fitted.rendered, budget=left)
-        return StageTask(stage, number, data, stage_plan.cost.piece, left, self._best.val, position.stage)
+        return StageTask(
+            stage,
+            number,
+            data,
+            stage_plan.cost.piece,
+            left,
+            self._best.val,
+            self._wins_ties(stage),
+            position.stage,
+        )
+
+    def _wins_ties(self, stage: Stage) -> bool:
+        """Return whether a stage is kept if it reads the validation crops as well as the best model so far.
+
+        A few validation crops are often all read right. Then they cannot show what more a stage has learned.
+        So a tie speaks for real crops that are new to the best model: for labelled ones, and for unlabelled
+        ones unlike the validation crops.
+        """
+        stages = {f"stage {each.stage.name}": each.stage for each in self._plan.stages}
+        before, taught = stages.get(self._best.name), self._result.self_training.get(f"stage {stage.name}")
+        new_labels = _has_labels(stage) and not (before and _has_labels(before))
+        return new_labels or (taught is not None and taught.unlike)
 
     def _labelled_by_itself(self, stage: Stage) -> Dataset | None:
         """Return the unlabelled crops of a stage with the labels of the best model so far. None if the stage
@@ -253,7 +274,7 @@ class Chain(Keeper):
         return trial.helps
 
     def _train(self, task: StageTask) -> None:
-        """Train one stage from the best model so far, and keep its model if it is better."""
+        """Train one stage from the best model so far, and keep its model if it is better or wins a tie."""
         stage, name = task.stage, f"stage {task.stage.name}"
         model = replace(self._model, network=copy.deepcopy(self._model.network))
         best = self._best
@@ -265,7 +286,11 @@ class Chain(Keeper):
         exact = f"{stage_result.score.as_text()} exact on validation"
         self._say(f"{name}: {exact} {when}, {stage_result.seconds:.0f} s")
         _save(model, row, self._result.folder / "stages" / f"{task.number + 1}-{stage.name}.safetensors")
-        if self._result.keeps(row.name, best.name):
+        if stage_result.best.helps:
+            if row.val == best.val:
+                self._say(f"{name} is kept on a tie, because it learned from real crops new to {best.name}")
+            if taught := self._result.self_training.get(name):
+                self._result.self_training[name] = replace(taught, kept=True)
             self._model, self._result.best = model, row.name
             _save(model, row, self._result.model)
 
@@ -280,6 +305,11 @@ class Chain(Keeper):
         if isinstance(self._general, str):
             return self._general
         return General(self._general, general_reading(self._model.reader.run, self._model.charset))
+
+
+def _has_labels(stage: Stage) -> bool:
+    """Return whether a stage trains on labelled real crops."""
+    return any(source not in ("synth", UNLABELLED) for source in stage.data)
 
 
 def _when(stage: Stage, result: StageResult) -> str:

@@ -81,6 +81,8 @@ class SelfTraining:
     """How many of these labels are right, by the confidence of the model."""
     unlike: bool = False
     """Whether the model doubted the crops more than the validation crops, beyond chance."""
+    kept: bool = False
+    """Whether the stage took the place of the model before it."""
 
 
 @dataclass
@@ -135,7 +137,7 @@ class RunResult:
 
     @property
     def helped(self) -> bool:
-        """Whether training gave a better model on validation than the limited base model."""
+        """Whether the model of a stage is kept, and not the limited base model."""
         return self.best != self.rows[1].name
 
     @property
@@ -182,15 +184,6 @@ class RunResult:
         before, stage = (self._row(each) for each in (self.self_training[name].before, name))
         return _compared(before, stage)
 
-    def keeps(self, name: str, before: str) -> bool:
-        """Return whether the model of a stage is kept instead of the one that the stage started from.
-
-        It has to be better on validation. If it learned from crops unlike the validation crops, validation
-        says little about what it learned. Then it is enough that it is no worse.
-        """
-        new, old, taught = self._row(name).val, self._row(before).val, self.self_training.get(name)
-        return new > old or (taught is not None and taught.unlike and new == old)
-
     def _row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
@@ -218,11 +211,7 @@ class RunResult:
 
     def _self_training(self) -> dict[str, Any]:
         return {
-            name: {
-                **asdict(stage),
-                "kept": self.keeps(name, stage.before),
-                "gain": {split: gain.as_dict() for split, gain in self.gave(name).items()},
-            }
+            name: asdict(stage) | {"gain": {split: gain.as_dict() for split, gain in self.gave(name).items()}}
             for name, stage in self.self_training.items()
         }
 

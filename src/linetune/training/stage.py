@@ -43,6 +43,8 @@ class StageTask:
     """Seconds that a stage without a number of epochs may take."""
     start: Score | None = None
     """The validation score of the model that the stage starts from. Without it, every validation helps."""
+    wins_ties: bool = False
+    """Whether a validation with the same score helps."""
     saved: Mapping[str, Any] | None = None
     """What :func:`to_resume` returned, to continue from there."""
 
@@ -88,7 +90,7 @@ def train_stage(
         tracker.begins(task.number, len(task.data), task.budget)
     _add_guide(network, stage, context, tracker)
     batches, features = _batches(network, task, context)
-    validator = Validator(context, task.start, features)
+    validator = Validator(context, task.start, features, task.wins_ties)
     trainer = _trainer(network, task, context)
     state = trainer.state
     if task.saved:

@@ -29,12 +29,18 @@ class Validator:
         start: the score of the model that the stage starts from. Without it, every validation helps.
         features: the stored features of the validation crops, for a frozen backbone. Without them, images are
             read with the deployment preprocessing.
+        wins_ties: whether a score as good as that of the start helps.
     """
 
     def __init__(
-        self, context: Context, start: Score | None = None, features: HeldOutFeatures | None = None
+        self,
+        context: Context,
+        start: Score | None = None,
+        features: HeldOutFeatures | None = None,
+        wins_ties: bool = False,
     ) -> None:
         self._context, self._start, self._features = context, start, features
+        self._wins_ties = wins_ties
 
     def __call__(self, network: Network) -> Validation:
         val, charset = self._context.val, self._context.charset
@@ -49,7 +55,8 @@ class Validator:
 
         readings = read_batches(batches(), default_decoder(charset), len(val))
         found = score([reading.text for reading in readings], val.texts)
-        helps = self._start is None or found > self._start
+        start = self._start
+        helps = start is None or found > start or (self._wins_ties and found == start)
         return Validation(helps, float(probability.mean()), found)
 
     def _probabilities(self, network: Network) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
