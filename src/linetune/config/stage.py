@@ -83,6 +83,11 @@ class Stage(Section):
     without the guide."""
 
     @property
+    def has_labels(self) -> bool:
+        """Whether the stage trains on labelled real crops."""
+        return any(source not in ("synth", "unlabelled") for source in self.data)
+
+    @property
     def stored_views(self) -> int:
         """Views of each crop whose features a frozen backbone stores."""
         return 1 if self.augment.is_off else min(self.views, self.epochs or self.views)

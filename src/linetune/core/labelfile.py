@@ -119,6 +119,8 @@ def scan_labels(path: Path, unlabelled: bool = False) -> tuple[list[Line], dict[
             continue
         image, _, text = row.partition("\t")
         lines.append(Line(path.parent / image, text, source))
+    if not lines and not errors and unlabelled:
+        raise LinetuneError("the list has no crops", path, "write a path and a tab, one crop a line")
     if not lines and not errors:
         raise LinetuneError("the label file has no labels", path, f"{_FORM}, one crop a line")
     return lines, errors

@@ -27,7 +27,7 @@ from linetune.training.gather import Inputs
 from linetune.training.loop import Keeper
 from linetune.training.plan import Plan, StagePlan
 from linetune.training.result import UNTRAINED, Row, RunResult, SelfTraining
-from linetune.training.stage import StageResult, StageTask, to_resume, train_stage
+from linetune.training.stage import StageTask, to_resume, train_stage
 from linetune.training.state import StageState, Validation
 from linetune.training.tracker import Tracker
 from linetune.training.trial import try_rendered
@@ -36,8 +36,7 @@ from linetune.training.unlabelled import believed
 from linetune.training.validation import readings_of, score_of
 
 WORTH = 3
-"""A trial of rendered crops pays only for a stage with this many times its crops. A smaller stage ends
-soon."""
+"""A trial of rendered crops pays only for a stage with this many times its crops. Others end soon."""
 TIMES = ("training_seconds", "memory")
 """Figures of a row that no two runs share."""
 
@@ -219,27 +218,15 @@ class Chain(Keeper):
             data = self._plan.data(fitted, labelled)
             left = budget and processes.from_first(budget - (time.perf_counter() - started))
             self._position = replace(position, rendered=fitted.rendered, budget=left)
-        return StageTask(
-            stage,
-            number,
-            data,
-            stage_plan.cost.piece,
-            left,
-            self._best.val,
-            self._wins_ties(stage),
-            position.stage,
-        )
+        start, piece = (self._best.val, self._wins_ties(stage)), stage_plan.cost.piece
+        return StageTask(stage, number, data, piece, left, *start, position.stage)
 
     def _wins_ties(self, stage: Stage) -> bool:
-        """Return whether a stage is kept if it reads the validation crops as well as the best model so far.
-
-        A few validation crops are often all read right. Then they cannot show what more a stage has learned.
-        So a tie speaks for real crops that are new to the best model: for labelled ones, and for unlabelled
-        ones unlike the validation crops.
-        """
-        stages = {f"stage {each.stage.name}": each.stage for each in self._plan.stages}
-        before, taught = stages.get(self._best.name), self._result.self_training.get(f"stage {stage.name}")
-        new_labels = _has_labels(stage) and not (before and _has_labels(before))
+        """Return whether a stage is kept on a tie. A few validation crops, all read right, cannot show what
+        labels that are new to the model teach, or unlabelled crops unlike them."""
+        before = [plan.stage for plan in self._plan.stages if f"stage {plan.stage.name}" == self._best.name]
+        taught = self._result.self_training.get(f"stage {stage.name}")
+        new_labels = stage.has_labels and not any(each.has_labels for each in before)
         return new_labels or (taught is not None and taught.unlike)
 
     def _labelled_by_itself(self, stage: Stage) -> Dataset | None:
@@ -282,16 +269,13 @@ class Chain(Keeper):
         test = score_of(model.reader.run, self._inputs.test, model.charset) if self._inputs.test else None
         memory = most_memory(self._context.device)
         row = self._add(Row(name, stage_result.score, test, stage_result.seconds, memory))
-        when = _when(stage, stage_result)
-        exact = f"{stage_result.score.as_text()} exact on validation"
-        self._say(f"{name}: {exact} {when}, {stage_result.seconds:.0f} s")
+        self._say(f"{name}: {stage_result.as_text(stage)}")
         _save(model, row, self._result.folder / "stages" / f"{task.number + 1}-{stage.name}.safetensors")
         if stage_result.best.helps:
-            if row.val == best.val:
+            if row.val <= best.val:
                 self._say(f"{name} is kept on a tie, because it learned from real crops new to {best.name}")
-            if taught := self._result.self_training.get(name):
-                self._result.self_training[name] = replace(taught, kept=True)
-            self._model, self._result.best = model, row.name
+            self._model = model
+            self._result.keep(name)
             _save(model, row, self._result.model)
 
     def _add(self, row: Row) -> Row:
@@ -305,19 +289,6 @@ class Chain(Keeper):
         if isinstance(self._general, str):
             return self._general
         return General(self._general, general_reading(self._model.reader.run, self._model.charset))
-
-
-def _has_labels(stage: Stage) -> bool:
-    """Return whether a stage trains on labelled real crops."""
-    return any(source not in ("synth", UNLABELLED) for source in stage.data)
-
-
-def _when(stage: Stage, result: StageResult) -> str:
-    """Return when the best validation of a stage was."""
-    at = result.at
-    if stage.epochs:
-        return f"in epoch {at.best_epoch} of {at.epoch}"
-    return f"at step {at.best_step} of {at.step}"
 
 
 def _save(model: Model, row: Row, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,12 @@ class RunResult:
     def kept(self) -> Row:
         """The row with the kept model."""
         return self._row(self.best)
+
+    def keep(self, name: str) -> None:
+        """Take the model of a stage as the kept one."""
+        self.best = name
+        if taught := self.self_training.get(name):
+            self.self_training[name] = replace(taught, kept=True)
 
     @property
     def gain(self) -> dict[str, Comparison]:

@@ -44,7 +44,7 @@ class StageTask:
     start: Score | None = None
     """The validation score of the model that the stage starts from. Without it, every validation helps."""
     wins_ties: bool = False
-    """Whether a validation with the same score helps."""
+    """Whether a validation with the same exact match and about the same CER helps."""
     saved: Mapping[str, Any] | None = None
     """What :func:`to_resume` returned, to continue from there."""
 
@@ -65,6 +65,14 @@ class StageResult:
     def score(self) -> Score:
         """The score of the best validation."""
         return self.best.score
+
+    def as_text(self, stage: Stage) -> str:
+        """Return the best validation, when it was, and the seconds of the stage."""
+        at = self.at
+        when = f"at step {at.best_step} of {at.step}"
+        if stage.epochs:
+            when = f"in epoch {at.best_epoch} of {at.epoch}"
+        return f"{self.score.as_text()} exact on validation {when}, {self.seconds:.0f} s"
 
 
 def train_stage(

@@ -27,7 +27,7 @@ class Validation:
 
     helps: bool
     """Whether the run keeps these weights instead of the model that the stage started from. Their score is
-    better, or as good if the stage wins ties."""
+    better, or about the same and the stage wins ties."""
     label_probability: float
     """Mean probability of the labels by CTC, 0 to 1."""
     score: Score

@@ -20,6 +20,10 @@ from linetune.training.features import HeldOutFeatures
 from linetune.training.losses import label_losses
 from linetune.training.state import Validation
 
+CLOSE = 0.01
+"""How much worse the CER may be on a tie. The misread crops of a few have a character more or less wrong by
+chance."""
+
 
 class Validator:
     """Validates networks that share one backbone or none.
@@ -29,7 +33,7 @@ class Validator:
         start: the score of the model that the stage starts from. Without it, every validation helps.
         features: the stored features of the validation crops, for a frozen backbone. Without them, images are
             read with the deployment preprocessing.
-        wins_ties: whether a score as good as that of the start helps.
+        wins_ties: whether a score with the exact match of the start and about its CER helps.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class Validator:
         readings = read_batches(batches(), default_decoder(charset), len(val))
         found = score([reading.text for reading in readings], val.texts)
         start = self._start
-        helps = start is None or found > start or (self._wins_ties and found == start)
+        helps = start is None or found > start
+        if start is not None and self._wins_ties and found.exact_match == start.exact_match:
+            helps = found.cer <= start.cer + CLOSE
         return Validation(helps, float(probability.mean()), found)
 
     def _probabilities(self, network: Network) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
