@@ -294,7 +294,6 @@ class Chain(Keeper):
 def _save(model: Model, row: Row, path: Path) -> None:
     if not processes.is_first():
         return
-    path.parent.mkdir(exist_ok=True)
-    # The same run gives the same file.
+    # The same run gives the same file. A run folder that a user has removed is not made again.
     history = {key: value for key, value in row.as_dict().items() if key not in TIMES}
     save_model(replace(model, history=history), path)
