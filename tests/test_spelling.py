@@ -142,7 +142,7 @@ def test_a_repair_changes_what_a_finding_names_and_nothing_else() -> None:
     alphabet = "".join(CORRECT.values()) + odd * 8
     for wanted in ("", "Аé１\u200b"):
         checks = CharacterChecks.of(HOME, wanted)
-        for _ in range(5_000):
+        for _ in range(20_000):
             text = "".join(draws.choices(alphabet, k=draws.randint(1, 9)))
             repaired = checks.repaired(text)
             kinds = findings(checks, text)
@@ -168,9 +168,6 @@ def test_every_character_alone_in_a_text_stays_or_is_named() -> None:
     for code in range(0x20, 0x30000):
         character = chr(code)
         if unicodedata.category(character) in {"Cs", "Co", "Cn"}:
-            continue
-        # The ideographs and syllables of a block are all alike, and two thirds of all characters.
-        if code % 16 and unicodedata.name(character, "").startswith(("CJK UNIFIED", "HANGUL SYLLABLE")):
             continue
         for text in (f"A{character}B", f"ل{character}ل", f"क{character}क", f"中{character}文"):
             if checks.repaired(text) != text:

@@ -118,9 +118,12 @@ def _images(images: list[Path], output: Path) -> tuple[list[Path], dict[Path, Li
     paths = list(dict.fromkeys(path for argument in images for path in expand(argument, errors)))
     if errors.keys() >= set(paths):
         raise ManyErrors(list(errors.values()))
-    names = [why for path in paths if (why := unwritable(str(path)))]
-    if names:
-        refused = [LinetuneError(why, output, "rename the image or its folder") for why in names]
+    refused = [
+        LinetuneError(why, output, "rename the image or its folder")
+        for path in paths
+        if (why := unwritable(str(path)))
+    ]
+    if refused:
         raise many_errors(refused, "names that a list cannot have")
     return paths, errors
 
